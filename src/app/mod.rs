@@ -1,0 +1,1 @@
+//! Floor 6, what lives: the command line, start, reload, drain, and the demo.

@@ -1,0 +1,3 @@
+//! Floor 2, what is wished: `proxy.toml` as written and as meant.
+
+pub mod model;

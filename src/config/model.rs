@@ -1,0 +1,624 @@
+//! The configuration as meant: every default filled in, every name resolved, every value parsed.
+//! Two equal values mean the same, so a reload compares them to see what may stay.
+
+use std::{collections::BTreeMap, fmt, net::SocketAddr, path::PathBuf, time::Duration};
+
+use http::{HeaderName, HeaderValue, Method, StatusCode, Uri};
+use ipnet::IpNet;
+
+use crate::rules::route::{HostPattern, PathPattern};
+
+/// Everything that `proxy.toml` says.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Config {
+    /// Worker threads; each has its own runtime, sockets and pools.
+    pub workers: usize,
+    /// Where the secret, used nonces and revocations are kept.
+    pub state_dir: PathBuf,
+    /// Waylight's own log.
+    pub log: Log,
+    /// Where clients connect.
+    pub listeners: Vec<Listener>,
+    /// What TLS listeners present.
+    pub certificates: Vec<Certificate>,
+    /// The sites, in the order of the file.
+    pub sites: Vec<Site>,
+    /// Middleware by name.
+    pub middleware: BTreeMap<String, Middleware>,
+    /// Upstreams by name.
+    pub upstreams: BTreeMap<String, Upstream>,
+    /// What is traced, and within which budgets.
+    pub trace: Trace,
+    /// OTLP back ends.
+    pub exports: Vec<Export>,
+    /// The Sentry project that browser SDKs report to.
+    pub sentry: Option<Sentry>,
+    /// Who may trace.
+    pub access: Access,
+    /// Bounds.
+    pub limits: Limits,
+    /// Timeouts of the client's side, and of shutting down.
+    pub timeouts: Timeouts,
+    /// The admin listener; `None` switches it off.
+    pub admin: Option<Admin>,
+}
+
+/// A text that is never printed.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct Secret(String);
+
+impl Secret {
+    /// Wraps a secret text.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// The text itself; for use, never for display.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("\"***\"")
+    }
+}
+
+/// On or off, where a bare `bool` would not say which is meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Toggle {
+    /// On.
+    On,
+    /// Off.
+    #[default]
+    Off,
+}
+
+impl Toggle {
+    /// Whether it is on.
+    pub fn is_on(self) -> bool {
+        self == Self::On
+    }
+}
+
+/// Waylight's own log.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Log {
+    /// How lines look.
+    pub format: LogFormat,
+    /// What is logged, in the syntax of `tracing`'s `EnvFilter`: `info`, `waylight=debug`.
+    pub level: String,
+    /// Whether each request gets a line.
+    pub access: Toggle,
+}
+
+/// How log lines look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    Human,
+    /// One JSON object a line.
+    Json,
+}
+
+/// A place where clients connect.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Listener {
+    /// The address to bind; port 0 takes any free one.
+    pub address: SocketAddr,
+    /// Whether TLS is spoken.
+    pub tls: Toggle,
+    /// Whether HTTP/2 is offered beside HTTP/1.1.
+    pub http2: Toggle,
+}
+
+/// A certificate chain and its key; the names it serves are read from the certificate.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Certificate {
+    /// PEM file with the chain, leaf first.
+    pub cert_file: PathBuf,
+    /// PEM file with the private key.
+    pub key_file: PathBuf,
+}
+
+/// One site: hosts, and what is answered for them.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Site {
+    /// The hosts it serves.
+    pub hosts: Vec<HostPattern>,
+    /// Whether people can sign in here, and `/_waylight/` exists for them.
+    pub toolbar: Toggle,
+    /// What is injected into pages.
+    pub inject: Inject,
+    /// What is done with trace context that comes in.
+    pub propagation: Propagation,
+    /// Middleware of every route, by name, before the routes' own.
+    pub middleware: Vec<String>,
+    /// The routes, in the order of the file.
+    pub routes: Vec<Route>,
+}
+
+/// When pages are given meta tags.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Inject {
+    /// When the request is traced.
+    #[default]
+    Traced,
+    /// Always; untraced pages get tags without a decision.
+    Deferred,
+    /// Never.
+    Off,
+}
+
+/// What is done with trace context that comes in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Propagation {
+    /// Trusted: continued.
+    Accept,
+    /// Not trusted: a new trace, linked to the old one.
+    #[default]
+    Restart,
+    /// Removed, traced or not.
+    Reject,
+}
+
+/// One route of a site.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Route {
+    /// Its name in spans and logs; by default its path.
+    pub name: String,
+    /// The paths it takes.
+    pub path: PathPattern,
+    /// The methods it takes; empty: all.
+    pub methods: Vec<Method>,
+    /// Headers it demands.
+    pub headers: Vec<HeaderCondition>,
+    /// Query parameters it demands.
+    pub query: Vec<QueryCondition>,
+    /// Its middleware, by name, after the site's.
+    pub middleware: Vec<String>,
+    /// What answers.
+    pub action: Action,
+    /// Overrides the site's.
+    pub inject: Option<Inject>,
+    /// Overrides the site's.
+    pub propagation: Option<Propagation>,
+    /// Traces requests of this route, whoever sends them.
+    pub trace: Option<RouteTrace>,
+    /// The largest request body, overriding `limits.request_body_bytes_max`.
+    pub request_body_bytes_max: Option<u64>,
+}
+
+/// A header that a route demands.
+#[derive(Clone, Debug, PartialEq)]
+pub struct HeaderCondition {
+    /// The header.
+    pub name: HeaderName,
+    /// What it must be.
+    pub value: ValueCondition,
+}
+
+/// A query parameter that a route demands.
+#[derive(Clone, Debug, PartialEq)]
+pub struct QueryCondition {
+    /// The parameter's name, decoded.
+    pub name: String,
+    /// What it must be.
+    pub value: ValueCondition,
+}
+
+/// What a header or parameter must be.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ValueCondition {
+    /// There, whatever its value.
+    Present,
+    /// Not there.
+    Absent,
+    /// Exactly this.
+    Equals(String),
+    /// Beginning so.
+    Prefix(String),
+}
+
+/// What answers a route.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Action {
+    /// An upstream, by name.
+    Upstream(String),
+    /// A redirect.
+    Redirect(Redirect),
+    /// A fixed answer.
+    Respond(Respond),
+}
+
+/// A redirect.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Redirect {
+    /// Where to: a path or URL, with `{name}` for path parameters, `{path}`, `{query}` and `{host}`.
+    pub to: String,
+    /// 301, 302, 303, 307 or 308.
+    pub status: StatusCode,
+}
+
+/// A fixed answer.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Respond {
+    /// Its status.
+    pub status: StatusCode,
+    /// Its headers.
+    pub headers: Vec<(HeaderName, HeaderValue)>,
+    /// Its body.
+    pub body: String,
+}
+
+/// A rule that traces requests of a route.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct RouteTrace {
+    /// The share of requests traced, 0 to 1.
+    pub ratio: f64,
+    /// The most spans a minute that this rule may record.
+    pub spans_per_minute_max: u64,
+}
+
+/// One middleware.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Middleware {
+    /// Sets, adds and removes headers.
+    Headers(HeadersMiddleware),
+    /// Redirects every request that reaches it.
+    Redirect(Redirect),
+    /// Changes the path that the upstream sees.
+    Rewrite(Rewrite),
+    /// Compresses responses.
+    Compress(Compress),
+    /// Cross-origin resource sharing.
+    Cors(Cors),
+}
+
+/// Sets, adds and removes headers, in the order remove, set, add.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct HeadersMiddleware {
+    /// Removed from the request.
+    pub request_remove: Vec<HeaderName>,
+    /// Set on the request.
+    pub request_set: Vec<(HeaderName, HeaderValue)>,
+    /// Added to the request.
+    pub request_add: Vec<(HeaderName, HeaderValue)>,
+    /// Removed from the response.
+    pub response_remove: Vec<HeaderName>,
+    /// Set on the response.
+    pub response_set: Vec<(HeaderName, HeaderValue)>,
+    /// Added to the response.
+    pub response_add: Vec<(HeaderName, HeaderValue)>,
+}
+
+/// Changes the path that the upstream sees.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Rewrite {
+    /// Takes this prefix of whole segments off.
+    StripPrefix(String),
+    /// Puts this prefix in front.
+    AddPrefix(String),
+    /// A new path, with `{name}` for path parameters and `{path}`.
+    To(String),
+}
+
+/// Compresses responses.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Compress {
+    /// Codings offered.
+    pub codings: Vec<Coding>,
+    /// Smaller responses are left alone, in octets.
+    pub bytes_min: u64,
+    /// How hard to try.
+    pub level: CompressLevel,
+}
+
+/// A content coding.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Coding {
+    /// RFC 1952.
+    Gzip,
+    /// RFC 7932.
+    Brotli,
+    /// RFC 8878.
+    Zstd,
+}
+
+/// How hard to compress.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CompressLevel {
+    /// Least processor time.
+    Fastest,
+    /// The coding's own default.
+    Default,
+    /// Smallest result.
+    Best,
+}
+
+/// Cross-origin resource sharing, by tower-http's layer.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Cors {
+    /// Origins allowed; `*` for any.
+    pub origins: Vec<String>,
+    /// Methods allowed; empty: those of simple requests.
+    pub methods: Vec<Method>,
+    /// Request headers allowed.
+    pub headers: Vec<HeaderName>,
+    /// Whether cookies may be sent; not with origin `*`.
+    pub credentials: Toggle,
+    /// How long a browser may remember the answer.
+    pub max_age: Option<Duration>,
+}
+
+/// Servers that answer alike.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Upstream {
+    /// Its name.
+    pub name: String,
+    /// Its endpoints, asked in turn.
+    pub endpoints: Vec<Endpoint>,
+    /// The `Host` it sees.
+    pub host: UpstreamHost,
+    /// How TLS endpoints are checked.
+    pub tls: UpstreamTls,
+    /// Bound on opening a connection, TLS included.
+    pub timeout_connect: Duration,
+    /// Bound on the time from the request's end to the response's head.
+    pub timeout_first_byte: Duration,
+    /// Bound on silence within a body.
+    pub timeout_idle: Duration,
+    /// The most idle connections kept by each worker for each endpoint.
+    pub pool_idle_max: usize,
+    /// How long an idle connection is kept.
+    pub pool_timeout_idle: Duration,
+    /// How often names are looked up again.
+    pub dns_refresh: Duration,
+    /// The most attempts for one request, the first included.
+    pub attempts_max: u32,
+    /// A process that is started on demand.
+    pub start: Option<Start>,
+}
+
+/// One server.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Endpoint {
+    /// Whether TLS is spoken.
+    pub scheme: Scheme,
+    /// A name or an address, without brackets.
+    pub host: String,
+    /// The port.
+    pub port: u16,
+}
+
+/// How an endpoint or a client speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Scheme {
+    /// Plain.
+    Http,
+    /// TLS.
+    Https,
+}
+
+impl Scheme {
+    /// As written in a URL.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Http => "http",
+            Self::Https => "https",
+        }
+    }
+}
+
+/// The `Host` that an upstream sees.
+#[derive(Clone, Debug, PartialEq)]
+pub enum UpstreamHost {
+    /// The client's.
+    Preserve,
+    /// The endpoint's.
+    Endpoint,
+    /// This one.
+    Fixed(HeaderValue),
+}
+
+/// How an upstream's certificate is checked.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct UpstreamTls {
+    /// Own authorities instead of the system's: a PEM file.
+    pub ca_file: Option<PathBuf>,
+    /// The name expected, where it differs from the endpoint's host.
+    pub server_name: Option<String>,
+}
+
+/// A process that is started when the first request needs it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Start {
+    /// Program and arguments; no shell.
+    pub command: Vec<String>,
+    /// Working directory.
+    pub directory: PathBuf,
+    /// Added to its environment.
+    pub env: BTreeMap<String, Secret>,
+    /// How it learns its port.
+    pub port: StartPort,
+    /// Bound on the time until it accepts connections.
+    pub timeout_start: Duration,
+    /// Bound on the time from SIGTERM to SIGKILL when it is stopped.
+    pub timeout_stop: Duration,
+}
+
+/// How a started process learns its port.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StartPort {
+    /// It listens on this one by itself.
+    Fixed(u16),
+    /// A free one is handed over in this environment variable.
+    Variable(String),
+}
+
+/// What is traced, and within which budgets.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Trace {
+    /// The name of this service in traces.
+    pub service_name: String,
+    /// Added to the resource.
+    pub resource: BTreeMap<String, String>,
+    /// The share of all requests traced, 0 to 1; signed-in sessions are always traced.
+    pub ratio: f64,
+    /// The most spans a minute that `ratio` may record.
+    pub spans_per_minute_max: u64,
+    /// The most spans of the edge for one request.
+    pub spans_per_request_max: u32,
+    /// Finished requests that may wait for the collector, per process.
+    pub queue_max: usize,
+    /// Names of query parameters whose values are hidden, beside the built-in ones.
+    pub redact_query: Vec<String>,
+    /// Names of headers whose values are hidden, beside the built-in ones.
+    pub redact_headers: Vec<HeaderName>,
+    /// Where apps send their spans: what a started process is told.
+    pub receive_http: Option<SocketAddr>,
+}
+
+/// One OTLP back end.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Export {
+    /// Its name in logs and counters.
+    pub name: String,
+    /// Where it is. For HTTP the whole URL, `/v1/traces` included.
+    pub endpoint: Uri,
+    /// How it is spoken to.
+    pub protocol: ExportProtocol,
+    /// Headers, or gRPC metadata.
+    pub headers: Vec<(HeaderName, Secret)>,
+    /// Whether bodies are compressed with gzip.
+    pub gzip: Toggle,
+    /// Own authorities instead of the system's: a PEM file.
+    pub ca_file: Option<PathBuf>,
+    /// A client certificate: PEM files of chain and key.
+    pub client_certificate: Option<(PathBuf, PathBuf)>,
+    /// Bound on one attempt.
+    pub timeout: Duration,
+    /// The most spans in one message.
+    pub batch_spans_max: usize,
+    /// The longest time a span waits for its batch to fill.
+    pub batch_delay: Duration,
+    /// The most spans waiting, those being sent included.
+    pub queue_spans_max: usize,
+    /// The most octets waiting, encoded.
+    pub queue_bytes_max: usize,
+    /// The longest time a batch is tried again.
+    pub retry_max: Duration,
+}
+
+/// How an OTLP back end is spoken to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ExportProtocol {
+    /// gRPC.
+    Grpc,
+    /// HTTP with protobuf.
+    HttpProtobuf,
+    /// HTTP with JSON.
+    HttpJson,
+}
+
+/// The Sentry project that browser SDKs report to.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Sentry {
+    /// The public key: the user part of the DSN.
+    pub public_key: String,
+    /// The DSN, whole.
+    pub dsn: String,
+    /// `sentry-environment`.
+    pub environment: Option<String>,
+    /// `sentry-release`.
+    pub release: Option<String>,
+    /// `sentry-org_id`: as configured, else read from the DSN's host.
+    pub org_id: Option<String>,
+}
+
+/// Who may trace.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Access {
+    /// The secrets that keys are derived from, newest first; empty: made at first run, in the state directory.
+    pub secrets: Vec<Secret>,
+    /// Proxies whose `Forwarded` and `X-Forwarded-*` are believed.
+    pub trusted_proxies: Vec<IpNet>,
+    /// Where the sign-in page is shown to people who have no link.
+    pub sign_in: SignIn,
+    /// How long a sign-in link lives; at most 10 minutes.
+    pub link_ttl: Duration,
+    /// How long a sign-in lasts.
+    pub identity_ttl: Duration,
+    /// How long a tracing session lasts.
+    pub session_ttl: Duration,
+    /// The most spans of one tracing session.
+    pub session_spans_max: u64,
+    /// How long a force header lives.
+    pub force_ttl: Duration,
+}
+
+/// Where the sign-in page is shown to people who have no link.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SignIn {
+    /// On the admin listener only.
+    Admin,
+    /// On every site with a toolbar.
+    Public,
+}
+
+/// Bounds. What is over one is refused and counted.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Limits {
+    /// Client connections, over all listeners.
+    pub connections_max: usize,
+    /// Requests in progress, over all workers.
+    pub requests_max: usize,
+    /// Streams in progress on one HTTP/2 connection.
+    pub streams_max: u32,
+    /// A request's head, in octets.
+    pub header_bytes_max: usize,
+    /// Header fields of one request.
+    pub headers_max: usize,
+    /// The request target, in octets.
+    pub uri_bytes_max: usize,
+    /// A request's body, in octets.
+    pub request_body_bytes_max: u64,
+    /// Used nonces, revocations and live sessions remembered.
+    pub sessions_max: usize,
+}
+
+/// Timeouts of the client's side, and of shutting down.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Timeouts {
+    /// From accept, or from a request's first octet, to the end of its head; the TLS handshake included.
+    pub header: Duration,
+    /// Silence of the client within a request's body.
+    pub body: Duration,
+    /// A client that takes nothing of the response.
+    pub write: Duration,
+    /// A connection without a request.
+    pub idle: Duration,
+    /// After the signal to stop: new connections are still taken so long, for load balancers to notice.
+    pub drain_delay: Duration,
+    /// After that: requests in progress may take so long.
+    pub drain: Duration,
+}
+
+/// The admin listener.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Admin {
+    /// Where it listens.
+    pub address: AdminAddress,
+    /// Hosts it answers to, beside loopback ones.
+    pub hosts: Vec<String>,
+}
+
+/// Where the admin listener listens.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AdminAddress {
+    /// TCP.
+    Tcp(SocketAddr),
+    /// A unix socket.
+    Unix(PathBuf),
+}

@@ -1,0 +1,3 @@
+//! The `waylight` binary.
+
+fn main() {}

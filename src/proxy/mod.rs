@@ -1,0 +1,4 @@
+//! Floor 4, what happens to a request, in order.
+
+pub mod context;
+pub mod handler;

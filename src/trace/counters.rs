@@ -1,0 +1,153 @@
+//! What is counted, process-wide and for each worker. One place names every counter; `app::admin` writes them out in
+//! the OpenMetrics text form.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// A number that only grows.
+#[derive(Debug, Default)]
+pub struct Counter(AtomicU64);
+
+impl Counter {
+    /// One more.
+    pub fn one(&self) {
+        self.add(1);
+    }
+
+    /// So many more.
+    pub fn add(&self, count: u64) {
+        self.0.fetch_add(count, Ordering::Relaxed);
+    }
+
+    /// How many there were.
+    pub fn value(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// A number that rises and falls.
+#[derive(Debug, Default)]
+pub struct Gauge(AtomicU64);
+
+impl Gauge {
+    /// One more.
+    pub fn up(&self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// One less.
+    pub fn down(&self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// How many there are.
+    pub fn value(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+macro_rules! counters {
+    (
+        counters { $($(#[doc = $doc:literal])+ $name:ident,)* }
+        gauges { $($(#[doc = $gauge_doc:literal])+ $gauge:ident,)* }
+    ) => {
+        /// Everything that is counted. Each worker has a set of its own, so that no two cores share a cache line;
+        /// readers add them up.
+        #[derive(Debug, Default)]
+        #[repr(align(128))]
+        pub struct Counters {
+            $($(#[doc = $doc])+ pub $name: Counter,)*
+            $($(#[doc = $gauge_doc])+ pub $gauge: Gauge,)*
+        }
+
+        impl Counters {
+            /// Name, help and value of every counter.
+            pub fn counters(&self) -> impl Iterator<Item = (&'static str, &'static str, u64)> {
+                [$((stringify!($name), concat!($($doc),+), self.$name.value()),)*].into_iter()
+            }
+
+            /// Name, help and value of every gauge.
+            pub fn gauges(&self) -> impl Iterator<Item = (&'static str, &'static str, u64)> {
+                [$((stringify!($gauge), concat!($($gauge_doc),+), self.$gauge.value()),)*].into_iter()
+            }
+        }
+    };
+}
+
+counters! {
+    counters {
+        /// Connections accepted.
+        connections_accepted,
+        /// Connections refused because a limit was reached.
+        connections_refused,
+        /// TLS handshakes that failed.
+        tls_handshakes_failed,
+        /// TLS handshakes completed.
+        tls_handshakes,
+        /// Requests received.
+        requests,
+        /// Requests that could be understood in two ways, and were refused.
+        requests_ambiguous,
+        /// Requests refused because a limit was reached.
+        requests_refused,
+        /// Requests that a timeout of the client's side ended.
+        requests_timed_out,
+        /// Requests whose client went away before the end.
+        requests_aborted,
+        /// Requests that panicked, and were answered with 500.
+        requests_panicked,
+        /// Responses of class 1xx.
+        responses_1xx,
+        /// Responses of class 2xx.
+        responses_2xx,
+        /// Responses of class 3xx.
+        responses_3xx,
+        /// Responses of class 4xx.
+        responses_4xx,
+        /// Responses of class 5xx.
+        responses_5xx,
+        /// Octets of response bodies sent.
+        response_body_bytes,
+        /// Requests traced.
+        requests_traced,
+        /// Pages that were given meta tags.
+        pages_injected,
+        /// Pages that could not be given meta tags.
+        pages_not_injected,
+        /// Attempts at an upstream.
+        upstream_attempts,
+        /// Attempts that failed.
+        upstream_attempts_failed,
+        /// Attempts made again.
+        upstream_retries,
+        /// Connections opened to upstreams.
+        upstream_connections_opened,
+        /// Requests that reused a pooled connection.
+        upstream_connections_reused,
+        /// Pooled connections closed by the upstream, or for bytes nobody asked for.
+        upstream_connections_lost,
+        /// Upstream processes started.
+        upstream_starts,
+        /// Upstream processes that did not become ready.
+        upstream_starts_failed,
+        /// Spans recorded.
+        spans_recorded,
+        /// Spans dropped because the queue to the collector was full.
+        spans_dropped_queue,
+        /// Spans dropped because one request had too many.
+        spans_dropped_limit,
+        /// Spans not recorded because a budget was spent.
+        traces_refused_budget,
+        /// Sign-ins that succeeded.
+        sign_ins,
+        /// Tokens that were refused: forged, expired, used before, or of another kind.
+        tokens_refused,
+    }
+    gauges {
+        /// Connections open now.
+        connections_open,
+        /// Requests in progress now.
+        requests_active,
+        /// Upstream connections idle in a pool now.
+        upstream_connections_idle,
+    }
+}

@@ -1,0 +1,14 @@
+//! Floor 3, what is remembered: spans of traced requests, phases and counters of all, and the ways out.
+//!
+//! A traced request's spans stay on its worker's thread ([`recording`]) until its last handle drops; then one batch
+//! goes through a bounded queue ([`outbox`]) to the collector in the background, which encodes it and hands it to every
+//! sink. Nothing on the request path encodes, locks or waits.
+
+pub mod counters;
+pub mod ids;
+pub mod outbox;
+pub mod phases;
+pub mod record;
+pub mod recording;
+pub mod scope;
+pub mod stage;

@@ -1,0 +1,39 @@
+//! The bounded way from the workers to the collector. A full queue drops spans and counts them; it never waits.
+
+use std::sync::Arc;
+
+use tokio::sync::mpsc;
+
+use super::{counters::Counters, record::SpanRecord};
+
+/// A worker's end of the queue.
+#[derive(Clone, Debug)]
+pub struct Outbox {
+    queue: mpsc::Sender<Vec<SpanRecord>>,
+    counters: Arc<Counters>,
+}
+
+/// The collector's end of the queue.
+pub type Inbox = mpsc::Receiver<Vec<SpanRecord>>;
+
+impl Outbox {
+    /// A queue for `batches_max` batches, one batch a request.
+    pub fn new(batches_max: usize, counters: Arc<Counters>) -> (Self, Inbox) {
+        let (queue, inbox) = mpsc::channel(batches_max.max(1));
+        (Self { queue, counters }, inbox)
+    }
+
+    pub(super) fn send(&self, spans: Vec<SpanRecord>) {
+        let count = spans.len() as u64;
+        self.counters.spans_recorded.add(count);
+        if self.queue.try_send(spans).is_err() {
+            self.counters.spans_dropped_queue.add(count);
+        }
+    }
+
+    pub(super) fn count_refused(&self, spans: u32) {
+        if spans > 0 {
+            self.counters.spans_dropped_limit.add(u64::from(spans));
+        }
+    }
+}

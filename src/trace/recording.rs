@@ -1,0 +1,94 @@
+//! One traced request's spans while it runs, on its worker's thread: nothing is locked, and nothing is encoded here.
+//!
+//! The spans hand themselves over when the last handle drops, so that a request whose client vanished still gives a
+//! complete trace. A request that streams for long hands its finished spans over in parts.
+
+use std::{
+    cell::{Cell, RefCell},
+    rc::Rc,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use opentelemetry::trace::{SpanId, TraceFlags, TraceId};
+
+use super::{outbox::Outbox, record::SpanRecord};
+
+/// Everything a recording is begun with.
+#[derive(Clone, Debug)]
+pub struct Begin {
+    /// The trace to record into.
+    pub trace_id: TraceId,
+    /// The flags handed on.
+    pub flags: TraceFlags,
+    /// Where the spans go.
+    pub outbox: Outbox,
+    /// Whose budget they are taken from.
+    pub meter: Option<Arc<AtomicU64>>,
+    /// The most spans of this request.
+    pub spans_max: u32,
+}
+
+/// The spans of one traced request.
+#[derive(Debug)]
+pub(super) struct Recording {
+    begin: Begin,
+    opened: Cell<u32>,
+    refused: Cell<u32>,
+    spans: RefCell<Vec<SpanRecord>>,
+}
+
+impl Recording {
+    pub(super) fn new(begin: Begin) -> Rc<Self> {
+        // Most requests make fewer than sixteen spans.
+        Rc::new(Self {
+            begin,
+            opened: Cell::new(0),
+            refused: Cell::new(0),
+            spans: RefCell::new(Vec::with_capacity(16)),
+        })
+    }
+
+    pub(super) fn trace_id(&self) -> TraceId {
+        self.begin.trace_id
+    }
+
+    pub(super) fn flags(&self) -> TraceFlags {
+        self.begin.flags
+    }
+
+    /// A new span's id, unless this request has had its share.
+    pub(super) fn open(&self) -> Option<SpanId> {
+        if self.opened.get() >= self.begin.spans_max {
+            self.refused.set(self.refused.get() + 1);
+            return None;
+        }
+        self.opened.set(self.opened.get() + 1);
+        Some(super::ids::span_id())
+    }
+
+    pub(super) fn finish(&self, span: SpanRecord) {
+        self.spans.borrow_mut().push(span);
+    }
+
+    /// Hands over what is finished.
+    pub(super) fn flush(&self) {
+        let spans = std::mem::take(&mut *self.spans.borrow_mut());
+        if spans.is_empty() {
+            return;
+        }
+        if let Some(meter) = &self.begin.meter {
+            meter.fetch_add(spans.len() as u64, Ordering::Relaxed);
+        }
+        self.begin.outbox.send(spans);
+    }
+}
+
+impl Drop for Recording {
+    fn drop(&mut self) {
+        self.flush();
+        self.begin.outbox.count_refused(self.refused.get());
+    }
+}

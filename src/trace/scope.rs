@@ -1,0 +1,279 @@
+//! [`Scope`] and [`Span`]: all that the stages of the request path ever see of tracing.
+//!
+//! Both are empty for a request that is not traced, and then cost a comparison and no memory.
+
+use std::{borrow::Cow, rc::Rc};
+
+use opentelemetry::{
+    KeyValue, Value,
+    trace::{SpanId, TraceFlags, TraceId},
+};
+
+use super::{
+    record::{EventRecord, LinkRecord, Origin, SpanRecord},
+    recording::{Begin, Recording},
+    stage::Stage,
+};
+use crate::{
+    body::{Body, End, Watch},
+    clock::{self, Instant},
+    service::Outcome,
+};
+
+/// The most attributes of one span.
+const ATTRIBUTES_MAX: usize = 128;
+/// The most events of one span.
+const EVENTS_MAX: usize = 128;
+/// A stream's finished spans are handed over this often, in nanoseconds.
+const FLUSH_EVERY_NANOS: u64 = 1_000_000_000;
+
+/// Where new spans of a request hang. Off carries nothing.
+#[derive(Clone, Debug, Default)]
+pub struct Scope(Option<Active>);
+
+#[derive(Clone, Debug)]
+struct Active {
+    recording: Rc<Recording>,
+    parent: SpanId,
+}
+
+impl Scope {
+    /// The scope of a request that is not traced.
+    pub const fn off() -> Self {
+        Self(None)
+    }
+
+    /// Whether spans are recorded here.
+    pub fn is_on(&self) -> bool {
+        self.0.is_some()
+    }
+
+    /// The trace recorded into.
+    pub fn trace_id(&self) -> Option<TraceId> {
+        self.0.as_ref().map(|active| active.recording.trace_id())
+    }
+
+    /// The span that new spans hang under.
+    pub fn parent(&self) -> Option<SpanId> {
+        self.0.as_ref().map(|active| active.parent)
+    }
+
+    /// The flags that go with the trace id.
+    pub fn flags(&self) -> TraceFlags {
+        self.0.as_ref().map_or(TraceFlags::NOT_SAMPLED, |active| active.recording.flags())
+    }
+
+    /// Opens a span here, now.
+    pub fn span(&self, stage: Stage) -> Span {
+        match &self.0 {
+            None => Span(None),
+            Some(active) => Span::open(active, stage, clock::now(), Origin::Local),
+        }
+    }
+
+    /// Opens a span that began earlier.
+    pub fn span_from(&self, stage: Stage, start: Instant) -> Span {
+        match &self.0 {
+            None => Span(None),
+            Some(active) => Span::open(active, stage, start, Origin::Local),
+        }
+    }
+}
+
+/// One span while it is open. It ends when it is dropped.
+#[must_use = "a span ends when it is dropped"]
+#[derive(Debug, Default)]
+pub struct Span(Option<Box<Open>>);
+
+#[derive(Debug)]
+struct Open {
+    recording: Rc<Recording>,
+    record: SpanRecord,
+    end: Option<Instant>,
+}
+
+impl Span {
+    /// A span of a request that is not traced.
+    pub const fn off() -> Self {
+        Self(None)
+    }
+
+    /// Begins to record a request: its root span, hanging under `parent` where the request came with one.
+    pub fn root(begin: Begin, parent: Option<SpanId>, start: Instant) -> Self {
+        let origin = if parent.is_some() { Origin::Remote } else { Origin::Local };
+        let active = Active { recording: Recording::new(begin), parent: parent.unwrap_or(SpanId::INVALID) };
+        Self::open(&active, Stage::Request, start, origin)
+    }
+
+    fn open(active: &Active, stage: Stage, start: Instant, parent_origin: Origin) -> Self {
+        let Some(span_id) = active.recording.open() else { return Self(None) };
+        let record = SpanRecord {
+            trace_id: active.recording.trace_id(),
+            span_id,
+            parent: active.parent,
+            parent_origin,
+            flags: active.recording.flags(),
+            stage,
+            name: None,
+            start,
+            end: start,
+            error: None,
+            attributes: Vec::new(),
+            events: Vec::new(),
+            links: Vec::new(),
+            dropped_attributes: 0,
+        };
+        Self(Some(Box::new(Open { recording: Rc::clone(&active.recording), record, end: None })))
+    }
+
+    /// Whether this span is recorded.
+    pub fn is_on(&self) -> bool {
+        self.0.is_some()
+    }
+
+    /// This span's id.
+    pub fn id(&self) -> Option<SpanId> {
+        self.0.as_ref().map(|open| open.record.span_id)
+    }
+
+    /// The scope in which spans hang under this one.
+    pub fn scope(&self) -> Scope {
+        Scope(self.0.as_ref().map(|open| Active { recording: Rc::clone(&open.recording), parent: open.record.span_id }))
+    }
+
+    /// Sets an attribute; `value` is only computed when the span is recorded. A later value replaces an earlier one.
+    pub fn set<V: Into<Value>>(&mut self, key: impl Into<Cow<'static, str>>, value: impl FnOnce() -> V) {
+        let Some(open) = &mut self.0 else { return };
+        let key: Cow<'static, str> = key.into();
+        let attributes = &mut open.record.attributes;
+        if let Some(known) = attributes.iter_mut().find(|known| known.key.as_str() == key) {
+            known.value = value().into();
+        } else if attributes.len() < ATTRIBUTES_MAX {
+            attributes.push(KeyValue::new(key, value()));
+        } else {
+            open.record.dropped_attributes += 1;
+        }
+    }
+
+    /// Gives the span a name of its own.
+    pub fn rename<N: Into<Cow<'static, str>>>(&mut self, name: impl FnOnce() -> N) {
+        if let Some(open) = &mut self.0 {
+            open.record.name = Some(name().into());
+        }
+    }
+
+    /// Records that something happened, now.
+    pub fn event(&mut self, name: impl Into<Cow<'static, str>>, attributes: impl FnOnce() -> Vec<KeyValue>) {
+        self.event_at(name, clock::now(), attributes);
+    }
+
+    /// Records that something happened at `time`.
+    pub fn event_at(
+        &mut self,
+        name: impl Into<Cow<'static, str>>,
+        time: Instant,
+        attributes: impl FnOnce() -> Vec<KeyValue>,
+    ) {
+        let Some(open) = &mut self.0 else { return };
+        if open.record.events.len() < EVENTS_MAX {
+            open.record.events.push(EventRecord { name: name.into(), time, attributes: attributes() });
+        }
+    }
+
+    /// Links another trace's span, with the reason.
+    pub fn link(&mut self, trace_id: TraceId, span_id: SpanId, reason: &'static str) {
+        if let Some(open) = &mut self.0 {
+            let attributes = vec![KeyValue::new("waylight.link.reason", reason)];
+            open.record.links.push(LinkRecord { trace_id, span_id, attributes });
+        }
+    }
+
+    /// Marks the span as failed: `error_type` is the low-cardinality word of the OpenTelemetry conventions.
+    pub fn fail(&mut self, error_type: impl Into<Cow<'static, str>>, message: impl FnOnce() -> String) {
+        if self.0.is_none() {
+            return;
+        }
+        let error_type: Cow<'static, str> = error_type.into();
+        self.set("error.type", || error_type.into_owned());
+        if let Some(open) = &mut self.0 {
+            open.record.error = Some(Cow::Owned(message()));
+        }
+    }
+
+    /// Records the status or the error of what the span was about. A `SERVER` span fails at 5xx, a `CLIENT` span at
+    /// 4xx too (OpenTelemetry semantic conventions, HTTP spans).
+    pub fn outcome(&mut self, outcome: &Outcome) {
+        let Some(open) = &self.0 else { return };
+        let fails_from = if open.record.stage == Stage::UpstreamRequest { 400 } else { 500 };
+        match outcome {
+            Ok(response) => {
+                let status = response.status().as_u16();
+                self.set("http.response.status_code", || i64::from(status));
+                if status >= fails_from {
+                    self.fail(status.to_string(), String::new);
+                }
+            }
+            Err(error) => self.fail(error.kind.token(), || error.to_string()),
+        }
+    }
+
+    /// Fixes the moment of the end, for a span that is dropped later.
+    pub fn ended_at(&mut self, end: Instant) {
+        if let Some(open) = &mut self.0 {
+            open.end = Some(end);
+        }
+    }
+
+    /// Ends the span with `body`: when its last frame was taken, when it failed, or when its taker went away.
+    pub fn end_with(self, body: Body) -> Body {
+        if self.0.is_none() {
+            return body;
+        }
+        body.watched(Rc::new(BodySpan {
+            octets: std::cell::Cell::new(0),
+            flushed: std::cell::Cell::new(clock::now()),
+            span: std::cell::RefCell::new(self),
+        }))
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.record.end = self.end.unwrap_or_else(clock::now).max(self.record.start);
+        self.recording.finish(self.record.take());
+    }
+}
+
+/// A span that lives as long as a body.
+struct BodySpan {
+    octets: std::cell::Cell<u64>,
+    flushed: std::cell::Cell<Instant>,
+    span: std::cell::RefCell<Span>,
+}
+
+impl Watch for BodySpan {
+    fn data(&self, octets: usize) {
+        self.octets.set(self.octets.get() + octets as u64);
+        // A long stream's finished spans must not wait for its end.
+        let now = clock::now();
+        if now.nanos() - self.flushed.get().nanos() > FLUSH_EVERY_NANOS {
+            self.flushed.set(now);
+            if let Some(open) = &self.span.borrow().0 {
+                open.recording.flush();
+            }
+        }
+    }
+
+    fn end(&self, end: End) {
+        let mut span = std::mem::take(&mut *self.span.borrow_mut());
+        span.set("http.response.body.size", || i64::try_from(self.octets.get()).unwrap_or(i64::MAX));
+        match end {
+            End::Complete => {}
+            End::Failed => span.fail("http_response_incomplete", || "the response ended early".to_owned()),
+            End::Dropped => span.fail("client_disconnected", || "the client went away".to_owned()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,123 @@
+//! The whole span vocabulary: every span that the edge records is one of these. No layer names a span by a string.
+
+use opentelemetry::trace::SpanKind;
+
+/// What a span of the edge is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Stage {
+    /// The whole request: the root span, from the first byte read to the last byte sent.
+    Request,
+    /// The client's TLS handshake.
+    TlsHandshake,
+    /// Choosing the route.
+    Route,
+    /// One middleware, by its type name.
+    Middleware(&'static str),
+    /// Editing the page.
+    Inject,
+    /// Waylight's own pages.
+    Reserved,
+    /// The upstream's process was asleep and had to be ready first.
+    UpstreamStart,
+    /// Spawning the upstream's process.
+    UpstreamSpawn,
+    /// Waiting until the upstream's process accepted connections.
+    UpstreamReady,
+    /// Waiting for a connection of the pool.
+    UpstreamWait,
+    /// Looking up the upstream's name.
+    UpstreamDns,
+    /// Opening a TCP connection to the upstream.
+    UpstreamConnect,
+    /// The TLS handshake with the upstream.
+    UpstreamTls,
+    /// One attempt at the upstream: the client span.
+    UpstreamRequest,
+}
+
+impl Stage {
+    /// One of each, for tests and documentation.
+    pub const ALL: &'static [Self] = &[
+        Self::Request,
+        Self::TlsHandshake,
+        Self::Route,
+        Self::Middleware("middleware"),
+        Self::Inject,
+        Self::Reserved,
+        Self::UpstreamStart,
+        Self::UpstreamSpawn,
+        Self::UpstreamReady,
+        Self::UpstreamWait,
+        Self::UpstreamDns,
+        Self::UpstreamConnect,
+        Self::UpstreamTls,
+        Self::UpstreamRequest,
+    ];
+
+    /// The span's name, unless the span is renamed.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Request => "HTTP",
+            Self::TlsHandshake => "TLS handshake",
+            Self::Route => "Route",
+            Self::Middleware(name) => name,
+            Self::Inject => "Inject",
+            Self::Reserved => "Waylight",
+            Self::UpstreamStart => "Upstream start",
+            Self::UpstreamSpawn => "Spawn process",
+            Self::UpstreamReady => "Wait for readiness",
+            Self::UpstreamWait => "Wait for connection",
+            Self::UpstreamDns => "DNS",
+            Self::UpstreamConnect => "Connect",
+            Self::UpstreamTls => "TLS",
+            Self::UpstreamRequest => "Upstream request",
+        }
+    }
+
+    /// The stable word for this stage: attribute `waylight.stage`, and part of `sentry.op`.
+    pub const fn id(self) -> &'static str {
+        match self {
+            Self::Request => "request",
+            Self::TlsHandshake => "tls_handshake",
+            Self::Route => "route",
+            Self::Middleware(_) => "middleware",
+            Self::Inject => "inject",
+            Self::Reserved => "reserved",
+            Self::UpstreamStart => "upstream.start",
+            Self::UpstreamSpawn => "upstream.spawn",
+            Self::UpstreamReady => "upstream.ready",
+            Self::UpstreamWait => "upstream.wait",
+            Self::UpstreamDns => "upstream.dns",
+            Self::UpstreamConnect => "upstream.connect",
+            Self::UpstreamTls => "upstream.tls",
+            Self::UpstreamRequest => "upstream.request",
+        }
+    }
+
+    /// The operation, as Sentry's products group spans: attribute `sentry.op`.
+    pub const fn op(self) -> &'static str {
+        match self {
+            Self::Request => "http.server",
+            Self::TlsHandshake => "edge.tls",
+            Self::Route => "edge.route",
+            Self::Middleware(_) => "middleware.edge",
+            Self::Inject => "edge.inject",
+            Self::Reserved => "edge.reserved",
+            Self::UpstreamStart | Self::UpstreamSpawn | Self::UpstreamReady => "edge.upstream.start",
+            Self::UpstreamWait => "edge.upstream.wait",
+            Self::UpstreamDns => "edge.upstream.dns",
+            Self::UpstreamConnect => "edge.upstream.connect",
+            Self::UpstreamTls => "edge.upstream.tls",
+            Self::UpstreamRequest => "http.client",
+        }
+    }
+
+    /// The kind of the span.
+    pub const fn kind(self) -> SpanKind {
+        match self {
+            Self::Request => SpanKind::Server,
+            Self::UpstreamRequest => SpanKind::Client,
+            _ => SpanKind::Internal,
+        }
+    }
+}
