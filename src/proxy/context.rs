@@ -8,13 +8,18 @@ use std::{
     sync::Arc,
 };
 
+use http::{Method, Uri, Version};
+use opentelemetry::Value;
+
 use crate::{
-    clock::Instant,
-    config::model::Scheme,
+    body::{End, Watch},
+    clock::{self, Instant},
+    config::model::{Scheme, Toggle},
     error::ErrorType,
+    service::{Request, Response},
     trace::{
         counters::Counters,
-        phases::Phases,
+        phases::{Phase, Phases},
         scope::{Scope, Span},
         stage::Stage,
     },
@@ -72,8 +77,16 @@ pub struct Refusal {
 pub struct Context {
     /// The connection it came on.
     pub conn: Rc<Conn>,
+    /// Which request of the connection it is, counted from 1.
+    pub number: u64,
     /// Its name in logs, headers and error pages.
     pub request_id: RequestId,
+    /// The method asked for; the request itself may be changed on its way.
+    pub method: Method,
+    /// The target asked for.
+    pub uri: Uri,
+    /// The protocol the client speaks.
+    pub version: Version,
     /// When each phase was reached.
     pub phases: Phases,
     /// What this worker counts.
@@ -84,12 +97,20 @@ pub struct Context {
     pub scheme: Cell<Scheme>,
     /// The host asked for: lower case, without port.
     pub host: OnceCell<Box<str>>,
+    /// The name of the route taken.
+    pub route: OnceCell<Rc<str>>,
     /// Path parameters that the route's pattern took.
     pub params: RefCell<Params>,
-    /// The name of the upstream that was asked, and its endpoint.
-    pub upstream: OnceCell<Box<str>>,
+    /// The name of the upstream that was asked.
+    pub upstream: OnceCell<Rc<str>>,
     /// What went wrong, if anything did.
     pub error: Cell<Option<ErrorType>>,
+    /// The status answered with; 0 until then.
+    pub status: Cell<u16>,
+    octets: Cell<u64>,
+    access_log: Toggle,
+    finished: Cell<bool>,
+    root: RefCell<Span>,
     scope: RefCell<Scope>,
 }
 
@@ -97,19 +118,33 @@ pub struct Context {
 pub type Params = Vec<(Box<str>, String)>;
 
 impl Context {
-    /// A request that was just read.
-    pub fn new(conn: Rc<Conn>, counters: Arc<Counters>) -> Self {
+    /// A request whose head was just read.
+    pub fn new(conn: Rc<Conn>, request: &Request, counters: Arc<Counters>, access_log: Toggle) -> Self {
+        let phases = Phases::default();
+        phases.mark(Phase::Received, clock::now());
+        counters.requests.one();
+        counters.requests_active.up();
         Self {
+            number: conn.requests.get(),
             request_id: RequestId::new(),
-            phases: Phases::default(),
+            method: request.method().clone(),
+            uri: request.uri().clone(),
+            version: request.version(),
+            phases,
             counters,
             client: Cell::new(conn.peer.ip()),
             scheme: Cell::new(conn.scheme),
             conn,
             host: OnceCell::new(),
+            route: OnceCell::new(),
             params: RefCell::default(),
             upstream: OnceCell::new(),
             error: Cell::new(None),
+            status: Cell::new(0),
+            octets: Cell::new(0),
+            access_log,
+            finished: Cell::new(false),
+            root: RefCell::default(),
             scope: RefCell::default(),
         }
     }
@@ -142,15 +177,148 @@ impl Context {
         }
     }
 
-    /// Turns tracing on: spans hang under the root.
-    pub fn trace(&self, root: &Span) {
+    /// Turns tracing on: spans hang under `root`, which ends with the request.
+    pub fn trace(&self, root: Span) {
+        self.counters.requests_traced.one();
         self.scope.replace(root.scope());
+        *self.root.borrow_mut() = root;
     }
 
-    /// Lets go of the recording, so that it is handed over as soon as the root span ends.
-    pub fn untrace(&self) {
-        self.scope.replace(Scope::off());
+    /// Does something to the root span, if there is one.
+    pub fn with_root(&self, change: impl FnOnce(&mut Span)) {
+        let mut root = self.root.borrow_mut();
+        if root.is_on() {
+            change(&mut root);
+        }
     }
+
+    /// The response as the client gets it: the request ends when its body does.
+    pub fn answered(self: &Rc<Self>, response: Response) -> Response {
+        self.status.set(response.status().as_u16());
+        response.map(|body| body.watched(Rc::clone(self) as Rc<dyn Watch>))
+    }
+
+    /// The client went away before there was a response.
+    pub fn abandoned(&self) {
+        self.finish(End::Dropped);
+    }
+
+    fn finish(&self, end: End) {
+        if self.finished.replace(true) {
+            return;
+        }
+        self.phases.mark(Phase::Ended, clock::now());
+        self.count(end);
+        self.end_root(end);
+        if self.access_log.is_on() {
+            self.log(end);
+        }
+    }
+
+    fn count(&self, end: End) {
+        let counters = &self.counters;
+        counters.requests_active.down();
+        counters.response_body_bytes.add(self.octets.get());
+        if end == End::Dropped {
+            counters.requests_aborted.one();
+        }
+        match self.status.get() / 100 {
+            0 => {}
+            1 => counters.responses_1xx.one(),
+            2 => counters.responses_2xx.one(),
+            3 => counters.responses_3xx.one(),
+            4 => counters.responses_4xx.one(),
+            _ => counters.responses_5xx.one(),
+        }
+    }
+
+    fn end_root(&self, end: End) {
+        let mut root = self.root.take();
+        let scope = self.scope.replace(Scope::off());
+        if !root.is_on() {
+            return;
+        }
+        root.set("http.response.body.size", || integer(self.octets.get()));
+        let status = self.status.get();
+        if status > 0 {
+            root.set("http.response.status_code", || i64::from(status));
+        }
+        if let Some(route) = self.route.get() {
+            root.rename(|| format!("{} {route}", method_name(&self.method)));
+            root.set("http.route", || route.to_string());
+        }
+        if let Some(upstream) = self.upstream.get() {
+            root.set("waylight.upstream", || upstream.to_string());
+        }
+        match (end, self.error.get()) {
+            (End::Dropped, _) => root.fail("client_disconnected", || "the client went away".to_owned()),
+            (End::Failed, None) => root.fail(ErrorType::HttpResponseIncomplete.token(), String::new),
+            (_, Some(error)) if status >= 500 || status == 0 => root.fail(error.token(), String::new),
+            // A client's fault is no failure of the server (OpenTelemetry semantic conventions, HTTP server spans).
+            (_, Some(error)) => root.set("error.type", || error.token()),
+            (_, None) if status >= 500 => root.fail(status.to_string(), String::new),
+            (_, None) => {}
+        }
+        drop(root);
+        // A tunnel may hold on to the recording for hours.
+        scope.flush();
+    }
+
+    fn log(&self, end: End) {
+        let at = |phase| self.phases.at(phase).map(|moment: Instant| moment.since(self.received()).as_micros());
+        tracing::info!(
+            target: "waylight::access",
+            request_id = %self.request_id,
+            client = %self.client.get(),
+            method = %self.method,
+            host = self.host.get().map_or("", |host| host),
+            path = self.uri.path(),
+            status = self.status.get(),
+            octets = self.octets.get(),
+            route = self.route.get().map_or("", |route| route),
+            upstream = self.upstream.get().map_or("", |upstream| upstream),
+            error = self.error.get().map_or("", ErrorType::token),
+            first_byte_us = at(Phase::FirstByte),
+            ended_us = at(Phase::Ended),
+            end = ?end,
+        );
+    }
+
+    /// When the request's head was read.
+    pub fn received(&self) -> Instant {
+        self.phases.at(Phase::Received).unwrap_or(self.conn.accepted)
+    }
+}
+
+impl Watch for Context {
+    fn data(&self, octets: usize) {
+        self.octets.set(self.octets.get() + octets as u64);
+    }
+
+    fn end(&self, end: End) {
+        self.finish(end);
+    }
+}
+
+/// The method as semantic conventions write it in a span's name: unknown ones would be unbounded.
+pub fn method_name(method: &Method) -> &str {
+    match *method {
+        Method::GET
+        | Method::HEAD
+        | Method::POST
+        | Method::PUT
+        | Method::DELETE
+        | Method::CONNECT
+        | Method::OPTIONS
+        | Method::TRACE
+        | Method::PATCH => method.as_str(),
+        _ => "HTTP",
+    }
+}
+
+/// A count as an attribute's value.
+pub fn integer(count: u64) -> Value {
+    Value::I64(i64::try_from(count).unwrap_or(i64::MAX))
 }
 
 impl fmt::Debug for Context {

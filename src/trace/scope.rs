@@ -63,6 +63,13 @@ impl Scope {
         self.0.as_ref().map_or(TraceFlags::NOT_SAMPLED, |active| active.recording.flags())
     }
 
+    /// Hands over what is finished, though the request goes on.
+    pub fn flush(&self) {
+        if let Some(active) = &self.0 {
+            active.recording.flush();
+        }
+    }
+
     /// Opens a span here, now.
     pub fn span(&self, stage: Stage) -> Span {
         match &self.0 {
