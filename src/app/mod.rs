@@ -1,1 +1,6 @@
 //! Floor 6, what lives: the command line, start, reload, drain, and the demo.
+
+pub mod cli;
+pub mod demo;
+pub mod telemetry;
+pub mod terminal;

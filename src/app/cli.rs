@@ -1,0 +1,117 @@
+//! The command line: what may be asked of `waylight`, and what it exits with.
+
+use std::{net::SocketAddr, path::PathBuf, process::ExitCode};
+
+use anstyle::AnsiColor;
+use clap::{Args, Parser, Subcommand, builder::Styles};
+use http::Uri;
+
+use super::{demo, terminal};
+
+/// Exit code: it could not start, or it failed.
+pub const FAILED: u8 = 1;
+/// Exit code: the command line is wrong. clap's own.
+pub const MISUSED: u8 = 2;
+/// Exit code: the configuration is faulty.
+pub const FAULTY: u8 = 3;
+
+const EXAMPLES: &str = "\
+Examples:
+  waylight                                     run ./proxy.toml
+  waylight --config edge.toml                  run another file
+  waylight --upstream http://localhost:3000    run without a file
+  waylight check                               print all faults of ./proxy.toml
+  waylight link --site shop.example            print a sign-in link of a running instance
+  waylight demo                                a small shop, traced: nothing else is needed
+
+Exit codes: 0 done, 1 failed, 2 wrong command line, 3 faulty configuration.
+Logs go to standard error. Colours are for terminals; NO_COLOR switches them off.";
+
+/// An edge reverse proxy with built-in session tracing.
+#[derive(Debug, Parser)]
+#[command(name = "waylight", version, after_help = EXAMPLES, styles = STYLES, disable_help_subcommand = true)]
+#[command(args_conflicts_with_subcommands = false)]
+pub struct Cli {
+    /// What to do; run, if nothing is said.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+    /// The configuration file
+    #[arg(long, short, value_name = "FILE", global = true)]
+    pub config: Option<PathBuf>,
+    /// How to run.
+    #[command(flatten)]
+    pub run: Run,
+}
+
+/// How to run without a file.
+#[derive(Args, Debug)]
+pub struct Run {
+    /// Run without a file: send everything to this upstream
+    #[arg(long, value_name = "URL", conflicts_with = "config")]
+    pub upstream: Option<Uri>,
+    /// Where to listen, with --upstream [default: 127.0.0.1:8080]
+    #[arg(long, value_name = "ADDR", requires = "upstream")]
+    pub listen: Option<SocketAddr>,
+}
+
+/// What may be asked.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Print all faults of a configuration file, and exit
+    Check,
+    /// Print a one-time sign-in link for a running instance
+    Link(Link),
+    /// Run a small traced shop behind Waylight
+    Demo(Demo),
+    /// Ask a running instance whether it is healthy; exit 1 if not
+    Health,
+    /// Print the version
+    Version,
+    /// The demo's app; the demo starts it by itself
+    #[command(hide = true)]
+    DemoApp,
+}
+
+/// What a sign-in link is for.
+#[derive(Args, Debug)]
+pub struct Link {
+    /// The site's host, if there are several
+    #[arg(long, value_name = "HOST")]
+    pub site: Option<String>,
+    /// Who is signed in with it, as shown in traces
+    #[arg(long, value_name = "NAME", env = "USER", default_value = "operator")]
+    pub name: String,
+}
+
+/// How the demo runs.
+#[derive(Args, Debug)]
+pub struct Demo {
+    /// Export the traces there too, over OTLP/HTTP
+    #[arg(long, value_name = "URL")]
+    pub otlp: Option<Uri>,
+    /// Where to listen [default: a free port of 127.0.0.1]
+    #[arg(long, value_name = "ADDR")]
+    pub listen: Option<SocketAddr>,
+}
+
+const STYLES: Styles = Styles::styled()
+    .header(AnsiColor::Yellow.on_default().bold())
+    .usage(AnsiColor::Yellow.on_default().bold())
+    .literal(AnsiColor::Cyan.on_default())
+    .placeholder(AnsiColor::Green.on_default());
+
+/// Does what the command line asks for.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match cli.command {
+        Some(Command::Version) => {
+            terminal::say(format_args!("waylight {}", env!("CARGO_PKG_VERSION")));
+            ExitCode::SUCCESS
+        }
+        Some(Command::DemoApp) => demo::shop::main(),
+        None | Some(_) => {
+            terminal::complain("not built yet");
+            ExitCode::from(FAILED)
+        }
+    }
+}

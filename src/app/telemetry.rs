@@ -1,0 +1,84 @@
+//! Waylight's own log: lines for people, coloured on a terminal, or JSON; to standard error.
+//! Format and level may change while it runs.
+
+use std::io::IsTerminal as _;
+
+use tracing_subscriber::{
+    EnvFilter, Layer, Registry,
+    layer::SubscriberExt as _,
+    reload,
+    util::{SubscriberInitExt as _, TryInitError},
+};
+
+use crate::config::model::{Log, LogFormat};
+
+type Lines = Box<dyn Layer<Registry> + Send + Sync>;
+
+/// The log, once it is installed.
+pub struct Telemetry {
+    lines: reload::Handle<Lines, Registry>,
+}
+
+impl std::fmt::Debug for Telemetry {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Telemetry")
+    }
+}
+
+/// Why the log could not be set up.
+#[derive(Debug)]
+pub enum TelemetryError {
+    /// The level is no filter.
+    Level(tracing_subscriber::filter::ParseError),
+    /// Another log is installed in this process.
+    Installed(TryInitError),
+}
+
+impl std::fmt::Display for TelemetryError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Level(error) => write!(f, "log.level is no filter: {error}"),
+            Self::Installed(error) => write!(f, "the log cannot be installed: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for TelemetryError {}
+
+impl Telemetry {
+    /// Installs the log for this process.
+    ///
+    /// # Errors
+    /// A level that cannot be read, or a log that is there already.
+    pub fn install(log: &Log) -> Result<Self, TelemetryError> {
+        let (layer, lines) = reload::Layer::new(lines(log)?);
+        tracing_subscriber::registry().with(layer).try_init().map_err(TelemetryError::Installed)?;
+        Ok(Self { lines })
+    }
+
+    /// Changes format and level.
+    ///
+    /// # Errors
+    /// A level that cannot be read; the log then stays as it was.
+    pub fn apply(&self, log: &Log) -> Result<(), TelemetryError> {
+        let lines = lines(log)?;
+        // The only other failure is a log that is gone: then nobody reads.
+        self.lines.modify(|old| *old = lines).ok();
+        Ok(())
+    }
+}
+
+fn lines(log: &Log) -> Result<Lines, TelemetryError> {
+    let filter = EnvFilter::builder().parse(&log.level).map_err(TelemetryError::Level)?;
+    let layer = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    Ok(match log.format {
+        LogFormat::Human => {
+            let colours =
+                std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|no| no.is_empty());
+            layer.with_ansi(colours).with_filter(filter).boxed()
+        }
+        LogFormat::Json => {
+            layer.json().flatten_event(true).with_current_span(false).with_span_list(false).with_filter(filter).boxed()
+        }
+    })
+}
