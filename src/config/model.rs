@@ -6,7 +6,8 @@ use std::{collections::BTreeMap, fmt, net::SocketAddr, path::PathBuf, time::Dura
 use http::{HeaderName, HeaderValue, Method, StatusCode, Uri};
 use ipnet::IpNet;
 
-use crate::rules::route::{HostPattern, PathPattern};
+use crate::rules::route::{Conditions, HostPattern, PathPattern};
+pub use crate::rules::route::{HeaderCondition, QueryCondition, ValueCondition};
 
 /// Everything that `proxy.toml` says.
 #[derive(Clone, Debug, PartialEq)]
@@ -190,35 +191,16 @@ pub struct Route {
     pub request_body_bytes_max: Option<u64>,
 }
 
-/// A header that a route demands.
-#[derive(Clone, Debug, PartialEq)]
-pub struct HeaderCondition {
-    /// The header.
-    pub name: HeaderName,
-    /// What it must be.
-    pub value: ValueCondition,
-}
-
-/// A query parameter that a route demands.
-#[derive(Clone, Debug, PartialEq)]
-pub struct QueryCondition {
-    /// The parameter's name, decoded.
-    pub name: String,
-    /// What it must be.
-    pub value: ValueCondition,
-}
-
-/// What a header or parameter must be.
-#[derive(Clone, Debug, PartialEq)]
-pub enum ValueCondition {
-    /// There, whatever its value.
-    Present,
-    /// Not there.
-    Absent,
-    /// Exactly this.
-    Equals(String),
-    /// Beginning so.
-    Prefix(String),
+impl Route {
+    /// What it demands of a request.
+    pub fn conditions(&self) -> Conditions {
+        Conditions {
+            path: self.path.clone(),
+            methods: self.methods.clone(),
+            headers: self.headers.clone(),
+            query: self.query.clone(),
+        }
+    }
 }
 
 /// What answers a route.
