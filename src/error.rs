@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use http::StatusCode;
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 
 /// Any error that may cross threads.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -21,6 +21,7 @@ pub struct ProxyError {
     pub retry: Retry,
     status: Option<StatusCode>,
     detail: Option<Box<str>>,
+    headers: Option<Box<HeaderMap>>,
     source: Option<BoxError>,
 }
 
@@ -41,7 +42,7 @@ impl ProxyError {
     }
 
     fn new(kind: ErrorType, side: Side) -> Self {
-        Self { kind, side, retry: Retry::Never, status: None, detail: None, source: None }
+        Self { kind, side, retry: Retry::Never, status: None, detail: None, headers: None, source: None }
     }
 
     /// Answers with this status instead of the one RFC 9209 recommends.
@@ -56,6 +57,20 @@ impl ProxyError {
     pub fn with_detail(mut self, detail: impl Into<Box<str>>) -> Self {
         self.detail = Some(detail.into());
         self
+    }
+
+    /// Adds a field to the answer, such as `Allow` or `Retry-After`.
+    #[must_use]
+    pub fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.headers.get_or_insert_default().append(name, value);
+        self
+    }
+
+    /// Writes the fields given by [`Self::with_header`].
+    pub fn add_headers(&self, headers: &mut HeaderMap) {
+        for (name, value) in self.headers.iter().flat_map(|own| own.iter()) {
+            headers.append(name, value.clone());
+        }
     }
 
     /// Adds the cause.

@@ -2,3 +2,8 @@
 
 pub mod context;
 pub mod handler;
+
+pub mod rescue;
+
+#[cfg(test)]
+pub(crate) mod testing;

@@ -1,0 +1,49 @@
+use http::StatusCode;
+use http_body_util::BodyExt as _;
+
+use super::*;
+use crate::{body::Body, proxy::testing};
+
+struct Fails;
+impl Handler for Fails {
+    async fn handle(&self, request: Request, _: &Rc<Context>) -> Outcome {
+        if request.uri().path() == "/panic" {
+            panic!("on purpose");
+        }
+        Err(ProxyError::upstream(ErrorType::ConnectionRefused).with_detail("10.0.0.1 says no"))
+    }
+}
+
+async fn ask(path: &str, accept: &str) -> (http::response::Parts, String, Rc<Context>) {
+    let request = http::Request::get(path).header("accept", accept).body(Body::empty()).unwrap();
+    let cx = testing::context(&request);
+    let response = Rescue { inner: Fails }.handle(request, &cx).await.unwrap();
+    let (head, body) = response.into_parts();
+    let text = String::from_utf8(body.collect().await.unwrap().to_bytes().to_vec()).unwrap();
+    (head, text, cx)
+}
+
+#[tokio::test]
+async fn an_error_becomes_a_page_that_hides_the_inside() {
+    let (head, text, cx) = ask("/", "text/html,application/json;q=0.9").await;
+    assert_eq!(head.status, StatusCode::BAD_GATEWAY);
+    assert_eq!(head.headers["proxy-status"], "waylight; error=connection_refused");
+    assert!(text.contains("<h1>Bad Gateway</h1>") && !text.contains("10.0.0.1"));
+    assert_eq!(cx.error.get(), Some(ErrorType::ConnectionRefused));
+}
+
+#[tokio::test]
+async fn programs_get_json() {
+    let (head, text, _) = ask("/", "application/json").await;
+    assert_eq!(head.headers["content-type"], "application/problem+json");
+    let problem: serde_json::Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(problem["status"], 502);
+    assert_eq!(problem["error"], "connection_refused");
+}
+
+#[tokio::test]
+async fn a_panic_is_answered_and_counted() {
+    let (head, _, cx) = ask("/panic", "*/*").await;
+    assert_eq!(head.status, StatusCode::INTERNAL_SERVER_ERROR);
+    assert_eq!(cx.counters.requests_panicked.value(), 1);
+}

@@ -1,0 +1,29 @@
+//! What the stages' unit tests share: a connection and a context without a socket.
+
+use std::{cell::Cell, rc::Rc, sync::Arc};
+
+use super::context::{Conn, Context};
+use crate::{
+    clock,
+    config::model::{Scheme, Toggle},
+    service::Request,
+    trace::counters::Counters,
+};
+
+/// A plain connection from 192.0.2.1.
+pub(crate) fn conn() -> Rc<Conn> {
+    Rc::new(Conn {
+        peer: ([192, 0, 2, 1], 40000).into(),
+        local: ([127, 0, 0, 1], 80).into(),
+        scheme: Scheme::Http,
+        accepted: clock::now(),
+        tls: None,
+        requests: Cell::new(1),
+        refusal: Cell::new(None),
+    })
+}
+
+/// The context of `request`, on a connection of its own.
+pub(crate) fn context(request: &Request) -> Rc<Context> {
+    Rc::new(Context::new(conn(), request, Arc::new(Counters::default()), Toggle::Off))
+}
