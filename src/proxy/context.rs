@@ -11,6 +11,7 @@ use std::{
 use http::{Method, Uri, Version};
 use opentelemetry::Value;
 
+use super::permits::Permit;
 use crate::{
     body::{End, Watch},
     clock::{self, Instant},
@@ -110,6 +111,7 @@ pub struct Context {
     octets: Cell<u64>,
     access_log: Toggle,
     finished: Cell<bool>,
+    permit: RefCell<Option<Permit>>,
     root: RefCell<Span>,
     scope: RefCell<Scope>,
 }
@@ -144,6 +146,7 @@ impl Context {
             octets: Cell::new(0),
             access_log,
             finished: Cell::new(false),
+            permit: RefCell::default(),
             root: RefCell::default(),
             scope: RefCell::default(),
         }
@@ -192,6 +195,17 @@ impl Context {
         }
     }
 
+    /// Keeps this request's place until it ends.
+    pub fn hold(&self, permit: Permit) {
+        *self.permit.borrow_mut() = Some(permit);
+    }
+
+    /// The length of the target as it was sent, in octets.
+    pub fn target_octets(&self) -> usize {
+        let path = self.uri.path_and_query().map_or(0, |path| path.as_str().len());
+        path + self.uri.authority().map_or(0, |authority| authority.as_str().len())
+    }
+
     /// The response as the client gets it: the request ends when its body does.
     pub fn answered(self: &Rc<Self>, response: Response) -> Response {
         self.status.set(response.status().as_u16());
@@ -208,6 +222,7 @@ impl Context {
             return;
         }
         self.phases.mark(Phase::Ended, clock::now());
+        self.permit.take();
         self.count(end);
         self.end_root(end);
         if self.access_log.is_on() {

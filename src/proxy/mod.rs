@@ -2,8 +2,10 @@
 
 pub mod context;
 pub mod handler;
+pub mod permits;
 
 pub mod rescue;
+pub mod admission;
 
 #[cfg(test)]
 pub(crate) mod testing;
