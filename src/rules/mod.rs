@@ -1,4 +1,5 @@
 //! Floor 1, what is right: values in, values out. `now` is an argument; nothing here reads a clock, a file, a socket
 //! or the environment, so every rule is tested without any of them.
 
+pub mod authority;
 pub mod route;

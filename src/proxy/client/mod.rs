@@ -1,0 +1,76 @@
+//! Who asks, and for which host: what the framing guard refused is answered here, the host is read, and the client's
+//! address and scheme are taken from trusted proxies.
+
+use std::{rc::Rc, sync::Arc};
+
+use http::StatusCode;
+use ipnet::IpNet;
+
+use super::{context::Context, handler::Handler};
+use crate::{
+    config::model::Scheme,
+    error::{ErrorType, ProxyError},
+    rules::{authority, headers::forwarded},
+    service::{Outcome, Request},
+};
+
+/// Puts [`Client`] in front of a stage.
+#[derive(Clone, Debug)]
+pub struct ClientLayer {
+    /// Proxies whose `Forwarded` and `X-Forwarded-*` are believed.
+    pub trusted: Arc<[IpNet]>,
+}
+
+impl<S> tower::Layer<S> for ClientLayer {
+    type Service = Client<S>;
+
+    fn layer(&self, inner: S) -> Client<S> {
+        Client { trusted: Arc::clone(&self.trusted), inner }
+    }
+}
+
+/// Learns who asks.
+#[derive(Debug)]
+pub struct Client<S> {
+    trusted: Arc<[IpNet]>,
+    inner: S,
+}
+
+impl<S: Handler> Handler for Client<S> {
+    async fn handle(&self, request: Request, cx: &Rc<Context>) -> Outcome {
+        if let Some(refusal) = cx.conn.refusal.get().filter(|refusal| refusal.request == cx.number) {
+            cx.counters.requests_ambiguous.one();
+            let status = StatusCode::from_u16(refusal.status).unwrap_or(StatusCode::BAD_REQUEST);
+            let error = ProxyError::client(ErrorType::HttpRequestError).with_status(status);
+            return Err(error.with_detail(refusal.reason));
+        }
+        if request.method() == http::Method::CONNECT {
+            return Err(ProxyError::client(ErrorType::HttpRequestDenied)
+                .with_status(StatusCode::METHOD_NOT_ALLOWED)
+                .with_detail("CONNECT is for forward proxies"));
+        }
+        let host = authority::host(request.uri(), request.headers(), request.version())
+            .map_err(|error| ProxyError::client(ErrorType::HttpRequestError).with_detail(error.reason()))?;
+        let known = cx.host.set(host.to_ascii_lowercase().into());
+        debug_assert!(known.is_ok(), "the host is read once");
+        self.believe(&request, cx);
+        self.inner.handle(request, cx).await
+    }
+}
+
+impl<S> Client<S> {
+    fn believe(&self, request: &Request, cx: &Context) {
+        let peer = cx.conn.peer.ip().to_canonical();
+        cx.client.set(peer);
+        if !self.trusted.iter().any(|network| network.contains(&peer)) {
+            return;
+        }
+        let told = forwarded::read(request.headers(), peer, &self.trusted);
+        cx.client.set(told.client);
+        match told.scheme {
+            Some("https") => cx.scheme.set(Scheme::Https),
+            Some("http") => cx.scheme.set(Scheme::Http),
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,126 @@
+//! Waylight's own pages under `/_waylight/`, answered in the background and not on a worker.
+//!
+//! Whoever is not authorised must not learn that the pages exist: his request is routed like any other, upstream
+//! included. What the pages are, and who is authorised, is known upstairs; here stand only the door and its bound.
+
+use std::{net::IpAddr, rc::Rc, sync::Arc};
+
+use bytes::Bytes;
+use http::{HeaderValue, StatusCode, header::RETRY_AFTER};
+use http_body_util::{BodyExt as _, Limited};
+use tokio::sync::{mpsc, oneshot};
+
+use super::{context::Context, handler::Handler};
+use crate::{
+    body::Body,
+    config::model::Scheme,
+    error::{ErrorType, ProxyError},
+    rules::session::Credentials,
+    service::{Outcome, Request},
+};
+
+/// All of Waylight's own paths begin so.
+pub const PREFIX: &str = "/_waylight/";
+/// The largest form that is taken, in octets.
+const FORM_BYTES_MAX: usize = 16 * 1024;
+
+/// Whether `path` is one of Waylight's own.
+pub fn is_reserved(path: &str) -> bool {
+    path.starts_with(PREFIX) || path == "/_waylight"
+}
+
+/// Waylight's own pages, as a worker sees them.
+pub trait Pages: Send + Sync {
+    /// Whether this request may know that the pages exist. Called on the worker: it must be quick.
+    fn claims(&self, head: &http::request::Parts, facts: &Facts) -> bool;
+}
+
+/// What is known of who asks.
+#[derive(Clone, Debug)]
+pub struct Facts {
+    /// The site's host: lower case, without port.
+    pub host: Box<str>,
+    /// The client's scheme, as seen through trusted proxies.
+    pub scheme: Scheme,
+    /// The client's address, as seen through trusted proxies.
+    pub client: IpAddr,
+    /// Who it is.
+    pub credentials: Credentials,
+}
+
+/// One request to the pages.
+#[derive(Debug)]
+pub struct Call {
+    /// The request, its body read.
+    pub request: http::Request<Bytes>,
+    /// Who asks.
+    pub facts: Facts,
+    /// Where the answer goes.
+    pub reply: oneshot::Sender<http::Response<Bytes>>,
+}
+
+/// The way to the pages; its channel is bounded.
+#[derive(Clone)]
+pub struct Door {
+    /// Who may enter.
+    pub pages: Arc<dyn Pages>,
+    /// Where requests wait.
+    pub calls: mpsc::Sender<Call>,
+}
+
+/// Puts [`Reserved`] in front of a stage; `None` where the site has no toolbar.
+#[derive(Clone)]
+pub struct ReservedLayer {
+    /// The way to the pages.
+    pub door: Option<Door>,
+}
+
+impl<S> tower::Layer<S> for ReservedLayer {
+    type Service = Reserved<S>;
+
+    fn layer(&self, inner: S) -> Reserved<S> {
+        Reserved { door: self.door.clone(), inner }
+    }
+}
+
+/// Answers what is Waylight's own.
+pub struct Reserved<S> {
+    door: Option<Door>,
+    inner: S,
+}
+
+impl<S: Handler> Handler for Reserved<S> {
+    async fn handle(&self, request: Request, cx: &Rc<Context>) -> Outcome {
+        let Some(door) = self.door.as_ref().filter(|_| is_reserved(request.uri().path())) else {
+            return self.inner.handle(request, cx).await;
+        };
+        let facts = Facts {
+            host: cx.host.get().cloned().unwrap_or_default(),
+            scheme: cx.scheme.get(),
+            client: cx.client.get(),
+            credentials: cx.credentials(),
+        };
+        let (head, body) = request.into_parts();
+        if !door.pages.claims(&head, &facts) {
+            return self.inner.handle(Request::from_parts(head, body), cx).await;
+        }
+        let body = Limited::new(body, FORM_BYTES_MAX).collect().await.map_err(|error| {
+            ProxyError::client(ErrorType::HttpRequestError)
+                .with_status(StatusCode::PAYLOAD_TOO_LARGE)
+                .with_detail("the form is too large")
+                .with_source(error)
+        })?;
+        let (reply, answer) = oneshot::channel();
+        let call = Call { request: http::Request::from_parts(head, body.to_bytes()), facts, reply };
+        door.calls.try_send(call).map_err(|_| busy())?;
+        let response = answer.await.map_err(|_| busy())?;
+        Ok(response.map(Body::full))
+    }
+}
+
+fn busy() -> ProxyError {
+    ProxyError::proxy(ErrorType::ProxyInternalError)
+        .with_status(StatusCode::SERVICE_UNAVAILABLE)
+        .with_detail("the console is busy")
+        .with_header(RETRY_AFTER, HeaderValue::from_static("1"))
+}

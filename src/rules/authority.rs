@@ -1,0 +1,73 @@
+//! The host a request is for: RFC 9112 section 3.2 for HTTP/1.1, RFC 9113 section 8.3.1 for HTTP/2.
+
+use http::{HeaderMap, Uri, header::HOST};
+
+/// Why a request names no host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AuthorityError {
+    /// It names none.
+    Missing,
+    /// It names several, or two that differ.
+    Ambiguous,
+    /// What it names is no host.
+    Invalid,
+}
+
+impl AuthorityError {
+    /// In words for logs and spans.
+    pub const fn reason(self) -> &'static str {
+        match self {
+            Self::Missing => "the request names no host",
+            Self::Ambiguous => "the request names more than one host",
+            Self::Invalid => "the request's host is not valid",
+        }
+    }
+}
+
+/// The host asked for, as sent but without port: the target's authority where there is one, which must agree with the
+/// `Host` field in HTTP/2 and overrides it in HTTP/1.1; else the `Host` field.
+pub fn host<'a>(uri: &'a Uri, headers: &'a HeaderMap, version: http::Version) -> Result<&'a str, AuthorityError> {
+    let mut fields = headers.get_all(HOST).iter();
+    let field = fields.next();
+    if fields.next().is_some() {
+        return Err(AuthorityError::Ambiguous);
+    }
+    let field = field.map(|field| field.to_str().map_err(|_| AuthorityError::Invalid)).transpose()?;
+    let authority = uri.authority().map(http::uri::Authority::as_str);
+    let chosen = match (authority, field) {
+        (Some(authority), Some(field)) if version == http::Version::HTTP_2 && !authority.eq_ignore_ascii_case(field) => {
+            return Err(AuthorityError::Ambiguous);
+        }
+        (Some(authority), _) => authority,
+        (None, Some(field)) => field,
+        (None, None) => return Err(AuthorityError::Missing),
+    };
+    without_port(chosen)
+}
+
+/// A host with its port taken off: a name, an IPv4 address, or an IPv6 address in brackets.
+pub fn without_port(authority: &str) -> Result<&str, AuthorityError> {
+    let (host, port) = if authority.starts_with('[') {
+        let end = authority.find(']').ok_or(AuthorityError::Invalid)?;
+        let (host, rest) = authority.split_at(end + 1);
+        host[1..end].parse::<std::net::Ipv6Addr>().map_err(|_| AuthorityError::Invalid)?;
+        match rest.strip_prefix(':') {
+            Some(port) => (host, port),
+            None if rest.is_empty() => (host, ""),
+            None => return Err(AuthorityError::Invalid),
+        }
+    } else {
+        authority.split_once(':').unwrap_or((authority, ""))
+    };
+    let host = host.strip_suffix('.').unwrap_or(host);
+    let named = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+    let valid = !host.is_empty()
+        && host.len() <= 255
+        && (host.starts_with('[') || host.bytes().all(named))
+        && port.len() <= 5
+        && port.bytes().all(|byte| byte.is_ascii_digit());
+    if valid { Ok(host) } else { Err(AuthorityError::Invalid) }
+}
+
+#[cfg(test)]
+mod tests;
