@@ -1,0 +1,14 @@
+//! The integration tests, in one binary: it links once.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by panicking, and its helpers stand outside of #[test] functions"
+)]
+
+// The layering table, file heads and sizes, the span vocabulary: what the house promises of its own source.
+mod architecture;
+// What dependencies may be licensed under.
+mod licences;
+// What several modules need: counting allocations.
+mod support;

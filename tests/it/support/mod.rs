@@ -1,0 +1,6 @@
+//! What several modules of the integration tests need.
+
+mod allocator;
+
+#[allow(unused_imports, reason = "for modules that come and go")]
+pub(crate) use allocator::{Allocations, allocations};
