@@ -35,7 +35,9 @@ pub fn host<'a>(uri: &'a Uri, headers: &'a HeaderMap, version: http::Version) ->
     let field = field.map(|field| field.to_str().map_err(|_| AuthorityError::Invalid)).transpose()?;
     let authority = uri.authority().map(http::uri::Authority::as_str);
     let chosen = match (authority, field) {
-        (Some(authority), Some(field)) if version == http::Version::HTTP_2 && !authority.eq_ignore_ascii_case(field) => {
+        (Some(authority), Some(field))
+            if version == http::Version::HTTP_2 && !authority.eq_ignore_ascii_case(field) =>
+        {
             return Err(AuthorityError::Ambiguous);
         }
         (Some(authority), _) => authority,
