@@ -1,0 +1,89 @@
+// An upstream that does what a test tells it and remembers what it got.
+
+import http from 'node:http';
+import { readFile } from 'node:fs/promises';
+import { extname, join, normalize, resolve } from 'node:path';
+
+import { listen } from './net.js';
+
+const MODULES = resolve(import.meta.dirname, '../node_modules');
+const TYPES = /** @type {Record<string, string>} */ ({ '.js': 'text/javascript', '.mjs': 'text/javascript' });
+
+/** Where a page finds the packages that its modules name: the real SDK, as npm delivers it, without a bundler. */
+export const IMPORT_MAP = JSON.stringify({
+  imports: {
+    '@sentry/browser': '/npm/@sentry/browser/build/npm/esm/prod/index.js',
+    '@sentry/browser-utils': '/npm/@sentry/browser-utils/build/esm/index.js',
+    '@sentry/core': '/npm/@sentry/core/build/esm/index.js',
+    '@sentry/core/browser': '/npm/@sentry/core/build/esm/browser.js',
+    '@sentry/feedback': '/npm/@sentry/feedback/build/npm/esm/index.js',
+    '@sentry/replay': '/npm/@sentry/replay/build/npm/esm/index.js',
+    '@sentry/replay-canvas': '/npm/@sentry/replay-canvas/build/npm/esm/index.js',
+    '@sentry/conventions/attributes': '/npm/@sentry/conventions/dist/attributes.mjs',
+    '@sentry/conventions/metrics': '/npm/@sentry/conventions/dist/metrics.mjs',
+    '@sentry/conventions/op': '/npm/@sentry/conventions/dist/op.mjs',
+  },
+});
+
+/**
+ * @typedef {(request: http.IncomingMessage, response: http.ServerResponse) => void} Handler
+ * @typedef {{ method: string, path: string, headers: http.IncomingHttpHeaders, rawHeaders: string[] }} Seen
+ */
+
+export class Upstream {
+  /** @param {Record<string, Handler>} handlers by path, query not counted; `*` takes what no other does */
+  static async start(handlers) {
+    const upstream = new Upstream(handlers);
+    upstream.port = await listen(upstream.server);
+    return upstream;
+  }
+
+  /** @param {Record<string, Handler>} handlers */
+  constructor(handlers) {
+    this.port = 0;
+    /** @type {Seen[]} */
+    this.seen = [];
+    this.server = http.createServer((request, response) => {
+      const path = (request.url ?? '/').replace(/\?.*/, '');
+      const { method = '', headers, rawHeaders } = request;
+      this.seen.push({ method, path, headers, rawHeaders });
+      if (path.startsWith('/npm/')) void module(path.slice('/npm/'.length), response);
+      else (handlers[path] ?? handlers['*'] ?? notFound)(request, response);
+    });
+  }
+
+  get url() {
+    return `http://127.0.0.1:${this.port}`;
+  }
+
+  /** @param {string} path */
+  requestsTo(path) {
+    return this.seen.filter((request) => request.path === path);
+  }
+
+  stop() {
+    this.server.closeAllConnections();
+    this.server.close();
+  }
+}
+
+/** @param {string} html @returns {Handler} */
+export function htmlPage(html) {
+  return (_, response) => response.writeHead(200, { 'content-type': 'text/html; charset=utf-8' }).end(html);
+}
+
+/** @type {Handler} */
+const notFound = (_, response) => response.writeHead(404, { 'content-type': 'text/plain' }).end('the app has no such page');
+
+/**
+ * @param {string} path
+ * @param {http.ServerResponse} response
+ */
+async function module(path, response) {
+  try {
+    const bytes = await readFile(join(MODULES, normalize(`/${path}`)));
+    response.writeHead(200, { 'content-type': TYPES[extname(path)] ?? 'text/plain' }).end(bytes);
+  } catch {
+    response.writeHead(404).end();
+  }
+}
