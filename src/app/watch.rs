@@ -47,7 +47,15 @@ struct Stamp {
 impl Files {
     /// Looks at these files.
     pub fn look(paths: impl IntoIterator<Item = PathBuf>) -> Self {
-        Self(paths.into_iter().map(|path| { let look = Look::at(&path, None); (path, look) }).collect())
+        Self(
+            paths
+                .into_iter()
+                .map(|path| {
+                    let look = Look::at(&path, None);
+                    (path, look)
+                })
+                .collect(),
+        )
     }
 
     /// Looks at the same files again.

@@ -101,7 +101,9 @@ fn is_ours(host: &str, configured: &[String]) -> bool {
     // Only addresses written in full are addresses here: `127.1` is a name to a browser's eyes, too.
     let loopback = bare.parse::<IpAddr>().is_ok_and(|address| match address {
         IpAddr::V4(address) => address.is_loopback(),
-        IpAddr::V6(address) => address.is_loopback() || address.to_ipv4_mapped().is_some_and(|v4| v4 == Ipv4Addr::LOCALHOST),
+        IpAddr::V6(address) => {
+            address.is_loopback() || address.to_ipv4_mapped().is_some_and(|v4| v4 == Ipv4Addr::LOCALHOST)
+        }
     });
     loopback
         || host.eq_ignore_ascii_case("localhost")

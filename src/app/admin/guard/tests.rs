@@ -16,14 +16,24 @@ fn check(method: &Method, fields: &[(&str, &str)], expect: Result<(), Refused>) 
 
 #[test]
 fn loopback_and_configured_hosts_are_ours() {
-    for host in ["localhost", "LOCALHOST:9901", "127.0.0.1:9901", "127.9.9.9", "[::1]:9901", "edge.example:443", "Edge.Example"] {
+    for host in
+        ["localhost", "LOCALHOST:9901", "127.0.0.1:9901", "127.9.9.9", "[::1]:9901", "edge.example:443", "Edge.Example"]
+    {
         check(&Method::GET, &[("host", host)], Ok(()));
     }
 }
 
 #[test]
 fn a_rebound_name_is_foreign() {
-    for host in ["evil.example:9901", "localhost.evil.example", "127.0.0.1.evil.example", "10.0.0.1", "127.1", "[::2]", "0.0.0.0"] {
+    for host in [
+        "evil.example:9901",
+        "localhost.evil.example",
+        "127.0.0.1.evil.example",
+        "10.0.0.1",
+        "127.1",
+        "[::2]",
+        "0.0.0.0",
+    ] {
         check(&Method::GET, &[("host", host)], Err(Refused::HostForeign));
     }
 }
@@ -41,7 +51,13 @@ fn one_readable_host_is_needed() {
 fn a_foreign_origin_is_refused() {
     let host = ("host", "localhost:9901");
     check(&Method::GET, &[host, ("origin", "http://localhost:9901")], Ok(()));
-    for origin in ["null", "http://evil.example", "http://localhost", "https://localhost:9901", "http://localhost:9901.evil.example"] {
+    for origin in [
+        "null",
+        "http://evil.example",
+        "http://localhost",
+        "https://localhost:9901",
+        "http://localhost:9901.evil.example",
+    ] {
         check(&Method::GET, &[host, ("origin", origin)], Err(Refused::OriginForeign));
     }
     let twice = [host, ("origin", "http://localhost:9901"), ("origin", "http://localhost:9901")];

@@ -1,0 +1,207 @@
+//! The admin listener: health, readiness, version, effective configuration, counters, reload.
+//! It runs in the background, on a socket of its own, and answers nobody whom a web page sent ([`guard`]).
+
+pub mod guard;
+pub mod metrics;
+pub mod socket;
+
+use std::{convert::Infallible, sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use http::{HeaderValue, Method, Request, Response, StatusCode, header};
+use http_body_util::Full;
+use hyper::{body::Incoming, server::conn::http1, service::service_fn};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use serde_json::json;
+use tokio::{sync::watch, task::JoinSet};
+use tracing::{info, warn};
+
+use self::{
+    guard::Hosts,
+    metrics::{Exposition, Kind},
+    socket::{Socket, Stream},
+};
+use super::instance::{Instance, Phase, Reason, Reloaded};
+use crate::clock;
+
+/// The most clients at once.
+const CLIENTS_MAX: usize = 64;
+/// From accept to the end of a request's head.
+const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
+/// Requests in progress may take so long once the listener is to stop.
+const STOP_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// What the listener answers with.
+type Answer = Response<Full<Bytes>>;
+
+/// The admin listener.
+#[derive(Debug)]
+pub struct Admin {
+    /// What it tells of.
+    pub instance: Arc<Instance>,
+}
+
+impl Admin {
+    /// Answers at `socket` until `stop` turns true.
+    pub async fn serve(self: Arc<Self>, socket: Socket, mut stop: watch::Receiver<bool>) {
+        info!(address = socket.address(), "admin listener ready");
+        let is_unix = socket.is_unix();
+        let mut clients = JoinSet::new();
+        loop {
+            tokio::select! {
+                accepted = socket.accept(), if clients.len() < CLIENTS_MAX => match accepted {
+                    Ok(stream) => {
+                        clients.spawn(Arc::clone(&self).client(stream, is_unix));
+                    }
+                    Err(error) => {
+                        warn!(%error, "the admin listener could not accept");
+                        tokio::time::sleep(Duration::from_millis(100)).await;
+                    }
+                },
+                Some(_) = clients.join_next() => {}
+                _ = stop.wait_for(|stop| *stop) => break,
+            }
+        }
+        drop(socket);
+        tokio::time::timeout(STOP_TIMEOUT, async { while clients.join_next().await.is_some() {} }).await.ok();
+    }
+
+    async fn client(self: Arc<Self>, stream: Box<dyn Stream>, is_unix: bool) {
+        let service = service_fn(move |request| {
+            let admin = Arc::clone(&self);
+            async move { Ok::<_, Infallible>(admin.answer(request, is_unix).await) }
+        });
+        let connection = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(HEADER_TIMEOUT)
+            // One answer a connection: whoever asks, asks seldom, and nothing idle is left behind when we stop.
+            .keep_alive(false)
+            .serve_connection(TokioIo::new(stream), service);
+        // A client that leaves or sends nonsense harms only itself.
+        connection.await.ok();
+    }
+
+    async fn answer(&self, request: Request<Incoming>, is_unix: bool) -> Answer {
+        let config = Arc::clone(&self.instance.running.borrow().config);
+        let configured = config.admin.as_ref().map_or(&[] as &[String], |admin| &admin.hosts);
+        let hosts = if is_unix { Hosts::Any } else { Hosts::Named(configured) };
+        if let Err(refused) = guard::admit(request.method(), request.headers(), hosts) {
+            warn!(reason = refused.reason(), "the admin listener refused a request");
+            return text(refused.status(), refused.reason());
+        }
+        let mut answer = self.route(&request).await;
+        let headers = answer.headers_mut();
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        answer
+    }
+
+    async fn route(&self, request: &Request<Incoming>) -> Answer {
+        let method = request.method();
+        let reads = matches!(*method, Method::GET | Method::HEAD);
+        match request.uri().path() {
+            "/reload" if *method == Method::POST => reloaded(&self.instance.reload(Reason::Admin).await),
+            "/reload" if reads => match &*self.instance.last_reload.borrow() {
+                Some(last) => reloaded(last),
+                None => text(StatusCode::OK, "nothing was reloaded yet"),
+            },
+            "/reload" => not_allowed("GET, HEAD, POST"),
+            path => match self.page(path) {
+                Some(_) if !reads => not_allowed("GET, HEAD"),
+                Some(answer) => answer,
+                None => text(StatusCode::NOT_FOUND, "no such page; see /"),
+            },
+        }
+    }
+
+    fn page(&self, path: &str) -> Option<Answer> {
+        Some(match path {
+            "/" => text(StatusCode::OK, INDEX),
+            "/health" => text(StatusCode::OK, "ok"),
+            "/ready" => {
+                let phase = *self.instance.phase.borrow();
+                let status = if phase == Phase::Ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+                text(status, &phase.to_string())
+            }
+            "/version" => self.version(),
+            "/metrics" => typed(StatusCode::OK, metrics::CONTENT_TYPE, self.metrics()),
+            _ => return None,
+        })
+    }
+
+    fn version(&self) -> Answer {
+        let facts = json!({
+            "version": env!("CARGO_PKG_VERSION"),
+            "pid": std::process::id(),
+            "uptime_seconds": clock::now().since(self.instance.started).as_secs(),
+            "generation": self.instance.running.borrow().generation,
+        });
+        object(StatusCode::OK, &facts)
+    }
+
+    fn metrics(&self) -> String {
+        let mut text = Exposition::default();
+        let version: &[_] = &[("version", env!("CARGO_PKG_VERSION"))];
+        text.family(Kind::Info, "build", "What runs.", [(version, 1)]);
+        let started = self.instance.started.unix_nanos() / 1_000_000_000;
+        text.one(Kind::Gauge, "start_time_seconds", "When it started, since the Unix epoch.", started);
+        let generation = self.instance.running.borrow().generation;
+        text.one(Kind::Gauge, "config_generation", "The configuration that runs, counted from 1.", generation);
+        let failed = u64::from(matches!(*self.instance.last_reload.borrow(), Some(Err(_))));
+        text.one(Kind::Gauge, "config_reload_failed", "1 if the last reload failed.", failed);
+        let Some(first) = self.instance.counters.first() else { return text.finish() };
+        // Every set has the same names in the same order.
+        for (index, (name, help, _)) in first.counters().enumerate() {
+            let values = self.instance.counters.iter().filter_map(|set| set.counters().nth(index));
+            text.one(Kind::Counter, name, help, values.fold(0, |sum, (.., value)| sum.wrapping_add(value)));
+        }
+        for (index, (name, help, _)) in first.gauges().enumerate() {
+            let values = self.instance.counters.iter().filter_map(|set| set.gauges().nth(index));
+            // What one worker put up another may have put down.
+            text.one(Kind::Gauge, name, help, values.fold(0, |sum, (.., value)| sum.wrapping_add(value)));
+        }
+        text.finish()
+    }
+}
+
+const INDEX: &str = "\
+Waylight's admin listener
+
+GET  /health    whether the process lives
+GET  /ready     whether it takes requests
+GET  /version   version, process, generation of the configuration
+GET  /config    the effective configuration, secrets hidden
+GET  /metrics   counters, as OpenMetrics
+GET  /exports   how each OTLP back end fares
+GET  /reload    how the last reload went
+POST /reload    reload now; needs the header Waylight-Admin: 1";
+
+fn reloaded(reloaded: &Reloaded) -> Answer {
+    match reloaded {
+        Ok(applied) => {
+            object(StatusCode::OK, &json!({ "generation": applied.generation, "needs_restart": applied.restart }))
+        }
+        Err(why) => object(StatusCode::UNPROCESSABLE_ENTITY, &json!({ "error": **why })),
+    }
+}
+
+fn not_allowed(allow: &'static str) -> Answer {
+    let mut answer = text(StatusCode::METHOD_NOT_ALLOWED, "this page takes other methods");
+    answer.headers_mut().insert(header::ALLOW, HeaderValue::from_static(allow));
+    answer
+}
+
+fn text(status: StatusCode, line: &str) -> Answer {
+    typed(status, "text/plain; charset=utf-8", format!("{line}\n"))
+}
+
+fn object(status: StatusCode, value: &serde_json::Value) -> Answer {
+    typed(status, "application/json", format!("{value:#}\n"))
+}
+
+fn typed(status: StatusCode, kind: &'static str, content: String) -> Answer {
+    let mut answer = Response::new(Full::new(Bytes::from(content)));
+    *answer.status_mut() = status;
+    answer.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
+    answer
+}
