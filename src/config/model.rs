@@ -7,7 +7,11 @@ use http::{HeaderName, HeaderValue, Method, StatusCode, Uri};
 use ipnet::IpNet;
 
 use crate::rules::route::{Conditions, HostPattern, PathPattern};
-pub use crate::rules::route::{HeaderCondition, QueryCondition, ValueCondition};
+pub use crate::rules::{
+    headers::Scheme,
+    route::{HeaderCondition, QueryCondition, ValueCondition},
+    trace_context::Policy as Propagation,
+};
 
 /// Everything that `proxy.toml` says.
 #[derive(Clone, Debug, PartialEq)]
@@ -150,18 +154,6 @@ pub enum Inject {
     Deferred,
     /// Never.
     Off,
-}
-
-/// What is done with trace context that comes in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-pub enum Propagation {
-    /// Trusted: continued.
-    Accept,
-    /// Not trusted: a new trace, linked to the old one.
-    #[default]
-    Restart,
-    /// Removed, traced or not.
-    Reject,
 }
 
 /// One route of a site.
@@ -372,25 +364,6 @@ pub struct Endpoint {
     pub host: String,
     /// The port.
     pub port: u16,
-}
-
-/// How an endpoint or a client speaks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Scheme {
-    /// Plain.
-    Http,
-    /// TLS.
-    Https,
-}
-
-impl Scheme {
-    /// As written in a URL.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Http => "http",
-            Self::Https => "https",
-        }
-    }
 }
 
 /// The `Host` that an upstream sees.

@@ -2,4 +2,9 @@
 //! or the environment, so every rule is tested without any of them.
 
 pub mod authority;
+pub mod headers;
 pub mod route;
+pub mod sampling;
+pub mod session;
+pub mod token;
+pub mod trace_context;

@@ -1,0 +1,122 @@
+//! Hop-by-hop fields, RFC 9110 section 7.6.1: they belong to one connection and are not passed on. What `Connection`
+//! names goes too.
+
+use http::{
+    HeaderMap, HeaderName, HeaderValue,
+    header::{
+        CONNECTION, CONTENT_LENGTH, HOST, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE, TRANSFER_ENCODING, UPGRADE,
+    },
+};
+
+use super::list;
+
+const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
+const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
+const HTTP2_SETTINGS: HeaderName = HeaderName::from_static("http2-settings");
+
+/// Removed wherever they are.
+const HOP_BY_HOP: [HeaderName; 9] = [
+    CONNECTION,
+    KEEP_ALIVE,
+    PROXY_CONNECTION,
+    PROXY_AUTHENTICATE,
+    PROXY_AUTHORIZATION,
+    TE,
+    TRANSFER_ENCODING,
+    UPGRADE,
+    HTTP2_SETTINGS,
+];
+
+/// What the next hop is told instead.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct Hop {
+    /// The protocols that the sender would change to, RFC 9110 section 7.8.
+    pub upgrade: Option<HeaderValue>,
+    /// Whether the sender takes trailers, RFC 9110 section 10.1.4.
+    pub trailers: Trailers,
+}
+
+/// Whether trailers are taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Trailers {
+    /// `TE: trailers` was sent.
+    Taken,
+    /// It was not.
+    #[default]
+    Unknown,
+}
+
+/// Removes hop-by-hop fields from a request or a response, and says what they said.
+///
+/// `Upgrade` counts only where `Connection` names it (RFC 9110 section 7.8), and never for `h2c`: a hop that changed
+/// to HTTP/2 behind our back could be told anything. `Host` and `Content-Length` stay even if `Connection` names them.
+pub fn strip(headers: &mut HeaderMap) -> Hop {
+    let mut hop = Hop::default();
+    // Trailers are for every hop that HTTP/2 speaks, which has no `Connection`.
+    if headers.contains_key(TE) && has_token(headers, TE, b"trailers") {
+        hop.trailers = Trailers::Taken;
+    }
+    if headers.contains_key(CONNECTION) {
+        if headers.contains_key(UPGRADE) && has_token(headers, CONNECTION, b"upgrade") {
+            hop.upgrade = upgrade(headers);
+        }
+        remove_named(headers);
+    }
+    for name in HOP_BY_HOP {
+        headers.remove(name);
+    }
+    hop
+}
+
+impl Hop {
+    /// Writes what the next hop is told, in HTTP/1.1. `Connection` is written whole.
+    pub fn write_http1(&self, headers: &mut HeaderMap) {
+        let connection = match (&self.upgrade, self.trailers) {
+            (Some(upgrade), trailers) => {
+                headers.insert(UPGRADE, upgrade.clone());
+                if trailers == Trailers::Taken { "upgrade, TE" } else { "upgrade" }
+            }
+            (None, Trailers::Taken) => "TE",
+            (None, Trailers::Unknown) => return,
+        };
+        headers.insert(CONNECTION, HeaderValue::from_static(connection));
+        self.write_http2(headers);
+    }
+
+    /// Writes what the next hop is told, in HTTP/2, which knows of trailers only (RFC 9113 section 8.2.2).
+    pub fn write_http2(&self, headers: &mut HeaderMap) {
+        if self.trailers == Trailers::Taken {
+            headers.insert(TE, HeaderValue::from_static("trailers"));
+        }
+    }
+}
+
+/// The one `Upgrade` field, unless it is about HTTP/2.
+fn upgrade(headers: &HeaderMap) -> Option<HeaderValue> {
+    let mut values = headers.get_all(UPGRADE).iter();
+    let value = values.next()?;
+    let is_http2 = list([value].into_iter()).any(|protocol| protocol.eq_ignore_ascii_case(b"h2c"));
+    (values.next().is_none() && !is_http2 && !value.is_empty()).then(|| value.clone())
+}
+
+fn remove_named(headers: &mut HeaderMap) {
+    // `close`, `keep-alive` and `upgrade` are by far the most usual, and need no list.
+    let named: Vec<HeaderName> = list(headers.get_all(CONNECTION).iter())
+        .filter(|option| {
+            ![&b"close"[..], b"keep-alive", b"upgrade"].iter().any(|usual| option.eq_ignore_ascii_case(usual))
+        })
+        .filter_map(|option| HeaderName::from_bytes(option).ok())
+        .filter(|name| name != HOST && name != CONTENT_LENGTH)
+        .collect();
+    for name in named {
+        headers.remove(name);
+    }
+}
+
+/// Whether a list holds a token; parameters after `;` are not looked at.
+fn has_token(headers: &HeaderMap, name: HeaderName, token: &[u8]) -> bool {
+    list(headers.get_all(name).iter()).any(|element| {
+        let end = memchr::memchr(b';', element).unwrap_or(element.len());
+        element[..end].trim_ascii().eq_ignore_ascii_case(token)
+    })
+}

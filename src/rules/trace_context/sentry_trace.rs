@@ -1,0 +1,66 @@
+//! `sentry-trace`: `traceid-spanid[-sampled]`.
+
+use std::fmt;
+
+use opentelemetry::trace::{SpanId, TraceId};
+
+use super::{span_id, trace_id};
+
+/// A valid `sentry-trace`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SentryTrace {
+    /// The trace.
+    pub trace_id: TraceId,
+    /// The span that the header was written by.
+    pub span_id: SpanId,
+    /// What the head of the trace decided.
+    pub sampled: Sampled,
+}
+
+/// What the head of a trace decided, in Sentry's words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Sampled {
+    /// `-1`
+    Yes,
+    /// `-0`. Never turned into `-1` later: the dynamic sampling context says the same.
+    No,
+    /// No flag: whoever comes next decides.
+    #[default]
+    Deferred,
+}
+
+impl SentryTrace {
+    /// Reads one header value; blanks around it are allowed, upper case and headers joined by commas are not.
+    pub fn parse(value: &[u8]) -> Option<Self> {
+        let value = trim(value);
+        if value.get(32) != Some(&b'-') {
+            return None;
+        }
+        let sampled = match value.get(49..)? {
+            b"" => Sampled::Deferred,
+            b"-1" => Sampled::Yes,
+            b"-0" => Sampled::No,
+            _ => return None,
+        };
+        Some(Self { trace_id: trace_id(value.get(..32)?)?, span_id: span_id(value.get(33..49)?)?, sampled })
+    }
+}
+
+impl fmt::Display for SentryTrace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let flag = match self.sampled {
+            Sampled::Yes => "-1",
+            Sampled::No => "-0",
+            Sampled::Deferred => "",
+        };
+        write!(f, "{:032x}-{:016x}{flag}", self.trace_id, self.span_id)
+    }
+}
+
+/// Without the blanks and tabs around it.
+pub(super) fn trim(mut value: &[u8]) -> &[u8] {
+    while let [b' ' | b'\t', rest @ ..] | [rest @ .., b' ' | b'\t'] = value {
+        value = rest;
+    }
+    value
+}
