@@ -5,10 +5,7 @@
 //! wrote an element is trusted. Where both kinds are there and name different clients, one of them was not written by
 //! the proxy before us but passed on by it, perhaps forged: then neither counts.
 
-use std::{
-    fmt::Write as _,
-    net::{IpAddr, SocketAddr},
-};
+use std::net::{IpAddr, SocketAddr};
 
 use http::{HeaderMap, HeaderName, HeaderValue, header::FORWARDED};
 use ipnet::IpNet;
@@ -130,8 +127,7 @@ pub fn write(headers: &mut HeaderMap, told: Told<'_>) {
             headers.remove(name);
         }
     }
-    // Writing into a string cannot fail.
-    let _ = write!(forwarded_for, "{}", told.peer.to_canonical());
+    forwarded_for.push_str(&told.peer.to_canonical().to_string());
     set(headers, X_FORWARDED_FOR, HeaderValue::try_from(forwarded_for).ok());
     headers.insert(X_FORWARDED_PROTO, HeaderValue::from_static(told.client.scheme.as_str()));
     let host = match &told.client.host {
