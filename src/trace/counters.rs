@@ -135,6 +135,12 @@ counters! {
         spans_dropped_queue,
         /// Spans dropped because one request had too many.
         spans_dropped_limit,
+        /// Spans dropped because a sink's queue was full.
+        spans_dropped_sink,
+        /// Spans received from applications.
+        app_spans_received,
+        /// Spans of applications dropped: their trace is not recorded here, or too many waited.
+        app_spans_dropped,
         /// Spans not recorded because a budget was spent.
         traces_refused_budget,
         /// Sign-ins that succeeded.

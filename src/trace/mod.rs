@@ -4,11 +4,16 @@
 //! goes through a bounded queue ([`outbox`]) to the collector in the background, which encodes it and hands it to every
 //! sink. Nothing on the request path encodes, locks or waits.
 
+pub mod collector;
 pub mod counters;
+pub mod encode;
+pub mod export;
 pub mod ids;
 pub mod outbox;
 pub mod phases;
 pub mod record;
+pub mod receive;
 pub mod recording;
 pub mod scope;
+pub mod sink;
 pub mod stage;

@@ -1,0 +1,283 @@
+//! The background end of recording: takes finished requests from the workers' queue and spans from applications, joins
+//! the two, encodes each batch once, and hands it to every sink. Each sink has a bounded queue and a task of its own, so
+//! one that is slow loses its own batches and delays nobody else.
+
+use std::{
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
+
+use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
+use tokio::{
+    sync::{OwnedSemaphorePermit, mpsc, watch},
+    task::JoinSet,
+};
+use tracing::warn;
+
+use super::{
+    counters::Counters,
+    encode::{self, Resource},
+    outbox::Inbox,
+    receive::room::{Room, RoomLimits},
+    record::SpanRecord,
+    sink::{Batch, Sink, Source, span_count},
+};
+use crate::clock::{self, Instant};
+
+/// The most requests taken from the workers' queue at once.
+const REQUESTS_MAX: usize = 256;
+/// Applications' messages that may wait to be joined.
+const INTAKE_MAX: usize = 64;
+/// How often waiting spans of applications are looked through.
+const EXPIRE_EVERY: Duration = Duration::from_secs(1);
+
+/// How a collector works.
+#[derive(Clone, Debug)]
+pub struct CollectorSettings {
+    /// Whom the edge's spans come from.
+    pub resource: Resource,
+    /// The most spans of one batch; a single request is never cut.
+    pub batch_spans_max: usize,
+    /// The most batches that wait for one sink.
+    pub sink_queue_max: usize,
+    /// The pause between two looks at the workers' queue. A worker that finds nobody waiting wakes nobody, which is
+    /// what makes a traced request cheap; so this bounds the processor's cost, and the delay of what people see.
+    pub pause: Duration,
+    /// Which spans of applications are kept.
+    pub room: RoomLimits,
+}
+
+impl CollectorSettings {
+    /// The defaults, for this resource.
+    pub fn new(resource: Resource) -> Self {
+        Self {
+            resource,
+            batch_spans_max: 512,
+            sink_queue_max: 256,
+            pause: Duration::from_millis(50),
+            room: RoomLimits::default(),
+        }
+    }
+}
+
+/// Starts collectors.
+#[derive(Debug)]
+pub struct Collector;
+
+impl Collector {
+    /// Starts on the current tokio runtime; ends with [`CollectorHandle::shutdown`].
+    pub fn start(
+        settings: CollectorSettings,
+        inbox: Inbox,
+        sinks: Vec<Arc<Sink>>,
+        counters: Arc<Counters>,
+    ) -> CollectorHandle {
+        let mut tasks = JoinSet::new();
+        let deadline = Arc::new(OnceLock::new());
+        let (stop, stopped) = watch::channel(());
+        let (resource, resource_now) = watch::channel(settings.resource.clone());
+        let (intake, offered) = mpsc::channel(INTAKE_MAX);
+        let outlets = sinks
+            .into_iter()
+            .map(|sink| {
+                let (queue, batches) = mpsc::channel(settings.sink_queue_max.max(1));
+                tasks.spawn(feed(sink, batches, Arc::clone(&deadline)));
+                queue
+            })
+            .collect();
+        let running = Running {
+            room: Room::new(settings.room),
+            settings,
+            resource: resource_now,
+            outlets,
+            counters: Arc::clone(&counters),
+        };
+        tasks.spawn(running.run(inbox, offered, stopped));
+        CollectorHandle { tasks, stop, resource, deadline, intake: Intake { queue: intake, counters } }
+    }
+}
+
+/// A running collector.
+#[derive(Debug)]
+pub struct CollectorHandle {
+    tasks: JoinSet<()>,
+    stop: watch::Sender<()>,
+    resource: watch::Sender<Resource>,
+    deadline: Arc<OnceLock<Instant>>,
+    intake: Intake,
+}
+
+impl CollectorHandle {
+    /// Where spans of applications are handed in.
+    pub fn intake(&self) -> Intake {
+        self.intake.clone()
+    }
+
+    /// From now on the edge's spans come from `resource`.
+    pub fn describe(&self, resource: Resource) {
+        self.resource.send_replace(resource);
+    }
+
+    /// Takes everything that waits, hands it to the sinks and has them flush; gives up after `within`. Call it when
+    /// the workers have ended: what they record later is counted as dropped.
+    pub async fn shutdown(self, within: Duration) {
+        let Self { mut tasks, stop, deadline, intake, .. } = self;
+        deadline.get_or_init(|| clock::now().plus(within));
+        drop(intake);
+        stop.send_replace(());
+        let all = async { while tasks.join_next().await.is_some() {} };
+        // The sinks give up at the deadline by themselves; one that does not is ended a little later.
+        if tokio::time::timeout(within + Duration::from_millis(250), all).await.is_err() {
+            warn!("a sink of spans did not end in time");
+        }
+    }
+}
+
+/// Where spans of applications are handed in.
+#[derive(Clone, Debug)]
+pub struct Intake {
+    queue: mpsc::Sender<Offer>,
+    counters: Arc<Counters>,
+}
+
+#[derive(Debug)]
+struct Offer {
+    request: ExportTraceServiceRequest,
+    /// Memory that the receiver lent to this message, given back when it has been joined.
+    _lent: Option<OwnedSemaphorePermit>,
+}
+
+/// The collector cannot take more now; the sender may try again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct IntakeFull;
+
+impl Intake {
+    /// Hands a message in; `lent` is held until it has been dealt with.
+    ///
+    /// # Errors
+    /// When too many messages wait already, or the collector ends.
+    pub fn offer(
+        &self,
+        request: ExportTraceServiceRequest,
+        lent: Option<OwnedSemaphorePermit>,
+    ) -> Result<(), IntakeFull> {
+        let spans = span_count(&request) as u64;
+        self.queue.try_send(Offer { request, _lent: lent }).map_err(|_| IntakeFull)?;
+        self.counters.app_spans_received.add(spans);
+        Ok(())
+    }
+}
+
+struct Running {
+    settings: CollectorSettings,
+    resource: watch::Receiver<Resource>,
+    room: Room,
+    outlets: Vec<mpsc::Sender<Batch>>,
+    counters: Arc<Counters>,
+}
+
+impl Running {
+    async fn run(mut self, mut inbox: Inbox, mut offered: mpsc::Receiver<Offer>, mut stopped: watch::Receiver<()>) {
+        let mut requests = Vec::with_capacity(REQUESTS_MAX);
+        let mut expire = tokio::time::interval(EXPIRE_EVERY);
+        let mut open = true;
+        loop {
+            tokio::select! {
+                biased;
+                _ = stopped.changed() => break,
+                _ = expire.tick() => self.expire(),
+                Some(offer) = offered.recv() => self.join(offer.request),
+                taken = inbox.recv_many(&mut requests, REQUESTS_MAX), if open => {
+                    open = taken > 0;
+                    self.collect(&mut requests);
+                    // Under load the next look is due at once.
+                    if (1..REQUESTS_MAX).contains(&taken) {
+                        tokio::select! {
+                            biased;
+                            _ = stopped.changed() => break,
+                            () = tokio::time::sleep(self.settings.pause) => {}
+                        }
+                    }
+                }
+            }
+        }
+        inbox.close();
+        offered.close();
+        while inbox.recv_many(&mut requests, REQUESTS_MAX).await > 0 {
+            self.collect(&mut requests);
+        }
+        while let Some(offer) = offered.recv().await {
+            self.join(offer.request);
+        }
+    }
+
+    /// Batches what the workers recorded.
+    fn collect(&mut self, requests: &mut Vec<Vec<SpanRecord>>) {
+        let mut batch: Vec<Vec<SpanRecord>> = Vec::new();
+        let mut count = 0;
+        let mut waited = Vec::new();
+        for request in requests.drain(..) {
+            if let Some(span) = request.first() {
+                waited.append(&mut self.room.recorded(span.trace_id));
+            }
+            if count > 0 && count + request.len() > self.settings.batch_spans_max {
+                self.hand_over_edge(&batch, count);
+                batch.clear();
+                count = 0;
+            }
+            count += request.len();
+            batch.push(request);
+        }
+        if count > 0 {
+            self.hand_over_edge(&batch, count);
+        }
+        for request in waited {
+            self.hand_over(&Batch::of(Source::App, &request));
+        }
+    }
+
+    fn hand_over_edge(&self, requests: &[Vec<SpanRecord>], count: usize) {
+        if self.outlets.is_empty() {
+            return;
+        }
+        let encoded = encode::request(&self.resource.borrow(), requests.iter().flatten());
+        self.hand_over(&Batch::new(Source::Edge, count, encoded));
+    }
+
+    fn join(&mut self, request: ExportTraceServiceRequest) {
+        let ready = self.room.offered(request, clock::now());
+        let batch = Batch::of(Source::App, &ready);
+        if batch.spans() > 0 {
+            self.hand_over(&batch);
+        }
+        self.expire();
+    }
+
+    fn expire(&mut self) {
+        self.counters.app_spans_dropped.add(self.room.expire(clock::now()) as u64);
+    }
+
+    fn hand_over(&self, batch: &Batch) {
+        for outlet in &self.outlets {
+            if outlet.try_send(batch.clone()).is_err() {
+                self.counters.spans_dropped_sink.add(batch.spans() as u64);
+            }
+        }
+    }
+}
+
+/// Feeds one sink until the collector ends.
+async fn feed(sink: Arc<Sink>, mut batches: mpsc::Receiver<Batch>, deadline: Arc<OnceLock<Instant>>) {
+    while let Some(batch) = batches.recv().await {
+        if let Err(error) = sink.write(batch).await {
+            warn!(sink = sink.name(), %error, "a batch of spans was not taken");
+        }
+    }
+    let deadline = deadline.get().copied().unwrap_or_else(clock::now);
+    if let Err(error) = sink.flush(deadline).await {
+        warn!(sink = sink.name(), %error, "spans were not flushed");
+    }
+}
+
+#[cfg(test)]
+mod tests;
