@@ -75,7 +75,7 @@ fn span(buffer: &mut Vec<u8>, record: &SpanRecord) {
         octets(buffer, 4, &record.parent.to_bytes());
     }
     text(buffer, 5, record.name.as_deref().unwrap_or(record.stage.name()));
-    varint(buffer, 6, kind(record.stage.kind()));
+    varint(buffer, 6, kind(&record.stage.kind()));
     fixed64(buffer, 7, record.start.unix_nanos());
     fixed64(buffer, 8, record.end.max(record.start).unix_nanos());
     key_value(buffer, 9, "waylight.stage", &record.stage.id().into());
@@ -154,8 +154,8 @@ fn array_value(buffer: &mut Vec<u8>, array: &Array) {
     }
 }
 
-const fn kind(kind_: SpanKind) -> u64 {
-    match kind_ {
+const fn kind(kind: &SpanKind) -> u64 {
+    match kind {
         SpanKind::Internal => 1,
         SpanKind::Server => 2,
         SpanKind::Client => 3,

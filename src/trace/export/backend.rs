@@ -166,7 +166,11 @@ impl BackEnd {
         if !emptied {
             let dropped = shared.queue.clear();
             shared.tally.dropped_shutdown.add(dropped as u64);
-            warn!(back_end = self.name(), spans = dropped, "spans were dropped: the back end did not take them in time");
+            warn!(
+                back_end = self.name(),
+                spans = dropped,
+                "spans were dropped: the back end did not take them in time"
+            );
         }
     }
 }
@@ -270,7 +274,8 @@ fn split(batch: &Batch, most: usize) -> Result<Vec<Batch>, crate::trace::sink::S
         for ScopeSpans { scope, mut spans, schema_url: scope_schema_url } in scope_spans {
             while !spans.is_empty() {
                 let rest = spans.split_off(most.min(spans.len()));
-                let scope_spans = vec![ScopeSpans { scope: scope.clone(), spans, schema_url: scope_schema_url.clone() }];
+                let scope_spans =
+                    vec![ScopeSpans { scope: scope.clone(), spans, schema_url: scope_schema_url.clone() }];
                 let part = ResourceSpans { resource: resource.clone(), scope_spans, schema_url: schema_url.clone() };
                 let request = ExportTraceServiceRequest { resource_spans: vec![part] };
                 parts.push(Batch::of(batch.source(), &request));

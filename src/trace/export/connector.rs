@@ -122,17 +122,16 @@ fn tls(export: &Export, files: &Files, speaks: Speaks) -> Result<TlsConnector, E
         .with_safe_default_protocol_versions()
         .map_err(|error| bad(None, &error))?
         .with_root_certificates(roots);
-    let mut config = if let (Some((chain, key)), Some((chain_path, key_path))) =
-        (&files.client, &export.client_certificate)
-    {
-        let chain = CertificateDer::pem_slice_iter(chain)
-            .collect::<Result<Vec<_>, _>>()
-            .map_err(|error| bad(Some(chain_path), &error))?;
-        let key = PrivateKeyDer::from_pem_slice(key).map_err(|error| bad(Some(key_path), &error))?;
-        builder.with_client_auth_cert(chain, key).map_err(|error| bad(Some(chain_path), &error))?
-    } else {
-        builder.with_no_client_auth()
-    };
+    let mut config =
+        if let (Some((chain, key)), Some((chain_path, key_path))) = (&files.client, &export.client_certificate) {
+            let chain = CertificateDer::pem_slice_iter(chain)
+                .collect::<Result<Vec<_>, _>>()
+                .map_err(|error| bad(Some(chain_path), &error))?;
+            let key = PrivateKeyDer::from_pem_slice(key).map_err(|error| bad(Some(key_path), &error))?;
+            builder.with_client_auth_cert(chain, key).map_err(|error| bad(Some(chain_path), &error))?
+        } else {
+            builder.with_no_client_auth()
+        };
     config.alpn_protocols = match speaks {
         Speaks::Http1 => vec![b"http/1.1".to_vec()],
         Speaks::Http2 => vec![b"h2".to_vec()],

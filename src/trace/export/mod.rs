@@ -94,7 +94,8 @@ impl SpanSink for Exporters {
 
     fn flush(&self, deadline: Instant) -> BoxFuture<'_, Result<(), SinkError>> {
         let mut flushing = std::mem::take(&mut *lock(&self.retiring));
-        for back_end in lock(&self.back_ends).iter().cloned() {
+        for back_end in lock(&self.back_ends).iter() {
+            let back_end = Arc::clone(back_end);
             flushing.spawn(async move { back_end.flush(deadline).await });
         }
         Box::pin(async move {
