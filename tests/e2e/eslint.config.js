@@ -22,5 +22,5 @@ export default [
       ],
     },
   },
-  { files: ['scenarios/**', 'lib/browser.js'], languageOptions: { globals: globals.browser } },
+  { files: ['pages/**', 'scenarios/**', 'lib/browser.js'], languageOptions: { globals: globals.browser } },
 ];

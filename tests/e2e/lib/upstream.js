@@ -1,12 +1,14 @@
 // An upstream that does what a test tells it and remembers what it got.
 
 import http from 'node:http';
+import { createReadStream } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { extname, join, normalize, resolve } from 'node:path';
 
 import { listen } from './net.js';
 
 const MODULES = resolve(import.meta.dirname, '../node_modules');
+const PAGES = resolve(import.meta.dirname, '../pages');
 const TYPES = /** @type {Record<string, string>} */ ({ '.js': 'text/javascript', '.mjs': 'text/javascript' });
 
 /** Where a page finds the packages that its modules name: the real SDK, as npm delivers it, without a bundler. */
@@ -86,4 +88,12 @@ async function module(path, response) {
   } catch {
     response.writeHead(404).end();
   }
+}
+
+/** A script of `pages/`. @param {string} name @returns {Handler} */
+export function scriptFile(name) {
+  return (_, response) => {
+    response.writeHead(200, { 'content-type': 'text/javascript; charset=utf-8' });
+    createReadStream(join(PAGES, name)).pipe(response);
+  };
 }
