@@ -17,10 +17,53 @@ export function startedApp() {
 }
 
 /**
+ * One site for every host, whose every path goes to an upstream that runs already or to an app that is started.
  * @param {{ upstream?: string, app?: string[], exports?: Backend[], sentryDsn?: string, middleware?: boolean, extra?: string }} options
  * @returns {string}
  */
 export function configuration({ upstream, app, exports = [], sentryDsn, middleware = false, extra = '' }) {
-  const text = JSON.stringify;
-  return `TODO ${text([upstream, app, exports, sentryDsn, middleware, extra])}`;
+  return [
+    'workers = 2',
+    '[[listener]]',
+    'address = "127.0.0.1:0"',
+    '[admin]',
+    'address = "127.0.0.1:0"',
+    '[timeouts]',
+    'drain = "2s"',
+    '[trace]',
+    'receive_http = "127.0.0.1:0"',
+    ...(sentryDsn ? ['[sentry]', `dsn = ${quoted(sentryDsn)}`] : []),
+    ...(app
+      ? ['[upstream.app.start]', `command = [${app.map(quoted).join(', ')}]`]
+      : ['[upstream.app]', `endpoints = [${quoted(upstream ?? '')}]`]),
+    ...(middleware
+      ? ['[middleware.mark]', 'type = "headers"', 'response_set = { x-edge = "waylight" }', '[middleware.small]', 'type = "compress"']
+      : []),
+    ...exports.flatMap(backend),
+    '[[site]]',
+    'hosts = ["*"]',
+    ...(middleware ? ['middleware = ["small", "mark"]'] : []),
+    '[[site.route]]',
+    'path = "/*"',
+    'upstream = "app"',
+    extra,
+    '',
+  ].join('\n');
+}
+
+/** @param {Backend} options */
+function backend({ name, endpoint, protocol, headers = {} }) {
+  const pairs = Object.entries(headers).map(([key, value]) => `${key} = ${quoted(value)}`);
+  return [
+    '[[export]]',
+    `name = ${quoted(name)}`,
+    `endpoint = ${quoted(endpoint)}`,
+    `protocol = ${quoted(protocol)}`,
+    `headers = { ${pairs.join(', ')} }`,
+  ];
+}
+
+/** @param {string} text */
+function quoted(text) {
+  return JSON.stringify(text);
 }

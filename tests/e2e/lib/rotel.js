@@ -4,6 +4,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readdirSync } from 'node:fs';
+import { connect } from 'node:net';
 import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 
@@ -57,20 +58,19 @@ export class Rotel {
     this.exited = once(this.child, 'close');
   }
 
-  /** It says that it starts before it listens: an empty request is answered once it does. */
+  /** It says that it starts before it listens. */
   async #reachable() {
+    const port = Number(new URL(this.httpUrl).port);
     const deadline = Date.now() + 10_000;
     for (;;) {
+      const socket = connect(port, '127.0.0.1');
       try {
-        await fetch(this.httpUrl, {
-          method: 'POST',
-          headers: { 'content-type': 'application/json' },
-          body: '{"resourceSpans":[]}',
-        });
+        await once(socket, 'connect');
         return;
       } catch (error) {
         if (Date.now() > deadline) throw error;
-        await new Promise((next) => setImmediate(next));
+      } finally {
+        socket.destroy();
       }
     }
   }

@@ -24,6 +24,7 @@ export const IMPORT_MAP = JSON.stringify({
     '@sentry/conventions/attributes': '/npm/@sentry/conventions/dist/attributes.mjs',
     '@sentry/conventions/metrics': '/npm/@sentry/conventions/dist/metrics.mjs',
     '@sentry/conventions/op': '/npm/@sentry/conventions/dist/op.mjs',
+    'web-vitals': '/npm/web-vitals/dist/web-vitals.js',
   },
 });
 
