@@ -8,8 +8,8 @@ use std::{
     sync::Arc,
 };
 
-use http::{Method, Uri, Version};
-use opentelemetry::Value;
+use http::{HeaderMap, Method, Uri, Version};
+use opentelemetry::{Value, trace::SpanId};
 
 use super::permits::Permit;
 use crate::{
@@ -17,6 +17,11 @@ use crate::{
     clock::{self, Instant},
     config::model::{Scheme, Toggle},
     error::ErrorType,
+    rules::{
+        headers::forwarded::PeerTrust,
+        session::Credentials,
+        trace_context::{MetaTags, Outgoing},
+    },
     service::{Request, Response},
     trace::{
         counters::Counters,
@@ -96,6 +101,10 @@ pub struct Context {
     pub client: Cell<IpAddr>,
     /// The client's scheme, as seen through trusted proxies.
     pub scheme: Cell<Scheme>,
+    /// Whether the connection's other end is a trusted proxy.
+    pub peer_trust: Cell<PeerTrust>,
+    /// The host that a trusted proxy says was asked for, as written.
+    pub forwarded_host: OnceCell<Box<str>>,
     /// The host asked for: lower case, without port.
     pub host: OnceCell<Box<str>>,
     /// The name of the route taken.
@@ -112,12 +121,14 @@ pub struct Context {
     access_log: Toggle,
     finished: Cell<bool>,
     permit: RefCell<Option<Permit>>,
+    credentials: RefCell<Option<Box<Credentials>>>,
+    outgoing: RefCell<Option<Box<Outgoing>>>,
     root: RefCell<Span>,
     scope: RefCell<Scope>,
 }
 
 /// Path parameters, by name, decoded.
-pub type Params = Vec<(Box<str>, String)>;
+pub use crate::rules::route::Params;
 
 impl Context {
     /// A request whose head was just read.
@@ -137,6 +148,8 @@ impl Context {
             client: Cell::new(conn.peer.ip()),
             scheme: Cell::new(conn.scheme),
             conn,
+            peer_trust: Cell::new(PeerTrust::Unknown),
+            forwarded_host: OnceCell::new(),
             host: OnceCell::new(),
             route: OnceCell::new(),
             params: RefCell::default(),
@@ -147,6 +160,8 @@ impl Context {
             access_log,
             finished: Cell::new(false),
             permit: RefCell::default(),
+            credentials: RefCell::default(),
+            outgoing: RefCell::default(),
             root: RefCell::default(),
             scope: RefCell::default(),
         }
@@ -180,9 +195,11 @@ impl Context {
         }
     }
 
-    /// Turns tracing on: spans hang under `root`, which ends with the request.
-    pub fn trace(&self, root: Span) {
+    /// Turns tracing on: spans hang under `root`, which ends with the request, and `outgoing` goes on to the upstream
+    /// and to the page.
+    pub fn trace(&self, root: Span, outgoing: Outgoing) {
         self.counters.requests_traced.one();
+        *self.outgoing.borrow_mut() = Some(Box::new(outgoing));
         self.scope.replace(root.scope());
         *self.root.borrow_mut() = root;
     }
@@ -204,6 +221,39 @@ impl Context {
     pub fn target_octets(&self) -> usize {
         let path = self.uri.path_and_query().map_or(0, |path| path.as_str().len());
         path + self.uri.authority().map_or(0, |authority| authority.as_str().len())
+    }
+
+    /// Who sent this request, if anybody is known.
+    pub fn credentials(&self) -> Credentials {
+        self.credentials.borrow().as_deref().cloned().unwrap_or_default()
+    }
+
+    /// Remembers who sent this request.
+    pub fn identify(&self, credentials: Credentials) {
+        *self.credentials.borrow_mut() = Some(Box::new(credentials));
+    }
+
+    /// Tells a dynamic sampling context that begins here the route's name; the route must be known.
+    pub fn name_transaction(&self) {
+        if let (Some(outgoing), Some(route)) = (self.outgoing.borrow_mut().as_mut(), self.route.get()) {
+            outgoing.name_transaction(route);
+        }
+    }
+
+    /// Writes the trace context of a traced request toward the upstream, with `span` as the parent of what happens
+    /// there. The headers of an untraced request stay as they are.
+    pub fn propagate(&self, headers: &mut HeaderMap, span: Option<SpanId>) {
+        // A span that did not fit into the request's share is not named: nobody would find it.
+        let span = span.or_else(|| self.root.borrow().id());
+        if let (Some(outgoing), Some(span)) = (self.outgoing.borrow().as_ref(), span) {
+            outgoing.apply(headers, span);
+        }
+    }
+
+    /// What a traced request's page is told: the root span is its parent.
+    pub fn tags(&self) -> Option<MetaTags> {
+        let span = self.root.borrow().id()?;
+        self.outgoing.borrow().as_ref().map(|outgoing| outgoing.meta(span))
     }
 
     /// The response as the client gets it: the request ends when its body does.

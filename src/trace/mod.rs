@@ -16,4 +16,5 @@ pub mod receive;
 pub mod recording;
 pub mod scope;
 pub mod sink;
+pub mod sessions;
 pub mod stage;

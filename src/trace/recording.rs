@@ -16,6 +16,10 @@ use opentelemetry::trace::{SpanId, TraceFlags, TraceId};
 
 use super::{outbox::Outbox, record::SpanRecord};
 
+/// Spans are taken from a budget so many at a time, beforehand, so that requests in progress cannot overdraw it by
+/// much; what was not used is given back.
+const METER_STEP: u32 = 8;
+
 /// Everything a recording is begun with.
 #[derive(Clone, Debug)]
 pub struct Begin {
@@ -65,6 +69,9 @@ impl Recording {
             self.refused.set(self.refused.get() + 1);
             return None;
         }
+        if self.opened.get().is_multiple_of(METER_STEP) {
+            self.charge(METER_STEP);
+        }
         self.opened.set(self.opened.get() + 1);
         Some(super::ids::span_id())
     }
@@ -79,16 +86,25 @@ impl Recording {
         if spans.is_empty() {
             return;
         }
-        if let Some(meter) = &self.begin.meter {
-            meter.fetch_add(spans.len() as u64, Ordering::Relaxed);
-        }
         self.begin.outbox.send(spans);
+    }
+}
+
+impl Recording {
+    fn charge(&self, spans: u32) {
+        if let Some(meter) = &self.begin.meter {
+            meter.fetch_add(u64::from(spans), Ordering::Relaxed);
+        }
     }
 }
 
 impl Drop for Recording {
     fn drop(&mut self) {
         self.flush();
+        if let Some(meter) = &self.begin.meter {
+            let unused = self.opened.get().next_multiple_of(METER_STEP) - self.opened.get();
+            meter.fetch_sub(u64::from(unused).min(meter.load(Ordering::Relaxed)), Ordering::Relaxed);
+        }
         self.begin.outbox.count_refused(self.refused.get());
     }
 }

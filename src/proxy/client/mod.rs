@@ -8,9 +8,11 @@ use ipnet::IpNet;
 
 use super::{context::Context, handler::Handler};
 use crate::{
-    config::model::Scheme,
     error::{ErrorType, ProxyError},
-    rules::{authority, headers::forwarded},
+    rules::{
+        authority,
+        headers::forwarded::{self, PeerTrust},
+    },
     service::{Outcome, Request},
 };
 
@@ -60,17 +62,17 @@ impl<S: Handler> Handler for Client<S> {
 
 impl<S> Client<S> {
     fn believe(&self, request: &Request, cx: &Context) {
-        let peer = cx.conn.peer.ip().to_canonical();
-        cx.client.set(peer);
-        if !self.trusted.iter().any(|network| network.contains(&peer)) {
+        if !forwarded::is_trusted(cx.conn.peer.ip(), &self.trusted) {
+            cx.client.set(cx.conn.peer.ip().to_canonical());
             return;
         }
-        let told = forwarded::read(request.headers(), peer, &self.trusted);
-        cx.client.set(told.client);
-        match told.scheme {
-            Some("https") => cx.scheme.set(Scheme::Https),
-            Some("http") => cx.scheme.set(Scheme::Http),
-            _ => {}
+        cx.peer_trust.set(PeerTrust::Trusted);
+        let client = forwarded::client(request.headers(), cx.conn.peer.ip(), cx.conn.scheme, &self.trusted);
+        cx.client.set(client.address);
+        cx.scheme.set(client.scheme);
+        if let Some(host) = client.host {
+            let known = cx.forwarded_host.set(host);
+            debug_assert!(known.is_ok(), "the client is read once");
         }
     }
 }

@@ -1,0 +1,82 @@
+//! What a route says of tracing and propagation, as soon as the route is known.
+//!
+//! Its own trace rule may turn recording on: the root span and the routing are then put in with the moments that were
+//! kept anyway. The trace context of a request that stays untraced is left alone, or removed.
+
+use std::{rc::Rc, sync::Arc};
+
+use super::{
+    context::Context,
+    handler::Handler,
+    tracer::{Tracer, Trigger},
+};
+use crate::{
+    clock,
+    config::model::RouteTrace,
+    rules::{
+        sampling::{self, Decision, Share},
+        trace_context::{self, Policy as Propagation},
+    },
+    service::{Outcome, Request},
+    trace::{phases::Phase, sessions::Budget, stage::Stage},
+};
+
+/// Puts [`Policy`] in front of a route's pipeline.
+#[derive(Clone)]
+pub struct PolicyLayer {
+    /// Begins recordings.
+    pub tracer: Rc<Tracer>,
+    /// What is done with trace context that comes in.
+    pub propagation: Propagation,
+    /// The route's own trace rule, and its budget.
+    pub rule: Option<(RouteTrace, Arc<Budget>)>,
+}
+
+impl<S> tower::Layer<S> for PolicyLayer {
+    type Service = Policy<S>;
+
+    fn layer(&self, inner: S) -> Policy<S> {
+        Policy { settings: self.clone(), inner }
+    }
+}
+
+/// Applies a route's policy.
+pub struct Policy<S> {
+    settings: PolicyLayer,
+    inner: S,
+}
+
+impl<S: Handler> Handler for Policy<S> {
+    async fn handle(&self, mut request: Request, cx: &Rc<Context>) -> Outcome {
+        let PolicyLayer { tracer, propagation, rule } = &self.settings;
+        if let Some((rule, budget)) = rule
+            && !cx.is_traced()
+        {
+            let share = Share { ratio: rule.ratio, spans_left: budget.spans_left(clock::unix_seconds()) };
+            match sampling::decide_route::<()>(share, fastrand::f64) {
+                Decision::Route => {
+                    let trigger = Trigger::anyone("route", rule.ratio, Some(budget.meter()));
+                    tracer.begin(cx, request.headers(), *propagation, trigger);
+                    routed(cx);
+                }
+                Decision::Spent => cx.counters.traces_refused_budget.one(),
+                _ => {}
+            }
+        }
+        if cx.is_traced() {
+            cx.name_transaction();
+        } else {
+            trace_context::pass_untraced(request.headers_mut(), *propagation);
+        }
+        self.inner.handle(request, cx).await
+    }
+}
+
+/// The span of the routing that is over already.
+fn routed(cx: &Context) {
+    let mut span = cx.scope().span_from(Stage::Route, cx.received());
+    span.set("http.route", || cx.route.get().map_or_else(String::new, ToString::to_string));
+    if let Some(routed) = cx.phases.at(Phase::Routed) {
+        span.ended_at(routed);
+    }
+}

@@ -1,0 +1,185 @@
+//! Cookie to person, and to the decision whether this request is traced. What is Waylight's own goes no further: the
+//! cookie and the force header are taken off here, valid or not.
+//!
+//! It stands before `route`, so that routing itself is traced. A request without our cookie or header costs a search.
+
+use std::{rc::Rc, sync::Arc};
+
+use super::{
+    context::Context,
+    handler::Handler,
+    reserved,
+    tracer::{Tracer, Trigger},
+};
+use crate::{
+    clock,
+    config::model::Toggle,
+    rules::{
+        route::{Ask, RequestPath, Table},
+        sampling::{self, Decision, Forced, Live, Share},
+        session::{self, Credentials, Session as TracingSession, SessionKind, force},
+        token::Keys,
+        trace_context::{Incoming, Policy, Presenter},
+    },
+    service::{Outcome, Request},
+    trace::sessions::{Budget, Sessions},
+};
+
+/// Puts [`Session`] in front of a stage.
+#[derive(Clone)]
+pub struct SessionLayer {
+    /// What tokens are signed with.
+    pub keys: Arc<Keys>,
+    /// What is live, revoked and used.
+    pub sessions: Arc<Sessions>,
+    /// Begins recordings.
+    pub tracer: Rc<Tracer>,
+    /// Whether people can sign in on this site.
+    pub toolbar: Toggle,
+    /// The share of all requests that is traced.
+    pub ratio: f64,
+    /// What that share may record.
+    pub budget: Arc<Budget>,
+    /// What the site does with trace context that comes in.
+    pub policy: Policy,
+    /// What its routes do, where one of them differs.
+    pub route_policies: Option<Rc<Table<Policy>>>,
+}
+
+impl<S> tower::Layer<S> for SessionLayer {
+    type Service = Session<S>;
+
+    fn layer(&self, inner: S) -> Session<S> {
+        Session { settings: self.clone(), inner }
+    }
+}
+
+/// Decides whether a request is traced.
+pub struct Session<S> {
+    settings: SessionLayer,
+    inner: S,
+}
+
+impl<S: Handler> Handler for Session<S> {
+    async fn handle(&self, mut request: Request, cx: &Rc<Context>) -> Outcome {
+        let settings = &self.settings;
+        let credentials = settings.credentials(&request, cx);
+        let decision = settings.decide(&request, cx, credentials.session.as_ref());
+        match decision {
+            Decision::No => {}
+            Decision::Spent => cx.counters.traces_refused_budget.one(),
+            // Waylight's own pages are no part of what is watched.
+            _ if credentials.identity.is_some() && reserved::is_reserved(request.uri().path()) => {}
+            chosen => settings.begin(&request, cx, &chosen),
+        }
+        if credentials.identity.is_some() {
+            cx.identify(credentials);
+        }
+        session::strip(request.headers_mut());
+        force::strip(request.headers_mut());
+        self.inner.handle(request, cx).await
+    }
+}
+
+impl SessionLayer {
+    fn credentials(&self, request: &Request, cx: &Context) -> Credentials {
+        if !self.toolbar.is_on() {
+            return Credentials::default();
+        }
+        let host = cx.host.get().map_or("", |host| host);
+        let mut credentials =
+            session::read(request.headers(), cx.scheme.get(), &self.keys, host, clock::unix_seconds());
+        if credentials.identity.as_ref().is_some_and(|identity| self.sessions.is_revoked(identity.id)) {
+            credentials = Credentials::default();
+        }
+        if credentials.session.as_ref().is_some_and(|session| self.sessions.is_revoked(session.id)) {
+            credentials.session = None;
+        }
+        if credentials.refused.is_some() {
+            cx.counters.tokens_refused.one();
+        }
+        credentials
+    }
+
+    fn decide(&self, request: &Request, cx: &Context, session: Option<&TracingSession>) -> Decision<TracingSession> {
+        let forced = if request.headers().contains_key(force::FORCE) { self.forced(request, cx) } else { Forced::No };
+        if session.is_none() && forced == Forced::No && self.ratio <= 0.0 {
+            return Decision::No;
+        }
+        let now = clock::unix_seconds();
+        let live = session.map(|session| Live {
+            session: session.clone(),
+            spans_left: session.spans_max.saturating_sub(self.sessions.spans_used(session.id)),
+        });
+        let general = Share { ratio: self.ratio, spans_left: self.budget.spans_left(now) };
+        sampling::decide(live, forced, general, fastrand::f64)
+    }
+
+    /// Whether the force header was made for this request, and is used for the first time.
+    fn forced(&self, request: &Request, cx: &Context) -> Forced {
+        let target = force::Target {
+            host: cx.host.get().map_or("", |host| host),
+            method: request.method(),
+            path: request.uri().path(),
+        };
+        let now = clock::unix_seconds();
+        let valid = force::read(request.headers(), &self.keys, target, now).is_some_and(|force| {
+            force.is_ok_and(|force| self.sessions.use_once(force.nonce, force.expiry, now).unwrap_or(false))
+        });
+        if valid {
+            return Forced::Yes;
+        }
+        cx.counters.tokens_refused.one();
+        Forced::No
+    }
+
+    fn begin(&self, request: &Request, cx: &Rc<Context>, decision: &Decision<TracingSession>) {
+        let trigger = match decision {
+            Decision::Session(session) => {
+                let Some(meter) = self.sessions.meter(session, clock::unix_seconds()) else {
+                    cx.counters.traces_refused_budget.one();
+                    return;
+                };
+                Trigger {
+                    name: match session.kind {
+                        SessionKind::Session => "session",
+                        SessionKind::Page => "page",
+                    },
+                    session: Some(session.id),
+                    presenter: self.presenter(request, session),
+                    sample_rate: 1.0,
+                    meter: Some(meter),
+                }
+            }
+            Decision::Force => Trigger::anyone("force", 1.0, None),
+            Decision::Ratio => Trigger::anyone("ratio", self.ratio, Some(self.budget.meter())),
+            Decision::Route | Decision::No | Decision::Spent => return,
+        };
+        self.tracer.begin(cx, request.headers(), self.policy(request), trigger);
+        if let (Decision::Session(session), Some(trace_id)) = (decision, cx.scope().trace_id()) {
+            // What begins here will be presented by our own page.
+            self.sessions.owns(session.id, trace_id);
+        }
+    }
+
+    fn presenter(&self, request: &Request, session: &TracingSession) -> Presenter {
+        match Incoming::read(request.headers()).trace_id() {
+            Some(trace_id) if !self.sessions.owns(session.id, trace_id) => Presenter::OtherSession,
+            _ => Presenter::Session,
+        }
+    }
+
+    /// What is done with this request's trace context. A route may say otherwise than its site; it is looked up here for
+    /// traced requests only, since their trace id is decided before they are routed.
+    fn policy(&self, request: &Request) -> Policy {
+        let Some(table) = &self.route_policies else { return self.policy };
+        let Ok(path) = RequestPath::parse(request.uri().path()) else { return self.policy };
+        let ask = Ask {
+            method: request.method(),
+            path: &path,
+            query: request.uri().query(),
+            headers: request.headers(),
+        };
+        table.find(&ask).map_or(self.policy, |found| *found.value)
+    }
+}

@@ -1,0 +1,143 @@
+//! Begins to record a request: its trace context, its root span, and what is known of it at the head.
+
+use std::{
+    rc::Rc,
+    sync::{Arc, atomic::AtomicU64},
+};
+
+use http::{HeaderMap, Version, header::USER_AGENT};
+use opentelemetry::trace::TraceFlags;
+
+use super::context::{Context, method_name};
+use crate::{
+    clock::Instant,
+    rules::{
+        headers::Redaction,
+        session::Id,
+        trace_context::{self, Incoming, NewIds, Policy, Presenter, Settings},
+    },
+    trace::{ids, outbox::Outbox, recording::Begin, scope::Span, stage::Stage},
+};
+
+/// A handshake this long before its first request is told in attributes only: the time between was the client's.
+const HANDSHAKE_GAP_NANOS_MAX: u64 = 1_000_000_000;
+
+/// Begins recordings.
+#[derive(Clone, Debug)]
+pub struct Tracer {
+    /// Where spans go.
+    pub outbox: Outbox,
+    /// What is hidden in spans.
+    pub redaction: Arc<Redaction>,
+    /// The Sentry project, for the dynamic sampling context.
+    pub sentry: Arc<Settings>,
+    /// The most spans of one request.
+    pub spans_max: u32,
+}
+
+/// Why a request is recorded, and whose budget its spans are taken from.
+#[derive(Clone, Debug)]
+pub struct Trigger {
+    /// The word for it: attribute `waylight.trigger`.
+    pub name: &'static str,
+    /// The session it belongs to.
+    pub session: Option<Id>,
+    /// Who presents the trace context it came with.
+    pub presenter: Presenter,
+    /// The share of requests that this trigger records.
+    pub sample_rate: f64,
+    /// The budget.
+    pub meter: Option<Arc<AtomicU64>>,
+}
+
+impl Trigger {
+    /// A trigger that knows nothing of who sent the request.
+    pub fn anyone(name: &'static str, sample_rate: f64, meter: Option<Arc<AtomicU64>>) -> Self {
+        Self { name, session: None, presenter: Presenter::Anyone, sample_rate, meter }
+    }
+}
+
+impl Tracer {
+    /// Turns tracing on for this request.
+    pub fn begin(&self, cx: &Rc<Context>, headers: &HeaderMap, policy: Policy, trigger: Trigger) {
+        let incoming = Incoming::read(headers);
+        let new = NewIds { trace_id: ids::trace_id(), sample_rate: trigger.sample_rate };
+        let outgoing = trace_context::propagate(&incoming, policy.trust(trigger.presenter), &self.sentry, new);
+        let begin = Begin {
+            trace_id: outgoing.trace_id,
+            flags: outgoing.flags | TraceFlags::SAMPLED,
+            outbox: self.outbox.clone(),
+            meter: trigger.meter,
+            spans_max: self.spans_max,
+        };
+        let mut root = Span::root(begin, outgoing.parent, start(cx));
+        if let Some((trace_id, span_id)) = outgoing.link {
+            root.link(trace_id, span_id, "restarted");
+        }
+        root.set("waylight.trigger", || trigger.name);
+        root.set("waylight.request_id", || cx.request_id.to_string());
+        if let Some(session) = trigger.session {
+            root.set("session.id", || session.to_string());
+        }
+        self.describe(&mut root, cx, headers);
+        handshake(&root, cx);
+        cx.trace(root, outgoing);
+    }
+
+    /// The attributes that the OpenTelemetry semantic conventions ask of an HTTP server span.
+    fn describe(&self, root: &mut Span, cx: &Context, headers: &HeaderMap) {
+        let method = method_name(&cx.method);
+        root.rename(|| method.to_owned());
+        root.set("http.request.method", || if method == "HTTP" { "_OTHER".to_owned() } else { method.to_owned() });
+        if method == "HTTP" {
+            root.set("http.request.method_original", || cx.method.to_string());
+        }
+        root.set("url.scheme", || cx.scheme.get().as_str());
+        root.set("url.path", || cx.uri.path().to_owned());
+        if let Some(query) = cx.uri.query() {
+            root.set("url.query", || self.redaction.query(query).into_owned());
+        }
+        if let Some(host) = cx.host.get() {
+            root.set("server.address", || host.to_string());
+        }
+        root.set("server.port", || i64::from(cx.conn.local.port()));
+        root.set("client.address", || cx.client.get().to_string());
+        root.set("network.peer.address", || cx.conn.peer.ip().to_string());
+        root.set("network.peer.port", || i64::from(cx.conn.peer.port()));
+        root.set("network.protocol.version", || match cx.version {
+            Version::HTTP_2 => "2",
+            Version::HTTP_10 => "1.0",
+            _ => "1.1",
+        });
+        if let Some(agent) = headers.get(USER_AGENT).and_then(|agent| agent.to_str().ok()) {
+            root.set("user_agent.original", || agent.chars().take(256).collect::<String>());
+        }
+        if let Some(tls) = &cx.conn.tls {
+            root.set("tls.protocol.version", || tls.version);
+            root.set("tls.cipher", || tls.cipher);
+            root.set("tls.resumed", || tls.resumed);
+        }
+    }
+}
+
+/// Where the root span begins: with the handshake that the request had to wait for, else with its head.
+fn start(cx: &Context) -> Instant {
+    if waited_for_handshake(cx) { cx.conn.accepted } else { cx.received() }
+}
+
+fn waited_for_handshake(cx: &Context) -> bool {
+    cx.number == 1
+        && cx.conn.tls.as_ref().is_some_and(|tls| {
+            cx.received().nanos().saturating_sub(tls.end.nanos()) < HANDSHAKE_GAP_NANOS_MAX
+        })
+}
+
+fn handshake(root: &Span, cx: &Context) {
+    let Some(tls) = cx.conn.tls.as_ref().filter(|_| waited_for_handshake(cx)) else { return };
+    let mut span = root.scope().span_from(Stage::TlsHandshake, tls.start);
+    span.set("tls.resumed", || tls.resumed);
+    if let Some(name) = &tls.server_name {
+        span.set("tls.client.server_name", || name.to_string());
+    }
+    span.ended_at(tls.end);
+}
