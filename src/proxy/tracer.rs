@@ -12,7 +12,7 @@ use super::context::{Context, method_name};
 use crate::{
     clock::Instant,
     rules::{
-        headers::Redaction,
+        headers::redact::Redaction,
         session::Id,
         trace_context::{self, Incoming, NewIds, Policy, Presenter, Settings},
     },
@@ -127,9 +127,11 @@ fn start(cx: &Context) -> Instant {
 
 fn waited_for_handshake(cx: &Context) -> bool {
     cx.number == 1
-        && cx.conn.tls.as_ref().is_some_and(|tls| {
-            cx.received().nanos().saturating_sub(tls.end.nanos()) < HANDSHAKE_GAP_NANOS_MAX
-        })
+        && cx
+            .conn
+            .tls
+            .as_ref()
+            .is_some_and(|tls| cx.received().nanos().saturating_sub(tls.end.nanos()) < HANDSHAKE_GAP_NANOS_MAX)
 }
 
 fn handshake(root: &Span, cx: &Context) {

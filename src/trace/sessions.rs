@@ -124,10 +124,8 @@ impl Sessions {
                 return None;
             }
         }
-        let meter = self.meters.entry(session.id).or_insert_with(|| Meter {
-            spans: Arc::default(),
-            expiry: session.expiry,
-        });
+        let meter =
+            self.meters.entry(session.id).or_insert_with(|| Meter { spans: Arc::default(), expiry: session.expiry });
         Some(Arc::clone(&meter.spans))
     }
 

@@ -174,12 +174,8 @@ impl SessionLayer {
     fn policy(&self, request: &Request) -> Policy {
         let Some(table) = &self.route_policies else { return self.policy };
         let Ok(path) = RequestPath::parse(request.uri().path()) else { return self.policy };
-        let ask = Ask {
-            method: request.method(),
-            path: &path,
-            query: request.uri().query(),
-            headers: request.headers(),
-        };
+        let ask =
+            Ask { method: request.method(), path: &path, query: request.uri().query(), headers: request.headers() };
         table.find(&ask).map_or(self.policy, |found| *found.value)
     }
 }
