@@ -16,7 +16,9 @@ pub mod site;
 pub mod session;
 pub mod reserved;
 pub mod admission;
+pub mod route;
 pub mod policy;
+pub mod answer;
 
 #[cfg(test)]
 pub(crate) mod testing;

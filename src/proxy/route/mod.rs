@@ -1,0 +1,108 @@
+//! Path, method, headers and query to a route, and on to that route's own pipeline. What the rules are is told in
+//! `rules::route`; here they are asked, and a traced request hears why the other candidates missed.
+
+use std::rc::Rc;
+
+use http::{HeaderValue, Method, StatusCode, header::ALLOW};
+use opentelemetry::{Array, StringValue, Value};
+
+use super::{context::Context, handler::Handler};
+use crate::{
+    clock,
+    error::{ErrorType, ProxyError},
+    rules::route::{Ask, Conditions, Found, Miss, PathError, RequestPath, Table},
+    service::{Outcome, Request},
+    trace::{phases::Phase, stage::Stage},
+};
+
+/// Chooses among a site's routes.
+#[derive(Debug)]
+pub struct Route<S> {
+    table: Table<Entry<S>>,
+}
+
+#[derive(Debug)]
+struct Entry<S> {
+    name: Rc<str>,
+    pattern: Rc<str>,
+    pipeline: Rc<S>,
+}
+
+impl<S> Route<S> {
+    /// Routes in the order of the file: what each demands, its name, and its pipeline.
+    pub fn new(routes: impl IntoIterator<Item = (Conditions, Rc<str>, S)>) -> Self {
+        let entries = routes.into_iter().map(|(conditions, name, pipeline)| {
+            let pattern = conditions.path.as_str().into();
+            (conditions, Entry { name, pattern, pipeline: Rc::new(pipeline) })
+        });
+        Self { table: Table::new(entries) }
+    }
+}
+
+impl<S: Handler> Handler for Route<S> {
+    async fn handle(&self, request: Request, cx: &Rc<Context>) -> Outcome {
+        let pipeline = self.choose(&request, cx)?;
+        pipeline.handle(request, cx).await
+    }
+}
+
+impl<S> Route<S> {
+    fn choose(&self, request: &Request, cx: &Context) -> Result<&S, ProxyError> {
+        let mut span = cx.span(Stage::Route);
+        let path = RequestPath::parse(request.uri().path()).map_err(hidden)?;
+        let ask =
+            Ask { method: request.method(), path: &path, query: request.uri().query(), headers: request.headers() };
+        let found = self.table.find(&ask);
+        cx.phases.mark(Phase::Routed, clock::now());
+        if span.is_on() {
+            let taken = found.as_ref().ok().map(|found| found.index);
+            span.set("waylight.route.missed", || self.missed(&ask, taken));
+        }
+        let Found { value: entry, params, .. } = match found {
+            Ok(found) => found,
+            Err(miss) => {
+                let error = missed(miss);
+                span.set("error.type", || error.kind.token());
+                return Err(error);
+            }
+        };
+        span.set("http.route", || entry.pattern.to_string());
+        span.set("waylight.route.name", || entry.name.to_string());
+        let known = cx.route.set(Rc::clone(&entry.pattern));
+        debug_assert!(known.is_ok(), "a request is routed once");
+        if !params.is_empty() {
+            *cx.params.borrow_mut() = params;
+        }
+        Ok(&entry.pipeline)
+    }
+
+    fn missed(&self, ask: &Ask<'_>, taken: Option<usize>) -> Value {
+        let told = self.table.explain(ask, taken).into_iter().map(|missed| {
+            let name = self.table.route(missed.route).map_or("", |(_, entry)| &*entry.name);
+            StringValue::from(format!("{name}: {}", missed.why.describe()))
+        });
+        Value::Array(Array::String(told.collect()))
+    }
+}
+
+fn hidden(error: PathError) -> ProxyError {
+    ProxyError::client(ErrorType::HttpRequestError).with_detail(error.as_str())
+}
+
+fn missed(miss: Miss) -> ProxyError {
+    let error = ProxyError::client(ErrorType::DestinationNotFound);
+    match miss {
+        Miss::NotFound => error.with_status(StatusCode::NOT_FOUND).with_detail("no route takes this request"),
+        Miss::MethodNotAllowed(methods) => {
+            let error = error.with_status(StatusCode::METHOD_NOT_ALLOWED).with_detail("no route takes this method");
+            let list = methods.iter().map(Method::as_str).collect::<Vec<_>>().join(", ");
+            match HeaderValue::try_from(list) {
+                Ok(list) => error.with_header(ALLOW, list),
+                Err(_) => error,
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
