@@ -7,7 +7,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use crate::{
     clock::{self, Instant},
     config::model::Config,
-    trace::counters::Counters,
+    trace::{counters::Counters, export::Exporters},
 };
 
 /// The running process, as its parts see it.
@@ -19,6 +19,8 @@ pub struct Instance {
     pub counters: Vec<Arc<Counters>>,
     /// How far it is.
     pub phase: watch::Sender<Phase>,
+    /// The back ends that spans go to.
+    pub exporters: Arc<Exporters>,
     /// What it runs.
     pub running: watch::Sender<Running>,
     /// How the last reload went.
@@ -90,11 +92,16 @@ pub struct Asked {
 
 impl Instance {
     /// A process that starts with `config`, and where its wishes to reload arrive.
-    pub fn new(config: Arc<Config>, counters: Vec<Arc<Counters>>) -> (Arc<Self>, mpsc::Receiver<Asked>) {
+    pub fn new(
+        config: Arc<Config>,
+        counters: Vec<Arc<Counters>>,
+        exporters: Arc<Exporters>,
+    ) -> (Arc<Self>, mpsc::Receiver<Asked>) {
         let (reloads, asked) = mpsc::channel(8);
         let instance = Self {
             started: clock::now(),
             counters,
+            exporters,
             phase: watch::Sender::new(Phase::Starting),
             running: watch::Sender::new(Running { config, generation: 1 }),
             last_reload: watch::Sender::new(None),

@@ -4,6 +4,8 @@ pub mod admin;
 pub mod cli;
 pub mod demo;
 pub mod instance;
+pub mod signals;
 pub mod telemetry;
 pub mod terminal;
 pub mod watch;
+pub mod whereabouts;

@@ -2,8 +2,29 @@
 
 use std::fmt::Write as _;
 
+use crate::{
+    app::instance::{Instance, Reloaded},
+    trace::export::ExportStatus,
+};
+
 /// The media type of that form.
 pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// Everything that is counted in this process.
+pub fn render(instance: &Instance) -> String {
+    let mut text = Exposition::default();
+    let version: &[_] = &[("version", env!("CARGO_PKG_VERSION"))];
+    text.family(Kind::Info, "build", "What runs.", [(version, 1)]);
+    let started = instance.started.unix_nanos() / 1_000_000_000;
+    text.one(Kind::Gauge, "start_time_seconds", "When it started, since the Unix epoch.", started);
+    let generation = instance.running.borrow().generation;
+    text.one(Kind::Gauge, "config_generation", "The configuration that runs, counted from 1.", generation);
+    let failed = instance.last_reload.borrow().as_ref().is_some_and(Reloaded::is_err);
+    text.one(Kind::Gauge, "config_reload_failed", "1 if the last reload failed.", failed.into());
+    text.counters(instance);
+    text.exports(&instance.exporters.status());
+    text.finish()
+}
 
 /// What a family of metrics is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,6 +73,38 @@ impl Exposition {
     /// A family of one sample without labels.
     pub fn one(&mut self, kind: Kind, name: &str, help: &str, value: u64) {
         self.family(kind, name, help, [(&[] as &[_], value)]);
+    }
+
+    fn counters(&mut self, instance: &Instance) {
+        let Some(first) = instance.counters.first() else { return };
+        // Every set has the same names in the same order. What one worker put up another may have put down: so the sum
+        // wraps.
+        for (index, (name, help, _)) in first.counters().enumerate() {
+            let values = instance.counters.iter().filter_map(|set| set.counters().nth(index));
+            self.one(Kind::Counter, name, help, values.fold(0, |sum: u64, (.., value)| sum.wrapping_add(value)));
+        }
+        for (index, (name, help, _)) in first.gauges().enumerate() {
+            let values = instance.counters.iter().filter_map(|set| set.gauges().nth(index));
+            self.one(Kind::Gauge, name, help, values.fold(0, |sum: u64, (.., value)| sum.wrapping_add(value)));
+        }
+    }
+
+    fn exports(&mut self, back_ends: &[ExportStatus]) {
+        type Pick = fn(&ExportStatus) -> u64;
+        let families: [(Kind, &str, &str, Pick); 8] = [
+            (Kind::Counter, "export_spans_sent", "Spans that a back end took.", |one| one.sent),
+            (Kind::Counter, "export_spans_rejected", "Spans that a back end refused.", |one| one.rejected),
+            (Kind::Counter, "export_spans_dropped_queue", "Spans dropped: the queue was full.", |one| one.dropped_queue),
+            (Kind::Counter, "export_spans_dropped_failed", "Spans dropped: retries ended.", |one| one.dropped_failed),
+            (Kind::Counter, "export_spans_dropped_shutdown", "Spans dropped at the end.", |one| one.dropped_shutdown),
+            (Kind::Counter, "export_retries", "Attempts made again.", |one| one.retries),
+            (Kind::Gauge, "export_queue_spans", "Spans that wait now.", |one| one.queue_spans as u64),
+            (Kind::Gauge, "export_queue_bytes", "Octets that wait now.", |one| one.queue_bytes as u64),
+        ];
+        let labels: Vec<_> = back_ends.iter().map(|one| [("backend", one.name.as_str())]).collect();
+        for (kind, name, help, pick) in families {
+            self.family(kind, name, help, labels.iter().map(|label| &label[..]).zip(back_ends.iter().map(pick)));
+        }
     }
 
     /// The whole text.

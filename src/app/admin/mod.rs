@@ -1,6 +1,7 @@
 //! The admin listener: health, readiness, version, effective configuration, counters, reload.
 //! It runs in the background, on a socket of its own, and answers nobody whom a web page sent ([`guard`]).
 
+pub mod ask;
 pub mod guard;
 pub mod metrics;
 pub mod socket;
@@ -18,11 +19,10 @@ use tracing::{info, warn};
 
 use self::{
     guard::Hosts,
-    metrics::{Exposition, Kind},
     socket::{Socket, Stream},
 };
 use super::instance::{Instance, Phase, Reason, Reloaded};
-use crate::clock;
+use crate::{clock, trace::export::ExportStatus};
 
 /// The most clients at once.
 const CLIENTS_MAX: usize = 64;
@@ -124,7 +124,8 @@ impl Admin {
                 text(status, &phase.to_string())
             }
             "/version" => self.version(),
-            "/metrics" => typed(StatusCode::OK, metrics::CONTENT_TYPE, self.metrics()),
+            "/exports" => self.exports(),
+            "/metrics" => typed(StatusCode::OK, metrics::CONTENT_TYPE, metrics::render(&self.instance)),
             _ => return None,
         })
     }
@@ -139,29 +140,31 @@ impl Admin {
         object(StatusCode::OK, &facts)
     }
 
-    fn metrics(&self) -> String {
-        let mut text = Exposition::default();
-        let version: &[_] = &[("version", env!("CARGO_PKG_VERSION"))];
-        text.family(Kind::Info, "build", "What runs.", [(version, 1)]);
-        let started = self.instance.started.unix_nanos() / 1_000_000_000;
-        text.one(Kind::Gauge, "start_time_seconds", "When it started, since the Unix epoch.", started);
-        let generation = self.instance.running.borrow().generation;
-        text.one(Kind::Gauge, "config_generation", "The configuration that runs, counted from 1.", generation);
-        let failed = u64::from(matches!(*self.instance.last_reload.borrow(), Some(Err(_))));
-        text.one(Kind::Gauge, "config_reload_failed", "1 if the last reload failed.", failed);
-        let Some(first) = self.instance.counters.first() else { return text.finish() };
-        // Every set has the same names in the same order.
-        for (index, (name, help, _)) in first.counters().enumerate() {
-            let values = self.instance.counters.iter().filter_map(|set| set.counters().nth(index));
-            text.one(Kind::Counter, name, help, values.fold(0, |sum, (.., value)| sum.wrapping_add(value)));
-        }
-        for (index, (name, help, _)) in first.gauges().enumerate() {
-            let values = self.instance.counters.iter().filter_map(|set| set.gauges().nth(index));
-            // What one worker put up another may have put down.
-            text.one(Kind::Gauge, name, help, values.fold(0, |sum, (.., value)| sum.wrapping_add(value)));
-        }
-        text.finish()
+    fn exports(&self) -> Answer {
+        let status = self.instance.exporters.status();
+        let list: Vec<_> = status.iter().map(back_end).collect();
+        object(StatusCode::OK, &json!({ "exports": list }))
     }
+}
+
+fn back_end(status: &ExportStatus) -> serde_json::Value {
+    let last_error = status.last_error.as_ref().map(|error| {
+        let seconds = std::time::Duration::from_secs(error.at.unix_nanos() / 1_000_000_000);
+        json!({ "message": error.message, "at": httpdate::fmt_http_date(std::time::UNIX_EPOCH + seconds) })
+    });
+    json!({
+        "name": status.name,
+        "authority": status.authority,
+        "sent": status.sent,
+        "rejected": status.rejected,
+        "dropped_queue": status.dropped_queue,
+        "dropped_failed": status.dropped_failed,
+        "dropped_shutdown": status.dropped_shutdown,
+        "retries": status.retries,
+        "queue_spans": status.queue_spans,
+        "queue_bytes": status.queue_bytes,
+        "last_error": last_error,
+    })
 }
 
 const INDEX: &str = "\

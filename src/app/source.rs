@@ -1,0 +1,159 @@
+//! Where the configuration comes from, and how it is read: this is where `config` reaches files and the environment.
+
+use std::{
+    cell::RefCell,
+    fs, io,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
+
+use http::Uri;
+
+use crate::config::{
+    self, Diagnostics, Warning,
+    model::{Config, Toggle},
+};
+
+/// Read, if nothing else is said.
+pub const DEFAULT_FILE: &str = "proxy.toml";
+/// The largest file that is read for a configuration, in octets.
+const FILE_BYTES_MAX: u64 = 16 << 20;
+
+/// Where the configuration comes from.
+#[derive(Clone, Debug)]
+pub enum Source {
+    /// A file.
+    File(PathBuf),
+    /// The command line alone.
+    Upstream {
+        /// Where everything goes.
+        url: Uri,
+        /// Where clients connect.
+        listen: SocketAddr,
+    },
+    /// A text in memory: the demo's.
+    Text(String),
+}
+
+/// A configuration, and what it was read from.
+#[derive(Clone, Debug)]
+pub struct Loaded {
+    /// What is wished.
+    pub config: Config,
+    /// What is probably not as wished.
+    pub warnings: Vec<Warning>,
+    /// Every file that it depends on.
+    pub files: Vec<PathBuf>,
+}
+
+/// Why there is no configuration.
+#[derive(Debug)]
+pub enum LoadError {
+    /// The file cannot be read.
+    Unreadable(PathBuf, io::Error),
+    /// It is faulty.
+    Faulty(Diagnostics),
+}
+
+impl LoadError {
+    /// What is wrong, for a person, ending in a newline.
+    pub fn render(&self, colours: Toggle) -> String {
+        match self {
+            Self::Unreadable(path, error) if error.kind() == io::ErrorKind::NotFound => format!(
+                "there is no file {}\n  hint: name one with --config FILE, run without one with --upstream URL, or try `waylight demo`\n",
+                path.display()
+            ),
+            Self::Unreadable(path, error) => format!("{} cannot be read: {error}\n", path.display()),
+            Self::Faulty(diagnostics) => diagnostics.render(colours),
+        }
+    }
+}
+
+impl std::fmt::Display for LoadError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.render(Toggle::Off))
+    }
+}
+
+impl std::error::Error for LoadError {}
+
+impl Source {
+    /// The file of the command line, or the usual one.
+    pub fn file(path: Option<PathBuf>) -> Self {
+        Self::File(path.unwrap_or_else(|| PathBuf::from(DEFAULT_FILE)))
+    }
+
+    /// Reads the configuration.
+    ///
+    /// # Errors
+    /// All that is wrong with it, at once.
+    pub fn load(&self) -> Result<Loaded, LoadError> {
+        let read = RefCell::default();
+        let (config, warnings) = match self {
+            Self::File(path) => {
+                let text = read_text(path).map_err(|error| LoadError::Unreadable(path.clone(), error))?;
+                with_source(path, &read, |source| config::parse(&text, source)).map_err(LoadError::Faulty)?
+            }
+            Self::Upstream { url, listen } => {
+                (Config::minimal(url, *listen).map_err(LoadError::Faulty)?, Vec::new())
+            }
+            Self::Text(text) => with_source(Path::new("demo"), &read, |source| config::parse(text, source))
+                .map_err(LoadError::Faulty)?,
+        };
+        let mut files = read.into_inner();
+        if let Self::File(path) = self {
+            files.push(path.clone());
+        }
+        files.extend(named(&config));
+        Ok(Loaded { config, warnings, files })
+    }
+
+    /// The files to look at for a change of what cannot be loaded now: at least the file itself.
+    pub fn files(&self) -> Vec<PathBuf> {
+        match self {
+            Self::File(path) => vec![path.clone()],
+            Self::Upstream { .. } | Self::Text(_) => Vec::new(),
+        }
+    }
+}
+
+/// Checks a file for `waylight check`.
+///
+/// # Errors
+/// A file that cannot be read.
+pub fn check(path: &Path, colours: Toggle) -> Result<config::Report, LoadError> {
+    let text = read_text(path).map_err(|error| LoadError::Unreadable(path.to_owned(), error))?;
+    Ok(with_source(path, &RefCell::default(), |source| config::check(&text, source, colours)))
+}
+
+fn with_source<T>(path: &Path, read: &RefCell<Vec<PathBuf>>, parse: impl FnOnce(&config::Source<'_>) -> T) -> T {
+    let base = path.parent().unwrap_or_else(|| Path::new(""));
+    let env = |name: &str| std::env::var(name).ok();
+    let file = |path: &Path| {
+        read.borrow_mut().push(path.to_owned());
+        read_text(path).map_err(|error| error.to_string())
+    };
+    parse(&config::Source { name: &path.display().to_string(), base, env: &env, file: &file })
+}
+
+/// Every file that a configuration names, and that is read when it is built.
+fn named(config: &Config) -> Vec<PathBuf> {
+    let certificates = config.certificates.iter().flat_map(|one| [one.cert_file.clone(), one.key_file.clone()]);
+    let upstreams = config.upstreams.values().filter_map(|upstream| upstream.tls.ca_file.clone());
+    let exports = config.exports.iter().flat_map(|export| {
+        let client = export.client_certificate.clone().map(|(chain, key)| [chain, key]);
+        export.ca_file.clone().into_iter().chain(client.into_iter().flatten())
+    });
+    certificates.chain(upstreams).chain(exports).collect()
+}
+
+fn read_text(path: &Path) -> io::Result<String> {
+    let meta = fs::metadata(path)?;
+    if !meta.is_file() {
+        return Err(io::Error::other("not a file"));
+    }
+    if meta.len() > FILE_BYTES_MAX {
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, "larger than 16 MiB"));
+    }
+    fs::read_to_string(path)
+}
