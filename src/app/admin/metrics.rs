@@ -94,7 +94,9 @@ impl Exposition {
         let families: [(Kind, &str, &str, Pick); 8] = [
             (Kind::Counter, "export_spans_sent", "Spans that a back end took.", |one| one.sent),
             (Kind::Counter, "export_spans_rejected", "Spans that a back end refused.", |one| one.rejected),
-            (Kind::Counter, "export_spans_dropped_queue", "Spans dropped: the queue was full.", |one| one.dropped_queue),
+            (Kind::Counter, "export_spans_dropped_queue", "Spans dropped: the queue was full.", |one| {
+                one.dropped_queue
+            }),
             (Kind::Counter, "export_spans_dropped_failed", "Spans dropped: retries ended.", |one| one.dropped_failed),
             (Kind::Counter, "export_spans_dropped_shutdown", "Spans dropped at the end.", |one| one.dropped_shutdown),
             (Kind::Counter, "export_retries", "Attempts made again.", |one| one.retries),

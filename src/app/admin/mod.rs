@@ -149,7 +149,7 @@ impl Admin {
 
 fn back_end(status: &ExportStatus) -> serde_json::Value {
     let last_error = status.last_error.as_ref().map(|error| {
-        let seconds = std::time::Duration::from_secs(error.at.unix_nanos() / 1_000_000_000);
+        let seconds = Duration::from_secs(error.at.unix_nanos() / 1_000_000_000);
         json!({ "message": error.message, "at": httpdate::fmt_http_date(std::time::UNIX_EPOCH + seconds) })
     });
     json!({
