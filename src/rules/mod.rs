@@ -3,6 +3,7 @@
 
 pub mod authority;
 pub mod headers;
+pub mod reserved;
 pub mod route;
 pub mod sampling;
 pub mod session;

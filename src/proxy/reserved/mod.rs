@@ -15,19 +15,12 @@ use crate::{
     body::Body,
     config::model::Scheme,
     error::{ErrorType, ProxyError},
-    rules::session::Credentials,
+    rules::{reserved::is_reserved, session::Credentials},
     service::{Outcome, Request},
 };
 
-/// All of Waylight's own paths begin so.
-pub const PREFIX: &str = "/_waylight/";
 /// The largest form that is taken, in octets.
 const FORM_BYTES_MAX: usize = 16 * 1024;
-
-/// Whether `path` is one of Waylight's own.
-pub fn is_reserved(path: &str) -> bool {
-    path.starts_with(PREFIX) || path == "/_waylight"
-}
 
 /// Waylight's own pages, as a worker sees them.
 pub trait Pages: Send + Sync {

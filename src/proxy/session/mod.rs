@@ -8,13 +8,13 @@ use std::{rc::Rc, sync::Arc};
 use super::{
     context::Context,
     handler::Handler,
-    reserved,
     tracer::{Tracer, Trigger},
 };
 use crate::{
     clock,
     config::model::Toggle,
     rules::{
+        reserved::is_reserved,
         route::{Ask, RequestPath, Table},
         sampling::{self, Decision, Forced, Live, Share},
         session::{self, Credentials, Session as TracingSession, SessionKind, force},
@@ -69,7 +69,7 @@ impl<S: Handler> Handler for Session<S> {
             Decision::No => {}
             Decision::Spent => cx.counters.traces_refused_budget.one(),
             // Waylight's own pages are no part of what is watched.
-            _ if credentials.identity.is_some() && reserved::is_reserved(request.uri().path()) => {}
+            _ if credentials.identity.is_some() && is_reserved(request.uri().path()) => {}
             chosen => settings.begin(&request, cx, &chosen),
         }
         if credentials.identity.is_some() {

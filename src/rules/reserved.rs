@@ -1,0 +1,9 @@
+//! The paths that are Waylight's own on every site with a toolbar.
+
+/// All of them begin so.
+pub const PREFIX: &str = "/_waylight/";
+
+/// Whether `path` is one of Waylight's own.
+pub fn is_reserved(path: &str) -> bool {
+    path.starts_with(PREFIX) || path == "/_waylight"
+}
