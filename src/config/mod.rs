@@ -1,3 +1,4 @@
 //! Floor 2, what is wished: `proxy.toml` as written and as meant.
 
 pub mod model;
+pub mod otel_env;
