@@ -20,5 +20,13 @@ pub mod route;
 pub mod policy;
 pub mod answer;
 
+pub mod attempt;
+pub mod wire;
+
+mod balance;
+pub mod connect;
+mod exchange;
+pub mod upstreams;
+
 #[cfg(test)]
 pub(crate) mod testing;

@@ -9,3 +9,6 @@ pub mod sampling;
 pub mod session;
 pub mod token;
 pub mod trace_context;
+
+pub mod balance;
+pub mod retry;

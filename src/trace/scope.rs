@@ -4,6 +4,7 @@
 
 use std::{borrow::Cow, rc::Rc};
 
+use http::StatusCode;
 use opentelemetry::{
     KeyValue, Value,
     trace::{SpanId, TraceFlags, TraceId},
@@ -207,20 +208,23 @@ impl Span {
         }
     }
 
-    /// Records the status or the error of what the span was about. A `SERVER` span fails at 5xx, a `CLIENT` span at
-    /// 4xx too (OpenTelemetry semantic conventions, HTTP spans).
+    /// Records the status or the error of what the span was about, as [`Self::status`] does.
     pub fn outcome(&mut self, outcome: &Outcome) {
+        match outcome {
+            Ok(response) => self.status(response.status()),
+            Err(error) => self.fail(error.kind.token(), || error.to_string()),
+        }
+    }
+
+    /// Records the status of what the span was about. A `SERVER` span fails at 5xx, a `CLIENT` span at 4xx too
+    /// (OpenTelemetry semantic conventions, HTTP spans).
+    pub fn status(&mut self, status: StatusCode) {
         let Some(open) = &self.0 else { return };
         let fails_from = if open.record.stage == Stage::UpstreamRequest { 400 } else { 500 };
-        match outcome {
-            Ok(response) => {
-                let status = response.status().as_u16();
-                self.set("http.response.status_code", || i64::from(status));
-                if status >= fails_from {
-                    self.fail(status.to_string(), String::new);
-                }
-            }
-            Err(error) => self.fail(error.kind.token(), || error.to_string()),
+        let status = status.as_u16();
+        self.set("http.response.status_code", || i64::from(status));
+        if status >= fails_from {
+            self.fail(status.to_string(), String::new);
         }
     }
 

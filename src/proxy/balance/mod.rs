@@ -1,0 +1,136 @@
+//! Balance and retry: chooses an endpoint in turn, and makes another attempt where that is safe. One attempt is one
+//! client span, which ends with the response's body.
+//!
+//! Not here: what an attempt consists of (`proxy::upstreams`), and what is safe (`rules::retry`).
+
+mod describe;
+
+use std::rc::Rc;
+
+use http::Method;
+
+use super::{
+    attempt::{Answer, Attempt, Choice, Failed, Reuse, Stale, Tunnel},
+    context::Context,
+    handler::Handler,
+};
+use crate::{
+    clock,
+    config::model::Endpoint,
+    error::{ErrorType, ProxyError},
+    rules::{
+        balance::Rotation,
+        retry::{self, Failure, Replay},
+    },
+    service::{Outcome, Request, Response},
+    trace::{phases::Phase, scope::Span, stage::Stage},
+};
+
+/// The stage.
+#[derive(Debug)]
+pub(super) struct Balance<A> {
+    endpoints: Box<[Endpoint]>,
+    attempts_max: u32,
+    rotation: Rotation,
+    inner: A,
+}
+
+impl<A> Balance<A> {
+    /// Takes turns among `endpoints`.
+    pub(super) fn new(endpoints: &[Endpoint], attempts_max: u32, inner: A) -> Self {
+        // Workers that start together must not all begin with the same endpoint.
+        let rotation = Rotation::starting_at(fastrand::usize(..));
+        Self { endpoints: endpoints.into(), attempts_max: attempts_max.max(1), rotation, inner }
+    }
+}
+
+impl<A: Attempt> Handler for Balance<A> {
+    async fn handle(&self, mut request: Request, cx: &Rc<Context>) -> Outcome {
+        let Some(mut endpoint) = self.rotation.turn(self.endpoints.len()) else {
+            return Err(ProxyError::proxy(ErrorType::ProxyConfigurationError).with_detail("upstream without endpoints"));
+        };
+        let method = request.method().clone();
+        let mut attempts = 1;
+        let mut reuse = Reuse::Pooled;
+        loop {
+            cx.counters.upstream_attempts.one();
+            cx.phases.mark(Phase::Chosen, clock::now());
+            let failed = match self.attempt(request, Choice { endpoint, reuse }, attempts, cx).await {
+                Ok(response) => return Ok(response),
+                Err(failed) => failed,
+            };
+            cx.counters.upstream_attempts_failed.one();
+            let (whole, stale) = self.again(failed, &method, attempts)?;
+            match stale {
+                Stale::Yes => reuse = Reuse::Fresh,
+                Stale::No => endpoint = (endpoint + 1) % self.endpoints.len(),
+            }
+            request = whole;
+            attempts += 1;
+            cx.counters.upstream_retries.one();
+        }
+    }
+}
+
+impl<A: Attempt> Balance<A> {
+    async fn attempt(
+        &self,
+        request: Request,
+        choice: Choice,
+        attempts: u32,
+        cx: &Rc<Context>,
+    ) -> Result<Response, Failed> {
+        let mut span = cx.span(Stage::UpstreamRequest);
+        if span.is_on() {
+            let endpoint = &self.endpoints[choice.endpoint];
+            describe::request(&mut span, &request, endpoint, attempts);
+        }
+        let outer = cx.enter(&span);
+        let answer = self.inner.attempt(request, choice, &mut span, cx).await;
+        cx.leave(outer);
+        match answer {
+            Ok(Answer { response, tunnel: None }) => {
+                span.status(response.status());
+                Ok(response.map(|body| span.end_with(body)))
+            }
+            Ok(Answer { response, tunnel: Some(tunnel) }) => {
+                span.status(response.status());
+                carry(tunnel, span);
+                Ok(response)
+            }
+            Err(failed) => {
+                span.fail(failed.error.kind.token(), || failed.error.to_string());
+                Err(failed)
+            }
+        }
+    }
+
+    /// The request to try again with, and whether the endpoint's connection was stale; or the error to answer with.
+    fn again(&self, failed: Failed, method: &Method, attempts: u32) -> Result<(Request, Stale), ProxyError> {
+        let replay = if failed.request.is_some() { Replay::Whole } else { Replay::Spent };
+        let failure = Failure { verdict: failed.error.retry, method, replay, attempts };
+        match failed.request {
+            Some(request) if retry::may_retry(failure, self.attempts_max) => {
+                tracing::debug!(error = %failed.error, attempts, "upstream attempt failed, trying again");
+                Ok((*request, failed.stale))
+            }
+            _ => Err(failed.error),
+        }
+    }
+}
+
+/// Lets `tunnel` run beside the connection; the client span ends with it.
+fn carry(tunnel: Tunnel, mut span: Span) {
+    tokio::task::spawn_local(async move {
+        let carried = tunnel.await;
+        span.set("waylight.tunnel.sent_bytes", || i64::try_from(carried.sent).unwrap_or(i64::MAX));
+        span.set("waylight.tunnel.received_bytes", || i64::try_from(carried.received).unwrap_or(i64::MAX));
+        if let Some(error) = carried.error {
+            tracing::debug!(%error, "tunnel failed");
+            span.fail(error.kind.token(), || error.to_string());
+        }
+    });
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,65 @@
+use std::cell::RefCell;
+
+use super::*;
+use crate::{body::Body, config::model::Scheme, error::Retry, proxy::testing};
+
+/// Fails as told, and then answers.
+struct Scripted {
+    failures: RefCell<Vec<(Retry, Stale)>>,
+    asked: RefCell<Vec<Choice>>,
+}
+
+impl Attempt for Scripted {
+    async fn attempt(&self, request: Request, choice: Choice, _: &mut Span, _: &Rc<Context>) -> Result<Answer, Failed> {
+        self.asked.borrow_mut().push(choice);
+        match self.failures.borrow_mut().pop() {
+            None => Ok(Answer { response: http::Response::new(Body::empty()), tunnel: None }),
+            Some((retry, stale)) => {
+                let error = ProxyError::upstream(ErrorType::ConnectionTerminated).with_retry(retry);
+                Err(Failed { error, request: Some(Box::new(request)), stale })
+            }
+        }
+    }
+}
+
+/// What is asked of three endpoints, relative to the first, and whether there is an answer.
+async fn ask(method: Method, failures: &[(Retry, Stale)], attempts_max: u32) -> (Vec<(usize, Reuse)>, bool) {
+    let endpoint = Endpoint { scheme: Scheme::Http, host: "127.0.0.1".into(), port: 80 };
+    let failures = RefCell::new(failures.iter().rev().copied().collect());
+    let inner = Scripted { failures, asked: RefCell::default() };
+    let balance = Balance::new(&[endpoint.clone(), endpoint.clone(), endpoint], attempts_max, inner);
+    let mut request = Request::default();
+    *request.method_mut() = method;
+    let cx = testing::context(&request);
+    let answered = balance.handle(request, &cx).await.is_ok();
+    let asked = balance.inner.asked.borrow();
+    let relative = asked.iter().map(|choice| ((choice.endpoint + 3 - asked[0].endpoint) % 3, choice.reuse));
+    assert_eq!(cx.counters.upstream_attempts.value(), asked.len() as u64);
+    assert_eq!(cx.counters.upstream_retries.value(), asked.len() as u64 - 1);
+    (relative.collect(), answered)
+}
+
+#[tokio::test]
+async fn an_endpoint_that_refuses_is_followed_by_the_next() {
+    let refused = (Retry::Unsent, Stale::No);
+    let asked = [(0, Reuse::Pooled), (1, Reuse::Pooled), (2, Reuse::Pooled)];
+    assert_eq!(ask(Method::POST, &[refused, refused], 3).await, (asked.to_vec(), true));
+    assert_eq!(ask(Method::POST, &[refused, refused, refused], 3).await, (asked.to_vec(), false));
+}
+
+#[tokio::test]
+async fn a_stale_connection_is_followed_by_a_fresh_one() {
+    let stale = (Retry::Idempotent, Stale::Yes);
+    let asked = [(0, Reuse::Pooled), (0, Reuse::Fresh)];
+    assert_eq!(ask(Method::GET, &[stale], 3).await, (asked.to_vec(), true));
+    assert_eq!(ask(Method::POST, &[stale], 3).await, (asked[..1].to_vec(), false));
+}
+
+#[tokio::test]
+async fn without_endpoints_the_configuration_is_at_fault() {
+    let inner = Scripted { failures: RefCell::default(), asked: RefCell::default() };
+    let balance = Balance::new(&[], 1, inner);
+    let request = Request::default();
+    let cx = testing::context(&request);
+    assert_eq!(balance.handle(request, &cx).await.unwrap_err().kind, ErrorType::ProxyConfigurationError);
+}

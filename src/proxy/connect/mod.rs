@@ -1,0 +1,119 @@
+//! Connect: a connection to the chosen endpoint, from this worker's pool or opened now: DNS, TCP, TLS.
+//!
+//! Not here: what is sent over it (`proxy::exchange`), and which endpoint is chosen (`proxy::balance`).
+
+mod dial;
+mod pool;
+pub mod resolver;
+mod tls;
+
+use std::{rc::Rc, sync::Arc, time::Duration};
+
+pub use self::tls::{Roots, TlsError};
+use self::{dial::Dial, pool::Pool, resolver::Resolver};
+use super::{
+    attempt::{Choice, Reuse},
+    context::Context,
+    wire::{Age, Http1, Lease},
+};
+use crate::{
+    clock,
+    config::model::Upstream,
+    error::ProxyError,
+    trace::{
+        counters::Counters,
+        phases::Phase,
+        scope::{Scope, Span},
+        stage::Stage,
+    },
+};
+
+/// The stage, for one upstream on one worker.
+#[derive(Debug)]
+pub(super) struct Connect {
+    endpoints: Box<[Way]>,
+    counters: Arc<Counters>,
+}
+
+/// The way to one endpoint.
+#[derive(Debug)]
+struct Way {
+    pool: Rc<Pool>,
+    dial: Dial,
+}
+
+/// Bounds on opening and keeping connections.
+#[derive(Clone, Copy, Debug)]
+struct Bounds {
+    timeout_connect: Duration,
+    dns_refresh: Duration,
+}
+
+impl Connect {
+    /// The ways to all endpoints of `upstream`. Reads the certificates of its authorities.
+    ///
+    /// # Errors
+    /// If the certificates cannot be read, or a server name is none.
+    pub(super) fn new(
+        upstream: &Upstream,
+        resolver: &Arc<Resolver>,
+        roots: &Roots,
+        counters: &Arc<Counters>,
+    ) -> Result<Self, TlsError> {
+        let bounds = Bounds { timeout_connect: upstream.timeout_connect, dns_refresh: upstream.dns_refresh };
+        let mut tls = tls::Clients::new(&upstream.tls, roots);
+        let way = |endpoint| {
+            let tls = tls.client(endpoint)?;
+            let pool = Pool::new(upstream.pool_idle_max, upstream.pool_timeout_idle, Arc::clone(counters));
+            Ok(Way { pool, dial: Dial::new(endpoint, tls, Arc::clone(resolver), bounds) })
+        };
+        let endpoints = upstream.endpoints.iter().map(way).collect::<Result<_, TlsError>>()?;
+        Ok(Self { endpoints, counters: Arc::clone(counters) })
+    }
+
+    /// A connection to the chosen endpoint; to `port` instead of its own, where a started process was given one.
+    ///
+    /// # Errors
+    /// If none can be opened in time: nothing was sent, so any request may be tried elsewhere.
+    pub(super) async fn lease(
+        &self,
+        choice: Choice,
+        port: Option<u16>,
+        span: &mut Span,
+        cx: &Rc<Context>,
+    ) -> Result<Lease<Http1>, ProxyError> {
+        let way = &self.endpoints[choice.endpoint];
+        let idle = if choice.reuse == Reuse::Pooled { way.pool.take(clock::now()) } else { None };
+        let (wire, peer, age) = match idle {
+            Some((wire, peer)) => {
+                self.counters.upstream_connections_reused.one();
+                (wire, peer, Age::Reused)
+            }
+            None => {
+                let (wire, peer) = self.open(way, port, cx).await?;
+                (wire, peer, Age::Fresh)
+            }
+        };
+        cx.phases.mark(Phase::Connected, clock::now());
+        span.set("network.peer.address", || peer.ip().to_string());
+        span.set("network.peer.port", || i64::from(peer.port()));
+        span.set("waylight.upstream.connection_reused", || age == Age::Reused);
+        Ok(Lease { wire, home: Rc::clone(&way.pool) as _, peer, age })
+    }
+
+    async fn open(
+        &self,
+        way: &Way,
+        port: Option<u16>,
+        cx: &Rc<Context>,
+    ) -> Result<(Http1, std::net::SocketAddr), ProxyError> {
+        let mut wait = cx.span(Stage::UpstreamWait);
+        let scope = if wait.is_on() { wait.scope() } else { Scope::off() };
+        let opened = way.dial.open(port, &way.pool, &scope).await;
+        match &opened {
+            Ok(_) => self.counters.upstream_connections_opened.one(),
+            Err(error) => wait.fail(error.kind.token(), || error.to_string()),
+        }
+        opened
+    }
+}

@@ -1,0 +1,64 @@
+use std::future::poll_fn;
+
+use http_body_util::BodyExt as _;
+
+use super::*;
+use crate::proxy::testing;
+
+const BOUNDS: Bounds = Bounds { timeout_first_byte: Duration::from_secs(60), timeout_idle: Duration::from_secs(10) };
+
+#[test]
+fn a_request_without_a_body_waits_for_its_answer_only() {
+    let request = Request::default();
+    let cx = testing::context(&request);
+    let (_, sending) = Sending::watch(request, &cx);
+    let sent = cx.phases.at(Phase::Sent).unwrap();
+    assert!(sending.is_done());
+    assert_eq!(sending.wait(sent.plus(Duration::from_secs(59)), BOUNDS), Wait::For(Duration::from_secs(1)));
+    assert_eq!(sending.wait(sent.plus(Duration::from_secs(60)), BOUNDS), Wait::NotAnswered);
+}
+
+#[test]
+fn a_body_that_nobody_takes_has_the_shorter_bound() {
+    let request = http::Request::new(Body::full("hello"));
+    let cx = testing::context(&request);
+    let (_request, sending) = Sending::watch(request, &cx);
+    assert!(!sending.is_done());
+    assert_eq!(sending.wait(clock::now().plus(Duration::from_secs(10)), BOUNDS), Wait::NotTaken);
+}
+
+#[tokio::test]
+async fn a_body_that_was_taken_waits_for_its_answer() {
+    let request = http::Request::new(Body::full("hello"));
+    let cx = testing::context(&request);
+    let (request, sending) = Sending::watch(request, &cx);
+    assert_eq!(request.into_body().collect().await.unwrap().to_bytes(), "hello");
+    assert!(sending.is_done());
+    assert_eq!(sending.wait(clock::now().plus(Duration::from_secs(60)), BOUNDS), Wait::NotAnswered);
+}
+
+#[tokio::test]
+async fn a_silent_client_is_not_the_upstreams_fault() {
+    let request = http::Request::new(Body::boxed(Silent));
+    let cx = testing::context(&request);
+    let (request, sending) = Sending::watch(request, &cx);
+    let mut body = request.into_body();
+    poll_fn(|task| {
+        assert!(Pin::new(&mut body).poll_frame(task).is_pending());
+        Poll::Ready(())
+    })
+    .await;
+    let later = clock::now().plus(Duration::from_secs(1000));
+    assert_eq!(sending.wait(later, BOUNDS), Wait::For(BOUNDS.timeout_idle));
+}
+
+struct Silent;
+
+impl http_body::Body for Silent {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(self: Pin<&mut Self>, _: &mut TaskContext<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        Poll::Pending
+    }
+}

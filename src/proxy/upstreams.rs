@@ -1,0 +1,156 @@
+//! The innermost stages put together, for every upstream of a worker and snapshot: where `balance`, `start`,
+//! `connect` and `exchange` meet, as the outer stages meet in `stack`.
+//!
+//! An upstream that did not change keeps its pools and its process over a reload.
+
+use std::{collections::BTreeMap, fmt, rc::Rc, sync::Arc};
+
+use super::{
+    attempt::{Answer, Attempt, Choice, Failed, Stale},
+    balance::Balance,
+    connect::{Connect, Roots, TlsError, resolver::Resolver},
+    context::Context,
+    exchange::{self, Exchange},
+    handler::Handler,
+};
+use crate::{
+    config::model::{Endpoint, Upstream},
+    error::ProxyError,
+    service::{Outcome, Request},
+    trace::{counters::Counters, scope::Span},
+};
+
+/// What the upstreams of all workers share.
+#[derive(Clone, Debug)]
+pub struct UpstreamServices {
+    /// Names to addresses.
+    pub resolver: Arc<Resolver>,
+    /// The system's root certificates.
+    pub roots: Roots,
+}
+
+/// The upstreams of one worker and snapshot.
+#[derive(Debug, Default)]
+pub struct Upstreams {
+    forwards: BTreeMap<String, Forward>,
+}
+
+/// Why an upstream cannot be set up.
+#[derive(Debug)]
+pub struct BuildError {
+    /// Its name.
+    pub upstream: String,
+    /// The cause.
+    pub cause: TlsError,
+}
+
+impl fmt::Display for BuildError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "upstream {}: {}", self.upstream, self.cause)
+    }
+}
+
+impl std::error::Error for BuildError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(&self.cause)
+    }
+}
+
+impl Upstreams {
+    /// Sets up `wished` on this worker, whose counters are `counters`; equal upstreams are taken over from `previous`.
+    ///
+    /// # Errors
+    /// If certificates cannot be read, or a server name is none.
+    pub fn build(
+        wished: &BTreeMap<String, Upstream>,
+        previous: Option<&Self>,
+        services: &UpstreamServices,
+        counters: &Arc<Counters>,
+    ) -> Result<Self, BuildError> {
+        let forward = |(name, wish): (&String, &Upstream)| {
+            let same = previous.and_then(|previous| previous.forwards.get(name)).filter(|old| old.0.wish == *wish);
+            let forward = match same {
+                Some(old) => old.clone(),
+                None => Forward::new(wish, services, counters)
+                    .map_err(|cause| BuildError { upstream: name.clone(), cause })?,
+            };
+            Ok((name.clone(), forward))
+        };
+        let forwards = wished.iter().map(forward).collect::<Result<_, BuildError>>()?;
+        Ok(Self { forwards })
+    }
+
+    /// What hands requests on to the upstream `name`.
+    pub fn handler(&self, name: &str) -> Option<Forward> {
+        self.forwards.get(name).cloned()
+    }
+}
+
+/// Hands requests on to one upstream. A clone is the same upstream.
+#[derive(Clone)]
+pub struct Forward(Rc<Inner>);
+
+struct Inner {
+    wish: Upstream,
+    name: Rc<str>,
+    balance: Balance<Once>,
+}
+
+impl Forward {
+    fn new(wish: &Upstream, services: &UpstreamServices, counters: &Arc<Counters>) -> Result<Self, TlsError> {
+        let once = Once {
+            endpoints: wish.endpoints.clone().into(),
+            connect: Connect::new(wish, &services.resolver, &services.roots, counters)?,
+            exchange: Exchange::new(wish),
+        };
+        let balance = Balance::new(&wish.endpoints, wish.attempts_max, once);
+        Ok(Self(Rc::new(Inner { name: wish.name.as_str().into(), wish: wish.clone(), balance })))
+    }
+}
+
+impl Handler for Forward {
+    async fn handle(&self, request: Request, cx: &Rc<Context>) -> Outcome {
+        // A request reaches one upstream only; should it ever reach another, the first one stays named.
+        cx.upstream.get_or_init(|| Rc::clone(&self.0.name));
+        let request = exchange::prepare(request, cx)?;
+        let outcome = self.0.balance.handle(request, cx).await;
+        if let Err(error) = &outcome {
+            tracing::debug!(upstream = &*self.0.name, %error, "upstream request failed");
+        }
+        outcome
+    }
+}
+
+impl fmt::Debug for Forward {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Forward").field(&self.0.name).finish()
+    }
+}
+
+/// One attempt: everything inside `balance`, in order.
+struct Once {
+    endpoints: Box<[Endpoint]>,
+    connect: Connect,
+    exchange: Exchange,
+}
+
+impl Attempt for Once {
+    async fn attempt(
+        &self,
+        request: Request,
+        choice: Choice,
+        span: &mut Span,
+        cx: &Rc<Context>,
+    ) -> Result<Answer, Failed> {
+        let endpoint = &self.endpoints[choice.endpoint];
+        match self.connect.lease(choice, None, span, cx).await {
+            Ok(lease) => self.exchange.exchange(lease, request, endpoint, cx).await,
+            Err(error) => Err(whole(error, request)),
+        }
+    }
+}
+
+/// A failure before anything was sent.
+fn whole(error: ProxyError, request: Request) -> Failed {
+    Failed { error, request: Some(Box::new(request)), stale: Stale::No }
+}
