@@ -9,6 +9,8 @@ pub mod context;
 pub mod handler;
 pub mod permits;
 pub mod tracer;
+pub mod snapshot;
+pub mod stack;
 
 pub mod rescue;
 pub mod client;

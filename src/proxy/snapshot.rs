@@ -1,0 +1,152 @@
+//! A configuration as it runs. Built whole or not at all: a faulty one leaves the snapshot before it running.
+//!
+//! Building without a previous snapshot *is* start-up. Whatever means the same in both is taken over: budgets here, pools
+//! and processes in `upstreams`.
+
+use std::{fmt, sync::Arc};
+
+use super::{
+    permits::Permits,
+    reserved::Door,
+    stack::{Stack, Worker},
+    upstreams::{self, UpstreamServices},
+};
+use crate::{
+    config::model::{Config, RouteTrace},
+    rules::{headers::redact::Redaction, token::Keys, trace_context::Settings},
+    trace::{
+        counters::Counters,
+        outbox::Outbox,
+        sessions::{Budget, Sessions},
+    },
+};
+
+/// What lives as long as the process, whatever the configuration says.
+#[derive(Clone)]
+pub struct Services {
+    /// Places for requests in progress.
+    pub permits: Arc<Permits>,
+    /// What is live, revoked and used.
+    pub sessions: Arc<Sessions>,
+    /// The way to Waylight's own pages.
+    pub door: Door,
+    /// Name look-ups, processes and roots of trust.
+    pub upstream: UpstreamServices,
+}
+
+/// A configuration as it runs.
+pub struct Snapshot {
+    /// Counts reloads; the first snapshot is 1.
+    pub generation: u64,
+    /// What is wished.
+    pub config: Arc<Config>,
+    /// What tokens are signed with.
+    pub keys: Arc<Keys>,
+    /// What lives as long as the process.
+    pub services: Services,
+    /// What is hidden in spans.
+    pub redaction: Arc<Redaction>,
+    /// The Sentry project, for the dynamic sampling context.
+    pub sentry: Arc<Settings>,
+    /// What the general ratio may record.
+    pub ratio_budget: Arc<Budget>,
+    /// What the trace rules of routes may record, by site and route.
+    pub route_budgets: Vec<Vec<Option<Arc<Budget>>>>,
+}
+
+impl Snapshot {
+    /// Builds what `config` wishes.
+    ///
+    /// # Errors
+    /// If something that it names cannot be used; nothing has changed then.
+    pub fn build(
+        config: Config,
+        previous: Option<&Self>,
+        keys: Arc<Keys>,
+        services: Services,
+    ) -> Result<Self, BuildError> {
+        let sentry = config.sentry.as_ref().map_or_else(Settings::default, |sentry| Settings {
+            public_key: Some(sentry.public_key.clone()),
+            org_id: sentry.org_id.clone(),
+            environment: sentry.environment.clone(),
+            release: sentry.release.clone(),
+        });
+        let trace = &config.trace;
+        let snapshot = Self {
+            generation: previous.map_or(1, |previous| previous.generation + 1),
+            redaction: Arc::new(Redaction::new(&trace.redact_headers, &trace.redact_query)),
+            sentry: Arc::new(sentry),
+            ratio_budget: previous
+                .filter(|previous| previous.config.trace.spans_per_minute_max == trace.spans_per_minute_max)
+                .map_or_else(
+                    || Arc::new(Budget::new(trace.spans_per_minute_max)),
+                    |previous| Arc::clone(&previous.ratio_budget),
+                ),
+            route_budgets: route_budgets(&config, previous),
+            config: Arc::new(config),
+            keys,
+            services,
+        };
+        // Every worker builds the same stack from the same snapshot: what cannot be built shows here, and only here.
+        let counters = Arc::new(Counters::default());
+        let (outbox, _inbox) = Outbox::new(1, Arc::clone(&counters));
+        Stack::build(&snapshot, &Worker { counters, outbox }, None)?;
+        Ok(snapshot)
+    }
+}
+
+/// A budget for each route with a trace rule; a route that did not change keeps what is left of its own.
+fn route_budgets(config: &Config, previous: Option<&Snapshot>) -> Vec<Vec<Option<Arc<Budget>>>> {
+    let kept = |site: usize, route: usize, rule: &RouteTrace| {
+        let previous = previous?;
+        let same = previous.config.sites.get(site)?.routes.get(route)?.trace.as_ref() == Some(rule);
+        previous.route_budgets[site][route].clone().filter(|_| same)
+    };
+    let of_site = |(at, site): (usize, &crate::config::model::Site)| {
+        let budget = |(place, route): (usize, &crate::config::model::Route)| {
+            route
+                .trace
+                .as_ref()
+                .map(|rule| kept(at, place, rule).unwrap_or_else(|| Arc::new(Budget::new(rule.spans_per_minute_max))))
+        };
+        site.routes.iter().enumerate().map(budget).collect()
+    };
+    config.sites.iter().enumerate().map(of_site).collect()
+}
+
+impl fmt::Debug for Snapshot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Snapshot").field("generation", &self.generation).finish_non_exhaustive()
+    }
+}
+
+/// Why a configuration cannot run.
+#[derive(Debug)]
+pub enum BuildError {
+    /// An upstream cannot be set up.
+    Upstream(upstreams::BuildError),
+    /// Something is named that is not there.
+    Unknown {
+        /// What it would be.
+        kind: &'static str,
+        /// Its name.
+        name: String,
+    },
+}
+
+impl fmt::Display for BuildError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Upstream(error) => error.fmt(f),
+            Self::Unknown { kind, name } => write!(f, "there is no {kind} named {name:?}"),
+        }
+    }
+}
+
+impl std::error::Error for BuildError {}
+
+impl From<upstreams::BuildError> for BuildError {
+    fn from(error: upstreams::BuildError) -> Self {
+        Self::Upstream(error)
+    }
+}

@@ -1,0 +1,258 @@
+//! The stages composed, first line first. One stack is built for each worker and snapshot, and shared by all requests of
+//! that worker; nothing in it is cloned for a request.
+
+use std::{cell::RefCell, fmt, rc::Rc, sync::Arc};
+
+use tower::ServiceBuilder;
+
+use super::{
+    admission::{Admission, AdmissionLayer, BodyLimit, BodyLimitLayer},
+    answer::Answer,
+    client::{Client, ClientLayer},
+    context::{Conn, Context},
+    handler::{Handler, Serve},
+    policy::{Policy, PolicyLayer},
+    rescue::{Rescue, RescueLayer},
+    reserved::{Reserved, ReservedLayer},
+    route::Route,
+    session::{Session, SessionLayer},
+    site::Site,
+    snapshot::{BuildError, Snapshot},
+    tracer::Tracer,
+    upstreams::{Forward, Upstreams},
+};
+use crate::{
+    body::Body,
+    config::model::{self, Action, Toggle},
+    rules::route::{Hosts, Table},
+    service::{LocalBoxFuture, Outcome, Request, Response},
+    trace::{counters::Counters, outbox::Outbox},
+};
+
+/// What a request passes before its site is known.
+type Front = Rescue<Client<Site<SitePipeline>>>;
+/// What a request of one site passes before its route is known.
+type SitePipeline = Session<Reserved<Admission<Route<RoutePipeline>>>>;
+/// What a request of one route passes.
+type RoutePipeline = Policy<BodyLimit<Rescue<Target>>>;
+
+/// What answers a route in the end.
+enum Target {
+    Upstream(Forward),
+    Answer(Answer),
+}
+
+impl Handler for Target {
+    async fn handle(&self, request: Request, cx: &Rc<Context>) -> Outcome {
+        match self {
+            Self::Upstream(forward) => forward.handle(request, cx).await,
+            Self::Answer(answer) => answer.handle(request, cx).await,
+        }
+    }
+}
+
+/// What belongs to one worker, whatever the snapshot.
+#[derive(Clone, Debug)]
+pub struct Worker {
+    /// What it counts.
+    pub counters: Arc<Counters>,
+    /// Where its spans go.
+    pub outbox: Outbox,
+}
+
+/// All stages, of one worker and snapshot.
+pub struct Stack {
+    front: Front,
+    upstreams: Upstreams,
+    access_log: Toggle,
+}
+
+impl Stack {
+    /// Builds the stack of `snapshot`; pools are taken over from `previous`.
+    ///
+    /// # Errors
+    /// If something that the configuration names cannot be used.
+    pub fn build(snapshot: &Snapshot, worker: &Worker, previous: Option<&Self>) -> Result<Self, BuildError> {
+        let config = &snapshot.config;
+        let upstreams = Upstreams::build(
+            &config.upstreams,
+            previous.map(|previous| &previous.upstreams),
+            &snapshot.services.upstream,
+            &worker.counters,
+        )?;
+        let builder = Builder {
+            snapshot,
+            upstreams: &upstreams,
+            tracer: Rc::new(Tracer {
+                outbox: worker.outbox.clone(),
+                redaction: Arc::clone(&snapshot.redaction),
+                sentry: Arc::clone(&snapshot.sentry),
+                spans_max: config.trace.spans_per_request_max,
+            }),
+        };
+        let mut sites = Vec::new();
+        for (place, site) in config.sites.iter().enumerate() {
+            let pipeline = Rc::new(builder.site(place, site)?);
+            sites.extend(site.hosts.iter().map(|host| (host.clone(), Rc::clone(&pipeline))));
+        }
+        let front = ServiceBuilder::new()
+            .layer(RescueLayer)
+            .layer(ClientLayer { trusted: config.access.trusted_proxies.as_slice().into() })
+            .service(Site { sites: Hosts::new(sites) });
+        Ok(Self { front, upstreams, access_log: config.log.access })
+    }
+}
+
+impl fmt::Debug for Stack {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Stack").field("upstreams", &self.upstreams).finish_non_exhaustive()
+    }
+}
+
+struct Builder<'a> {
+    snapshot: &'a Snapshot,
+    upstreams: &'a Upstreams,
+    tracer: Rc<Tracer>,
+}
+
+impl Builder<'_> {
+    fn site(&self, place: usize, site: &model::Site) -> Result<SitePipeline, BuildError> {
+        let Snapshot { config, keys, services, .. } = self.snapshot;
+        let routes = site.routes.iter().enumerate().map(|(at, route)| {
+            let name = route.name.as_str().into();
+            Ok((route.conditions(), name, self.route(site, route, (place, at))?))
+        });
+        let route = Route::new(routes.collect::<Result<Vec<_>, BuildError>>()?);
+        let policies = site.routes.iter().any(|route| route.propagation.is_some()).then(|| {
+            let policy = |route: &model::Route| route.propagation.unwrap_or(site.propagation);
+            Rc::new(Table::new(site.routes.iter().map(|route| (route.conditions(), policy(route)))))
+        });
+        Ok(ServiceBuilder::new()
+            .layer(SessionLayer {
+                keys: Arc::clone(keys),
+                sessions: Arc::clone(&services.sessions),
+                tracer: Rc::clone(&self.tracer),
+                toolbar: site.toolbar,
+                ratio: config.trace.ratio,
+                budget: Arc::clone(&self.snapshot.ratio_budget),
+                policy: site.propagation,
+                route_policies: policies,
+            })
+            .layer(ReservedLayer { door: site.toolbar.is_on().then(|| services.door.clone()) })
+            .layer(AdmissionLayer { permits: Arc::clone(&services.permits), limits: config.limits.clone() })
+            .service(route))
+    }
+
+    fn route(
+        &self,
+        site: &model::Site,
+        route: &model::Route,
+        (place, at): (usize, usize),
+    ) -> Result<RoutePipeline, BuildError> {
+        let config = &self.snapshot.config;
+        let rule = route.trace.zip(self.snapshot.route_budgets[place][at].clone());
+        Ok(ServiceBuilder::new()
+            .layer(PolicyLayer {
+                tracer: Rc::clone(&self.tracer),
+                propagation: route.propagation.unwrap_or(site.propagation),
+                rule,
+            })
+            .layer(BodyLimitLayer {
+                bytes_max: route.request_body_bytes_max.unwrap_or(config.limits.request_body_bytes_max),
+            })
+            // Inside inject: error pages are pages.
+            .layer(RescueLayer)
+            .service(self.target(&route.action)?))
+    }
+
+    fn target(&self, action: &Action) -> Result<Target, BuildError> {
+        match action {
+            Action::Upstream(name) => self
+                .upstreams
+                .handler(name)
+                .map(Target::Upstream)
+                .ok_or_else(|| BuildError::Unknown { kind: "upstream", name: name.clone() }),
+            Action::Redirect(_) => Err(BuildError::Unknown { kind: "action", name: String::from("redirect") }),
+            Action::Respond(respond) => Ok(Target::Answer(Answer::new(respond.clone()))),
+        }
+    }
+}
+
+/// The stack as connections see it: requests go to the snapshot that is current when they arrive.
+#[derive(Clone)]
+pub struct Edge(Rc<Current>);
+
+struct Current {
+    worker: Worker,
+    stack: RefCell<Rc<Stack>>,
+}
+
+impl Edge {
+    /// Begins with the stack of `snapshot`.
+    ///
+    /// # Errors
+    /// As [`Stack::build`].
+    pub fn new(snapshot: &Snapshot, worker: Worker) -> Result<Self, BuildError> {
+        let stack = Rc::new(Stack::build(snapshot, &worker, None)?);
+        Ok(Self(Rc::new(Current { worker, stack: RefCell::new(stack) })))
+    }
+
+    /// Goes on with the stack of `snapshot`; requests in progress keep theirs.
+    ///
+    /// # Errors
+    /// As [`Stack::build`]; the stack before stays then.
+    pub fn replace(&self, snapshot: &Snapshot) -> Result<(), BuildError> {
+        let previous = Rc::clone(&self.0.stack.borrow());
+        let stack = Rc::new(Stack::build(snapshot, &self.0.worker, Some(&previous))?);
+        *self.0.stack.borrow_mut() = stack;
+        Ok(())
+    }
+
+    /// Answers a request that is not of hyper's making.
+    pub fn answer(&self, conn: &Rc<Conn>, request: Request) -> LocalBoxFuture<'static, Response> {
+        let stack = Rc::clone(&self.0.stack.borrow());
+        let cx = Context::new(Rc::clone(conn), &request, Arc::clone(&self.0.worker.counters), stack.access_log);
+        let waiting = Waiting(Rc::new(cx));
+        // Boxed for the request, so that an idle connection does not carry the size of the whole stack.
+        Box::pin(async move {
+            let cx = &waiting.0;
+            let response = match stack.front.handle(request, cx).await {
+                Ok(response) => response,
+                // The outermost rescue lets no error through.
+                Err(error) => {
+                    let mut response = Response::new(Body::empty());
+                    *response.status_mut() = error.status();
+                    response
+                }
+            };
+            cx.answered(response)
+        })
+    }
+}
+
+impl Serve for Edge {
+    fn serve(
+        &self,
+        conn: &Rc<Conn>,
+        request: http::Request<hyper::body::Incoming>,
+    ) -> impl Future<Output = Response> + 'static {
+        self.answer(conn, request.map(Body::from))
+    }
+}
+
+impl fmt::Debug for Edge {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Edge").finish_non_exhaustive()
+    }
+}
+
+/// A request whose response is awaited: if its future is dropped, its client went away.
+struct Waiting(Rc<Context>);
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        if self.0.status.get() == 0 {
+            self.0.abandoned();
+        }
+    }
+}
