@@ -4,6 +4,7 @@ pub mod admin;
 pub mod cli;
 pub mod demo;
 pub mod instance;
+pub mod print;
 pub mod signals;
 pub mod telemetry;
 pub mod terminal;

@@ -9,6 +9,7 @@ pub mod sampling;
 pub mod session;
 pub mod token;
 pub mod trace_context;
+pub mod tree;
 
 pub mod balance;
 pub mod retry;
