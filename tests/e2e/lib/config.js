@@ -18,10 +18,11 @@ export function startedApp() {
 
 /**
  * One site for every host, whose every path goes to an upstream that runs already or to an app that is started.
- * @param {{ upstream?: string, app?: string[], exports?: Backend[], sentryDsn?: string, middleware?: boolean, extra?: string }} options
+ * `extra` are lines behind the last route.
+ * @param {{ upstream?: string, app?: string[], exports?: Backend[], sentryDsn?: string, middleware?: boolean, extra?: string[] }} options
  * @returns {string}
  */
-export function configuration({ upstream, app, exports = [], sentryDsn, middleware = false, extra = '' }) {
+export function configuration({ upstream, app, exports = [], sentryDsn, middleware = false, extra = [] }) {
   return [
     'workers = 2',
     '[[listener]]',
@@ -46,7 +47,7 @@ export function configuration({ upstream, app, exports = [], sentryDsn, middlewa
     '[[site.route]]',
     'path = "/*"',
     'upstream = "app"',
-    extra,
+    ...extra,
     '',
   ].join('\n');
 }
