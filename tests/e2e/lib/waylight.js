@@ -36,10 +36,11 @@ export class Waylight {
   /**
    * The demo, ready for requests.
    * @param {string[]} [args]
+   * @param {{ env?: NodeJS.ProcessEnv }} [options]
    */
-  static async demo(args = []) {
-    const waylight = await Waylight.spawn(['demo', '--listen', '127.0.0.1:0', ...args]);
-    const link = await waylight.matchLine('a sign-in link', /(https?:\/\/\S+\/_waylight\/\S+)/);
+  static async demo(args = [], options = {}) {
+    const waylight = await Waylight.spawn(['demo', '--listen', '127.0.0.1:0', ...args], options);
+    const link = await waylight.matchLine('a sign-in link', /(https?:\/\/[^\s\u001b]+\/_waylight\/[^\s\u001b]+)/);
     waylight.signInLink = link[1] ?? '';
     waylight.origin = new URL(waylight.signInLink).origin;
     return waylight;

@@ -1,0 +1,90 @@
+// Draws docs/images: the demo in a browser, and what its terminal says. Run by `npm run screenshots`.
+
+import { mkdir } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+
+import { launch, press, signIn } from './lib/browser.js';
+import { Waylight } from './lib/waylight.js';
+
+/** @import { Browser } from 'playwright-core' */
+
+const IMAGES = resolve(import.meta.dirname, '../../docs/images');
+const RESULTS = resolve(import.meta.dirname, 'results');
+const PAGE = '/products/harbour-lantern';
+/** The 16 colours of a terminal, the bright ones behind. */
+const COLOURS = [
+  '#5c6370', '#e06c75', '#98c379', '#e5c07b', '#61afef', '#c678dd', '#56b6c2', '#d7dae0',
+  '#7f848e', '#ff7b86', '#b5e08f', '#ffd68a', '#82c4ff', '#e29bf5', '#7fd7e0', '#ffffff',
+];
+
+await mkdir(RESULTS, { recursive: true });
+const waylight = await Waylight.demo([], { env: { NO_COLOR: '', CLICOLOR_FORCE: '1' } });
+const browser = await launch();
+try {
+  const page = await browser.newPage({ viewport: { width: 900, height: 760 }, colorScheme: 'light' });
+  const shoot = (/** @type {string} */ name) => page.screenshot({ path: join(RESULTS, `${name}.png`) });
+  await page.goto(waylight.origin);
+  await shoot('home');
+  await page.goto(waylight.signInLink);
+  await shoot('sign-in');
+  await signIn(page, waylight.signInLink);
+  await shoot('signed-in');
+  await press(page, /^start/i);
+  await shoot('started');
+  const before = waylight.lines.items.length;
+  await page.goto(`${waylight.origin}${PAGE}`);
+  await page.getByText('★').first().waitFor();
+  const shop = await shoot('product');
+  await waylight.lines.until('the tree of the page', (lines) => lines.slice(before).some((line) => /render page/.test(line)));
+  const said = waylight.lines.items.slice(before);
+  await compose(browser, shop, said);
+  for (const path of ['/failing', '/nowhere', '/streaming']) {
+    await page.goto(`${waylight.origin}${path}`);
+    await shoot(path.slice(1));
+  }
+} finally {
+  await browser.close();
+  await waylight.stop();
+}
+
+/**
+ * Browser and terminal side by side.
+ * @param {Browser} chromium
+ * @param {Buffer} shop
+ * @param {string[]} lines
+ */
+async function compose(chromium, shop, lines) {
+  const page = await chromium.newPage({ viewport: { width: 1760, height: 820 } });
+  await page.setContent(`<!doctype html><style>
+    body { margin: 0; padding: 30px; display: flex; gap: 26px; background: #2b303b; }
+    .window { border-radius: 12px; overflow: hidden; box-shadow: 0 14px 40px #0008; height: 760px; }
+    img { display: block; width: 780px; height: 760px; object-fit: cover; object-position: top left; }
+    pre { margin: 0; padding: 20px; flex: 1; background: #16191f; color: #cfd3db; font: 14px/1.5 'DejaVu Sans Mono', monospace; }
+  </style><div class="window"><img src="data:image/png;base64,${shop.toString('base64')}"></div>
+  <pre class="window">${lines.map(coloured).join('\n')}</pre>`);
+  await page.screenshot({ path: join(IMAGES, 'demo.png') });
+  await page.close();
+}
+
+/** A terminal's line as HTML. @param {string} line */
+function coloured(line) {
+  const escaped = line.replaceAll('&', '&amp;').replaceAll('<', '&lt;');
+  let open = 0;
+  // eslint-disable-next-line no-control-regex -- escape sequences begin with a control character
+  const html = escaped.replace(/\u001b\[([\d;]*)m/g, (_, codes) => {
+    const styles = codes.split(';').map(Number).map(style).filter(Boolean);
+    const close = '</span>'.repeat(open);
+    open = styles.length > 0 ? 1 : 0;
+    return `${close}${open ? `<span style="${styles.join(';')}">` : ''}`;
+  });
+  return html + '</span>'.repeat(open);
+}
+
+/** @param {number} code of SGR */
+function style(code) {
+  if (code === 1) return 'font-weight:bold';
+  if (code === 2) return 'opacity:.6';
+  if (code >= 30 && code <= 37) return `color:${COLOURS[code - 30]}`;
+  if (code >= 90 && code <= 97) return `color:${COLOURS[code - 82]}`;
+  return '';
+}
