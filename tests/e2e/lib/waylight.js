@@ -40,7 +40,7 @@ export class Waylight {
    */
   static async demo(args = [], options = {}) {
     const waylight = await Waylight.spawn(['demo', '--listen', '127.0.0.1:0', ...args], options);
-    const link = await waylight.matchLine('a sign-in link', /(https?:\/\/[^\s\u001b]+\/_waylight\/[^\s\u001b]+)/);
+    const link = await waylight.matchLine('a sign-in link', /(https?:\/\/[^\s/]+\/_waylight\/[\w/?=&.~%-]+)/);
     waylight.signInLink = link[1] ?? '';
     waylight.origin = new URL(waylight.signInLink).origin;
     return waylight;
