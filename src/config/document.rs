@@ -2,6 +2,7 @@
 //! reads asks a [`Table`] for its keys; what is wrong is noted with its place, and reading goes on.
 
 use std::{
+    borrow::Cow,
     cell::{Cell, RefCell},
     ops::Range,
 };
@@ -19,6 +20,39 @@ use super::{
 /// The most findings kept; more help nobody.
 const FINDINGS_MAX: usize = 200;
 
+/// The most times that a line which is no TOML is left out to read on behind it.
+const SYNTAX_ROUNDS_MAX: usize = 16;
+
+/// A text, and what of it is TOML: lines that are not are blank, so that the rest can still be read, at its place.
+pub(super) struct Toml<'t> {
+    text: &'t str,
+    clean: Cow<'t, str>,
+    errors: Vec<(Range<usize>, String)>,
+}
+
+impl<'t> Toml<'t> {
+    pub(super) fn new(text: &'t str) -> Self {
+        let mut toml = Self { text, clean: text.into(), errors: Vec::new() };
+        for _ in 0..SYNTAX_ROUNDS_MAX {
+            let (_, errors) = DeTable::parse_recoverable(&toml.clean);
+            if errors.is_empty() {
+                break;
+            }
+            let mut bytes = toml.clean.into_owned().into_bytes();
+            for error in errors {
+                let span = error.span().unwrap_or(0..0);
+                let line = line_of(text, span.start);
+                let line = line.start..line.end.min(bytes.len());
+                bytes[line].iter_mut().filter(|byte| **byte != b'\n').for_each(|byte| *byte = b' ');
+                toml.errors.push((span, error.message().to_owned()));
+            }
+            // Whole lines were blanked, so no character was cut.
+            toml.clean = String::from_utf8(bytes).unwrap_or_default().into();
+        }
+        toml
+    }
+}
+
 /// A configuration's text while it is read.
 pub(super) struct Document<'s> {
     pub(super) source: &'s Source<'s>,
@@ -33,28 +67,22 @@ pub(super) struct Document<'s> {
 }
 
 impl<'s> Document<'s> {
-    /// Reads the text as TOML; syntax errors are noted.
-    pub(super) fn new(text: &'s str, source: &'s Source<'s>) -> Self {
-        let (root, errors) = DeTable::parse_recoverable(text);
-        let spans = errors.iter().filter_map(toml::de::Error::span);
+    /// Begins to read; syntax errors are noted.
+    pub(super) fn new(toml: &'s Toml<'s>, source: &'s Source<'s>) -> Self {
+        let broken = toml.errors.iter().map(|(span, _)| line_of(toml.text, span.start)).collect();
         let document = Self {
-            broken: spans.map(|span| line_of(text, span.start)).collect(),
             source,
-            text,
-            root,
+            text: toml.text,
+            root: DeTable::parse_recoverable(&toml.clean).0,
             findings: RefCell::default(),
-            faulty: Cell::new(false),
+            faulty: Cell::new(!toml.errors.is_empty()),
+            broken,
             secrets: RefCell::default(),
             keys: RefCell::default(),
         };
-        for error in errors {
-            document.faulty.set(true);
-            document.note(Finding {
-                severity: Severity::Fault,
-                span: error.span().unwrap_or(0..0),
-                what: format!("not TOML: {}", error.message()),
-                hint: None,
-            });
+        for (span, what) in &toml.errors {
+            let what = format!("not TOML: {what}");
+            document.note(Finding { severity: Severity::Fault, span: span.clone(), what, hint: None });
         }
         document
     }
@@ -177,12 +205,7 @@ impl<'d> Table<'d> {
     }
 
     /// What `read` makes of the value at `key`, which must be there.
-    pub(super) fn require<T>(
-        &self,
-        key: &str,
-        hint: &str,
-        read: impl FnOnce(&Value<'d>) -> Option<T>,
-    ) -> Option<T> {
+    pub(super) fn require<T>(&self, key: &str, hint: &str, read: impl FnOnce(&Value<'d>) -> Option<T>) -> Option<T> {
         let Some(value) = self.value(key) else {
             if self.document.is_broken() {
                 return None;
@@ -214,7 +237,7 @@ impl<'d> Table<'d> {
     }
 
     /// The tables of `[[key]]`.
-    pub(super) fn tables(&self, key: &str) -> Vec<Table<'d>> {
+    pub(super) fn tables(&self, key: &str) -> Vec<Self> {
         let Some(value) = self.value(key) else { return Vec::new() };
         match value.inner {
             DeValue::Array(_) => value.items().iter().filter_map(Value::table).collect(),
@@ -231,8 +254,8 @@ impl<'d> Table<'d> {
     }
 
     /// The table at `key`; an absent one is read as an empty one, so that its defaults apply.
-    pub(super) fn sub(&self, key: &str) -> Table<'d> {
-        let empty = || Table::new(self.document, &EMPTY, self.span.clone(), key);
+    pub(super) fn sub(&self, key: &str) -> Self {
+        let empty = || Self::new(self.document, &EMPTY, self.span.clone(), key);
         self.opt(key, Value::table).unwrap_or_else(empty)
     }
 
@@ -243,7 +266,7 @@ impl<'d> Table<'d> {
         entries
     }
 
-    fn entry(&self, key: &'d Spanned<std::borrow::Cow<'d, str>>, value: &'d Spanned<DeValue<'d>>) -> Entry<'d> {
+    fn entry(&self, key: &'d Spanned<Cow<'d, str>>, value: &'d Spanned<DeValue<'d>>) -> Entry<'d> {
         let name = format!("{}.{}", self.name, key.get_ref());
         self.asked.borrow_mut().push(key.get_ref().to_string());
         let value = Value { document: self.document, inner: value.get_ref(), span: value.span(), name };

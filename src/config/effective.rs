@@ -220,11 +220,14 @@ impl Writer {
                 self.word("type", "compress");
                 self.list("codings", compress.codings.iter().map(|coding| quoted(coding_name(*coding))));
                 self.size("bytes_min", compress.bytes_min);
-                self.word("level", match compress.level {
-                    CompressLevel::Fastest => "fastest",
-                    CompressLevel::Default => "default",
-                    CompressLevel::Best => "best",
-                });
+                self.word(
+                    "level",
+                    match compress.level {
+                        CompressLevel::Fastest => "fastest",
+                        CompressLevel::Default => "default",
+                        CompressLevel::Best => "best",
+                    },
+                );
             }
             Middleware::Cors(cors) => {
                 self.word("type", "cors");
@@ -306,11 +309,14 @@ impl Writer {
     fn export(&mut self, export: &Export) {
         self.table("[[export]]");
         self.text("name", &export.name);
-        self.word("protocol", match export.protocol {
-            ExportProtocol::Grpc => "grpc",
-            ExportProtocol::HttpProtobuf => "http/protobuf",
-            ExportProtocol::HttpJson => "http/json",
-        });
+        self.word(
+            "protocol",
+            match export.protocol {
+                ExportProtocol::Grpc => "grpc",
+                ExportProtocol::HttpProtobuf => "http/protobuf",
+                ExportProtocol::HttpJson => "http/json",
+            },
+        );
         self.text("endpoint", &export.endpoint.to_string());
         self.inline("headers", export.headers.iter().map(|(name, _)| (name.to_string(), HIDDEN.to_owned())));
         self.toggle("gzip", export.gzip);

@@ -5,8 +5,19 @@ use std::ops::Range;
 /// The longest line shown, in characters.
 const LINE_CHARS_MAX: usize = 200;
 /// Keys and tables whose values are never shown. Broad on purpose: a fault may stand in a line that was not understood.
-const WORDS: &[&str] =
-    &["secret", "token", "passw", "authorization", "api_key", "api-key", "apikey", "cookie", "credential", "dsn", "auth"];
+const WORDS: &[&str] = &[
+    "secret",
+    "token",
+    "passw",
+    "authorization",
+    "api_key",
+    "api-key",
+    "apikey",
+    "cookie",
+    "credential",
+    "dsn",
+    "auth",
+];
 /// Tables, all of whose values are hidden where a line was not understood.
 const TABLES: &[&str] = &["env", "headers"];
 
@@ -32,6 +43,10 @@ pub(super) fn line(text: &str, line: Range<usize>, secrets: &[Range<usize>]) -> 
 fn suspect(text: &str, line: &Range<usize>) -> Option<usize> {
     let content = &text[line.clone()];
     let lower = content.to_ascii_lowercase();
+    let plain = |text: &str| matches!(text.split('#').next().unwrap_or_default().trim(), "true" | "false");
+    if lower.split_once('=').is_some_and(|(key, value)| key.trim().ends_with("_file") || plain(value)) {
+        return None;
+    }
     let (key, value) = lower.split_once('=').map_or((&*lower, None), |(key, _)| (key, Some(key.len() + 1)));
     let start = WORDS.iter().filter_map(|word| lower.find(word)).min();
     if let Some(start) = start {

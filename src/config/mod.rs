@@ -42,7 +42,8 @@ pub struct Source<'a> {
 /// # Errors
 /// Every fault of the text, with its place and a hint.
 pub fn parse(text: &str, source: &Source<'_>) -> Result<(Config, Vec<Warning>), Diagnostics> {
-    let document = document::Document::new(text, source);
+    let toml = document::Toml::new(text);
+    let document = document::Document::new(&toml, source);
     let config = read::config(&document);
     document.finish(config)
 }

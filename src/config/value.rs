@@ -1,11 +1,6 @@
 //! Single values: strings, numbers, durations, sizes, words, addresses. What is wrong is noted at the value's place.
 
-use std::{
-    net::SocketAddr,
-    ops::RangeInclusive,
-    path::PathBuf,
-    time::Duration,
-};
+use std::{net::SocketAddr, ops::RangeInclusive, path::PathBuf, time::Duration};
 
 use http::{HeaderName, HeaderValue, Method};
 use toml::de::DeValue;
@@ -107,7 +102,10 @@ impl<'d> Value<'d> {
                 Some(text)
             }
             Err(error) => {
-                self.fault(format!("cannot read {}: {error}", path.display()), "relative paths begin at this file's folder");
+                self.fault(
+                    format!("cannot read {}: {error}", path.display()),
+                    "relative paths begin at this file's folder",
+                );
                 None
             }
         }
@@ -226,7 +224,7 @@ impl<'d> Value<'d> {
     }
 
     /// A list; items that are wrong are noted and left out.
-    pub(super) fn list<T>(&self, read: impl Fn(&Value<'d>) -> Option<T>) -> Option<Vec<T>> {
+    pub(super) fn list<T>(&self, read: impl Fn(&Self) -> Option<T>) -> Option<Vec<T>> {
         if !matches!(self.inner, DeValue::Array(_)) {
             let hint = format!("write `[{}]`", self.written());
             self.mismatch("a list", matches!(self.inner, DeValue::String(_)).then_some(&*hint));
@@ -299,7 +297,8 @@ impl<'d> Value<'d> {
 pub(super) fn nearest<'n>(name: &str, known: impl Iterator<Item = &'n str>) -> Option<&'n str> {
     let scored = known.map(|known| (strsim::damerau_levenshtein(name, known), known));
     let (distance, known) = scored.min()?;
-    let near = distance <= 1 + name.len() / 4 || known.starts_with(name) || (name.starts_with(known) && known.len() > 2);
+    let near =
+        distance <= 1 + name.len() / 4 || known.starts_with(name) || (name.starts_with(known) && known.len() > 2);
     near.then_some(known)
 }
 

@@ -36,7 +36,7 @@ pub(super) fn key(key: &str) -> String {
 pub(super) fn duration(duration: Duration) -> String {
     let millis = duration.as_millis();
     for (unit, length) in [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000)] {
-        if millis > 0 && millis % length == 0 {
+        if millis > 0 && millis.is_multiple_of(length) {
             return format!("{}{unit}", millis / length);
         }
     }
@@ -46,7 +46,7 @@ pub(super) fn duration(duration: Duration) -> String {
 /// A size in its largest whole unit.
 pub(super) fn size(octets: u64) -> String {
     for (unit, length) in [("GiB", super::value::GIB), ("MiB", super::value::MIB), ("KiB", super::value::KIB)] {
-        if octets > 0 && octets % length == 0 {
+        if octets > 0 && octets.is_multiple_of(length) {
             return format!("{}{unit}", octets / length);
         }
     }

@@ -188,7 +188,9 @@ fn part(name: &str, place: Place) -> Result<Part, PatternError> {
         ("query", _) => wrong("`{query}` stands behind `?`", "write `?{query}`"),
         ("host", Place::Host) => Ok(Part::Host),
         ("host", _) => wrong("`{host}` stands in place of a host", "write `https://{host}/...`"),
-        (_, Place::Host) => wrong("a parameter cannot stand in a host", "clients could send themselves anywhere; write the host"),
+        (_, Place::Host) => {
+            wrong("a parameter cannot stand in a host", "clients could send themselves anywhere; write the host")
+        }
         (name, _) if name.is_empty() || !name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_') => {
             wrong("not a parameter's name", "write `{name}` for the `:name` of the path")
         }

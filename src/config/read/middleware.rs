@@ -8,7 +8,7 @@ use toml::de::DeValue;
 use super::{
     super::{
         document::{Table, Value},
-        model::{Coding, CompressLevel, Compress, Cors, HeadersMiddleware, Middleware, Rewrite, Toggle},
+        model::{Coding, Compress, CompressLevel, Cors, HeadersMiddleware, Middleware, Rewrite, Toggle},
         value::{DAY, MIB, nearest},
     },
     references::{Kind, References},
@@ -110,7 +110,10 @@ fn ours(value: &Value<'_>, name: HeaderName) -> Option<HeaderName> {
         header::UPGRADE,
     ];
     if framing.contains(&name) || name == "keep-alive" || name == "proxy-connection" {
-        value.fault(format!("`{name}` is set by Waylight itself"), "it belongs to one connection (RFC 9110 section 7.6.1)");
+        value.fault(
+            format!("`{name}` is set by Waylight itself"),
+            "it belongs to one connection (RFC 9110 section 7.6.1)",
+        );
         return None;
     }
     if name == header::HOST {
@@ -191,7 +194,8 @@ fn compress(table: Table<'_>) -> Compress {
 }
 
 fn cors(table: Table<'_>) -> Option<Cors> {
-    let origins = table.require("origins", "write `origins = [\"https://app.example.com\"]`", |value| value.list(origin));
+    let origins =
+        table.require("origins", "write `origins = [\"https://app.example.com\"]`", |value| value.list(origin));
     let methods = table.or("methods", Vec::new(), |value| value.list(Value::method));
     let headers = table.or("headers", Vec::new(), |value| value.list(Value::header_name));
     let credentials = table.or("credentials", Toggle::Off, Value::toggle);
@@ -211,7 +215,8 @@ fn origin(value: &Value<'_>) -> Option<String> {
             return Some(text.to_owned());
         }
         let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"))?;
-        let valid = !rest.is_empty() && !rest.contains(['/', '?', '#', '@', '*', ' ']) && HeaderValue::from_str(text).is_ok();
+        let valid =
+            !rest.is_empty() && !rest.contains(['/', '?', '#', '@', '*', ' ']) && HeaderValue::from_str(text).is_ok();
         valid.then(|| text.to_ascii_lowercase())
     })
 }

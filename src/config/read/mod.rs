@@ -13,7 +13,7 @@ use references::References;
 
 use super::{
     document::{Document, Table, Value},
-    model::{AdminAddress, Admin, Certificate, Config, Limits, Listener, Log, LogFormat, Timeouts, Toggle},
+    model::{Admin, AdminAddress, Certificate, Config, Limits, Listener, Log, LogFormat, Timeouts, Toggle},
     value::{DAY, GIB, HOUR, KIB, MIB, SECOND},
 };
 
@@ -28,8 +28,7 @@ pub(super) fn config(document: &Document<'_>) -> Option<Config> {
     let listeners = listeners(&root, !certificates.is_empty() || root.has("certificate"));
     let upstreams = upstream::upstreams(&root.sub("upstream"), &references);
     let middleware = middleware::all(&root.sub("middleware"), &references);
-    let sites: Vec<_> =
-        root.tables("site").into_iter().filter_map(|table| site::site(table, &references)).collect();
+    let sites: Vec<_> = root.tables("site").into_iter().filter_map(|table| site::site(table, &references)).collect();
     if !root.has("site") && !document.is_broken() {
         let hint = "add `[[site]]` with `hosts = [\"*\"]` and a `[[site.route]]`";
         document.fault(root.span.clone(), "there is no site", Some(hint.to_owned()));
@@ -127,7 +126,8 @@ fn limits(table: &Table<'_>) -> Limits {
         connections_max: table.or("connections_max", 16_384, |value| value.count(1..=1 << 24)),
         requests_max: table.or("requests_max", 8_192, |value| value.count(1..=1 << 24)),
         streams_max: table.or("streams_max", 128, |value| value.count(1..=65_536)),
-        header_bytes_max: table.or("header_bytes_max", 32 * KIB as usize, |value| value.size(KIB as usize..=MIB as usize)),
+        header_bytes_max: table
+            .or("header_bytes_max", 32 * KIB as usize, |value| value.size(KIB as usize..=MIB as usize)),
         headers_max: table.or("headers_max", 100, |value| value.count(10..=1_000)),
         uri_bytes_max: table.or("uri_bytes_max", 8 * KIB as usize, |value| value.size(256..=64 * KIB as usize)),
         request_body_bytes_max: table.or("request_body_bytes_max", 16 * MIB, |value| value.size(0..=1024 * GIB)),

@@ -75,8 +75,7 @@ fn route(table: Table<'_>, references: &References<'_>) -> Option<Route> {
         };
         Some(HeaderCondition { name, value })
     });
-    let query =
-        conditions(&table, "query", |name, _, value| Some(QueryCondition { name: name.to_owned(), value }));
+    let query = conditions(&table, "query", |name, _, value| Some(QueryCondition { name: name.to_owned(), value }));
     let middleware = middleware_names(&table, references);
     let action = action(&table, references, path.as_ref());
     let inject = table.opt("inject", |value| value.choice(INJECT));
@@ -147,10 +146,7 @@ fn action(table: &Table<'_>, references: &References<'_>, path: Option<&PathPatt
         return None;
     }
     let upstream = table.opt("upstream", |value| references.name(Kind::Upstream, value)).map(Action::Upstream);
-    let redirect = table
-        .opt("redirect", Value::table)
-        .and_then(|inner| redirect(inner, path))
-        .map(Action::Redirect);
+    let redirect = table.opt("redirect", Value::table).and_then(|inner| redirect(inner, path)).map(Action::Redirect);
     let respond = table.opt("respond", Value::table).and_then(respond).map(Action::Respond);
     upstream.or(redirect).or(respond)
 }
@@ -170,9 +166,7 @@ pub(super) fn redirect(table: Table<'_>, path: Option<&PathPattern>) -> Option<R
 }
 
 fn respond(table: Table<'_>) -> Option<Respond> {
-    let status = table.or("status", StatusCode::OK, |value| {
-        StatusCode::from_u16(value.count(200..=599)?).ok()
-    });
+    let status = table.or("status", StatusCode::OK, |value| StatusCode::from_u16(value.count(200..=599)?).ok());
     let mut headers = header_pairs(&table, "headers");
     let body = table.or("body", String::new(), Value::string);
     if !body.is_empty() && matches!(status.as_u16(), 204 | 205 | 304) {

@@ -90,7 +90,8 @@ fn export(table: Table<'_>) -> Option<Export> {
         batch_spans_max: table.or("batch_spans_max", 512, |value| value.count(1..=65_536)),
         batch_delay: table.or("batch_delay", SECOND, |value| value.duration(Duration::ZERO..=MINUTE)),
         queue_spans_max: table.or("queue_spans_max", 32_768, |value| value.count(1..=1 << 24)),
-        queue_bytes_max: table.or("queue_bytes_max", 32 * MIB as usize, |value| value.size(MIB as usize..=64 * GIB as usize)),
+        queue_bytes_max: table
+            .or("queue_bytes_max", 32 * MIB as usize, |value| value.size(MIB as usize..=64 * GIB as usize)),
         retry_max: table.or("retry_max", MINUTE, |value| value.duration(Duration::ZERO..=HOUR)),
     };
     let export = export(name.clone().unwrap_or_default(), endpoint.clone().unwrap_or_default());
@@ -147,7 +148,9 @@ pub(super) fn sentry(table: Table<'_>) -> Option<Sentry> {
     let release = table.opt("release", Value::word);
     let org_id = table.opt("org_id", |value| {
         let digits = |text: &str| text.bytes().all(|b| b.is_ascii_digit()).then(|| text.to_owned());
-        value.parsed("an organisation", "the digits after `o` in the DSN's host", |text| digits(text).filter(|_| !text.is_empty()))
+        value.parsed("an organisation", "the digits after `o` in the DSN's host", |text| {
+            digits(text).filter(|_| !text.is_empty())
+        })
     });
     let document = table.document;
     table.finish();

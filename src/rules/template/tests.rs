@@ -41,7 +41,9 @@ fn no_request_leads_to_another_host() {
     assert_eq!(fill("/{rest}", "/", None), "/evil.com/%5Cx");
     assert_eq!(fill("/{path}", "//evil.com", None), "/evil.com");
     assert_eq!(fill("/{path}", "/\\evil.com", None), "/evil.com");
-    for template in ["https://{slug}", "https://a.{slug}/", "https://example.com{rest}", "//evil.com", "{slug}", "ftp://x"] {
+    for template in
+        ["https://{slug}", "https://a.{slug}/", "https://example.com{rest}", "//evil.com", "{slug}", "ftp://x"]
+    {
         assert!(Template::parse(template).is_err(), "{template}");
     }
 }
@@ -55,9 +57,13 @@ fn wrong_templates_are_refused() {
 
 #[test]
 fn a_prefix_is_of_whole_segments() {
-    for (path, expected) in
-        [("/api", Some("/")), ("/api/", Some("/")), ("/api/a%20b/", Some("/a%20b/")), ("/apis", None), ("/api//x", Some("/x"))]
-    {
+    for (path, expected) in [
+        ("/api", Some("/")),
+        ("/api/", Some("/")),
+        ("/api/a%20b/", Some("/a%20b/")),
+        ("/apis", None),
+        ("/api//x", Some("/x")),
+    ] {
         assert_eq!(strip_prefix(path, "/api").as_deref(), expected, "{path}");
     }
 }
