@@ -127,10 +127,7 @@ pub struct Context {
     scope: RefCell<Scope>,
 }
 
-<<<<<<< HEAD
 /// Path parameters, by name, decoded.
-=======
->>>>>>> 9a1b7f1 (Read proxy.toml, reporting every fault with its place and a hint)
 pub use crate::rules::route::Params;
 
 impl Context {

@@ -7,7 +7,6 @@ pub mod reserved;
 pub mod route;
 pub mod sampling;
 pub mod session;
-pub mod template;
 pub mod token;
 pub mod trace_context;
 pub mod tree;

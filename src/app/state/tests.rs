@@ -1,0 +1,105 @@
+//! The state directory: its secret, its one owner, and what outlives the process.
+
+use std::{fs, os::unix::fs::PermissionsExt as _, path::Path};
+
+use super::*;
+use crate::{
+    rules::token::Purpose,
+    trace::sessions::{Entry, EntryKind, Journal as _},
+};
+
+fn mode(path: &Path) -> u32 {
+    fs::metadata(path).unwrap().permissions().mode() & 0o777
+}
+
+fn id(number: u8) -> Id {
+    Id::from_bytes([number; 16])
+}
+
+#[test]
+fn the_secret_is_made_once_and_for_us_alone() {
+    let parent = tempfile::tempdir().unwrap();
+    let directory = parent.path().join("a/b");
+    assert!(matches!(keys(&directory, &[]), Err(StateError::NoSecret { .. })), "a link needs a server");
+    let state = State::take(&directory).unwrap();
+    let token = state.keys(&[]).unwrap().seal(Purpose::SignIn, b"x");
+    assert_eq!((mode(&directory), mode(&directory.join("secret"))), (0o700, 0o600));
+    assert!(keys(&directory, &[]).unwrap().open(Purpose::SignIn, &token).is_ok(), "while the server runs");
+    drop(state);
+    let again = State::take(&directory).unwrap();
+    assert!(again.keys(&[]).unwrap().open(Purpose::SignIn, &token).is_ok());
+    fs::set_permissions(directory.join("secret"), fs::Permissions::from_mode(0o640)).unwrap();
+    assert!(again.keys(&[]).unwrap_err().to_string().contains("chmod 600"));
+}
+
+#[test]
+fn configured_secrets_go_first() {
+    let directory = tempfile::tempdir().unwrap();
+    let state = State::take(directory.path()).unwrap();
+    state.keys(&[Secret::new("a secret of some length")]).unwrap();
+    assert!(!directory.path().join("secret").exists());
+    assert!(matches!(state.keys(&[Secret::new("short")]), Err(StateError::Keys(_))));
+}
+
+#[test]
+fn a_directory_has_one_owner() {
+    let directory = tempfile::tempdir().unwrap();
+    let first = State::take(directory.path()).unwrap();
+    let refusal = State::take(directory.path()).unwrap_err().to_string();
+    assert!(refusal.contains(&format!("process {}", std::process::id())), "{refusal}");
+    drop(first);
+    State::take(directory.path()).unwrap();
+}
+
+#[test]
+fn used_nonces_and_revocations_survive() {
+    let directory = tempfile::tempdir().unwrap();
+    let expiry = clock::unix_seconds() + 1000;
+    let state = State::take(directory.path()).unwrap();
+    let sessions = state.sessions(100).unwrap();
+    assert!(sessions.use_once(id(1), expiry, 0).unwrap());
+    sessions.revoke(id(2), expiry, 0).unwrap();
+    sessions.revoke(id(3), 1, 0).unwrap();
+    drop((sessions, state));
+    let state = State::take(directory.path()).unwrap();
+    let sessions = state.sessions(100).unwrap();
+    assert!(!sessions.use_once(id(1), expiry, 0).unwrap());
+    assert!(sessions.is_revoked(id(2)));
+    assert!(!sessions.is_revoked(id(3)), "expired");
+    let text = fs::read_to_string(directory.path().join("journal")).unwrap();
+    assert_eq!(text.lines().count(), 2, "compacted: {text}");
+}
+
+#[test]
+fn lines_that_cannot_be_read_are_skipped() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("journal");
+    let good = format!("used {} 100 .\n", id(1));
+    let torn = format!("revoked {} 10", id(2));
+    fs::write(&path, [b"\xff\xfe\n", good.as_bytes(), b"used x 1 .\nstolen\n\n", torn.as_bytes()].concat()).unwrap();
+    let (journal, entries) = journal::open(&path, 50, 10).unwrap();
+    assert_eq!(entries, [Entry { kind: EntryKind::Used, id: id(1), expiry: 100 }]);
+    journal.append(Entry { kind: EntryKind::Revoked, id: id(2), expiry: 100 }).unwrap();
+    assert_eq!(fs::read_to_string(&path).unwrap(), format!("{good}revoked {} 100 .\n", id(2)));
+    assert_eq!(mode(&path), 0o600);
+}
+
+#[test]
+fn the_journal_does_not_grow_for_ever() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("journal");
+    let (journal, _) = journal::open(&path, 0, 0).unwrap();
+    for number in 0..3000_u128 {
+        let id = Id::from_bytes(number.to_be_bytes());
+        journal.append(Entry { kind: EntryKind::Used, id, expiry: 1 }).unwrap();
+    }
+    assert!(fs::read_to_string(&path).unwrap().lines().count() <= 1024);
+}
+
+#[test]
+fn a_link_signs_in() {
+    let keys = Keys::new(&["a secret of some length"]).unwrap();
+    let link = sign_in_link("http://localhost:8080/", &keys, "Ada", 60).unwrap();
+    let token = link.strip_prefix("http://localhost:8080/_waylight/sign-in?token=").unwrap();
+    assert_eq!(SignInLink::open(token, &keys, clock::unix_seconds()).unwrap().name, "Ada");
+}

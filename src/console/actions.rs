@@ -1,0 +1,253 @@
+//! What the forms do: sign in and out; start, stop and restart this browser's session; trace one page.
+
+use bytes::Bytes;
+use http::{HeaderValue, Request, Response, StatusCode, header::SET_COOKIE, uri::PathAndQuery};
+use tracing::{error, info, warn};
+
+use super::{
+    Console, HOME, PAGE, RESTART, SIGN_OUT, START, STOP, Visit,
+    attempts::Attempts,
+    form,
+    pages::{self, Home},
+    redirect, token, too_many,
+};
+use crate::{
+    clock,
+    error::BoxError,
+    rules::session::{self, Csrf, Id, Identity, Session, SessionKind},
+};
+
+/// How long *Run page trace* traces what the page loads, in seconds.
+const PAGE_TTL_SECONDS: u64 = 60;
+
+/// Why an action is refused: the answer to give.
+type Refused = Box<Response<Bytes>>;
+
+impl Console {
+    /// The plain page, with a fault where there is one.
+    pub(super) fn home(&self, visit: &Visit, status: StatusCode, fault: Option<&str>) -> Response<Bytes> {
+        let Some(identity) = &visit.credentials.identity else { return self.entrance(visit, None) };
+        let session = visit.credentials.session.as_ref();
+        let home = Home {
+            host: &visit.host,
+            identity,
+            session,
+            spans_used: session.map_or(0, |session| self.sessions.spans_used(session.id)),
+            csrf: Csrf { identity: identity.id, expiry: identity.expiry }.seal(&self.keys),
+            now: clock::unix_seconds(),
+            fault,
+        };
+        home.render(status)
+    }
+
+    /// The sign-in page: of a link, or for those who have none.
+    pub(super) fn entrance(&self, visit: &Visit, token: Option<String>) -> Response<Bytes> {
+        match token.map(|token| (self.link(&token), token)) {
+            Some((Some(link), token)) => pages::sign_in(&visit.host, &link.name, &token),
+            Some((None, _)) => pages::code(StatusCode::FORBIDDEN, &visit.host, Some(INVALID)),
+            None => pages::code(StatusCode::OK, &visit.host, None),
+        }
+    }
+
+    /// Consumes a sign-in link.
+    pub(super) fn sign_in(&self, request: &Request<Bytes>, visit: &Visit) -> Response<Bytes> {
+        let now = clock::unix_seconds();
+        if let Some(seconds) = self.attempts.wait(visit.client, now) {
+            return too_many(seconds);
+        }
+        if !form::is_same_origin(request, visit) {
+            return foreign();
+        }
+        let token = form::value(request.body(), "token").or_else(|| token(request.uri())).unwrap_or_default();
+        // A person may paste the whole link.
+        let token = token.trim().rsplit_once("token=").map_or(token.trim(), |(_, token)| token);
+        let Some(link) = self.link(token) else {
+            self.refuse(&self.attempts, visit, now);
+            return pages::code(StatusCode::FORBIDDEN, &visit.host, Some(INVALID));
+        };
+        match self.sessions.use_once(link.nonce, link.expiry, now) {
+            Ok(true) => {}
+            Ok(false) => {
+                self.refuse(&self.attempts, visit, now);
+                return pages::code(StatusCode::GONE, &visit.host, Some("This link was used before."));
+            }
+            Err(error) => return unavailable(error),
+        }
+        let id = match new_id() {
+            Ok(id) => id,
+            Err(error) => return unavailable(error),
+        };
+        let expiry = now.saturating_add(self.access.identity_ttl.as_secs());
+        let identity = Identity { id, name: link.name, issued: now, expiry };
+        self.counters.sign_ins.one();
+        info!(name = identity.name, client = %visit.client, host = visit.host, "signed in");
+        self.go(HOME, visit, &identity, None)
+    }
+
+    /// Does what a form of the plain page asks for.
+    pub(super) fn act(&self, request: &Request<Bytes>, visit: &Visit) -> Response<Bytes> {
+        let Some(identity) = &visit.credentials.identity else { return self.entrance(visit, None) };
+        let now = clock::unix_seconds();
+        if !form::is_same_origin(request, visit) {
+            return foreign();
+        }
+        let csrf = form::value(request.body(), "csrf").unwrap_or_default();
+        if Csrf::verify(&csrf, &self.keys, identity.id, now).is_err() {
+            self.counters.tokens_refused.one();
+            return self.home(visit, StatusCode::FORBIDDEN, Some("The form was out of date. Please try again."));
+        }
+        let done = match request.uri().path() {
+            SIGN_OUT => self.sign_out(visit, identity, now),
+            START => self.start(visit, identity, now),
+            STOP => self.stop(visit, now).map(|()| self.go(HOME, visit, identity, None)),
+            RESTART => self.stop(visit, now).and_then(|()| {
+                let session = self.new_session(visit, identity, SessionKind::Session, now)?;
+                Ok(self.go(HOME, visit, identity, Some(&session)))
+            }),
+            PAGE => self.page(request, visit, identity, now),
+            _ => Ok(redirect(StatusCode::SEE_OTHER, HOME)),
+        };
+        done.unwrap_or_else(|refused| *refused)
+    }
+
+    fn sign_out(&self, visit: &Visit, identity: &Identity, now: u64) -> Result<Response<Bytes>, Refused> {
+        self.stop(visit, now)?;
+        self.sessions.revoke(identity.id, identity.expiry, now).map_err(refused)?;
+        info!(name = identity.name, client = %visit.client, "signed out");
+        // The plain page is gone for this browser; the site's own front page is there for everybody.
+        let mut response = redirect(StatusCode::SEE_OTHER, "/");
+        response.headers_mut().insert(SET_COOKIE, session::clear_cookie(visit.scheme));
+        Ok(response)
+    }
+
+    fn start(&self, visit: &Visit, identity: &Identity, now: u64) -> Result<Response<Bytes>, Refused> {
+        // A session that runs goes on; one that traces a page makes room.
+        if let Some(session) = &visit.credentials.session
+            && session.kind == SessionKind::Session
+        {
+            return Ok(self.go(HOME, visit, identity, Some(session)));
+        }
+        self.stop(visit, now)?;
+        let session = self.new_session(visit, identity, SessionKind::Session, now)?;
+        Ok(self.go(HOME, visit, identity, Some(&session)))
+    }
+
+    /// Revokes this browser's session, if it has one.
+    fn stop(&self, visit: &Visit, now: u64) -> Result<(), Refused> {
+        let Some(session) = &visit.credentials.session else { return Ok(()) };
+        self.sessions.revoke(session.id, session.expiry, now).map_err(refused)
+    }
+
+    fn page(
+        &self,
+        request: &Request<Bytes>,
+        visit: &Visit,
+        identity: &Identity,
+        now: u64,
+    ) -> Result<Response<Bytes>, Refused> {
+        let Some(path) = form::value(request.body(), "path").and_then(|path| own_path(path.trim())) else {
+            let fault = "The path must begin with one slash, as in /products?page=2.";
+            return Err(Box::new(self.home(visit, StatusCode::UNPROCESSABLE_ENTITY, Some(fault))));
+        };
+        if let Some(session) = &visit.credentials.session {
+            if session.kind == SessionKind::Session {
+                // Everything is traced already.
+                return Ok(redirect(StatusCode::SEE_OTHER, &path));
+            }
+            self.stop(visit, now)?;
+        }
+        let session = self.new_session(visit, identity, SessionKind::Page, now)?;
+        Ok(self.go(&path, visit, identity, Some(&session)))
+    }
+
+    fn new_session(&self, visit: &Visit, identity: &Identity, kind: SessionKind, now: u64) -> Result<Session, Refused> {
+        let ttl = match kind {
+            SessionKind::Session => self.access.session_ttl.as_secs(),
+            SessionKind::Page => PAGE_TTL_SECONDS.min(self.access.session_ttl.as_secs()),
+        };
+        let session = Session {
+            id: new_id().map_err(refused)?,
+            identity: identity.id,
+            host: visit.host.clone(),
+            expiry: now.saturating_add(ttl).min(identity.expiry),
+            spans_max: self.access.session_spans_max,
+            kind,
+        };
+        if self.sessions.meter(&session, now).is_none() {
+            return Err(refused("limits.sessions_max sessions are live".into()));
+        }
+        info!(session = %session.id, name = identity.name, host = visit.host, ?kind, "tracing session started");
+        Ok(session)
+    }
+
+    /// Leads on, with a cookie that carries who it is and perhaps a session.
+    fn go(&self, to: &str, visit: &Visit, identity: &Identity, session: Option<&Session>) -> Response<Bytes> {
+        let mut response = redirect(StatusCode::SEE_OTHER, to);
+        let cookie = session::cookie(visit.scheme, &self.keys, identity, session, clock::unix_seconds());
+        response.headers_mut().insert(SET_COOKIE, cookie);
+        response
+    }
+
+    fn refuse(&self, attempts: &Attempts, visit: &Visit, now: u64) {
+        attempts.fail(visit.client, now);
+        self.counters.tokens_refused.one();
+        warn!(client = %visit.client, host = visit.host, "a sign-in was refused");
+    }
+}
+
+const INVALID: &str = "This link is not valid, or its ten minutes are over.";
+
+/// A path of this site: `//host` and `/\host` would lead elsewhere, and our own pages are not traced.
+fn own_path(path: &str) -> Option<String> {
+    let leads_away = path.starts_with("//") || path.contains('\\') || path.chars().any(char::is_control);
+    if leads_away || !path.starts_with('/') || path.starts_with(HOME) {
+        return None;
+    }
+    let (path, _fragment) = path.split_once('#').unwrap_or((path, ""));
+    // What a person types may hold blanks and letters of any script.
+    let encoded = percent_encoding::utf8_percent_encode(path, TYPED).to_string();
+    let target = PathAndQuery::try_from(encoded).ok()?;
+    HeaderValue::from_str(target.as_str()).ok().map(|_| target.as_str().to_owned())
+}
+
+/// What cannot stand in a target as it is; `%` can, since what was copied from an address bar is encoded already.
+const TYPED: &percent_encoding::AsciiSet = &percent_encoding::CONTROLS
+    .add(b' ')
+    .add(b'"')
+    .add(b'<')
+    .add(b'>')
+    .add(b'`')
+    .add(b'{')
+    .add(b'}')
+    .add(b'|')
+    .add(b'^');
+
+fn new_id() -> Result<Id, BoxError> {
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes)?;
+    Ok(Id::from_bytes(bytes))
+}
+
+fn foreign() -> Response<Bytes> {
+    pages::message(
+        StatusCode::FORBIDDEN,
+        "Not from here",
+        "The form was sent from another site. Nothing was done.",
+        &[("Back", HOME)],
+    )
+}
+
+fn refused(error: BoxError) -> Refused {
+    Box::new(unavailable(error))
+}
+
+fn unavailable(error: impl Into<BoxError>) -> Response<Bytes> {
+    let error = error.into();
+    error!(%error, "the console could not do what it was asked");
+    pages::message(
+        StatusCode::SERVICE_UNAVAILABLE,
+        "Not now",
+        "Waylight could not write down what it must remember. Its log says why.",
+        &[("Try again", HOME)],
+    )
+}
