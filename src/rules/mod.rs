@@ -4,6 +4,7 @@
 pub mod authority;
 pub mod headers;
 pub mod reserved;
+pub mod html;
 pub mod route;
 pub mod sampling;
 pub mod session;

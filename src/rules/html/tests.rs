@@ -1,0 +1,366 @@
+use std::cell::RefCell;
+
+use lol_html::{HtmlRewriter, Settings, element, html_content::ContentType};
+use opentelemetry::trace::TraceId;
+use proptest::{prelude::*, sample::select};
+
+use super::*;
+
+const TRACE: &str = "0123456789abcdef0123456789abcdef";
+const TAGS: &str = concat!(
+    r#"<meta name="sentry-trace" content="0123456789abcdef0123456789abcdef-0123456789abcdef-1"/>"#,
+    r#"<meta name="baggage" content="sentry-trace_id=0123456789abcdef0123456789abcdef,sentry-sampled=true"/>"#,
+    r#"<meta name="traceparent" content="00-0123456789abcdef0123456789abcdef-0123456789abcdef-03"/>"#,
+);
+
+fn wanted() -> MetaTags {
+    MetaTags {
+        trace_id: TraceId::from_hex(TRACE).unwrap(),
+        sentry_trace: format!("{TRACE}-0123456789abcdef-1"),
+        baggage: Some(format!("sentry-trace_id={TRACE},sentry-sampled=true")),
+        traceparent: format!("00-{TRACE}-0123456789abcdef-03"),
+    }
+}
+
+fn scan<'a>(charset: Charset, chunks: impl IntoIterator<Item = &'a [u8]>) -> (Vec<u8>, Report) {
+    let mut scanner = Scanner::new(&wanted(), charset);
+    let mut out = Vec::new();
+    for chunk in chunks {
+        scanner.push(Bytes::copy_from_slice(chunk), &mut out);
+    }
+    scanner.finish(&mut out);
+    (out.concat(), scanner.report())
+}
+
+/// `case` is a document in which `¦` stands where the tags are to be, and `⟦⟧` around what is to be taken out. It is
+/// checked in one piece, in two of every size, and octet by octet.
+#[track_caller]
+fn check(charset: Charset, case: &str) {
+    let input = case.replace(['¦', '⟦', '⟧'], "");
+    let mut expect = String::new();
+    for part in case.replace('¦', TAGS).split('⟦') {
+        expect.push_str(part.split_once('⟧').map_or(part, |(_, behind)| behind));
+    }
+    let input = input.as_bytes();
+    let (whole, report) = scan(charset, [input]);
+    assert_eq!(String::from_utf8_lossy(&whole), expect);
+    assert_eq!(report.written_bytes > 0, case.contains('¦'));
+    for split in 0..input.len() {
+        let (out, other) = scan(charset, [&input[..split], &input[split..]]);
+        assert_eq!(String::from_utf8_lossy(&out), expect, "split at {split}");
+        assert_eq!(other, report, "split at {split}");
+    }
+    assert_eq!(scan(charset, input.chunks(1)).0, expect.as_bytes(), "octet by octet");
+}
+
+#[test]
+fn tags_go_before_the_first_script_or_the_heads_end() {
+    for case in [
+        "<!doctype html><html><head><title>a</title>¦</head><body>",
+        "<HTML><HEAD LANG='a>b' data-x=\">\">¦</HEAD><BODY>",
+        "<html>\n<head\n>\n¦<script src=a></script><meta name=x></head>",
+        "<head><link rel=preload href=/a.js>¦<SCRIPT async src=/a.js></script></head>",
+        "<head><!-- <script> </head> -->¦</head>",
+        "<head><!--><title>x</title><!---><base href=/>¦<script>",
+        "<head><title></head><script></title>¦</head>",
+        "<head><style>a{content:'</head>'}</style>¦</head>",
+        "<head><noscript><link rel=a><meta name=sentry-trace content=x></noscript>¦</head>",
+        "<head><template><script></script><div></head><template></template></template>¦</head>",
+        "<head><template><script></template></script></template>¦</head>",
+        "<head><title>a</title></ignored></title>¦<p>",
+        "<?xml version='1.0'?><!doctype html [<head>¦] ></head>",
+        "<head></head-not></headless>¦</head >",
+        "<head><meta charset=utf-8/>¦<script>",
+        "<head><meta name=a content=\"<script>\">¦<script>",
+    ] {
+        check(Charset::Declared, case);
+    }
+}
+
+#[test]
+fn a_head_may_be_implied() {
+    for case in [
+        "<title>a</title>¦<p>text",
+        "<!doctype html>\n<meta charset=utf-8>¦text",
+        "¦plain text",
+        "¦<p>a<head>",
+        "<html>¦<body><head></head>",
+        "<html><!-- a -->¦<unknown-element>",
+        "</p></title><title>a</title>¦</body>",
+        "¦<averyveryverylongelementname>",
+        "<title>a</title>¦",
+        "<title>a</title>¦<scr",
+        "\u{feff}<head>¦<script>",
+        "¦\u{fefe}a",
+        "¦< p>",
+        "<head>¦</br>",
+    ] {
+        check(Charset::Declared, case);
+    }
+}
+
+#[test]
+fn what_is_no_page_stays() {
+    for case in ["", " \n", "<!-- a", "<head><title>a", "<head><script", "<head><template>", "<head><link href="] {
+        check(Charset::Declared, &case.replace("<head><script", "<head>¦<script"));
+    }
+    for octets in [&b"\xFF\xFE<\0h\0"[..], b"\xFE\xFF\0<", b"<\0h\0e\0a\0d\0>\0", b"\0<\0h", b"\n\0<\0"] {
+        assert_eq!(scan(Charset::Declared, [octets]), (octets.to_vec(), Report::default()));
+        assert_eq!(scan(Charset::Declared, octets.chunks(1)), (octets.to_vec(), Report::default()));
+    }
+}
+
+#[test]
+fn an_early_charset_stays_early() {
+    let far = format!("<head>¦<script>{}</script><meta charset=utf-8></head>", "a".repeat(1000));
+    let near = format!("<head><script>{}</script><meta charset=utf-8>¦</head>", "a".repeat(900));
+    for case in [
+        "<head><script>a</script><meta charset=utf-8>¦<script></script></head>",
+        "<head><script>a</script><META HTTP-EQUIV=Content-Type CONTENT='text/html; CHARSET=x'>¦</head>",
+        "<head><script>a</script><meta http-equiv=refresh content='charset'></head>"
+            .replace("<script>", "¦<script>")
+            .as_str(),
+        "<head><meta charset=utf-8>¦<script>a</script><meta charset=utf-8></head>",
+        "<head>¦<script>a</script></head><meta charset=utf-8>",
+        "<head>¦<script>a</script><title>x",
+        "\u{feff}<head>¦<script>a</script><meta charset=utf-8>",
+        &far,
+        &near,
+    ] {
+        check(Charset::Unknown, case);
+    }
+    check(Charset::Declared, "<head>¦<script>a</script><meta charset=utf-8></head>");
+}
+
+#[test]
+fn tags_of_this_trace_stay_and_others_go() {
+    let same = format!("<meta name=sentry-trace content={TRACE}-aaaaaaaaaaaaaaaa-1>");
+    let other = "⟦<meta content='ffffffffffffffffffffffffffffffff-aaaaaaaaaaaaaaaa' name='sentry-trace'/>⟧";
+    let baggage = format!(r#"<meta name="baggage" content="a=b,sentry-trace_id={TRACE}">"#);
+    let foreign = r#"⟦<meta name="baggage" content="a=b,sentry-trace_id=ffffffffffffffffffffffffffffffff">⟧"#;
+    let parent = format!(r#"<META NAME="traceparent" CONTENT="00-{TRACE}-aaaaaaaaaaaaaaaa-01">"#);
+    let duplicate = format!("⟦{same}⟧");
+    for case in [
+        format!("<head>{same}</head>"),
+        format!("<head>{same}{baggage}{parent}<script></script></head>"),
+        format!("<head>{same}{duplicate}{duplicate}</head>"),
+        format!("<head>{other}{foreign}{other}¦<script></script></head>"),
+        format!("<head>{other}¦</head>"),
+        format!("<head>¦<script></script><title>a</title>{duplicate}{foreign}</head>{same}"),
+        "<head>⟦<meta name=baggage content=''>⟧⟦<meta name=sentry-trace>⟧¦</head>".to_owned(),
+        "<head><meta name=description content=sentry-trace><!-- sentry-trace -->¦</head>".to_owned(),
+        "<head><meta name=a name=sentry-trace content=b>¦</head>".to_owned(),
+    ] {
+        check(Charset::Declared, &case);
+    }
+    check(Charset::Unknown, &format!("<head><script></script>{other}<meta charset=x>¦{duplicate}</head>"));
+    check(Charset::Unknown, &format!("<head>¦<script></script>{other}<title>a</title></head>"));
+}
+
+#[test]
+fn only_what_is_missing_is_written() {
+    let input = format!("<head><meta name=traceparent content=00-{TRACE}-aaaaaaaaaaaaaaaa-01></head>");
+    let (out, report) = scan(Charset::Declared, [input.as_bytes()]);
+    let out = String::from_utf8(out).unwrap();
+    assert_eq!((out.matches("traceparent").count(), out.matches("baggage").count()), (1, 1));
+    assert_eq!((report.kept, report.removed), (1, 0));
+
+    let input =
+        format!("<head><meta name=sentry-trace content={TRACE}-aaaaaaaaaaaaaaaa><meta name=baggage content=a></head>");
+    let (out, report) = scan(Charset::Declared, [input.as_bytes()]);
+    let out = String::from_utf8(out).unwrap();
+    assert_eq!((out.matches("sentry-trace\"").count(), out.matches("name=\"baggage\"").count()), (0, 1), "{out}");
+    assert_eq!((report.kept, report.removed), (1, 1));
+}
+
+#[test]
+fn values_are_escaped() {
+    let mut tags = wanted();
+    tags.baggage = Some("a&\"<>b".to_owned());
+    let html = Pending::new(&tags).write();
+    assert!(html.windows(24).any(|part| part == b"a&amp;&quot;&lt;&gt;b\"/>"));
+}
+
+#[test]
+fn nothing_waits_but_an_open_tag() {
+    let mut scanner = Scanner::new(&wanted(), Charset::Declared);
+    let mut push = |chunk: &'static str| {
+        let mut out = Vec::new();
+        scanner.push(Bytes::from_static(chunk.as_bytes()), &mut out);
+        String::from_utf8(out.concat()).unwrap()
+    };
+    assert_eq!(push("<html><head><title>a"), "<html><head><title>a");
+    assert_eq!(push("</title><link rel"), "</title><link rel");
+    assert_eq!(push("=a><meta name=a"), "=a>");
+    assert_eq!(push("b><!-- x"), "<meta name=ab><!-- x");
+    assert_eq!(push(" --></he"), " -->");
+    assert_eq!(push("ad>"), format!("{TAGS}</head>"));
+    assert_eq!(push("<p>"), "<p>");
+}
+
+#[test]
+fn the_pieces_are_those_that_came() {
+    let chunk = Bytes::from_static(b"<head><title>a</title></head><body>text");
+    let mut out = Vec::new();
+    Scanner::new(&wanted(), Charset::Declared).push(chunk.clone(), &mut out);
+    assert_eq!(out.len(), 3);
+    assert_eq!(out[0].as_ptr(), chunk.as_ptr());
+    assert_eq!(out[2].as_ptr(), chunk[22..].as_ptr());
+}
+
+#[test]
+fn reading_has_a_bound() {
+    let long = "a".repeat(usize::try_from(SCAN_BYTES_MAX).unwrap());
+    let spaces = " ".repeat(long.len());
+    for (document, place) in [
+        (format!("<head><style>{long}</style></head>"), None),
+        (format!("<head><meta content=\"{long}\"></head>"), None),
+        (format!("<head>{spaces}</head>"), Some(Place::Limit)),
+        (format!("<head>{}</head>", &spaces[7..]), Some(Place::Limit)),
+        (format!("<head>{}</head>", &spaces[13..]), Some(Place::HeadEnd)),
+    ] {
+        for size in [document.len(), 999] {
+            let (out, report) = scan(Charset::Unknown, document.as_bytes().chunks(size));
+            assert_eq!((out.len(), report.place), (document.len() + report.written_bytes, place));
+        }
+    }
+    let mut out = Vec::new();
+    let endless = format!("<head><meta content=\"{}", &long[..20_000]);
+    Scanner::new(&wanted(), Charset::Declared).push(Bytes::from(endless.clone()), &mut out);
+    assert_eq!(out.concat().len(), endless.len(), "an endless tag is not waited for");
+}
+
+#[test]
+fn an_end_tag_may_be_hidden_in_a_script() {
+    for (script, ends) in [
+        ("<script>a</script>", true),
+        ("<script></scriptx></script x>", true),
+        ("<script><!-- </script>", true),
+        ("<script><!-- <script> </script>", false),
+        ("<script><!-- <script> </script> </script>", true),
+        ("<script><!-- <script> --> </script>", true),
+        ("<script><!--><script></script>", true),
+        ("<script><!-- <scripty> </script>", true),
+        ("<title><!-- <script> </title>", true),
+        ("<style></styl</style>", true),
+    ] {
+        let mut document = format!("<head>{script}<meta name=sentry-trace content=x></head>");
+        let (out, report) = scan(Charset::Declared, [document.as_bytes()]);
+        assert_eq!(report.removed == 1, ends, "{script}: {}", String::from_utf8_lossy(&out));
+        document.insert_str(0, "\n");
+        assert_eq!(scan(Charset::Declared, document.as_bytes().chunks(1)).1.removed == 1, ends, "{script}");
+    }
+}
+
+/// Well-formed parts of a head, and some that are not.
+fn part() -> impl Strategy<Value = &'static str> {
+    select(vec![
+        "\n ",
+        "<title>a</title>",
+        "<title>\u{e4}<b></title>",
+        "<meta charset=\"utf-8\">",
+        "<meta name='a' content=\"<\">",
+        "<link rel=stylesheet href=/a.css>",
+        "<style>a > b { }</style>",
+        "<!-- <script> -->",
+        "<script>1 < 2</script>",
+        "<script async src=\"/a.js\"></script>",
+        "<base href='/'/>",
+        "<META NAME=viewport CONTENT=x>",
+    ])
+}
+
+fn junk() -> impl Strategy<Value = &'static str> {
+    select(vec![
+        "<",
+        ">",
+        "</",
+        "<!",
+        "<!-",
+        "--",
+        "-->",
+        "\"",
+        "'",
+        "=",
+        "/",
+        " ",
+        "<meta ",
+        "name=",
+        "content=",
+        "sentry-trace",
+        "<script",
+        "</script",
+        "<head",
+        "</head",
+        "<title>",
+        "</title>",
+        "<template>",
+        "</template>",
+        "<p>",
+        "a",
+        "\0",
+        "charset",
+        "<meta charset=x>",
+        "<meta name=sentry-trace content=x>",
+        "\u{feff}",
+        "<noscript>",
+        "baggage",
+    ])
+}
+
+/// Cuts `document` where `cuts` say.
+fn chunks<'a>(document: &'a [u8], cuts: &[usize]) -> Vec<&'a [u8]> {
+    let mut at: Vec<usize> = cuts.iter().map(|cut| cut % (document.len() + 1)).collect();
+    at.extend([0, document.len()]);
+    at.sort_unstable();
+    at.windows(2).map(|pair| &document[pair[0]..pair[1]]).collect()
+}
+
+/// Where a full rewriter puts the tags: before the first script of the head, or before its end.
+fn oracle(document: &str) -> String {
+    let written = RefCell::new(false);
+    let write = || !written.replace(true);
+    let mut out = Vec::new();
+    let script = element!("head script", |script| {
+        if write() {
+            script.before(TAGS, ContentType::Html);
+        }
+        Ok(())
+    });
+    let settings = Settings::new().append_element_content_handler(script);
+    let mut rewriter = HtmlRewriter::new(settings, |part: &[u8]| out.extend_from_slice(part));
+    rewriter.write(document.as_bytes()).unwrap();
+    rewriter.end().unwrap();
+    let out = String::from_utf8(out).unwrap();
+    if *written.borrow() { out } else { out.replace("</head>", &format!("{TAGS}</head>")) }
+}
+
+proptest! {
+    #[test]
+    fn a_rewriter_agrees(head in prop::collection::vec(part(), 0..8), cuts in prop::collection::vec(0_usize..400, 0..6)) {
+        let document = format!("<!doctype html><html><head lang=\"a\">{}</head><body><script></script></body>", head.concat());
+        let (out, _) = scan(Charset::Declared, chunks(document.as_bytes(), &cuts));
+        prop_assert_eq!(String::from_utf8(out).unwrap(), oracle(&document));
+    }
+
+    #[test]
+    fn any_chunking_gives_the_same(parts in prop::collection::vec(junk(), 0..24), cuts in prop::collection::vec(0_usize..400, 0..8)) {
+        let document = parts.concat();
+        for charset in [Charset::Declared, Charset::Unknown] {
+            let whole = scan(charset, [document.as_bytes()]);
+            prop_assert_eq!(&whole, &scan(charset, chunks(document.as_bytes(), &cuts)));
+            let out = String::from_utf8(whole.0).unwrap();
+            if whole.1.removed == 0 {
+                prop_assert_eq!(&out.replacen(TAGS, "", 1), &document);
+            }
+            let again = scan(charset, [out.as_bytes()]);
+            prop_assert_eq!(String::from_utf8(again.0).unwrap(), out);
+        }
+    }
+
+    #[test]
+    fn any_octets_pass(octets: Vec<u8>, cuts in prop::collection::vec(0_usize..200, 0..4)) {
+        let (out, report) = scan(Charset::Unknown, chunks(&octets, &cuts));
+        prop_assert_eq!(out.len(), octets.len() + report.written_bytes);
+    }
+}
