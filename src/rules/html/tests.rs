@@ -247,7 +247,7 @@ fn an_end_tag_may_be_hidden_in_a_script() {
         let mut document = format!("<head>{script}<meta name=sentry-trace content=x></head>");
         let (out, report) = scan(Charset::Declared, [document.as_bytes()]);
         assert_eq!(report.removed == 1, ends, "{script}: {}", String::from_utf8_lossy(&out));
-        document.insert_str(0, "\n");
+        document.insert(0, '\n');
         assert_eq!(scan(Charset::Declared, document.as_bytes().chunks(1)).1.removed == 1, ends, "{script}");
     }
 }
