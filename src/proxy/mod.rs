@@ -6,12 +6,18 @@
 //! has to tell the next is in the `context`.
 
 pub mod context;
+pub mod drain;
+pub mod entry;
 pub mod handler;
 pub mod permits;
+pub mod tasks;
 pub mod tracer;
 pub mod snapshot;
 pub mod stack;
 
+pub mod listener;
+pub mod tls;
+pub mod conn;
 pub mod rescue;
 pub mod client;
 pub mod site;

@@ -2,6 +2,8 @@
 //! or the environment, so every rule is tested without any of them.
 
 pub mod authority;
+pub mod certificate;
+pub mod framing;
 pub mod headers;
 pub mod reserved;
 pub mod html;
