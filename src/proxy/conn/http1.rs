@@ -116,13 +116,9 @@ fn next<S>(front: &Front<S>) -> Option<(Instant, Due)> {
     let timeouts = &front.settings.timeouts;
     let idle = front.load.is_idle();
     let read = match front.link.waiting() {
-        Waiting::Nothing => {
-            idle.then(|| (front.load.idle_since().plus(PARK_AFTER.min(timeouts.idle)), Due::Park))
-        }
+        Waiting::Nothing => idle.then(|| (front.load.idle_since().plus(PARK_AFTER.min(timeouts.idle)), Due::Park)),
         // Beside a request in progress hyper does not read on: that is not the client's fault.
-        Waiting::Head(since) => {
-            idle.then(|| (since.max(front.load.idle_since()).plus(timeouts.header), Due::Request))
-        }
+        Waiting::Head(since) => idle.then(|| (since.max(front.load.idle_since()).plus(timeouts.header), Due::Request)),
         Waiting::Body(since) => Some((since.plus(timeouts.body), Due::Request)),
         Waiting::Close(since) => Some((since.plus(LINGER), Due::Close)),
     };

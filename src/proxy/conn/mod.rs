@@ -19,13 +19,7 @@ use std::{rc::Rc, sync::Arc};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use self::{front::Front, guard::Guard, park::Parked};
-use super::{
-    context::Conn,
-    drain::Drain,
-    handler::Serve,
-    permits::Permit,
-    tasks::Running,
-};
+use super::{context::Conn, drain::Drain, handler::Serve, permits::Permit, tasks::Running};
 use crate::{
     config::model::{Limits, Timeouts},
     trace::counters::Counters,

@@ -42,7 +42,9 @@ where
                 match read {
                     Ok(octets) if octets > 0 => continue,
                     // What was begun may still be refused in words.
-                    Ok(_) if !guard.held().is_empty() && protocols != Protocols::Http2 => return Poll::Ready(Parked::Http1),
+                    Ok(_) if !guard.held().is_empty() && protocols != Protocols::Http2 => {
+                        return Poll::Ready(Parked::Http1);
+                    }
                     _ => return Poll::Ready(Parked::Closed),
                 }
             }
@@ -66,7 +68,7 @@ where
 }
 
 fn poll_overdue<I, S>(
-    guard: &Guard<I>,
+    guard: &mut Guard<I>,
     front: &Front<S>,
     alarm: &mut Alarm,
     cx: &mut Context<'_>,
@@ -88,7 +90,7 @@ where
     if protocols == Protocols::Http2 {
         return Poll::Ready(Parked::Closed);
     }
-    front.link.expire();
+    guard.expire();
     Poll::Ready(Parked::Http1)
 }
 

@@ -99,7 +99,8 @@ impl Acceptor {
         {
             tracing::debug!(%error, "TCP_NODELAY was not set");
         }
-        let local = if self.local.ip().is_unspecified() { stream.local_addr().unwrap_or(self.local) } else { self.local };
+        let local =
+            if self.local.ip().is_unspecified() { stream.local_addr().unwrap_or(self.local) } else { self.local };
         Some(Accepted { stream, peer, local, at, permit })
     }
 }

@@ -165,9 +165,13 @@ fn share(_: &Socket) -> io::Result<()> {
 impl fmt::Display for OpenError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.source.kind() {
-            io::ErrorKind::AddrInUse => write!(f, "cannot listen on {}: something else listens there already", self.address),
+            io::ErrorKind::AddrInUse => {
+                write!(f, "cannot listen on {}: something else listens there already", self.address)
+            }
             io::ErrorKind::PermissionDenied => write!(f, "cannot listen on {}: not allowed to", self.address),
-            io::ErrorKind::AddrNotAvailable => write!(f, "cannot listen on {}: no such address on this machine", self.address),
+            io::ErrorKind::AddrNotAvailable => {
+                write!(f, "cannot listen on {}: no such address on this machine", self.address)
+            }
             _ => write!(f, "cannot listen on {}: {}", self.address, self.source),
         }
     }

@@ -1,10 +1,6 @@
 //! Certificates from files, and which of them is presented to whom (RFC 6066 section 3, RFC 6125 section 6.4.3).
 
-use std::{
-    collections::HashMap,
-    path::Path,
-    sync::Arc,
-};
+use std::{collections::HashMap, path::Path, sync::Arc};
 
 use rustls::{
     crypto::CryptoProvider,

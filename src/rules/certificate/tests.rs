@@ -19,7 +19,7 @@ fn names_and_end_are_read() {
 
 #[test]
 fn a_certificate_for_addresses_has_no_names() {
-    assert_eq!(read(&certificate(&["127.0.0.1"])).unwrap().names, [String::new(); 0]);
+    assert!(read(&certificate(&["127.0.0.1"])).unwrap().names.is_empty());
 }
 
 #[test]

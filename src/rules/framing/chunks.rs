@@ -76,7 +76,8 @@ impl Chunks {
     }
 
     fn digit(&mut self, octet: u8) -> Result<(), Fault> {
-        let digit = char::from(octet).to_digit(16).ok_or(Fault::bad("a chunk's size that is not a hexadecimal number"))?;
+        let digit =
+            char::from(octet).to_digit(16).ok_or(Fault::bad("a chunk's size that is not a hexadecimal number"))?;
         if self.digits == SIZE_DIGITS_MAX {
             return Err(Fault::bad("a chunk's size that is too large"));
         }

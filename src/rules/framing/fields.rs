@@ -45,7 +45,9 @@ impl Section {
             }
             let line = &octets[self.line..end];
             self.line = end;
-            let Some(line) = line.strip_suffix(b"\r\n") else { return Err(Fault::bad("a line that ends in a bare LF")) };
+            let Some(line) = line.strip_suffix(b"\r\n") else {
+                return Err(Fault::bad("a line that ends in a bare LF"));
+            };
             if self.fields.line(line, bounds)? == Line::End {
                 return Ok(Some(end));
             }
@@ -137,7 +139,10 @@ impl Fields {
             b"HTTP/1.1" => Version::Http11,
             b"HTTP/1.0" => Version::Http10,
             [b'H', b'T', b'T', b'P', b'/', b'0'..=b'9', b'.', b'0'..=b'9'] => {
-                return Err(Fault::of(StatusCode::HTTP_VERSION_NOT_SUPPORTED, "a version of HTTP that is not spoken here"));
+                return Err(Fault::of(
+                    StatusCode::HTTP_VERSION_NOT_SUPPORTED,
+                    "a version of HTTP that is not spoken here",
+                ));
             }
             _ => return Err(Fault::bad("a request line that does not end in a version")),
         };
@@ -154,7 +159,8 @@ impl Fields {
     fn target(&mut self, method: &[u8], target: &[u8]) -> Result<(), Fault> {
         if target.first() == Some(&b'/') {
             let query = memchr::memchr(b'?', target).unwrap_or(target.len());
-            let valid = target[..query].iter().all(|&octet| is_path(octet)) && target[query..].iter().all(|&o| is_query(o));
+            let valid =
+                target[..query].iter().all(|&octet| is_path(octet)) && target[query..].iter().all(|&o| is_query(o));
             return if valid { Ok(()) } else { Err(Fault::bad("a target with characters that must be encoded")) };
         }
         self.target = Target::Other;
@@ -181,7 +187,11 @@ impl Fields {
         let (name, value) = (&line[..colon], &line[colon + 1..]);
         if name.is_empty() || !name.iter().all(|&octet| is_token(octet)) {
             let spaced = name.last().is_some_and(|last| matches!(last, b' ' | b'\t'));
-            return Err(Fault::bad(if spaced { "whitespace before a colon" } else { "a header name that is not a token" }));
+            return Err(Fault::bad(if spaced {
+                "whitespace before a colon"
+            } else {
+                "a header name that is not a token"
+            }));
         }
         if has_controls(value) {
             return Err(Fault::bad(if memchr::memchr(b'\r', value).is_some() {

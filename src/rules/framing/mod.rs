@@ -10,10 +10,7 @@ mod fields;
 
 use http::StatusCode;
 
-use self::{
-    chunks::Chunks,
-    fields::Section,
-};
+use self::{chunks::Chunks, fields::Section};
 
 /// Bounds of a request's head.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

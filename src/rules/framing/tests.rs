@@ -100,7 +100,9 @@ fn malformed_framings_are_refused() {
         refused(&get(&format!("Transfer-Encoding: {value}\r\n")), 0, 400);
     }
     refused(&get("Transfer-Encoding: gzip, chunked\r\n"), 0, 501);
-    for body in ["x", "\r\n", ";a\r\n", "5 \r\n", "5\n", "5\r\nhellox", "5\r\nhello\n", "0\r\nX : y\r\n\r\n", "1;\n", "1;\rx"] {
+    for body in
+        ["x", "\r\n", ";a\r\n", "5 \r\n", "5\n", "5\r\nhellox", "5\r\nhello\n", "0\r\nX : y\r\n\r\n", "1;\n", "1;\rx"]
+    {
         refused(&post(body), 1, 400);
     }
     refused(&post("fffffffffffffffff\r\n"), 1, 400);
@@ -109,10 +111,34 @@ fn malformed_framings_are_refused() {
 
 #[test]
 fn malformed_lines_are_refused() {
-    for fields in ["X : y\r\n", "X: y\r\n z\r\n", " X: y\r\n", "X: a\rb\r\n", "X: y\n", "X: \0\r\n", "X\r\n", ": y\r\n", "X(: y\r\n", "X: \x7f\r\n"] {
+    for fields in [
+        "X : y\r\n",
+        "X: y\r\n z\r\n",
+        " X: y\r\n",
+        "X: a\rb\r\n",
+        "X: y\n",
+        "X: \0\r\n",
+        "X\r\n",
+        ": y\r\n",
+        "X(: y\r\n",
+        "X: \x7f\r\n",
+    ] {
         refused(&get(fields), 0, 400);
     }
-    for line in ["GET /\r\n", "GET  / HTTP/1.1\r\n", "GET / HTTP/1.1 \r\n", "G(T / HTTP/1.1\r\n", " GET / HTTP/1.1\r\n", "GET /# HTTP/1.1\r\n", "GET a HTTP/1.1\r\n", "GET * HTTP/1.1\r\n", "GET ftp://a/ HTTP/1.1\r\n", "GET http://u@a/ HTTP/1.1\r\n", "GET / HTTP/1.1\n", "\n"] {
+    for line in [
+        "GET /\r\n",
+        "GET  / HTTP/1.1\r\n",
+        "GET / HTTP/1.1 \r\n",
+        "G(T / HTTP/1.1\r\n",
+        " GET / HTTP/1.1\r\n",
+        "GET /# HTTP/1.1\r\n",
+        "GET a HTTP/1.1\r\n",
+        "GET * HTTP/1.1\r\n",
+        "GET ftp://a/ HTTP/1.1\r\n",
+        "GET http://u@a/ HTTP/1.1\r\n",
+        "GET / HTTP/1.1\n",
+        "\n",
+    ] {
         refused(&format!("{line}Host: a\r\n\r\n"), 0, 400);
     }
     refused("GET / HTTP/2.0\r\n\r\n", 0, 505);

@@ -78,7 +78,8 @@ impl<I: AsyncRead + AsyncWrite + Unpin> Guard<I> {
             target_bytes_max: limits.uri_bytes_max,
         });
         let (held, passed) = (Vec::new(), 0);
-        let guard = Self { io, link: Arc::clone(&link), scanner, held, passed, ending: None, lingered: 0, _place: place };
+        let guard =
+            Self { io, link: Arc::clone(&link), scanner, held, passed, ending: None, lingered: 0, _place: place };
         (guard, link)
     }
 
@@ -162,7 +163,7 @@ impl<I: AsyncRead + AsyncWrite + Unpin> Guard<I> {
     }
 
     /// What was awaited has taken too long.
-    fn expire(&mut self) {
+    pub(super) fn expire(&mut self) {
         let reason = if self.scanner.in_body() {
             "the client sent nothing more of the body"
         } else {

@@ -12,7 +12,9 @@ impl<I: AsyncRead + AsyncWrite + Unpin> AsyncRead for Guard<I> {
             match this.ending {
                 // No end of file: hyper would take it for the client's going away, and drop the answer.
                 Some(Ending::StandIn) => return Poll::Pending,
-                Some(Ending::Body(reason)) => return Poll::Ready(Err(io::Error::new(io::ErrorKind::InvalidData, reason))),
+                Some(Ending::Body(reason)) => {
+                    return Poll::Ready(Err(io::Error::new(io::ErrorKind::InvalidData, reason)));
+                }
                 None => {}
             }
             if this.link.take_expired() {
