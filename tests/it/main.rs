@@ -12,3 +12,5 @@ mod architecture;
 mod licences;
 // What several modules need: counting allocations.
 mod support;
+// Which requests are traced, and what is recorded of them.
+mod tracing;

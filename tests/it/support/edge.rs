@@ -1,0 +1,213 @@
+//! The whole stack without a listener, in front of a real origin: requests go in, responses and spans come out.
+
+use std::{
+    cell::{Cell, RefCell},
+    net::SocketAddr,
+    path::Path,
+    rc::Rc,
+    sync::Arc,
+};
+
+use bytes::Bytes;
+use http_body_util::{BodyExt as _, Full};
+use hyper_util::rt::TokioIo;
+use tokio::{net::TcpListener, sync::mpsc};
+use waylight::{
+    body::Body,
+    clock,
+    config::{self, Source, model::Scheme},
+    proxy::{
+        connect::{Roots, resolver::Resolver},
+        context::Conn,
+        permits::Permits,
+        reserved::{Call, Door, Facts, Pages},
+        snapshot::{Services, Snapshot},
+        stack::{Edge, Worker},
+        upstreams::UpstreamServices,
+    },
+    rules::{
+        session::{Id, Identity, Session, SessionKind, cookie},
+        token::Keys,
+    },
+    service::{Request, Response},
+    trace::{
+        counters::Counters,
+        outbox::{Inbox, Outbox},
+        record::SpanRecord,
+        sessions::{Ephemeral, Sessions},
+    },
+};
+
+/// What an origin was asked.
+pub(crate) type Asked = http::Request<Bytes>;
+
+/// An origin that answers as told and remembers what it was asked.
+pub(crate) struct Origin {
+    pub(crate) address: SocketAddr,
+    pub(crate) asked: Rc<RefCell<Vec<Asked>>>,
+}
+
+impl Origin {
+    /// Starts one on a free port; must be called inside of a `LocalSet`.
+    pub(crate) async fn start(answer: impl Fn(&Asked) -> http::Response<String> + 'static) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let asked = Rc::new(RefCell::new(Vec::new()));
+        let (log, answer) = (Rc::clone(&asked), Rc::new(answer));
+        tokio::task::spawn_local(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                let (log, answer) = (Rc::clone(&log), Rc::clone(&answer));
+                let service = hyper::service::service_fn(move |request: http::Request<hyper::body::Incoming>| {
+                    let (log, answer) = (Rc::clone(&log), Rc::clone(&answer));
+                    async move {
+                        let (head, body) = request.into_parts();
+                        let body = body.collect().await?.to_bytes();
+                        let asked = http::Request::from_parts(head, body);
+                        let response = answer(&asked).map(|text| Full::new(Bytes::from(text)));
+                        log.borrow_mut().push(asked);
+                        Ok::<_, hyper::Error>(response)
+                    }
+                });
+                let connection = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service);
+                tokio::task::spawn_local(async move { drop(connection.await) });
+            }
+        });
+        Self { address, asked }
+    }
+
+    /// The last request it was asked.
+    pub(crate) fn last(&self) -> Asked {
+        self.asked.borrow().last().cloned().expect("the origin was not asked")
+    }
+
+    pub(crate) fn count(&self) -> usize {
+        self.asked.borrow().len()
+    }
+}
+
+/// The stack of a configuration.
+pub(crate) struct Stage {
+    pub(crate) edge: Edge,
+    pub(crate) keys: Arc<Keys>,
+    pub(crate) services: Services,
+    pub(crate) counters: Arc<Counters>,
+    pub(crate) calls: mpsc::Receiver<Call>,
+    pub(crate) inbox: Inbox,
+    scheme: Scheme,
+}
+
+/// Pages for whoever is signed in.
+struct SignedIn;
+
+impl Pages for SignedIn {
+    fn claims(&self, _: &http::request::Parts, facts: &Facts) -> bool {
+        facts.credentials.identity.is_some()
+    }
+}
+
+pub(crate) const HOST: &str = "shop.test";
+
+impl Stage {
+    /// Sets up `toml`; `@ORIGIN@` in it is the origin's address.
+    pub(crate) fn set(toml: &str, origin: SocketAddr) -> Self {
+        Self::on(Scheme::Http, toml, origin)
+    }
+
+    /// As [`Self::set`], with clients that speak `scheme`.
+    pub(crate) fn on(scheme: Scheme, toml: &str, origin: SocketAddr) -> Self {
+        let file = |_: &Path| Err(String::from("no files here"));
+        let source = Source { name: "test", base: Path::new("."), env: &|_| None, file: &file };
+        let text = toml.replace("@ORIGIN@", &origin.to_string());
+        let (config, _) = config::parse(&text, &source).unwrap_or_else(|faults| panic!("{faults:?}"));
+        let keys = Arc::new(Keys::new(&[[7_u8; 32]]).unwrap());
+        let (door, calls) = mpsc::channel(8);
+        let services = Services {
+            permits: Arc::new(Permits::default()),
+            sessions: Arc::new(Sessions::new(1000, Box::new(Ephemeral), [])),
+            door: Door { pages: Arc::new(SignedIn), calls: door },
+            upstream: upstream_services(),
+        };
+        let snapshot = Snapshot::build(config, None, Arc::clone(&keys), services.clone()).unwrap();
+        let counters = Arc::new(Counters::default());
+        let (outbox, inbox) = Outbox::new(64, Arc::clone(&counters));
+        let edge = Edge::new(&snapshot, Worker { counters: Arc::clone(&counters), outbox }).unwrap();
+        Self { edge, keys, services, counters, calls, inbox, scheme }
+    }
+
+    /// A client's connection.
+    pub(crate) fn conn(&self) -> Rc<Conn> {
+        Rc::new(Conn {
+            peer: ([192, 0, 2, 1], 40_000).into(),
+            local: ([127, 0, 0, 1], 8080).into(),
+            scheme: self.scheme,
+            accepted: clock::now(),
+            tls: None,
+            requests: Cell::new(1),
+            refusal: Cell::new(None),
+        })
+    }
+
+    /// Asks, on a connection of its own.
+    pub(crate) async fn ask(&self, request: http::request::Builder) -> http::Response<Bytes> {
+        self.ask_with(request, Body::empty()).await
+    }
+
+    pub(crate) async fn ask_with(&self, request: http::request::Builder, body: Body) -> http::Response<Bytes> {
+        let mut request: Request = request.body(body).unwrap();
+        if !request.headers().contains_key("host") {
+            request.headers_mut().insert("host", HOST.parse().unwrap());
+        }
+        let response: Response = self.edge.answer(&self.conn(), request).await;
+        let (head, body) = response.into_parts();
+        http::Response::from_parts(head, body.collect().await.unwrap().to_bytes())
+    }
+
+    /// The cookie of somebody who signed in, with a tracing session.
+    pub(crate) fn session_cookie(&self) -> String {
+        self.cookie(1, HOST)
+    }
+
+    /// The cookie of session `number`, for `host`.
+    pub(crate) fn cookie(&self, number: u8, host: &str) -> String {
+        let now = clock::unix_seconds();
+        let id = |kind: u8| Id::from_bytes([kind, number, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
+        let identity = Identity { id: id(1), name: String::from("ada"), issued: now, expiry: now + 600 };
+        let session = Session {
+            id: id(2),
+            identity: identity.id,
+            host: host.to_owned(),
+            expiry: now + 600,
+            spans_max: 1000,
+            kind: SessionKind::Session,
+        };
+        let header = cookie(self.scheme, &self.keys, &identity, Some(&session), now);
+        header.to_str().unwrap().split(';').next().unwrap().to_owned()
+    }
+
+    /// The spans of the next traced request that ended; none, if there was none.
+    pub(crate) fn spans(&mut self) -> Vec<SpanRecord> {
+        let mut spans = Vec::new();
+        while let Ok(batch) = self.inbox.try_recv() {
+            spans.extend(batch);
+        }
+        spans
+    }
+}
+
+fn upstream_services() -> UpstreamServices {
+    UpstreamServices {
+        resolver: Arc::new(Resolver::system(tokio::runtime::Handle::current())),
+        roots: Roots::default(),
+    }
+}
+
+/// Runs `test` as a worker does: on one thread, with tasks that are not `Send`.
+pub(crate) fn on_worker(test: impl Future<Output = ()>) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    tokio::task::LocalSet::new().block_on(&runtime, test);
+}
+
+/// A span's attribute, as text.
+pub(crate) fn attribute(span: &SpanRecord, key: &str) -> Option<String> {
+    span.attributes.iter().find(|known| known.key.as_str() == key).map(|known| known.value.to_string())
+}
