@@ -88,9 +88,7 @@ fn what_is_ours_never_reaches_the_upstream() {
         let origin = origin().await;
         let stage = Stage::set(SITE, origin.address);
         let cookies = format!("a=1; {}; b=2", stage.session_cookie());
-        stage
-            .ask(Request::get("/products/lamp").header("cookie", cookies).header("waylight-trace", "forged"))
-            .await;
+        stage.ask(Request::get("/products/lamp").header("cookie", cookies).header("waylight-trace", "forged")).await;
         assert_eq!(header(&origin.last(), "cookie"), Some("a=1; b=2"));
         assert_eq!(header(&origin.last(), "waylight-trace"), None);
     });

@@ -68,7 +68,8 @@ impl Origin {
                         Ok::<_, hyper::Error>(response)
                     }
                 });
-                let connection = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service);
+                let connection =
+                    hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service);
                 tokio::task::spawn_local(async move { drop(connection.await) });
             }
         });
