@@ -76,7 +76,8 @@ fn a_session_is_traced_from_route_to_upstream() {
         }
         let client = spans.iter().find(|span| span.stage == Span::UpstreamRequest).unwrap();
         let connect = spans.iter().find(|span| span.stage == Span::UpstreamConnect).unwrap();
-        assert_eq!(connect.parent, client.span_id);
+        let wait = spans.iter().find(|span| span.stage == Span::UpstreamWait).unwrap();
+        assert_eq!((connect.parent, wait.parent), (wait.span_id, client.span_id));
         let expected = format!("00-{}-{}-", root.trace_id, client.span_id);
         assert!(header(&origin.last(), "traceparent").unwrap().starts_with(&expected));
     });

@@ -15,7 +15,10 @@ use tokio::{net::TcpListener, sync::mpsc};
 use waylight::{
     body::Body,
     clock,
-    config::{self, Source, model::Scheme},
+    config::{
+        self, Source,
+        model::{Scheme, Toggle},
+    },
     proxy::{
         connect::{Roots, resolver::Resolver},
         context::Conn,
@@ -80,10 +83,6 @@ impl Origin {
     pub(crate) fn last(&self) -> Asked {
         self.asked.borrow().last().cloned().expect("the origin was not asked")
     }
-
-    pub(crate) fn count(&self) -> usize {
-        self.asked.borrow().len()
-    }
 }
 
 /// The stack of a configuration.
@@ -92,7 +91,8 @@ pub(crate) struct Stage {
     pub(crate) keys: Arc<Keys>,
     pub(crate) services: Services,
     pub(crate) counters: Arc<Counters>,
-    pub(crate) calls: mpsc::Receiver<Call>,
+    // Kept, so that the door stays open.
+    _calls: mpsc::Receiver<Call>,
     pub(crate) inbox: Inbox,
     scheme: Scheme,
 }
@@ -118,8 +118,10 @@ impl Stage {
     pub(crate) fn on(scheme: Scheme, toml: &str, origin: SocketAddr) -> Self {
         let file = |_: &Path| Err(String::from("no files here"));
         let source = Source { name: "test", base: Path::new("."), env: &|_| None, file: &file };
-        let text = toml.replace("@ORIGIN@", &origin.to_string());
-        let (config, _) = config::parse(&text, &source).unwrap_or_else(|faults| panic!("{faults:?}"));
+        let text =
+            format!("[[listener]]\naddress = \"127.0.0.1:0\"\n{}", toml.replace("@ORIGIN@", &origin.to_string()));
+        let (config, _) =
+            config::parse(&text, &source).unwrap_or_else(|faults| panic!("{}", faults.render(Toggle::Off)));
         let keys = Arc::new(Keys::new(&[[7_u8; 32]]).unwrap());
         let (door, calls) = mpsc::channel(8);
         let services = Services {
@@ -132,7 +134,7 @@ impl Stage {
         let counters = Arc::new(Counters::default());
         let (outbox, inbox) = Outbox::new(64, Arc::clone(&counters));
         let edge = Edge::new(&snapshot, Worker { counters: Arc::clone(&counters), outbox }).unwrap();
-        Self { edge, keys, services, counters, calls, inbox, scheme }
+        Self { edge, keys, services, counters, _calls: calls, inbox, scheme }
     }
 
     /// A client's connection.
