@@ -10,6 +10,7 @@ pub mod html;
 pub mod route;
 pub mod sampling;
 pub mod session;
+pub mod template;
 pub mod token;
 pub mod trace_context;
 pub mod tree;

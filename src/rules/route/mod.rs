@@ -13,7 +13,7 @@ mod table;
 
 pub use condition::{Ask, Conditions, HeaderCondition, QueryCondition, ValueCondition};
 pub use host::{HostPattern, Hosts};
-pub use path::{Params, PathError, PathPattern, RequestPath};
+pub use path::{Param, ParamKind, Params, PathError, PathPattern, RequestPath};
 pub use table::{Found, Miss, Missed, Table, Why};
 
 use std::fmt;

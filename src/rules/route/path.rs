@@ -12,8 +12,28 @@ use percent_encoding::percent_decode_str;
 
 use super::PatternError;
 
-/// Path parameters, by name, decoded.
-pub type Params = Vec<(Box<str>, String)>;
+/// Path parameters, in the order of the pattern.
+pub type Params = Vec<Param>;
+
+/// What a pattern took out of a path.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Param {
+    /// Its name in the pattern.
+    pub name: Box<str>,
+    /// Its text, decoded.
+    pub value: String,
+    /// How much it is.
+    pub kind: ParamKind,
+}
+
+/// How much of a path a parameter is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ParamKind {
+    /// One segment: a `/` in it is data.
+    Segment,
+    /// The rest of the path: a `/` in it separates segments.
+    Rest,
+}
 
 /// Paths that a route takes: `/a` exactly, `/products/:slug` with a parameter for one segment that is not empty,
 /// `/api/*` or `/api/*rest` for `/api`, `/api/` and everything below.
@@ -146,14 +166,14 @@ impl PathPattern {
         let mut params = Params::new();
         for (segment, text) in self.segments.iter().zip(&path.segments) {
             if let Segment::Param(name) = segment {
-                params.push((name.clone(), text.to_string()));
+                params.push(Param { name: name.clone(), value: text.to_string(), kind: ParamKind::Segment });
             }
         }
         if let Tail::Any(name) = &self.tail
             && !name.is_empty()
         {
             let rest = path.segments.get(self.segments.len()..).unwrap_or_default();
-            params.push((name.clone(), rest.join("/")));
+            params.push(Param { name: name.clone(), value: rest.join("/"), kind: ParamKind::Rest });
         }
         params
     }

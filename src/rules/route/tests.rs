@@ -48,7 +48,7 @@ fn ask(table: &Table<()>, request: &str) -> String {
     };
     match table.find(&Ask { method: &method, path: &path, query, headers: &headers }) {
         Ok(found) => {
-            let params = found.params.iter().map(|(name, value)| format!(" {name}={value}"));
+            let params = found.params.iter().map(|param| format!(" {}={}", param.name, param.value));
             format!("{}{}", found.index, params.collect::<String>())
         }
         Err(Miss::NotFound) => "404".into(),
