@@ -10,7 +10,9 @@
 mod architecture;
 // What dependencies may be licensed under.
 mod licences;
-// What several modules need: counting allocations.
+// Spans to OTLP back ends: every protocol, what goes wrong with them, and what must not leak between them.
+mod otlp;
+// What several modules need: counting allocations, a strict OTLP receiver.
 mod support;
 // Which requests are traced, and what is recorded of them.
 mod tracing;

@@ -2,6 +2,8 @@
 
 mod allocator;
 pub(crate) mod edge;
+pub(crate) mod receiver;
+pub(crate) mod strict;
 
 #[allow(unused_imports, reason = "for modules that come and go")]
 pub(crate) use allocator::{Allocations, allocations};
