@@ -20,7 +20,9 @@ const HIDDEN: &str = "\"***\"";
 /// Writes the configuration as TOML, secrets hidden.
 pub fn effective(config: &Config) -> String {
     let mut out = Writer(String::with_capacity(4096));
-    out.set("workers", config.workers);
+    if let Some(workers) = config.workers {
+        out.set("workers", workers);
+    }
     out.path("state_dir", &config.state_dir);
     out.table("[log]");
     out.word("format", if config.log.format == LogFormat::Human { "human" } else { "json" });

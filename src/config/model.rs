@@ -1,11 +1,15 @@
 //! The configuration as meant: every default filled in, every name resolved, every value parsed.
 //! Two equal values mean the same, so a reload compares them to see what may stay.
 
+mod middleware;
+mod upstream;
+
 use std::{collections::BTreeMap, fmt, net::SocketAddr, path::PathBuf, time::Duration};
 
 use http::{HeaderName, HeaderValue, Method, StatusCode, Uri};
 use ipnet::IpNet;
 
+pub use self::{middleware::*, upstream::*};
 use crate::rules::route::{Conditions, HostPattern, PathPattern};
 pub use crate::rules::{
     headers::Scheme,
@@ -16,8 +20,8 @@ pub use crate::rules::{
 /// Everything that `proxy.toml` says.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Config {
-    /// Worker threads; each has its own runtime, sockets and pools.
-    pub workers: usize,
+    /// Worker threads; each has its own runtime, sockets and pools. `None`: one for each core.
+    pub workers: Option<usize>,
     /// Where the secret, used nonces and revocations are kept.
     pub state_dir: PathBuf,
     /// Waylight's own log.
@@ -233,183 +237,6 @@ pub struct RouteTrace {
     pub ratio: f64,
     /// The most spans a minute that this rule may record.
     pub spans_per_minute_max: u64,
-}
-
-/// One middleware.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Middleware {
-    /// Sets, adds and removes headers.
-    Headers(HeadersMiddleware),
-    /// Redirects every request that reaches it.
-    Redirect(Redirect),
-    /// Changes the path that the upstream sees.
-    Rewrite(Rewrite),
-    /// Compresses responses.
-    Compress(Compress),
-    /// Cross-origin resource sharing.
-    Cors(Cors),
-}
-
-/// Sets, adds and removes headers, in the order remove, set, add.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct HeadersMiddleware {
-    /// Removed from the request.
-    pub request_remove: Vec<HeaderName>,
-    /// Set on the request.
-    pub request_set: Vec<(HeaderName, HeaderValue)>,
-    /// Added to the request.
-    pub request_add: Vec<(HeaderName, HeaderValue)>,
-    /// Removed from the response.
-    pub response_remove: Vec<HeaderName>,
-    /// Set on the response.
-    pub response_set: Vec<(HeaderName, HeaderValue)>,
-    /// Added to the response.
-    pub response_add: Vec<(HeaderName, HeaderValue)>,
-}
-
-/// Changes the path that the upstream sees.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Rewrite {
-    /// Takes this prefix of whole segments off.
-    StripPrefix(String),
-    /// Puts this prefix in front.
-    AddPrefix(String),
-    /// A new path, with `{name}` for path parameters and `{path}`.
-    To(String),
-}
-
-/// Compresses responses.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Compress {
-    /// Codings offered.
-    pub codings: Vec<Coding>,
-    /// Smaller responses are left alone, in octets.
-    pub bytes_min: u64,
-    /// How hard to try.
-    pub level: CompressLevel,
-}
-
-/// A content coding.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Coding {
-    /// RFC 1952.
-    Gzip,
-    /// RFC 7932.
-    Brotli,
-    /// RFC 8878.
-    Zstd,
-}
-
-/// How hard to compress.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CompressLevel {
-    /// Least processor time.
-    Fastest,
-    /// The coding's own default.
-    Default,
-    /// Smallest result.
-    Best,
-}
-
-/// Cross-origin resource sharing, by tower-http's layer.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Cors {
-    /// Origins allowed; `*` for any.
-    pub origins: Vec<String>,
-    /// Methods allowed; empty: those of simple requests.
-    pub methods: Vec<Method>,
-    /// Request headers allowed.
-    pub headers: Vec<HeaderName>,
-    /// Whether cookies may be sent; not with origin `*`.
-    pub credentials: Toggle,
-    /// How long a browser may remember the answer.
-    pub max_age: Option<Duration>,
-}
-
-/// Servers that answer alike.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Upstream {
-    /// Its name.
-    pub name: String,
-    /// Its endpoints, asked in turn.
-    pub endpoints: Vec<Endpoint>,
-    /// The `Host` it sees.
-    pub host: UpstreamHost,
-    /// How TLS endpoints are checked.
-    pub tls: UpstreamTls,
-    /// Bound on opening a connection, TLS included.
-    pub timeout_connect: Duration,
-    /// Bound on the time from the request's end to the response's head.
-    pub timeout_first_byte: Duration,
-    /// Bound on silence within a body.
-    pub timeout_idle: Duration,
-    /// The most idle connections kept by each worker for each endpoint.
-    pub pool_idle_max: usize,
-    /// How long an idle connection is kept.
-    pub pool_timeout_idle: Duration,
-    /// How often names are looked up again.
-    pub dns_refresh: Duration,
-    /// The most attempts for one request, the first included.
-    pub attempts_max: u32,
-    /// A process that is started on demand.
-    pub start: Option<Start>,
-}
-
-/// One server.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Endpoint {
-    /// Whether TLS is spoken.
-    pub scheme: Scheme,
-    /// A name or an address, without brackets.
-    pub host: String,
-    /// The port.
-    pub port: u16,
-}
-
-/// The `Host` that an upstream sees.
-#[derive(Clone, Debug, PartialEq)]
-pub enum UpstreamHost {
-    /// The client's.
-    Preserve,
-    /// The endpoint's.
-    Endpoint,
-    /// This one.
-    Fixed(HeaderValue),
-}
-
-/// How an upstream's certificate is checked.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct UpstreamTls {
-    /// Own authorities instead of the system's: a PEM file.
-    pub ca_file: Option<PathBuf>,
-    /// The name expected, where it differs from the endpoint's host.
-    pub server_name: Option<String>,
-}
-
-/// A process that is started when the first request needs it.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Start {
-    /// Program and arguments; no shell.
-    pub command: Vec<String>,
-    /// Working directory.
-    pub directory: PathBuf,
-    /// Added to its environment.
-    pub env: BTreeMap<String, Secret>,
-    /// How it learns its port.
-    pub port: StartPort,
-    /// Bound on the time until it accepts connections.
-    pub timeout_start: Duration,
-    /// Bound on the time from SIGTERM to SIGKILL when it is stopped.
-    pub timeout_stop: Duration,
-}
-
-/// How a started process learns its port.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum StartPort {
-    /// It listens on this one by itself.
-    Fixed(u16),
-    /// A free one is handed over in this environment variable.
-    Variable(String),
 }
 
 /// What is traced, and within which budgets.

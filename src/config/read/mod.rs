@@ -7,7 +7,7 @@ mod site;
 mod trace;
 mod upstream;
 
-use std::{num::NonZero, path::PathBuf, time::Duration};
+use std::{path::PathBuf, time::Duration};
 
 use references::References;
 
@@ -21,7 +21,7 @@ use super::{
 pub(super) fn config(document: &Document<'_>) -> Option<Config> {
     let root = document.root();
     let references = References::new(document);
-    let workers = root.or("workers", cores(), |value| value.count(1..=1024));
+    let workers = root.opt("workers", |value| value.count(1..=1024));
     let state_dir = root.opt("state_dir", Value::path).unwrap_or_else(|| document.source.base.join(".waylight"));
     let log = log(&root.sub("log"));
     let certificates: Vec<_> = root.tables("certificate").into_iter().filter_map(certificate).collect();
@@ -60,10 +60,6 @@ pub(super) fn config(document: &Document<'_>) -> Option<Config> {
         admin,
     };
     Some(config)
-}
-
-fn cores() -> usize {
-    std::thread::available_parallelism().map_or(1, NonZero::get)
 }
 
 impl Table<'_> {

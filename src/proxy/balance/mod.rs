@@ -75,7 +75,7 @@ impl<A: Attempt> Handler for Balance<A> {
 impl<A: Attempt> Balance<A> {
     async fn attempt(
         &self,
-        request: Request,
+        mut request: Request,
         choice: Choice,
         attempts: u32,
         cx: &Rc<Context>,
@@ -85,6 +85,7 @@ impl<A: Attempt> Balance<A> {
             let endpoint = &self.endpoints[choice.endpoint];
             describe::request(&mut span, &request, endpoint, attempts);
         }
+        cx.propagate(request.headers_mut(), span.id());
         let outer = cx.enter(&span);
         let answer = self.inner.attempt(request, choice, &mut span, cx).await;
         cx.leave(outer);

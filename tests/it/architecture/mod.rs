@@ -15,7 +15,7 @@ const GROUND: &[&str] = &["body", "clock", "error", "service"];
 
 /// What each floor may import of ours, beside itself.
 const FLOORS: &[(&str, &[&str])] = &[
-    ("rules", &[]),
+    ("rules", &["error"]),
     ("config", &["rules"]),
     ("trace", &["body", "clock", "error", "service", "rules", "config"]),
     ("proxy", &["body", "clock", "error", "service", "rules", "config", "trace"]),
@@ -41,8 +41,8 @@ const PURE: &[&str] = &[
     "subtle",
 ];
 
-/// What only `config` needs: reading TOML.
-const PURE_CONFIG: &[&str] = &["serde", "toml"];
+/// What only `config` needs: reading TOML, and colours for diagnostics.
+const PURE_CONFIG: &[&str] = &["anstyle", "serde", "toml"];
 
 /// Of `std`, what computes: everything but these.
 const IMPURE_STD: &[&str] =
