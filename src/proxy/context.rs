@@ -18,7 +18,7 @@ use crate::{
     config::model::{Scheme, Toggle},
     error::ErrorType,
     rules::{
-        headers::forwarded::PeerTrust,
+        headers::{forwarded::PeerTrust, redact::Redaction},
         session::Credentials,
         trace_context::{MetaTags, Outgoing},
     },
@@ -103,6 +103,8 @@ pub struct Context {
     pub scheme: Cell<Scheme>,
     /// Whether the connection's other end is a trusted proxy.
     pub peer_trust: Cell<PeerTrust>,
+    /// What spans of this request hide; known where it is traced.
+    pub redaction: OnceCell<Arc<Redaction>>,
     /// The host that a trusted proxy says was asked for, as written.
     pub forwarded_host: OnceCell<Box<str>>,
     /// The host asked for: lower case, without port.
@@ -149,6 +151,7 @@ impl Context {
             scheme: Cell::new(conn.scheme),
             conn,
             peer_trust: Cell::new(PeerTrust::Unknown),
+            redaction: OnceCell::new(),
             forwarded_host: OnceCell::new(),
             host: OnceCell::new(),
             route: OnceCell::new(),

@@ -32,6 +32,7 @@ pub mod attempt;
 pub mod wire;
 
 mod balance;
+pub mod start;
 pub mod connect;
 mod exchange;
 pub mod upstreams;

@@ -81,6 +81,7 @@ impl Tracer {
         }
         self.describe(&mut root, cx, headers);
         handshake(&root, cx);
+        cx.redaction.get_or_init(|| Arc::clone(&self.redaction));
         cx.trace(root, outgoing);
     }
 

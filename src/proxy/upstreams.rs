@@ -10,21 +10,27 @@ use super::{
     balance::Balance,
     connect::{Connect, Roots, TlsError, resolver::Resolver},
     context::Context,
-    exchange::{self, Exchange},
+    exchange::{self, Exchange, Target},
     handler::Handler,
+    start::{Start, Supervisor},
 };
 use crate::{
-    config::model::{Endpoint, Upstream},
+    config::model::{Endpoint, Scheme, Upstream},
     error::ProxyError,
     service::{Outcome, Request},
     trace::{counters::Counters, scope::Span},
 };
+
+/// Where started processes listen.
+const LOOPBACK: &str = "127.0.0.1";
 
 /// What the upstreams of all workers share.
 #[derive(Clone, Debug)]
 pub struct UpstreamServices {
     /// Names to addresses.
     pub resolver: Arc<Resolver>,
+    /// Processes that are started on demand.
+    pub supervisor: Arc<Supervisor>,
     /// The system's root certificates.
     pub roots: Roots,
 }
@@ -98,12 +104,19 @@ struct Inner {
 
 impl Forward {
     fn new(wish: &Upstream, services: &UpstreamServices, counters: &Arc<Counters>) -> Result<Self, TlsError> {
+        let start = services.supervisor.process(wish).map(Start::new);
+        let mut meant = wish.clone();
+        if start.is_some() && meant.endpoints.is_empty() {
+            // Its port is known when it runs.
+            meant.endpoints.push(Endpoint { scheme: Scheme::Http, host: LOOPBACK.to_owned(), port: 0 });
+        }
         let once = Once {
-            endpoints: wish.endpoints.clone().into(),
-            connect: Connect::new(wish, &services.resolver, &services.roots, counters)?,
-            exchange: Exchange::new(wish),
+            connect: Connect::new(&meant, &services.resolver, &services.roots, counters)?,
+            exchange: Exchange::new(&meant),
+            endpoints: meant.endpoints.clone().into(),
+            start,
         };
-        let balance = Balance::new(&wish.endpoints, wish.attempts_max, once);
+        let balance = Balance::new(&meant.endpoints, meant.attempts_max, once);
         Ok(Self(Rc::new(Inner { name: wish.name.as_str().into(), wish: wish.clone(), balance })))
     }
 }
@@ -130,6 +143,7 @@ impl fmt::Debug for Forward {
 /// One attempt: everything inside `balance`, in order.
 struct Once {
     endpoints: Box<[Endpoint]>,
+    start: Option<Start>,
     connect: Connect,
     exchange: Exchange,
 }
@@ -143,8 +157,18 @@ impl Attempt for Once {
         cx: &Rc<Context>,
     ) -> Result<Answer, Failed> {
         let endpoint = &self.endpoints[choice.endpoint];
-        match self.connect.lease(choice, None, span, cx).await {
-            Ok(lease) => self.exchange.exchange(lease, request, endpoint, cx).await,
+        let port = match &self.start {
+            None => endpoint.port,
+            Some(start) => match start.ready(cx).await {
+                Ok(port) => port,
+                Err(error) => return Err(whole(error, request)),
+            },
+        };
+        match self.connect.lease(choice, port, span, cx).await {
+            Ok(lease) => {
+                let target = Target { endpoint, port, span: span.id() };
+                self.exchange.exchange(lease, request, target, cx).await
+            }
             Err(error) => Err(whole(error, request)),
         }
     }

@@ -17,3 +17,4 @@ pub mod tree;
 
 pub mod balance;
 pub mod retry;
+pub mod startup;

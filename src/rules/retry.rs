@@ -4,19 +4,28 @@
 
 use http::Method;
 
-use crate::error::Retry;
-
 /// What is known of an attempt that failed.
 #[derive(Clone, Copy, Debug)]
 pub struct Failure<'a> {
-    /// What the error says of another attempt.
-    pub verdict: Retry,
+    /// How far the request got.
+    pub reach: Reach,
     /// The request's method.
     pub method: &'a Method,
     /// Whether the request is still whole.
     pub replay: Replay,
     /// Attempts made, this one included.
     pub attempts: u32,
+}
+
+/// How far a request got that was not answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reach {
+    /// Nothing of it reached the upstream.
+    Nothing,
+    /// The upstream closed a connection that had been idle; most likely before the request arrived.
+    Perhaps,
+    /// It may have had its effect, or the next attempt would fail alike.
+    Far,
 }
 
 /// Whether a request can be sent again.
@@ -32,10 +41,10 @@ pub enum Replay {
 pub fn may_retry(failure: Failure<'_>, attempts_max: u32) -> bool {
     failure.attempts < attempts_max
         && failure.replay == Replay::Whole
-        && match failure.verdict {
-            Retry::Never => false,
-            Retry::Unsent => true,
-            Retry::Idempotent => is_idempotent(failure.method),
+        && match failure.reach {
+            Reach::Nothing => true,
+            Reach::Perhaps => is_idempotent(failure.method),
+            Reach::Far => false,
         }
 }
 

@@ -1,20 +1,25 @@
 //! What a client span says of its request: the OpenTelemetry semantic conventions for HTTP client spans.
 
-use http::Method;
+use http::Uri;
 
-use crate::{config::model::Endpoint, service::Request, trace::scope::Span};
+use crate::{
+    config::model::Endpoint,
+    proxy::context::{Context, method_name},
+    service::Request,
+    trace::scope::Span,
+};
 
 /// Describes `request`, in its attempt number `attempts`, on `span`.
-pub(super) fn request(span: &mut Span, request: &Request, endpoint: &Endpoint, attempts: u32) {
-    let method = known_method(request.method());
-    span.rename(|| if method == "_OTHER" { "HTTP" } else { method });
-    span.set("http.request.method", || method);
-    if method == "_OTHER" {
+pub(super) fn request(span: &mut Span, request: &Request, endpoint: &Endpoint, attempts: u32, cx: &Context) {
+    let method = method_name(request.method());
+    span.rename(|| method.to_owned());
+    span.set("http.request.method", || if method == "HTTP" { "_OTHER".to_owned() } else { method.to_owned() });
+    if method == "HTTP" {
         span.set("http.request.method_original", || request.method().as_str().to_owned());
     }
     span.set("server.address", || endpoint.host.clone());
     span.set("server.port", || i64::from(endpoint.port));
-    span.set("url.full", || url_full(endpoint, request));
+    span.set("url.full", || url_full(endpoint, request.uri(), cx));
     span.set("network.protocol.name", || "http");
     span.set("network.protocol.version", || "1.1");
     if attempts > 1 {
@@ -22,25 +27,14 @@ pub(super) fn request(span: &mut Span, request: &Request, endpoint: &Endpoint, a
     }
 }
 
-fn url_full(endpoint: &Endpoint, request: &Request) -> String {
+fn url_full(endpoint: &Endpoint, uri: &Uri, cx: &Context) -> String {
     let host = &endpoint.host;
     let (open, close) = if host.contains(':') { ("[", "]") } else { ("", "") };
-    // Without the query: it may hold secrets.
-    format!("{}://{open}{host}{close}:{}{}", endpoint.scheme.as_str(), endpoint.port, request.uri().path())
-}
-
-/// The method, where the conventions know it.
-fn known_method(method: &Method) -> &'static str {
-    match *method {
-        Method::GET => "GET",
-        Method::HEAD => "HEAD",
-        Method::POST => "POST",
-        Method::PUT => "PUT",
-        Method::DELETE => "DELETE",
-        Method::OPTIONS => "OPTIONS",
-        Method::PATCH => "PATCH",
-        Method::TRACE => "TRACE",
-        Method::CONNECT => "CONNECT",
-        _ => "_OTHER",
+    let mut url = format!("{}://{open}{host}{close}:{}{}", endpoint.scheme.as_str(), endpoint.port, uri.path());
+    // A query may hold secrets: it is shown only where it is known what to hide.
+    if let (Some(query), Some(redaction)) = (uri.query(), cx.redaction.get()) {
+        url.push('?');
+        url.push_str(&redaction.query(query));
     }
+    url
 }

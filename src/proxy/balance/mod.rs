@@ -17,10 +17,10 @@ use super::{
 use crate::{
     clock,
     config::model::Endpoint,
-    error::{ErrorType, ProxyError},
+    error::{ErrorType, ProxyError, Retry},
     rules::{
         balance::Rotation,
-        retry::{self, Failure, Replay},
+        retry::{self, Failure, Reach, Replay},
     },
     service::{Outcome, Request, Response},
     trace::{phases::Phase, scope::Span, stage::Stage},
@@ -83,7 +83,7 @@ impl<A: Attempt> Balance<A> {
         let mut span = cx.span(Stage::UpstreamRequest);
         if span.is_on() {
             let endpoint = &self.endpoints[choice.endpoint];
-            describe::request(&mut span, &request, endpoint, attempts);
+            describe::request(&mut span, &request, endpoint, attempts, cx);
         }
         cx.propagate(request.headers_mut(), span.id());
         let outer = cx.enter(&span);
@@ -109,7 +109,12 @@ impl<A: Attempt> Balance<A> {
     /// The request to try again with, and whether the endpoint's connection was stale; or the error to answer with.
     fn again(&self, failed: Failed, method: &Method, attempts: u32) -> Result<(Request, Stale), ProxyError> {
         let replay = if failed.request.is_some() { Replay::Whole } else { Replay::Spent };
-        let failure = Failure { verdict: failed.error.retry, method, replay, attempts };
+        let reach = match failed.error.retry {
+            Retry::Unsent => Reach::Nothing,
+            Retry::Idempotent => Reach::Perhaps,
+            Retry::Never => Reach::Far,
+        };
+        let failure = Failure { reach, method, replay, attempts };
         match failed.request {
             Some(request) if retry::may_retry(failure, self.attempts_max) => {
                 tracing::debug!(error = %failed.error, attempts, "upstream attempt failed, trying again");

@@ -35,7 +35,6 @@ const HEADERS_MAX: usize = 256;
 #[derive(Debug)]
 pub(super) struct Dial {
     host: Host,
-    port: u16,
     tls: Option<Client>,
     resolver: Arc<Resolver>,
     bounds: Bounds,
@@ -60,13 +59,13 @@ impl Dial {
     /// Opens connections to `endpoint`, with TLS if `tls` is given.
     pub(super) fn new(endpoint: &Endpoint, tls: Option<Client>, resolver: Arc<Resolver>, bounds: Bounds) -> Self {
         let host = endpoint.host.parse().map_or_else(|_| Host::Name(endpoint.host.as_str().into()), Host::Address);
-        Self { host, port: endpoint.port, tls, resolver, bounds, turn: Cell::new(0) }
+        Self { host, tls, resolver, bounds, turn: Cell::new(0) }
     }
 
     /// Opens a connection whose end `pool` is told of.
     pub(super) async fn open(
         &self,
-        port: Option<u16>,
+        port: u16,
         pool: &Rc<Pool>,
         scope: &Scope,
     ) -> Result<(Http1, SocketAddr), ProxyError> {
@@ -74,7 +73,7 @@ impl Dial {
         let opening = async {
             let addresses = self.addresses(scope).await?;
             step.set(Step::Tcp);
-            let (stream, peer) = self.tcp(&addresses, port.unwrap_or(self.port), scope).await?;
+            let (stream, peer) = self.tcp(&addresses, port, scope).await?;
             let wire = match &self.tls {
                 None => codec(TokioIo::new(stream), pool).await?,
                 Some(client) => {

@@ -71,14 +71,14 @@ impl Connect {
         Ok(Self { endpoints, counters: Arc::clone(counters) })
     }
 
-    /// A connection to the chosen endpoint; to `port` instead of its own, where a started process was given one.
+    /// A connection to the chosen endpoint at `port`, which may be another one each time its process starts.
     ///
     /// # Errors
     /// If none can be opened in time: nothing was sent, so any request may be tried elsewhere.
     pub(super) async fn lease(
         &self,
         choice: Choice,
-        port: Option<u16>,
+        port: u16,
         span: &mut Span,
         cx: &Rc<Context>,
     ) -> Result<Lease<Http1>, ProxyError> {
@@ -95,18 +95,14 @@ impl Connect {
             }
         };
         cx.phases.mark(Phase::Connected, clock::now());
+        span.set("server.port", || i64::from(port));
         span.set("network.peer.address", || peer.ip().to_string());
         span.set("network.peer.port", || i64::from(peer.port()));
         span.set("waylight.upstream.connection_reused", || age == Age::Reused);
         Ok(Lease { wire, home: Rc::clone(&way.pool) as _, peer, age })
     }
 
-    async fn open(
-        &self,
-        way: &Way,
-        port: Option<u16>,
-        cx: &Rc<Context>,
-    ) -> Result<(Http1, std::net::SocketAddr), ProxyError> {
+    async fn open(&self, way: &Way, port: u16, cx: &Rc<Context>) -> Result<(Http1, std::net::SocketAddr), ProxyError> {
         let mut wait = cx.span(Stage::UpstreamWait);
         let scope = if wait.is_on() { wait.scope() } else { Scope::off() };
         let opened = way.dial.open(port, &way.pool, &scope).await;

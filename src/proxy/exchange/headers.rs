@@ -1,37 +1,53 @@
 //! What of a message's head is for this hop only, and what the next one is told instead.
 
-use http::{HeaderMap, HeaderName, HeaderValue, Response, Version, header};
+use std::sync::LazyLock;
 
-use crate::proxy::context::Context;
+use http::{HeaderMap, HeaderValue, Response, Version, header};
 
-const HOP_BY_HOP: [HeaderName; 8] = [
-    header::CONNECTION,
-    HeaderName::from_static("keep-alive"),
-    HeaderName::from_static("proxy-connection"),
-    header::PROXY_AUTHENTICATE,
-    header::PROXY_AUTHORIZATION,
-    header::TE,
-    header::TRANSFER_ENCODING,
-    header::UPGRADE,
-];
+use crate::{
+    error::{ErrorType, ProxyError},
+    proxy::context::Context,
+    rules::headers::{
+        forwarded::{self, Client, Told},
+        hop, via,
+    },
+};
+
+/// Our name in `Via`. Part of it is random, so that only a request that passed here itself is taken for a loop.
+static PSEUDONYM: LazyLock<String> = LazyLock::new(|| format!("waylight-{:08x}", fastrand::u32(..)));
+/// The `Via` elements, by the version that the request came in.
+static VIA: LazyLock<[Option<HeaderValue>; 3]> = LazyLock::new(|| {
+    [Version::HTTP_10, Version::HTTP_11, Version::HTTP_2].map(|version| via::value(version, &PSEUDONYM))
+});
 
 /// Makes a request's header fields those that the upstream is meant to see.
-pub(super) fn forward_request(headers: &mut HeaderMap, cx: &Context) {
-    let upgrade = strip(headers);
-    if let Some(upgrade) = upgrade.filter(|_| cx.version == Version::HTTP_11) {
-        headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
-        headers.insert(header::UPGRADE, upgrade);
+///
+/// # Errors
+/// If the request passed here before.
+pub(super) fn forward_request(headers: &mut HeaderMap, cx: &Context) -> Result<(), ProxyError> {
+    if via::passes(headers, &PSEUDONYM) > 0 {
+        let detail = "an upstream sent the request back to Waylight";
+        return Err(ProxyError::proxy(ErrorType::ProxyLoopDetected).with_detail(detail));
     }
-    let set = |headers: &mut HeaderMap, name: &'static str, value: &str| {
-        if let Ok(value) = HeaderValue::from_str(value) {
-            headers.insert(HeaderName::from_static(name), value);
-        }
+    let mut hop = hop::strip(headers);
+    if cx.version != Version::HTTP_11 {
+        // Neither HTTP/1.0 nor HTTP/2 can switch protocols this way.
+        hop.upgrade = None;
+    }
+    hop.write_http1(headers);
+    let host = headers.get(header::HOST).cloned();
+    let client = Client { address: cx.client.get(), scheme: cx.scheme.get(), host: cx.forwarded_host.get().cloned() };
+    let told = Told { peer: cx.conn.peer.ip(), peer_trust: cx.peer_trust.get(), client: &client, host: host.as_ref() };
+    forwarded::write(headers, told);
+    let element = match cx.version {
+        Version::HTTP_10 => &VIA[0],
+        Version::HTTP_2 => &VIA[2],
+        _ => &VIA[1],
     };
-    set(headers, "x-forwarded-for", &cx.client.get().to_string());
-    set(headers, "x-forwarded-proto", cx.scheme.get().as_str());
-    if let Some(host) = headers.get(header::HOST).cloned() {
-        headers.insert(HeaderName::from_static("x-forwarded-host"), host);
+    if let Some(element) = element {
+        via::append(headers, element);
     }
+    Ok(())
 }
 
 /// Makes a response's header fields those that the client is meant to see.
@@ -40,15 +56,12 @@ pub(super) fn forward_response(headers: &mut HeaderMap) {
         // Its length was not what counted (RFC 9112 section 6.3).
         headers.remove(header::CONTENT_LENGTH);
     }
-    strip(headers);
+    hop::strip(headers);
 }
 
 /// Makes the header fields of a response that switches protocols those that the client is meant to see.
 pub(super) fn forward_switch(headers: &mut HeaderMap) {
-    if let Some(upgrade) = strip(headers) {
-        headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
-        headers.insert(header::UPGRADE, upgrade);
-    }
+    hop::strip(headers).write_http1(headers);
 }
 
 /// Whether the request that goes to the upstream asks it to switch protocols.
@@ -58,37 +71,9 @@ pub(super) fn upgrades(headers: &HeaderMap) -> bool {
 
 /// Whether the connection can be used again after this response (RFC 9112 section 9.3).
 pub(super) fn keeps_alive<B>(response: &Response<B>) -> bool {
+    let closes = |value: &HeaderValue| {
+        value.as_bytes().split(|octet| *octet == b',').any(|option| option.trim_ascii().eq_ignore_ascii_case(b"close"))
+    };
     // HTTP/1.0 may keep alive too, but whoever speaks it now rarely means it.
-    response.version() == Version::HTTP_11 && !names(response.headers(), b"close")
-}
-
-fn strip(headers: &mut HeaderMap) -> Option<HeaderValue> {
-    let mut upgrade = None;
-    if headers.contains_key(header::CONNECTION) {
-        if names(headers, b"upgrade") {
-            upgrade = headers.get(header::UPGRADE).cloned();
-        }
-        let named: Vec<HeaderName> = tokens(headers).filter_map(|token| HeaderName::from_bytes(token).ok()).collect();
-        for name in named {
-            if name != header::HOST && name != header::CONTENT_LENGTH {
-                headers.remove(name);
-            }
-        }
-    }
-    for name in HOP_BY_HOP {
-        headers.remove(name);
-    }
-    upgrade
-}
-
-fn names(headers: &HeaderMap, token: &[u8]) -> bool {
-    headers.contains_key(header::CONNECTION) && tokens(headers).any(|named| named.eq_ignore_ascii_case(token))
-}
-
-fn tokens(headers: &HeaderMap) -> impl Iterator<Item = &[u8]> {
-    headers
-        .get_all(header::CONNECTION)
-        .iter()
-        .flat_map(|value| value.as_bytes().split(|octet| *octet == b','))
-        .map(<[u8]>::trim_ascii)
+    response.version() == Version::HTTP_11 && !response.headers().get_all(header::CONNECTION).iter().any(closes)
 }

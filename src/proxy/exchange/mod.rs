@@ -15,6 +15,7 @@ use std::{future::Future, pin::pin, rc::Rc, time::Duration};
 use http::{HeaderValue, Method, StatusCode, Uri, Version, header};
 use http_body::Body as _;
 use hyper::{body::Incoming, upgrade::OnUpgrade};
+use opentelemetry::trace::SpanId;
 use tokio::time::timeout;
 
 use self::{
@@ -44,6 +45,17 @@ pub(super) struct Exchange {
     bounds: Bounds,
 }
 
+/// Whom a request is sent to.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Target<'a> {
+    /// The endpoint.
+    pub(super) endpoint: &'a Endpoint,
+    /// Its port, which may be another one each time its process starts.
+    pub(super) port: u16,
+    /// The client span, if there is one: the parent of what happens at the endpoint.
+    pub(super) span: Option<SpanId>,
+}
+
 /// Bounds on an exchange.
 #[derive(Clone, Copy, Debug)]
 struct Bounds {
@@ -54,19 +66,23 @@ struct Bounds {
 /// Makes `request` one that can be handed on: origin form, HTTP/1.1, and without what is meant for Waylight only.
 ///
 /// # Errors
-/// `CONNECT` asks for a tunnel to anywhere, which a reverse proxy does not give.
+/// `CONNECT` asks for a tunnel to anywhere, which a reverse proxy does not give; and a request may pass only once.
 pub(super) fn prepare(mut request: Request, cx: &Context) -> Result<Request, ProxyError> {
     if request.method() == Method::CONNECT {
         return Err(ProxyError::client(ErrorType::HttpRequestDenied)
             .with_status(StatusCode::NOT_IMPLEMENTED)
             .with_detail("CONNECT is not supported"));
     }
-    if request.uri().authority().is_some() {
-        // Absolute form, or HTTP/2: the authority goes into `Host`.
+    if let Some(authority) = request.uri().authority() {
+        // Absolute form, or HTTP/2: the authority counts, and `Host` is written anew (RFC 9112 section 3.2.2).
+        let host = HeaderValue::from_str(authority.as_str());
         let target = request.uri().path_and_query().cloned();
         *request.uri_mut() = target.map_or_else(|| Uri::from_static("/"), Uri::from);
+        if let Ok(host) = host {
+            request.headers_mut().insert(header::HOST, host);
+        }
     }
-    headers::forward_request(request.headers_mut(), cx);
+    headers::forward_request(request.headers_mut(), cx)?;
     *request.version_mut() = Version::HTTP_11;
     Ok(request)
 }
@@ -78,17 +94,18 @@ impl Exchange {
         Self { host: upstream.host.clone(), bounds }
     }
 
-    /// Sends `request` to `endpoint` over the connection lent, and gives back what the upstream answers.
+    /// Sends `request` to `target` over the connection lent, and gives back what the upstream answers.
     pub(super) async fn exchange<W: Wire>(
         &self,
         mut lease: Lease<W>,
         mut request: Request,
-        endpoint: &Endpoint,
+        target: Target<'_>,
         cx: &Rc<Context>,
     ) -> Result<Answer, Failed> {
-        if let Some(host) = self.host(endpoint) {
+        if let Some(host) = self.host(target.endpoint, target.port) {
             request.headers_mut().insert(header::HOST, host);
         }
+        cx.propagate(request.headers_mut(), target.span);
         let spare = spare(&request, lease.age);
         let upgrade = request.extensions().get::<OnUpgrade>().cloned().filter(|_| headers::upgrades(request.headers()));
         let (request, sending) = Sending::watch(request, cx);
@@ -157,7 +174,7 @@ impl Exchange {
         Ok(Answer { response: response.map(|_| Body::empty()), tunnel: Some(Box::pin(tunnel)) })
     }
 
-    fn host(&self, endpoint: &Endpoint) -> Option<HeaderValue> {
+    fn host(&self, endpoint: &Endpoint, port: u16) -> Option<HeaderValue> {
         match &self.host {
             UpstreamHost::Preserve => None,
             UpstreamHost::Fixed(host) => Some(host.clone()),
@@ -165,7 +182,7 @@ impl Exchange {
                 let host = &endpoint.host;
                 let default = if endpoint.scheme == Scheme::Https { 443 } else { 80 };
                 let (open, close) = if host.contains(':') { ("[", "]") } else { ("", "") };
-                let port = if endpoint.port == default { String::new() } else { format!(":{}", endpoint.port) };
+                let port = if port == default { String::new() } else { format!(":{port}") };
                 HeaderValue::try_from(format!("{open}{host}{close}{port}")).ok()
             }
         }
