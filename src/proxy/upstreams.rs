@@ -5,6 +5,8 @@
 
 use std::{collections::BTreeMap, fmt, rc::Rc, sync::Arc};
 
+use tokio::runtime::Handle;
+
 use super::{
     attempt::{Answer, Attempt, Choice, Failed, Stale},
     balance::Balance,
@@ -16,7 +18,7 @@ use super::{
 };
 use crate::{
     config::model::{Endpoint, Scheme, Upstream},
-    error::ProxyError,
+    error::{ErrorType, ProxyError},
     service::{Outcome, Request},
     trace::{counters::Counters, scope::Span},
 };
@@ -33,6 +35,17 @@ pub struct UpstreamServices {
     pub supervisor: Arc<Supervisor>,
     /// The system's root certificates.
     pub roots: Roots,
+}
+
+impl UpstreamServices {
+    /// Services whose background work runs on `background`, and is counted in `counters`.
+    pub fn new(background: &Handle, counters: Arc<Counters>) -> Self {
+        Self {
+            resolver: Arc::new(Resolver::system(background.clone())),
+            supervisor: Arc::new(Supervisor::new(background.clone(), counters)),
+            roots: Roots::default(),
+        }
+    }
 }
 
 /// The upstreams of one worker and snapshot.
@@ -169,7 +182,12 @@ impl Attempt for Once {
                 let target = Target { endpoint, port, span: span.id() };
                 self.exchange.exchange(lease, request, target, cx).await
             }
-            Err(error) => Err(whole(error, request)),
+            Err(error) => {
+                if let (Some(start), ErrorType::ConnectionRefused) = (&self.start, error.kind) {
+                    start.missed().await;
+                }
+                Err(whole(error, request))
+            }
         }
     }
 }

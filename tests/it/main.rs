@@ -16,3 +16,5 @@ mod otlp;
 mod support;
 // Which requests are traced, and what is recorded of them.
 mod tracing;
+// The way to upstreams: pools, retries, streaming, tunnels, TLS, and processes started on demand.
+mod upstream;

@@ -171,6 +171,12 @@ impl Life {
         if view.starts == start { view.outcome.clone() } else { None }
     }
 
+    /// Returns when it is not ready.
+    pub(super) async fn not_ready(&self) {
+        // The sender is here, so the channel is open.
+        self.view.subscribe().wait_for(|view| view.state != State::Ready).await.ok();
+    }
+
     /// Returns when there is no process.
     pub(super) async fn ended(&self) {
         // The sender is here, so the channel is open.

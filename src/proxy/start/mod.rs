@@ -8,7 +8,7 @@ mod output;
 mod process;
 mod supervisor;
 
-use std::{rc::Rc, sync::Arc};
+use std::{rc::Rc, sync::Arc, time::Duration};
 
 use opentelemetry::KeyValue;
 
@@ -21,6 +21,9 @@ use crate::{
     error::{ErrorType, ProxyError},
     trace::{scope::Span, stage::Stage},
 };
+
+/// How long the end of a process that refused a connection may take to be noticed.
+const TIMEOUT_NOTICE: Duration = Duration::from_secs(1);
 
 /// The stage, for one upstream on one worker.
 #[derive(Clone, Debug)]
@@ -61,6 +64,14 @@ impl Start {
                 Err(error)
             }
         }
+    }
+}
+
+impl Start {
+    /// A process that is ready refused a connection, so it is about to end: returns when that was noticed, so that the
+    /// next attempt starts it again.
+    pub(super) async fn missed(&self) {
+        self.process.noticed(TIMEOUT_NOTICE).await;
     }
 }
 

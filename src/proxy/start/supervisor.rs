@@ -99,6 +99,11 @@ impl Supervised {
         self.life.start.command.join(" ")
     }
 
+    /// Returns when the process is not ready any more, at the latest after `bound`.
+    pub(super) async fn noticed(&self, bound: Duration) {
+        timeout(bound, self.life.not_ready()).await.ok();
+    }
+
     /// Waits until the process is ready, and starts it if need be: once, however many wait.
     pub(super) async fn wanted(&self) -> Outcome {
         loop {

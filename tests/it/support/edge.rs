@@ -20,7 +20,6 @@ use waylight::{
         model::{Scheme, Toggle},
     },
     proxy::{
-        connect::{Roots, resolver::Resolver},
         context::Conn,
         permits::Permits,
         reserved::{Call, Door, Facts, Pages},
@@ -198,10 +197,7 @@ impl Stage {
 }
 
 fn upstream_services() -> UpstreamServices {
-    UpstreamServices {
-        resolver: Arc::new(Resolver::system(tokio::runtime::Handle::current())),
-        roots: Roots::default(),
-    }
+    UpstreamServices::new(&tokio::runtime::Handle::current(), Arc::default())
 }
 
 /// Runs `test` as a worker does: on one thread, with tasks that are not `Send`.
