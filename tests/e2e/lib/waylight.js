@@ -54,6 +54,7 @@ export class Waylight {
   static async run(toml, options = {}) {
     const waylight = await Waylight.spawn(['--config', 'proxy.toml'], { files: { 'proxy.toml': toml }, ...options });
     const address = await waylight.matchLine('the address', /listening.*?(127\.0\.0\.1:\d+)/);
+    await waylight.matchLine('it to be ready', /\bready\b.*version/);
     waylight.origin = `http://${address[1]}`;
     return waylight;
   }
