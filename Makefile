@@ -57,7 +57,7 @@ unit: ## Unit tests alone
 .PHONY: rust
 rust: ## All Rust tests: unit, integration, architecture, fuzz targets as tests, documentation
 	$(call say,Rust tests)
-	cargo test
+	WAYLIGHT_TEST_ROTEL=$$(ls $(ROOT)/.venv/lib/python3*/site-packages/rotel/rotel-agent 2>/dev/null || true) cargo test
 
 .PHONY: build
 build: ## The debug binary

@@ -207,8 +207,8 @@ impl<L: Fn(&str) -> Option<String>> Reader<L> {
             timeout: timeout.unwrap_or(Duration::from_secs(10)),
             batch_spans_max: self.count("OTEL_BSP_MAX_EXPORT_BATCH_SIZE").unwrap_or(512),
             batch_delay: self.millis("OTEL_BSP_SCHEDULE_DELAY").unwrap_or(Duration::from_secs(1)),
-            queue_spans_max: self.count("OTEL_BSP_MAX_QUEUE_SIZE").unwrap_or(65_536),
-            queue_bytes_max: 64 << 20,
+            queue_spans_max: self.count("OTEL_BSP_MAX_QUEUE_SIZE").unwrap_or(32_768),
+            queue_bytes_max: 32 << 20,
             retry_max: self.millis("OTEL_BSP_EXPORT_TIMEOUT").unwrap_or(Duration::from_secs(60)),
         }
     }
