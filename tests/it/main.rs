@@ -16,5 +16,7 @@ mod otlp;
 mod support;
 // Which requests are traced, and what is recorded of them.
 mod tracing;
+// An untraced request allocates nothing for tracing.
+mod untraced;
 // The way to upstreams: pools, retries, streaming, tunnels, TLS, and processes started on demand.
 mod upstream;

@@ -17,7 +17,7 @@ use waylight::{
     clock,
     config::{
         self, Source,
-        model::{Scheme, Toggle},
+        model::{Config, Scheme, Toggle},
     },
     proxy::{
         context::Conn,
@@ -115,12 +115,7 @@ impl Stage {
 
     /// As [`Self::set`], with clients that speak `scheme`.
     pub(crate) fn on(scheme: Scheme, toml: &str, origin: SocketAddr) -> Self {
-        let file = |_: &Path| Err(String::from("no files here"));
-        let source = Source { name: "test", base: Path::new("."), env: &|_| None, file: &file };
-        let text =
-            format!("[[listener]]\naddress = \"127.0.0.1:0\"\n{}", toml.replace("@ORIGIN@", &origin.to_string()));
-        let (config, _) =
-            config::parse(&text, &source).unwrap_or_else(|faults| panic!("{}", faults.render(Toggle::Off)));
+        let config = config(&toml.replace("@ORIGIN@", &origin.to_string()));
         let keys = Arc::new(Keys::new(&[[7_u8; 32]]).unwrap());
         let (door, calls) = mpsc::channel(8);
         let services = Services {
@@ -194,6 +189,14 @@ impl Stage {
         }
         spans
     }
+}
+
+/// The configuration that `toml` and one listener are.
+pub(crate) fn config(toml: &str) -> Config {
+    let file = |_: &Path| Err(String::from("no files here"));
+    let source = Source { name: "test", base: Path::new("."), env: &|_| None, file: &file };
+    let text = format!("[[listener]]\naddress = \"127.0.0.1:0\"\n{}", toml.replace("@ORIGIN@", "127.0.0.1:1"));
+    config::parse(&text, &source).unwrap_or_else(|faults| panic!("{}", faults.render(Toggle::Off))).0
 }
 
 fn upstream_services() -> UpstreamServices {
