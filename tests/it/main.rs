@@ -8,6 +8,10 @@
 
 // The layering table, file heads and sizes, the span vocabulary: what the house promises of its own source.
 mod architecture;
+// Listening, TLS, limits, reload and drain, over real sockets.
+mod connections;
+// The framing guard: what is refused, and that hyper sees what the guard sees.
+mod framing;
 // What dependencies may be licensed under.
 mod licences;
 // Spans to OTLP back ends: every protocol, what goes wrong with them, and what must not leak between them.

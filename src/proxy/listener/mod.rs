@@ -182,6 +182,3 @@ impl std::error::Error for OpenError {
         Some(&self.source)
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -167,6 +167,3 @@ impl fmt::Display for TlsError {
 }
 
 impl std::error::Error for TlsError {}
-
-#[cfg(test)]
-mod tests;

@@ -2,6 +2,7 @@
 
 mod allocator;
 pub(crate) mod edge;
+pub(crate) mod plain;
 pub(crate) mod receiver;
 pub(crate) mod strict;
 

@@ -1,0 +1,98 @@
+//! A connection's other side without a pipeline: answers 200, or the guard's refusal.
+
+use std::{cell::Cell, rc::Rc, sync::Arc, time::Duration};
+
+use http_body_util::BodyExt as _;
+use hyper::body::Incoming;
+use tokio::{io::DuplexStream, task::LocalSet};
+use waylight::{
+    body::Body,
+    clock,
+    config::model::{Limits, Scheme, Timeouts},
+    proxy::{
+        conn::{Protocols, Settings, Terms, serve_connection},
+        context::Conn,
+        drain::{Drainer, drain},
+        handler::Serve,
+    },
+    service::Response,
+    trace::counters::Counters,
+};
+
+/// Answers every request at once.
+#[derive(Clone)]
+pub(crate) struct Plain;
+
+impl Serve for Plain {
+    fn serve(&self, conn: &Rc<Conn>, request: http::Request<Incoming>) -> impl Future<Output = Response> + 'static {
+        let conn = Rc::clone(conn);
+        async move {
+            let number = conn.requests.get();
+            if request.uri().path() == "/slow" {
+                tokio::time::sleep(Duration::from_millis(300)).await;
+            }
+            let read = request.into_body().collect().await;
+            let refusal = conn.refusal.get().filter(|refusal| refusal.request == number);
+            let status = refusal.map_or(if read.is_ok() { 200 } else { 500 }, |refusal| refusal.status);
+            let body = Body::full(if conn.tls.is_some() { "tls" } else { "plain" });
+            http::Response::builder().status(status).body(body).unwrap()
+        }
+    }
+}
+
+/// Bounds and timeouts of tests.
+pub(crate) fn settings() -> Settings {
+    let limits = Limits {
+        connections_max: 100,
+        requests_max: 100,
+        streams_max: 10,
+        header_bytes_max: 8192,
+        headers_max: 50,
+        uri_bytes_max: 4096,
+        request_body_bytes_max: 1 << 20,
+        sessions_max: 10,
+    };
+    let seconds = Duration::from_secs;
+    let timeouts = Timeouts {
+        header: seconds(10),
+        body: seconds(20),
+        write: seconds(15),
+        idle: seconds(60),
+        drain_delay: seconds(0),
+        drain: seconds(30),
+    };
+    Settings { limits, timeouts }
+}
+
+/// A connection to [`Plain`], in memory. It lives as long as the [`Drainer`].
+pub(crate) fn connect() -> (DuplexStream, Drainer) {
+    let (io, other) = tokio::io::duplex(64 * 1024);
+    let (drainer, drain) = drain();
+    let conn = Rc::new(Conn {
+        peer: ([192, 0, 2, 1], 40000).into(),
+        local: ([127, 0, 0, 1], 80).into(),
+        scheme: Scheme::Http,
+        accepted: clock::now(),
+        tls: None,
+        requests: Cell::new(0),
+        refusal: Cell::new(None),
+    });
+    let terms = Terms {
+        settings: Rc::new(settings()),
+        protocols: Protocols::Either,
+        drain,
+        place: None,
+        counters: Arc::new(Counters::default()),
+    };
+    tokio::task::spawn_local(serve_connection(other, conn, Plain, terms));
+    (io, drainer)
+}
+
+/// Runs a test on paused time.
+pub(crate) fn on_paused_time<T>(test: impl Future<Output = T>) -> T {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
+    LocalSet::new().block_on(&runtime, async {
+        clock::follow_tokio();
+        test.await
+    })
+}
