@@ -3,14 +3,20 @@
 use std::{
     future::poll_fn,
     task::{Context, Poll},
+    time::Duration,
 };
 
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::{Protocols, alarm::Alarm, front::Front, guard::Guard, link::Waiting};
+use crate::clock;
 
 /// RFC 9113 section 3.4.
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
+/// After the signal to stop, a request that is on its way, or that the kernel has and the runtime not yet, is still
+/// answered.
+const PARTING: Duration = Duration::from_millis(20);
 
 /// What became of a connection without a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,6 +39,7 @@ pub(super) async fn wait<I, S>(
 where
     I: AsyncRead + AsyncWrite + Unpin,
 {
+    let mut leaving = None;
     let parked = poll_fn(|cx| {
         loop {
             if let Some(parked) = recognised(guard.held(), protocols) {
@@ -48,12 +55,12 @@ where
                     _ => return Poll::Ready(Parked::Closed),
                 }
             }
-            // Only now: a request that has arrived is answered, even if the signal came first.
-            if alarm.is_draining() && guard.held().is_empty() {
-                return Poll::Ready(Parked::Closed);
-            }
             if alarm.poll_drain(cx).is_ready() {
                 continue;
+            }
+            if alarm.is_draining() && guard.held().is_empty() {
+                let leaving = *leaving.get_or_insert_with(clock::now);
+                return alarm.poll_due(cx, Some(leaving.plus(PARTING))).map(|()| Parked::Closed);
             }
             return poll_overdue(guard, front, alarm, cx, protocols);
         }
