@@ -1,0 +1,89 @@
+//! A client that speaks HTTP to the whole stack, over a connection in memory.
+
+use std::rc::Rc;
+
+use bytes::Bytes;
+use http_body_util::{BodyExt as _, Empty};
+use hyper_util::rt::TokioIo;
+use waylight::proxy::{
+    conn::{self, Protocols, Settings, Terms},
+    drain,
+};
+
+use crate::support::edge::{HOST, Stage, config};
+
+/// What a client speaks.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Protocol {
+    Http1,
+    Http2,
+}
+
+/// A client on a connection of its own.
+pub(crate) enum Client {
+    Http1(hyper::client::conn::http1::SendRequest<Empty<Bytes>>),
+    Http2(hyper::client::conn::http2::SendRequest<Empty<Bytes>>),
+}
+
+impl Client {
+    /// A client, and a connection of the stage's that serves it.
+    pub(crate) async fn connect(stage: &Stage, protocol: Protocol) -> Self {
+        let (ours, theirs) = tokio::io::duplex(64 * 1024);
+        let config = config("[[site]]\nhosts = [\"*\"]\n");
+        let (drainer, drain) = drain::drain();
+        let terms = Terms {
+            settings: Rc::new(Settings { limits: config.limits, timeouts: config.timeouts }),
+            protocols: Protocols::Either,
+            drain,
+            place: None,
+            counters: std::sync::Arc::clone(&stage.counters),
+        };
+        let served = conn::serve_connection(theirs, stage.conn(), stage.edge.clone(), terms);
+        tokio::task::spawn_local(async move {
+            served.await;
+            drop(drainer);
+        });
+        let io = TokioIo::new(ours);
+        match protocol {
+            Protocol::Http1 => {
+                let (send, connection) = hyper::client::conn::http1::handshake(io).await.unwrap();
+                tokio::task::spawn_local(connection);
+                Self::Http1(send)
+            }
+            Protocol::Http2 => {
+                let (send, connection) = hyper::client::conn::http2::handshake(Local, io).await.unwrap();
+                tokio::task::spawn_local(connection);
+                Self::Http2(send)
+            }
+        }
+    }
+
+    /// The body of a response that must be 200.
+    pub(crate) async fn ask(&mut self, path: &str) -> Bytes {
+        let request = http::Request::get(path);
+        let response = match self {
+            Self::Http1(send) => {
+                send.ready().await.unwrap();
+                send.send_request(request.header("host", HOST).body(Empty::new()).unwrap()).await
+            }
+            Self::Http2(send) => {
+                send.ready().await.unwrap();
+                let uri = format!("http://{HOST}{path}");
+                send.send_request(request.uri(uri).body(Empty::new()).unwrap()).await
+            }
+        };
+        let response = response.unwrap();
+        assert_eq!(response.status(), 200);
+        response.into_body().collect().await.unwrap().to_bytes()
+    }
+}
+
+/// Runs hyper's tasks on this thread.
+#[derive(Clone, Copy)]
+struct Local;
+
+impl<F: Future + 'static> hyper::rt::Executor<F> for Local {
+    fn execute(&self, future: F) {
+        tokio::task::spawn_local(async move { drop(future.await) });
+    }
+}
