@@ -26,6 +26,7 @@ pub mod reserved;
 pub mod admission;
 pub mod route;
 pub mod policy;
+pub mod middleware;
 pub mod answer;
 
 pub mod attempt;

@@ -7,6 +7,7 @@ pub mod framing;
 pub mod headers;
 pub mod reserved;
 pub mod html;
+pub mod rewrite;
 pub mod route;
 pub mod sampling;
 pub mod session;

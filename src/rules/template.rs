@@ -5,12 +5,10 @@
 //! | `{name}` | a path parameter, percent-encoded for where it stands; only a wildcard's keeps its `/` |
 //! | `{path}` | the request's path, as sent; after a `/` its own first `/` is left out |
 //! | `{query}` | the request's query, as sent; only behind `?`; an empty one takes the `?` or `&` before it along |
-//! | `{host}` | the host asked for; only in place of a host |
+//! | `{host}` | the host asked for, without port; only in place of a host |
 //!
 //! Nothing of the request ever decides where a target leads: no parameter stands in its host, and a target that begins
 //! with `/` never begins with `//` or `/\`, which browsers read as another host.
-
-use std::borrow::Cow;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
@@ -208,20 +206,6 @@ const fn set(kind: ParamKind, place: Place) -> &'static AsciiSet {
 
 fn is_host(char: char) -> bool {
     char.is_ascii_alphanumeric() || matches!(char, '.' | '-' | '_' | ':' | '[' | ']')
-}
-
-/// `path` without `prefix`, if it lies under it: `/api` is a prefix of `/api` and `/api/a`, not of `/apis`.
-pub fn strip_prefix<'p>(path: &'p str, prefix: &str) -> Option<Cow<'p, str>> {
-    let rest = path.strip_prefix(prefix)?;
-    if rest.is_empty() {
-        return Some("/".into());
-    }
-    if !rest.starts_with('/') {
-        return None;
-    }
-    // `/api//evil.com` must not become a path that some reader takes for a host.
-    let trimmed = rest.trim_start_matches('/');
-    Some(if rest.len() - trimmed.len() == 1 { rest.into() } else { format!("/{trimmed}").into() })
 }
 
 #[cfg(test)]

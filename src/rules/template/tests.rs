@@ -55,19 +55,6 @@ fn wrong_templates_are_refused() {
     }
 }
 
-#[test]
-fn a_prefix_is_of_whole_segments() {
-    for (path, expected) in [
-        ("/api", Some("/")),
-        ("/api/", Some("/")),
-        ("/api/a%20b/", Some("/a%20b/")),
-        ("/apis", None),
-        ("/api//x", Some("/x")),
-    ] {
-        assert_eq!(strip_prefix(path, "/api").as_deref(), expected, "{path}");
-    }
-}
-
 proptest! {
     #[test]
     fn whatever_is_filled_in_is_a_uri_on_this_host(rest in "\\PC*", segment in "\\PC*") {

@@ -41,8 +41,8 @@ const PURE: &[&str] = &[
     "subtle",
 ];
 
-/// What only `config` needs: reading TOML, and colours for diagnostics.
-const PURE_CONFIG: &[&str] = &["anstyle", "serde", "toml"];
+/// What only `config` needs: reading TOML, colours for diagnostics, and a constant of the machine.
+const PURE_CONFIG: &[&str] = &["anstyle", "serde", "toml", "std::thread::available_parallelism"];
 
 /// Of `std`, what computes: everything but these.
 const IMPURE_STD: &[&str] =
@@ -228,6 +228,7 @@ fn is_pure(path: &Segments, extra: &[&str]) -> bool {
         "std" if path.get(1).is_some_and(|module| module == "net") => {
             path.get(2).is_some_and(|name| NET_VALUES.contains(&name.as_str()))
         }
+        "std" if extra.contains(&&*path.join("::")) => true,
         "std" => {
             let below = path[1..].join("::");
             !IMPURE_STD.iter().any(|impure| below == *impure || below.starts_with(&format!("{impure}::")))

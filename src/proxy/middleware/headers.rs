@@ -1,0 +1,39 @@
+//! Sets, adds and removes headers. Framing headers and `Host` cannot be configured here (`config::read`).
+
+use http::{HeaderMap, HeaderName, HeaderValue};
+
+use super::{Middleware, Next};
+use crate::{
+    config::model::HeadersMiddleware,
+    service::{Outcome, Request},
+};
+
+/// Changes headers, in the order remove, set, add.
+#[derive(Debug)]
+pub(super) struct Headers(pub(super) HeadersMiddleware);
+
+impl Middleware for Headers {
+    fn name(&self) -> &'static str {
+        "headers"
+    }
+
+    async fn handle(&self, mut request: Request, next: Next<'_>) -> Outcome {
+        let Self(change) = self;
+        apply(request.headers_mut(), &change.request_remove, &change.request_set, &change.request_add);
+        let mut response = next.run(request).await?;
+        apply(response.headers_mut(), &change.response_remove, &change.response_set, &change.response_add);
+        Ok(response)
+    }
+}
+
+type Pairs = [(HeaderName, HeaderValue)];
+
+fn apply(headers: &mut HeaderMap, remove: &[HeaderName], set: &Pairs, add: &Pairs) {
+    for name in remove.iter().chain(set.iter().map(|(name, _)| name)) {
+        headers.remove(name);
+    }
+    // Several values of one name are several fields, so setting is removing once and adding each.
+    for (name, value) in set.iter().chain(add) {
+        headers.append(name, value.clone());
+    }
+}
