@@ -11,6 +11,7 @@ use super::{
     client::{Client, ClientLayer},
     context::{Conn, Context},
     handler::{Handler, Serve},
+    middleware::{self, Chain, Part},
     policy::{Policy, PolicyLayer},
     rescue::{Rescue, RescueLayer},
     reserved::{Reserved, ReservedLayer},
@@ -34,7 +35,7 @@ type Front = Rescue<Client<Site<SitePipeline>>>;
 /// What a request of one site passes before its route is known.
 type SitePipeline = Session<Reserved<Admission<Route<RoutePipeline>>>>;
 /// What a request of one route passes.
-type RoutePipeline = Policy<BodyLimit<Rescue<Target>>>;
+type RoutePipeline = Policy<BodyLimit<Chain<Rescue<Chain<Target>>>>>;
 
 /// What answers a route in the end.
 enum Target {
@@ -150,6 +151,12 @@ impl Builder<'_> {
         (place, at): (usize, usize),
     ) -> Result<RoutePipeline, BuildError> {
         let config = &self.snapshot.config;
+        let names = || site.middleware.iter().chain(&route.middleware);
+        let outside = middleware::chain(&config.middleware, names(), Part::OutsideInject)?;
+        let mut inside = middleware::chain(&config.middleware, names(), Part::InsideInject)?;
+        if let Action::Redirect(redirect) = &route.action {
+            inside = middleware::redirecting(inside, redirect)?;
+        }
         let rule = route.trace.zip(self.snapshot.route_budgets[place][at].clone());
         Ok(ServiceBuilder::new()
             .layer(PolicyLayer {
@@ -160,8 +167,11 @@ impl Builder<'_> {
             .layer(BodyLimitLayer {
                 bytes_max: route.request_body_bytes_max.unwrap_or(config.limits.request_body_bytes_max),
             })
+            // Compression: outside inject, which needs plain octets.
+            .layer(outside)
             // Inside inject: error pages are pages.
             .layer(RescueLayer)
+            .layer(inside)
             .service(self.target(&route.action)?))
     }
 
@@ -172,7 +182,8 @@ impl Builder<'_> {
                 .handler(name)
                 .map(Target::Upstream)
                 .ok_or_else(|| BuildError::Unknown { kind: "upstream", name: name.clone() }),
-            Action::Redirect(_) => Err(BuildError::Unknown { kind: "action", name: String::from("redirect") }),
+            // Behind the chain's own redirect, which lets nothing through.
+            Action::Redirect(_) => Ok(Target::Answer(Answer::nothing())),
             Action::Respond(respond) => Ok(Target::Answer(Answer::new(respond.clone()))),
         }
     }

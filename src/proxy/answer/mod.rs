@@ -3,6 +3,7 @@
 use std::rc::Rc;
 
 use bytes::Bytes;
+use http::StatusCode;
 
 use super::{context::Context, handler::Handler};
 use crate::{
@@ -22,6 +23,11 @@ impl Answer {
     /// Answers as `respond` says.
     pub fn new(respond: Respond) -> Self {
         Self { body: Bytes::from(respond.body.clone()), respond }
+    }
+
+    /// Answers 404: what stands where nothing is ever asked.
+    pub fn nothing() -> Self {
+        Self::new(Respond { status: StatusCode::NOT_FOUND, headers: Vec::new(), body: String::new() })
     }
 }
 

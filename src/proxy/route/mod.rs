@@ -10,7 +10,10 @@ use super::{context::Context, handler::Handler};
 use crate::{
     clock,
     error::{ErrorType, ProxyError},
-    rules::route::{Ask, Conditions, Found, Miss, PathError, RequestPath, Table},
+    rules::{
+        rewrite::set_path,
+        route::{Ask, Conditions, Found, Miss, PathError, RequestPath, Table},
+    },
     service::{Outcome, Request},
     trace::{phases::Phase, stage::Stage},
 };
@@ -40,14 +43,20 @@ impl<S> Route<S> {
 }
 
 impl<S: Handler> Handler for Route<S> {
-    async fn handle(&self, request: Request, cx: &Rc<Context>) -> Outcome {
-        let pipeline = self.choose(&request, cx)?;
+    async fn handle(&self, mut request: Request, cx: &Rc<Context>) -> Outcome {
+        let (pipeline, forward) = self.choose(&request, cx)?;
+        if let Some(forward) = forward {
+            set_path(request.uri_mut(), &forward)
+                .map_err(|error| ProxyError::proxy(ErrorType::ProxyInternalError).with_source(error))?;
+        }
         pipeline.handle(request, cx).await
     }
 }
 
 impl<S> Route<S> {
-    fn choose(&self, request: &Request, cx: &Context) -> Result<&S, ProxyError> {
+    /// The pipeline, and the path to send on where dot segments were resolved: the upstream answers for the path that
+    /// the route was chosen by.
+    fn choose(&self, request: &Request, cx: &Context) -> Result<(&S, Option<String>), ProxyError> {
         let mut span = cx.span(Stage::Route);
         let path = RequestPath::parse(request.uri().path()).map_err(hidden)?;
         let ask =
@@ -73,7 +82,7 @@ impl<S> Route<S> {
         if !params.is_empty() {
             *cx.params.borrow_mut() = params;
         }
-        Ok(&entry.pipeline)
+        Ok((&entry.pipeline, path.forward().map(str::to_owned)))
     }
 
     fn missed(&self, ask: &Ask<'_>, taken: Option<usize>) -> Value {

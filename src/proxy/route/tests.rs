@@ -4,8 +4,8 @@ use crate::{body::Body, proxy::testing, rules::route::PathPattern, service::Resp
 /// Answers with its name.
 struct Named(&'static str);
 impl Handler for Named {
-    async fn handle(&self, _: Request, _: &Rc<Context>) -> Outcome {
-        Ok(Response::new(Body::full(self.0)))
+    async fn handle(&self, request: Request, _: &Rc<Context>) -> Outcome {
+        Ok(Response::new(Body::full(format!("{} {}", self.0, request.uri()))))
     }
 }
 
@@ -38,6 +38,18 @@ async fn a_route_is_found_and_named() {
     assert_eq!(&**cx.route.get().unwrap(), "/products/:slug");
     let params = cx.params.borrow();
     assert_eq!((&*params[0].name, params[0].value.as_str()), ("slug", "lamp"));
+}
+
+#[tokio::test]
+async fn the_upstream_sees_the_path_that_the_route_was_chosen_by() {
+    for (path, seen) in [
+        ("/x/../products/%6camp?q=../1", "product /products/%6camp?q=../1"),
+        ("//products/lamp", "product //products/lamp"),
+    ] {
+        let (outcome, _) = ask(Method::GET, path).await;
+        let body = http_body_util::BodyExt::collect(outcome.unwrap().into_body()).await.unwrap().to_bytes();
+        assert_eq!(body, seen);
+    }
 }
 
 #[tokio::test]
