@@ -32,6 +32,7 @@ use crate::{
     clock,
     config::model::{Access, Scheme, SignIn},
     rules::{
+        reserved::{self, is_reserved},
         session::{Credentials, SignInLink},
         token::Keys,
     },
@@ -39,7 +40,7 @@ use crate::{
 };
 
 /// The plain page.
-pub const HOME: &str = "/_waylight/";
+pub const HOME: &str = reserved::PREFIX;
 /// The sign-in page; a link has its token in the query.
 pub const SIGN_IN: &str = "/_waylight/sign-in";
 const SIGN_OUT: &str = "/_waylight/sign-out";
@@ -81,7 +82,7 @@ impl Console {
     /// and anybody who asks for the sign-in page, where `access.sign_in` is `public`.
     pub fn claims(&self, uri: &Uri, credentials: &Credentials) -> bool {
         let path = uri.path();
-        if path != HOME.trim_end_matches('/') && !path.starts_with(HOME) {
+        if !is_reserved(path) {
             return false;
         }
         if credentials.identity.is_some() {

@@ -58,13 +58,13 @@ impl Home<'_> {
         };
         format!(
             "<p class=\"state on\">Tracing</p><h1>{title}</h1><p>{note}</p>\
-             <dl><dt>Spans used</dt><dd>{used}</dd><dt>Spans left</dt><dd>{left}</dd><dt>Ends in</dt><dd>{ends}</dd>\
+             <dl><dt>Spans used</dt><dd>{used_text}</dd><dt>Spans left</dt><dd>{left}</dd><dt>Ends in</dt><dd>{ends}</dd>\
              <dt>Session</dt><dd class=\"mono\">{id}</dd></dl>\
              <meter min=\"0\" max=\"{max}\" value=\"{used}\" aria-label=\"Spans used\"></meter>\
              <div class=\"row\"><form method=\"post\" action=\"{STOP}\">{csrf}<button class=\"primary\">Stop</button></form>\
              <form method=\"post\" action=\"{RESTART}\">{csrf}<button>Restart</button></form></div>",
             left = grouped(max - used),
-            used = grouped(used),
+            used_text = grouped(used),
             ends = time_left(session.expiry, self.now),
             id = session.id,
             csrf = self.hidden(),

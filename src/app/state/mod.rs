@@ -17,8 +17,8 @@ use crate::{
     config::model::Secret,
     console,
     rules::{
-        session::{Id, SignInLink},
-        token::{Keys, KeysError},
+        session::{Force, Id, SignInLink, force},
+        token::{Keys, KeysError, TokenError},
     },
     trace::sessions::Sessions,
 };
@@ -127,6 +127,21 @@ pub fn sign_in_link(origin: &str, keys: &Keys, name: &str, ttl_seconds: u64) -> 
     Ok(format!("{}{}?token={}", origin.trim_end_matches('/'), console::SIGN_IN, link.seal(keys)))
 }
 
+/// The value of a `Waylight-Trace` header that has one request traced: this method, host (without port) and path.
+///
+/// # Errors
+/// The operating system gave no random octets, or host and path are too long to be signed.
+pub fn force_header(keys: &Keys, target: force::Target<'_>, ttl_seconds: u64) -> Result<String, StateError> {
+    let force = Force {
+        nonce: Id::from_bytes(random().map_err(StateError::Random)?),
+        expiry: clock::unix_seconds().saturating_add(ttl_seconds),
+        host: target.host.to_ascii_lowercase(),
+        method: target.method.clone(),
+        path: target.path.into(),
+    };
+    force.seal(keys).map_err(StateError::Token)
+}
+
 /// Makes the secret where there is none. It appears whole or not at all, so that whoever reads it meanwhile is safe.
 fn make_secret(directory: &Path) -> Result<(), StateError> {
     let path = directory.join(SECRET_FILE);
@@ -189,6 +204,8 @@ pub enum StateError {
     },
     /// The operating system gave no random octets.
     Random(getrandom::Error),
+    /// No token can say this.
+    Token(TokenError),
 }
 
 impl fmt::Display for StateError {
@@ -209,6 +226,7 @@ impl fmt::Display for StateError {
             Self::Keys(error) => write!(f, "{error}"),
             Self::Io { path, error } => write!(f, "{}: {error}", path.display()),
             Self::Random(error) => write!(f, "no random numbers: {error}"),
+            Self::Token(_) => f.write_str("host and path are too long to be signed"),
         }
     }
 }
@@ -219,6 +237,7 @@ impl std::error::Error for StateError {
             Self::Io { error, .. } => Some(error),
             Self::Keys(error) => Some(error),
             Self::Random(error) => Some(error),
+            Self::Token(error) => Some(error),
             Self::Taken { .. } | Self::NoSecret { .. } | Self::Readable { .. } => None,
         }
     }

@@ -103,3 +103,14 @@ fn a_link_signs_in() {
     let token = link.strip_prefix("http://localhost:8080/_waylight/sign-in?token=").unwrap();
     assert_eq!(SignInLink::open(token, &keys, clock::unix_seconds()).unwrap().name, "Ada");
 }
+
+#[test]
+fn a_force_header_is_made_for_one_request() {
+    let keys = Keys::new(&["a secret of some length"]).unwrap();
+    let target = force::Target { host: "App.example", method: &http::Method::GET, path: "/a" };
+    let header = force_header(&keys, target, 60).unwrap();
+    let force = Force::open(&header, &keys, clock::unix_seconds()).unwrap();
+    assert_eq!((force.host.as_str(), force.path.as_str()), ("app.example", "/a"));
+    let path = "/x".repeat(1000);
+    assert!(force_header(&keys, force::Target { path: &path, ..target }, 60).is_err());
+}
