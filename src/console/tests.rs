@@ -190,6 +190,7 @@ fn a_session_starts_restarts_and_stops() {
         page.contains("<dd>2,345</dd>") && page.contains("<dd>10,000</dd>") && page.contains("30 minutes"),
         "{page}"
     );
+    assert!(page.contains("max=\"12345\" value=\"2345\""), "{page}");
     browser.press(START, "");
     assert_eq!(browser.credentials().session.unwrap().id, first.id, "it goes on");
     browser.press(RESTART, "");
