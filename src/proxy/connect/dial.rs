@@ -28,8 +28,6 @@ use crate::{
 
 /// A read buffer grows up to this, in octets: large bodies come in few pieces, and idle connections stay small.
 const READ_BUFFER_MAX: usize = 64 * 1024;
-/// Header fields of one response.
-const HEADERS_MAX: usize = 256;
 
 /// How one endpoint's connections are opened.
 #[derive(Debug)]
@@ -190,7 +188,7 @@ where
     T: Read + Write + Unpin + Send + 'static,
 {
     let mut builder = hyper::client::conn::http1::Builder::new();
-    builder.max_buf_size(READ_BUFFER_MAX).max_headers(HEADERS_MAX);
+    builder.max_buf_size(READ_BUFFER_MAX);
     let (sender, connection) =
         builder.handshake(io).await.map_err(|error| unsent(ErrorType::ProxyInternalError).with_source(error))?;
     let pool = Rc::downgrade(pool);

@@ -83,8 +83,17 @@ pub(super) fn prepare(mut request: Request, cx: &Context) -> Result<Request, Pro
         }
     }
     headers::forward_request(request.headers_mut(), cx)?;
+    if request.body().is_end_stream() && means_content(request.method()) {
+        // Without a length some servers answer 411 (RFC 9110 section 8.6).
+        request.headers_mut().entry(header::CONTENT_LENGTH).or_insert(HeaderValue::from_static("0"));
+    }
     *request.version_mut() = Version::HTTP_11;
     Ok(request)
+}
+
+/// Whether a request of this method usually has content.
+fn means_content(method: &Method) -> bool {
+    matches!(*method, Method::POST | Method::PUT | Method::PATCH)
 }
 
 impl Exchange {

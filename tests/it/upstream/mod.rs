@@ -295,6 +295,33 @@ fn responses_without_a_body_keep_their_length() {
 }
 
 #[test]
+fn a_request_without_content_says_so_where_content_is_usual() {
+    on_worker(async || {
+        let serve = || vec![Step::Head, Step::Write(OK)];
+        let origin = Origin::new(vec![serve(), serve(), serve()]).await;
+        let mut wish = upstream(&[origin.address]);
+        wish.pool_idle_max = 0;
+        let worker = Worker::new(wish);
+        worker.send(post(Body::empty())).await.unwrap();
+        worker.get().await.unwrap();
+        worker.send(post(Body::full("four"))).await.unwrap();
+        let seen = origin.seen();
+        assert!(seen[0].contains("content-length: 0\r\n"), "{seen:?}");
+        assert!(!seen[1].contains("content-length"), "{seen:?}");
+        assert!(seen[2].contains("content-length: 4\r\n"), "{seen:?}");
+    });
+}
+
+#[test]
+fn a_head_that_is_too_large_is_refused() {
+    on_worker(async || {
+        let origin = Origin::new(vec![vec![Step::Head, Step::Write("HTTP/1.1 200 OK\r\n"), Step::Flood, Step::End]]);
+        let worker = Worker::new(upstream(&[origin.await.address]));
+        assert_eq!(worker.get().await.unwrap_err().kind, ErrorType::HttpResponseHeaderSectionSize);
+    });
+}
+
+#[test]
 fn connect_and_loops_are_refused() {
     on_worker(async || {
         let origin = Origin::new(vec![vec![Step::Head, Step::Write(OK)]]).await;

@@ -19,6 +19,8 @@ pub(super) enum Step {
     End,
     /// Writes.
     Write(&'static str),
+    /// Writes one header field after the other, for ever.
+    Flood,
     /// Waits to be told.
     Wait(Rc<Notify>),
     /// Tells somebody.
@@ -77,6 +79,7 @@ async fn play(mut stream: TcpStream, steps: Vec<Step>, place: usize, seen: Rc<Re
             }
             Step::End => while read_one(&mut stream, place, &seen).await {},
             Step::Write(text) => stream.write_all(text.as_bytes()).await.unwrap_or_default(),
+            Step::Flood => while stream.write_all(b"x-more: and more\r\n").await.is_ok() {},
             Step::Wait(told) => told.notified().await,
             Step::Tell(whom) => whom.notify_one(),
         }

@@ -39,7 +39,7 @@ use waylight::{
 
 use super::{
     harness::{Worker, get, on_worker, services, text, upstream},
-    origin::Origin,
+    origin::{Origin, Step},
 };
 
 /// An authority, and an origin with its certificate for `app.test`.
@@ -104,7 +104,9 @@ fn worker(upstream: Upstream) -> Worker {
         Box::pin(async move {
             match &*name {
                 "unknown.test" => Err(io::ErrorKind::NotFound.into()),
-                // The first address does not answer: it is not this machine's.
+                "slow.test" => std::future::pending().await,
+                // Nobody listens at the second address.
+                "two.test" => Ok(vec![Ipv4Addr::LOCALHOST.into(), Ipv4Addr::new(127, 0, 0, 9).into()]),
                 _ => Ok(vec![IpAddr::V4(Ipv4Addr::LOCALHOST)]),
             }
         })
@@ -154,6 +156,36 @@ fn names_that_do_not_exist_have_their_own_error() {
         let mut wish = upstream(&[Origin::nobody().await]);
         wish.endpoints[0].host = "unknown.test".into();
         check(&worker(wish), ErrorType::DnsError).await;
+        let mut wish = upstream(&[Origin::nobody().await]);
+        wish.endpoints[0].host = "slow.test".into();
+        wish.timeout_connect = std::time::Duration::from_millis(50);
+        check(&worker(wish), ErrorType::DnsTimeout).await;
+    });
+}
+
+#[test]
+fn an_address_that_refuses_is_followed_by_the_next() {
+    on_worker(async || {
+        let serve = || vec![Step::Head, Step::Write("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok")];
+        let origin = Origin::new(vec![serve(), serve()]).await;
+        let mut wish = upstream(&[origin.address]);
+        wish.endpoints[0].host = "two.test".into();
+        wish.attempts_max = 1;
+        wish.pool_idle_max = 0;
+        let worker = worker(wish);
+        assert_eq!(worker.get().await.unwrap(), "ok");
+        assert_eq!(worker.get().await.unwrap(), "ok");
+    });
+}
+
+#[test]
+fn what_speaks_no_tls_is_told_from_what_is_not_trusted() {
+    on_worker(async || {
+        let origin = Origin::new(vec![vec![Step::Octets(5), Step::Write("SSH-2.0-OpenSSH\r\n"), Step::End]]).await;
+        let mut wish = upstream(&[origin.address]);
+        wish.endpoints[0].scheme = Scheme::Https;
+        wish.attempts_max = 1;
+        check(&worker(wish), ErrorType::TlsProtocolError).await;
     });
 }
 
