@@ -12,11 +12,42 @@ use tracing_subscriber::{
 
 use crate::config::model::{Log, LogFormat};
 
-type Lines = Box<dyn Layer<Registry> + Send + Sync>;
+/// How the log looks and what it holds, ready to be put in place.
+pub struct Lines(Box<dyn Layer<Registry> + Send + Sync>);
+
+impl Lines {
+    /// What `log` wishes.
+    ///
+    /// # Errors
+    /// A level that cannot be read.
+    pub fn new(log: &Log) -> Result<Self, TelemetryError> {
+        let filter = EnvFilter::builder().parse(&log.level).map_err(TelemetryError::Level)?;
+        let layer = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+        Ok(Self(match log.format {
+            LogFormat::Human => {
+                let wanted = std::env::var_os("NO_COLOR").is_none_or(|no| no.is_empty());
+                layer.with_ansi(wanted && std::io::stderr().is_terminal()).with_filter(filter).boxed()
+            }
+            LogFormat::Json => layer
+                .json()
+                .flatten_event(true)
+                .with_current_span(false)
+                .with_span_list(false)
+                .with_filter(filter)
+                .boxed(),
+        }))
+    }
+}
+
+impl std::fmt::Debug for Lines {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Lines")
+    }
+}
 
 /// The log, once it is installed.
 pub struct Telemetry {
-    lines: reload::Handle<Lines, Registry>,
+    lines: reload::Handle<Box<dyn Layer<Registry> + Send + Sync>, Registry>,
 }
 
 impl std::fmt::Debug for Telemetry {
@@ -49,36 +80,16 @@ impl Telemetry {
     /// Installs the log for this process.
     ///
     /// # Errors
-    /// A level that cannot be read, or a log that is there already.
-    pub fn install(log: &Log) -> Result<Self, TelemetryError> {
-        let (layer, lines) = reload::Layer::new(lines(log)?);
+    /// A log that is there already.
+    pub fn install(lines: Lines) -> Result<Self, TelemetryError> {
+        let (layer, lines) = reload::Layer::new(lines.0);
         tracing_subscriber::registry().with(layer).try_init().map_err(TelemetryError::Installed)?;
         Ok(Self { lines })
     }
 
     /// Changes format and level.
-    ///
-    /// # Errors
-    /// A level that cannot be read; the log then stays as it was.
-    pub fn apply(&self, log: &Log) -> Result<(), TelemetryError> {
-        let lines = lines(log)?;
-        // The only other failure is a log that is gone: then nobody reads.
-        self.lines.modify(|old| *old = lines).ok();
-        Ok(())
+    pub fn apply(&self, lines: Lines) {
+        // It only fails where the log is gone: then nobody reads.
+        self.lines.modify(|old| *old = lines.0).ok();
     }
-}
-
-fn lines(log: &Log) -> Result<Lines, TelemetryError> {
-    let filter = EnvFilter::builder().parse(&log.level).map_err(TelemetryError::Level)?;
-    let layer = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
-    Ok(match log.format {
-        LogFormat::Human => {
-            let colours =
-                std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|no| no.is_empty());
-            layer.with_ansi(colours).with_filter(filter).boxed()
-        }
-        LogFormat::Json => {
-            layer.json().flatten_event(true).with_current_span(false).with_span_list(false).with_filter(filter).boxed()
-        }
-    })
 }

@@ -23,6 +23,12 @@ impl Outbox {
         (Self { queue, counters }, inbox)
     }
 
+    /// Another end of the same queue, which counts what it takes in `counters`.
+    #[must_use]
+    pub fn counted_by(&self, counters: Arc<Counters>) -> Self {
+        Self { queue: self.queue.clone(), counters }
+    }
+
     pub(super) fn send(&self, spans: Vec<SpanRecord>) {
         let count = spans.len() as u64;
         self.counters.spans_recorded.add(count);

@@ -1,0 +1,154 @@
+//! What lives as long as the process, whatever the configuration says: state, sessions, the ways out of spans, name
+//! look-ups, upstream processes, and the way to Waylight's own pages. Made once; a reload only tells it what changed.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::{runtime::Handle, sync::mpsc};
+
+use super::{pages::Shown, print::Printer, state::State};
+use crate::{
+    config::model::{Config, Toggle},
+    console::Console,
+    error::BoxError,
+    proxy::{
+        connect::{Roots, resolver::Resolver},
+        reserved::Call,
+        snapshot::Services,
+        stack::Worker,
+        start::Supervisor,
+        upstreams::UpstreamServices,
+    },
+    rules::token::Keys,
+    trace::{
+        collector::{Collector, CollectorHandle, CollectorSettings},
+        counters::Counters,
+        encode::Resource,
+        export::Exporters,
+        outbox::{Inbox, Outbox},
+        receive::{Receiver, ReceiverHandle, ReceiverLimits},
+        sessions::Sessions,
+        sink::Sink,
+    },
+};
+
+/// Spans may take so long to leave at the end.
+const FLUSH: Duration = Duration::from_secs(5);
+/// The receiver's last messages may take so long.
+const RECEIVE: Duration = Duration::from_secs(1);
+
+/// What lives as long as the process.
+pub(super) struct Life {
+    /// The state directory, locked.
+    pub(super) state: State,
+    /// What every snapshot is built with.
+    pub(super) services: Services,
+    /// The OTLP back ends.
+    pub(super) exporters: Arc<Exporters>,
+    /// Each worker's counters and its way to the collector.
+    pub(super) workers: Vec<Worker>,
+    /// What the background counts.
+    pub(super) counters: Arc<Counters>,
+    /// The pages under `/_waylight/`.
+    pub(super) shown: Arc<Shown>,
+    spans: Spans,
+}
+
+impl Life {
+    /// Begins, on the background runtime, with the first configuration and its keys. Gives back where workers' requests
+    /// for the pages arrive, too.
+    ///
+    /// # Errors
+    /// The state directory, a back end's files or the receiver's address cannot be used.
+    pub(super) async fn begin(
+        config: &Config,
+        print: Toggle,
+    ) -> Result<(Self, Arc<Keys>, mpsc::Receiver<Call>), BoxError> {
+        let state = State::take(&config.state_dir)?;
+        let keys = Arc::new(state.keys(&config.access.secrets)?);
+        let sessions = Arc::new(state.sessions(config.limits.sessions_max)?);
+        let counters = Arc::new(Counters::default());
+        let (outbox, inbox) = Outbox::new(config.trace.queue_max, Arc::clone(&counters));
+        let workers = (0..config.workers.max(1)).map(|_| {
+            let counters = Arc::new(Counters::default());
+            Worker { outbox: outbox.counted_by(Arc::clone(&counters)), counters }
+        });
+        let exporters = Exporters::new(&config.exports)?;
+        let supervisor = Arc::new(Supervisor::new(Handle::current(), Arc::clone(&counters)));
+        let spans = Spans::begin(config, inbox, sinks(print, &exporters), &supervisor, &counters).await?;
+        let console = console(config, &keys, &sessions, &counters);
+        let (shown, door, calls) = Shown::new(console);
+        let services = Services {
+            permits: Arc::default(),
+            sessions,
+            door,
+            upstream: UpstreamServices {
+                resolver: Arc::new(Resolver::system(Handle::current())),
+                roots: Roots::default(),
+                supervisor,
+            },
+        };
+        let life = Self { state, services, exporters, workers: workers.collect(), counters, shown, spans };
+        Ok((life, keys, calls))
+    }
+
+    /// Tells what a reload changed; cannot fail.
+    pub(super) fn describe(&self, config: &Config, keys: &Arc<Keys>) {
+        self.spans.collector.describe(resource(config));
+        self.shown.replace(console(config, keys, &self.services.sessions, &self.counters));
+    }
+
+    /// Ends. Started processes first: their last spans are still wanted.
+    pub(super) async fn end(self) {
+        self.services.upstream.supervisor.shutdown().await;
+        if let Some(receiver) = self.spans.receiver {
+            receiver.shutdown(RECEIVE).await;
+        }
+        self.spans.collector.shutdown(FLUSH).await;
+    }
+}
+
+/// The way of spans: from workers and applications, to every sink.
+struct Spans {
+    collector: CollectorHandle,
+    receiver: Option<ReceiverHandle>,
+}
+
+impl Spans {
+    async fn begin(
+        config: &Config,
+        inbox: Inbox,
+        sinks: Vec<Arc<Sink>>,
+        supervisor: &Supervisor,
+        counters: &Arc<Counters>,
+    ) -> Result<Self, BoxError> {
+        let receiver = match config.trace.receive_http {
+            Some(address) => {
+                let receiver = Receiver::bind(address, ReceiverLimits::default())
+                    .await
+                    .map_err(|error| format!("spans cannot be received at {address}: {error}"))?;
+                supervisor.receive_spans_at(Some(receiver.address()?));
+                Some(receiver)
+            }
+            None => None,
+        };
+        let collector = Collector::start(CollectorSettings::new(resource(config)), inbox, sinks, Arc::clone(counters));
+        let receiver = receiver.map(|receiver| receiver.serve(collector.intake()));
+        Ok(Self { collector, receiver })
+    }
+}
+
+fn sinks(print: Toggle, exporters: &Arc<Exporters>) -> Vec<Arc<Sink>> {
+    let mut sinks = vec![Arc::clone(exporters) as Arc<Sink>];
+    if print.is_on() {
+        sinks.push(Printer::start());
+    }
+    sinks
+}
+
+fn resource(config: &Config) -> Resource {
+    Resource::new(&config.trace.service_name, &config.trace.resource)
+}
+
+fn console(config: &Config, keys: &Arc<Keys>, sessions: &Arc<Sessions>, counters: &Arc<Counters>) -> Console {
+    Console::new(Arc::clone(keys), Arc::clone(sessions), config.access.clone(), Arc::clone(counters))
+}

@@ -1,0 +1,119 @@
+//! A new configuration in place of the one that runs: all of it, or nothing.
+
+use std::sync::Arc;
+
+use tracing::{error, info, warn};
+
+use super::{
+    admin::socket::Socket,
+    instance::{Applied, Reason, Reloaded, Running},
+    process::{Process, bind_admin, settings, tls},
+    restart,
+    source::{LoadError, Loaded},
+    telemetry::Lines,
+    terminal::causes,
+    watch::Files,
+};
+use crate::{
+    config::model::{AdminAddress, Config, Toggle},
+    error::BoxError,
+    proxy::{entry::Plan, listener::Listeners, snapshot::Snapshot},
+    rules::token::Keys,
+};
+
+/// Everything that could fail has been done, and nothing has changed yet.
+struct Prepared {
+    lines: Lines,
+    keys: Arc<Keys>,
+    plan: Plan,
+    admin: Option<Socket>,
+    snapshot: Snapshot,
+}
+
+impl Process {
+    /// Reloads, and says how it went.
+    pub(super) fn reload(&mut self, reason: Reason) -> Reloaded {
+        let reloaded = self.try_reload();
+        match &reloaded {
+            Ok(applied) => {
+                info!(?reason, generation = applied.generation, "reloaded");
+                if !applied.restart.is_empty() {
+                    warn!(settings = applied.restart.join(", "), "these settings count after a restart");
+                }
+            }
+            Err(why) => error!(?reason, "nothing was reloaded: {why}"),
+        }
+        self.instance.last_reload.send_replace(Some(reloaded.clone()));
+        reloaded
+    }
+
+    fn try_reload(&mut self) -> Reloaded {
+        let loaded = match self.source.load() {
+            Ok(loaded) => loaded,
+            Err(error) => {
+                // What was named before may be what has to change.
+                self.files = self.files.again();
+                return Err(why(&error));
+            }
+        };
+        let Loaded { mut config, warnings, files } = loaded;
+        self.files = Files::look(files);
+        let restart = restart::keep(&self.config(), &mut config);
+        let prepared = self.prepare(config).map_err(|error| Arc::from(causes(&*error)))?;
+        for warning in &warnings {
+            warn!("{warning}");
+        }
+        let generation = self.apply(prepared);
+        Ok(Applied { generation, restart })
+    }
+
+    fn prepare(&self, config: Config) -> Result<Prepared, BoxError> {
+        let lines = Lines::new(&config.log)?;
+        let keys = Arc::new(self.life.state.keys(&config.access.secrets)?);
+        let plan = {
+            let running = self.plan.borrow();
+            let listeners = Listeners::open(&config.listeners, config.workers, Some(&running.listeners))?;
+            Plan { listeners, tls: tls(&config, running.tls.as_ref())?, settings: settings(&config) }
+        };
+        let wished: Option<&AdminAddress> = config.admin.as_ref().map(|admin| &admin.address);
+        let admin = match wished {
+            Some(wished) if self.admin.as_ref().is_none_or(|admin| admin.wished != *wished) => {
+                Some(bind_admin(wished)?)
+            }
+            _ => None,
+        };
+        let running = Arc::clone(&self.snapshots.borrow());
+        let snapshot = Snapshot::build(config, Some(&running), Arc::clone(&keys), self.life.services.clone())?;
+        // The last that can fail: it takes effect at once.
+        self.life.exporters.reload(&snapshot.config.exports)?;
+        Ok(Prepared { lines, keys, plan, admin, snapshot })
+    }
+
+    fn apply(&mut self, prepared: Prepared) -> u64 {
+        let Prepared { lines, keys, plan, admin, snapshot } = prepared;
+        let (config, generation) = (Arc::clone(&snapshot.config), snapshot.generation);
+        self.telemetry.apply(lines);
+        self.life.describe(&config, &keys);
+        let before = self.origins();
+        self.snapshots.send_replace(Arc::new(snapshot));
+        self.plan.send_replace(Arc::new(plan));
+        self.instance.running.send_replace(Running { config: Arc::clone(&config), generation });
+        let had_admin = self.admin.as_ref().map(|admin| admin.address.clone());
+        match admin {
+            Some(socket) => self.open_admin(socket),
+            None if config.admin.is_none() => self.close_admin(),
+            None => {}
+        }
+        let moved = had_admin != self.admin.as_ref().map(|admin| admin.address.clone());
+        if (moved || before != self.origins())
+            && let Err(error) = self.tell()
+        {
+            warn!(%error, "the state directory could not be written: waylight link will not find this instance");
+        }
+        generation
+    }
+}
+
+fn why(error: &LoadError) -> Arc<str> {
+    Arc::from(error.render(Toggle::Off).trim_end())
+}

@@ -1,0 +1,21 @@
+//! Settings that count from the next start only. docs/operations.md lists them, each with its reason.
+
+use crate::config::model::Config;
+
+/// Puts what runs in place of what a reload cannot change, and names what would have changed.
+pub(super) fn keep(running: &Config, wished: &mut Config) -> Vec<&'static str> {
+    let mut kept = Vec::new();
+    keep_one("workers", &running.workers, &mut wished.workers, &mut kept);
+    keep_one("state_dir", &running.state_dir, &mut wished.state_dir, &mut kept);
+    keep_one("trace.queue_max", &running.trace.queue_max, &mut wished.trace.queue_max, &mut kept);
+    keep_one("trace.receive_http", &running.trace.receive_http, &mut wished.trace.receive_http, &mut kept);
+    keep_one("limits.sessions_max", &running.limits.sessions_max, &mut wished.limits.sessions_max, &mut kept);
+    kept
+}
+
+fn keep_one<T: Clone + PartialEq>(name: &'static str, running: &T, wished: &mut T, kept: &mut Vec<&'static str>) {
+    if running != wished {
+        kept.push(name);
+        wished.clone_from(running);
+    }
+}

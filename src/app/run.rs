@@ -1,0 +1,212 @@
+//! A life from start to end: start, answer, reload, drain, stop.
+
+use std::{fmt, time::Duration};
+
+use tokio::{
+    runtime::{Builder, Runtime},
+    time::{MissedTickBehavior, interval, sleep, timeout},
+};
+use tracing::{error, info, warn};
+
+use super::{
+    instance::{Phase, Reason},
+    process::Process,
+    signals::{Signals, Wish},
+    source::{LoadError, Source},
+    telemetry::{Lines, Telemetry},
+    watch,
+};
+use crate::{
+    config::model::{Config, Toggle},
+    error::BoxError,
+    rules::token::Keys,
+};
+
+/// Beyond the workers' own deadline, before they are given up.
+const GRACE: Duration = Duration::from_secs(1);
+/// Tasks of the background may take so long to end.
+const TASKS: Duration = Duration::from_secs(4);
+
+/// What is run, and how.
+pub struct Run {
+    /// Where the configuration comes from.
+    pub source: Source,
+    /// Whether traces are printed at the terminal.
+    pub print: Toggle,
+    /// Told once when everything runs.
+    pub started: Box<dyn FnOnce(&Started<'_>) + Send>,
+}
+
+/// What runs.
+#[derive(Debug)]
+pub struct Started<'a> {
+    /// The configuration.
+    pub config: &'a Config,
+    /// What tokens are signed with.
+    pub keys: &'a Keys,
+    /// Where clients connect.
+    pub origins: &'a [String],
+}
+
+/// Why it does not run.
+#[derive(Debug)]
+pub enum RunError {
+    /// There is no configuration.
+    Faulty(LoadError),
+    /// It could not start, or not go on.
+    Failed(BoxError),
+}
+
+impl fmt::Display for RunError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Faulty(error) => error.fmt(f),
+            Self::Failed(error) => f.write_str(&super::terminal::causes(&**error)),
+        }
+    }
+}
+
+impl std::error::Error for RunError {}
+
+impl<E: Into<BoxError>> From<E> for RunError {
+    fn from(error: E) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+impl fmt::Debug for Run {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Run").field("source", &self.source).finish_non_exhaustive()
+    }
+}
+
+/// How a drain ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    /// Everything was finished or cut in order.
+    Orderly,
+    /// A second signal asked to stop at once.
+    AtOnce,
+}
+
+/// Runs until a signal asks to stop.
+///
+/// # Errors
+/// A faulty configuration, or what could not be started.
+pub fn run(run: Run) -> Result<(), RunError> {
+    let loaded = run.source.load().map_err(RunError::Faulty)?;
+    let telemetry = Telemetry::install(Lines::new(&loaded.config.log)?)?;
+    // Collector, back ends, admin listener and console: never on a worker.
+    let background = Builder::new_multi_thread().worker_threads(2).thread_name("background").enable_all().build()?;
+    let lived = background.block_on(async {
+        // Before anything else runs: a signal from now on is not lost.
+        let signals = Signals::listen()?;
+        let process = Process::start(run.source, loaded, telemetry, run.print).await?;
+        process.instance.phase.send_replace(Phase::Ready);
+        info!(version = env!("CARGO_PKG_VERSION"), workers = process.life.workers.len(), "ready");
+        let snapshot = std::sync::Arc::clone(&process.snapshots.borrow());
+        let origins = process.origins();
+        (run.started)(&Started { config: &snapshot.config, keys: &snapshot.keys, origins: &origins });
+        drop(snapshot);
+        live(process, signals).await
+    });
+    end(background);
+    lived
+}
+
+/// Nothing that still runs is waited for.
+fn end(background: Runtime) {
+    background.shutdown_background();
+}
+
+async fn live(mut process: Process, mut signals: Signals) -> Result<(), RunError> {
+    let failed = answer(&mut process, &mut signals).await;
+    info!("stopping");
+    let drained = drain(&mut process, &mut signals).await;
+    if drained == End::AtOnce {
+        warn!("stopped at once");
+        return Ok(());
+    }
+    process.close_admin();
+    let Process { life, workers, snapshots, plan, mut tasks, .. } = process;
+    // The pages end when no snapshot holds their door any more.
+    drop((snapshots, plan));
+    if !workers.have_ended() {
+        warn!("a worker did not end in time");
+    }
+    tokio::select! {
+        () = life.end() => {}
+        () = signals.stop() => return Ok(()),
+    }
+    timeout(TASKS, async { while tasks.join_next().await.is_some() {} }).await.ok();
+    info!("stopped");
+    failed.map_or(Ok(()), |worker| Err(RunError::Failed(format!("worker {worker} ended by itself").into())))
+}
+
+/// Answers until it is to stop. Gives the worker that ended by itself, if that is why.
+async fn answer(process: &mut Process, signals: &mut Signals) -> Option<usize> {
+    let mut look = interval(watch::EVERY);
+    look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            wish = signals.next() => match wish {
+                Wish::Stop => return None,
+                Wish::Reload => drop(process.reload(Reason::Signal)),
+            },
+            Some(asked) = process.asked.recv() => {
+                let reloaded = process.reload(asked.reason);
+                // Whoever asked may have gone.
+                asked.reply.send(reloaded).ok();
+            }
+            worker = process.workers.ended() => {
+                error!(?worker, "a worker ended by itself");
+                return worker;
+            }
+            _ = look.tick() => {
+                if process.files_changed().await {
+                    drop(process.reload(Reason::File));
+                }
+            }
+        }
+    }
+}
+
+/// Finishes what clients have begun.
+async fn drain(process: &mut Process, signals: &mut Signals) -> End {
+    process.instance.phase.send_replace(Phase::Draining);
+    let timeouts = process.config().timeouts.clone();
+    if !timeouts.drain_delay.is_zero() {
+        info!(delay = ?timeouts.drain_delay, "not ready any more; still taking connections");
+    }
+    tokio::select! {
+        () = sleep(timeouts.drain_delay) => {}
+        () = signals.stop() => return End::AtOnce,
+    }
+    process.drainer.start();
+    let ended = async { while process.workers.ended().await.is_some() {} };
+    tokio::select! {
+        // Workers cut what is left at `timeouts.drain` by themselves.
+        _ = timeout(timeouts.drain + GRACE, ended) => End::Orderly,
+        () = signals.stop() => End::AtOnce,
+    }
+}
+
+impl Process {
+    /// Whether a file changed, and has settled.
+    async fn files_changed(&mut self) -> bool {
+        let mut seen = self.files.again();
+        if !self.files.differs(&seen) {
+            // Stamps may have changed, and need not be looked at again.
+            self.files = seen;
+            return false;
+        }
+        loop {
+            sleep(watch::SETTLE).await;
+            let again = seen.again();
+            if !seen.differs(&again) {
+                return self.files.differs(&again);
+            }
+            seen = again;
+        }
+    }
+}
