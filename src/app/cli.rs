@@ -6,7 +6,14 @@ use anstyle::AnsiColor;
 use clap::{Args, Parser, Subcommand, builder::Styles};
 use http::Uri;
 
-use super::{demo, terminal};
+use super::{
+    demo, health,
+    link::{self, LinkError},
+    run::{self, RunError},
+    source::{self, LoadError, Source},
+    terminal,
+};
+use crate::config::model::Toggle;
 
 /// Exit code: it could not start, or it failed.
 pub const FAILED: u8 = 1;
@@ -14,6 +21,9 @@ pub const FAILED: u8 = 1;
 pub const MISUSED: u8 = 2;
 /// Exit code: the configuration is faulty.
 pub const FAULTY: u8 = 3;
+
+/// Where to listen without a file.
+const LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 8080);
 
 const EXAMPLES: &str = "\
 Examples:
@@ -75,7 +85,7 @@ pub enum Command {
 /// What a sign-in link is for.
 #[derive(Args, Debug)]
 pub struct Link {
-    /// The site's host, if there are several
+    /// The site's host, if there are several; or its whole origin, behind another proxy
     #[arg(long, value_name = "HOST")]
     pub site: Option<String>,
     /// Who is signed in with it, as shown in traces
@@ -102,16 +112,66 @@ const STYLES: Styles = Styles::styled()
 
 /// Does what the command line asks for.
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
-    match cli.command {
+    let Cli { command, config, run } = Cli::parse();
+    match command {
+        None => serve(config, run),
+        Some(Command::Check) => check(config),
+        Some(Command::Link(options)) => match link::link(&Source::file(config), &options) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(LinkError::Faulty(error)) => faulty(&error),
+            Err(LinkError::Failed(error)) => failed(&terminal::causes(&*error)),
+        },
+        Some(Command::Demo(options)) => outcome(demo::demo(&options)),
+        Some(Command::Health) => match health::health(&Source::file(config)) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => failed(&terminal::causes(&*error)),
+        },
         Some(Command::Version) => {
             terminal::say(format_args!("waylight {}", env!("CARGO_PKG_VERSION")));
             ExitCode::SUCCESS
         }
         Some(Command::DemoApp) => demo::shop::main(),
-        None | Some(_) => {
-            terminal::complain("not built yet");
-            ExitCode::from(FAILED)
-        }
     }
+}
+
+fn serve(config: Option<PathBuf>, options: Run) -> ExitCode {
+    let source = match options.upstream {
+        Some(url) => Source::Upstream { url, listen: options.listen.unwrap_or(LISTEN) },
+        None => Source::file(config),
+    };
+    outcome(run::run(run::Run { source, print: Toggle::Off, started: Box::new(|_| {}) }))
+}
+
+fn check(config: Option<PathBuf>) -> ExitCode {
+    let path = config.unwrap_or_else(|| PathBuf::from(source::DEFAULT_FILE));
+    match source::check(&path, Toggle::On) {
+        Ok(report) => {
+            // Printed through a stream that takes colours out where they are not wanted.
+            terminal::say(report.text.trim_end());
+            if report.faults == 0 { ExitCode::SUCCESS } else { ExitCode::from(FAULTY) }
+        }
+        Err(error) => faulty(&error),
+    }
+}
+
+fn outcome(outcome: Result<(), RunError>) -> ExitCode {
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(RunError::Faulty(error)) => faulty(&error),
+        Err(RunError::Failed(error)) => failed(&terminal::causes(&*error)),
+    }
+}
+
+fn faulty(error: &LoadError) -> ExitCode {
+    let text = error.render(Toggle::On);
+    match error {
+        LoadError::Unreadable(..) => terminal::complain(text.trim_end()),
+        LoadError::Faulty(_) => terminal::mutter(text.trim_end()),
+    }
+    ExitCode::from(FAULTY)
+}
+
+fn failed(why: &str) -> ExitCode {
+    terminal::complain(why);
+    ExitCode::from(FAILED)
 }

@@ -3,19 +3,18 @@
 
 use std::{sync::Arc, time::Duration};
 
-use tokio::{runtime::Handle, sync::mpsc};
+use tokio::{runtime::Handle, task::JoinSet};
 
-use super::{pages::Shown, print::Printer, state::State};
+use super::{pages, print::Printer, state::State};
 use crate::{
-    config::model::{Config, Toggle},
+    config::model::{Access, Config, Toggle},
     console::Console,
     error::BoxError,
     proxy::{
         connect::{Roots, resolver::Resolver},
-        reserved::Call,
+        reserved::Door,
         snapshot::Services,
         stack::Worker,
-        start::Supervisor,
         upstreams::UpstreamServices,
     },
     rules::token::Keys,
@@ -35,6 +34,8 @@ use crate::{
 const FLUSH: Duration = Duration::from_secs(5);
 /// The receiver's last messages may take so long.
 const RECEIVE: Duration = Duration::from_secs(1);
+/// The console and the admin listener may take so long to end.
+const TASKS: Duration = Duration::from_secs(4);
 
 /// What lives as long as the process.
 pub(super) struct Life {
@@ -48,21 +49,17 @@ pub(super) struct Life {
     pub(super) workers: Vec<Worker>,
     /// What the background counts.
     pub(super) counters: Arc<Counters>,
-    /// The pages under `/_waylight/`.
-    pub(super) shown: Arc<Shown>,
+    /// Consoles that answer, and whatever else ends with the process.
+    pub(super) tasks: JoinSet<()>,
     spans: Spans,
 }
 
 impl Life {
-    /// Begins, on the background runtime, with the first configuration and its keys. Gives back where workers' requests
-    /// for the pages arrive, too.
+    /// Begins, on the background runtime, with the first configuration. Gives back its keys, too.
     ///
     /// # Errors
     /// The state directory, a back end's files or the receiver's address cannot be used.
-    pub(super) async fn begin(
-        config: &Config,
-        print: Toggle,
-    ) -> Result<(Self, Arc<Keys>, mpsc::Receiver<Call>), BoxError> {
+    pub(super) async fn begin(config: &Config, print: Toggle) -> Result<(Self, Arc<Keys>), BoxError> {
         let state = State::take(&config.state_dir)?;
         let keys = Arc::new(state.keys(&config.access.secrets)?);
         let sessions = Arc::new(state.sessions(config.limits.sessions_max)?);
@@ -73,10 +70,9 @@ impl Life {
             Worker { outbox: outbox.counted_by(Arc::clone(&counters)), counters }
         });
         let exporters = Exporters::new(&config.exports)?;
-        let supervisor = Arc::new(Supervisor::new(Handle::current(), Arc::clone(&counters)));
-        let spans = Spans::begin(config, inbox, sinks(print, &exporters), &supervisor, &counters).await?;
-        let console = console(config, &keys, &sessions, &counters);
-        let (shown, door, calls) = Shown::new(console);
+        let spans = Spans::begin(config, inbox, sinks(print, &exporters), &counters).await?;
+        let mut tasks = JoinSet::new();
+        let door = door(&mut tasks, console(&config.access, &keys, &sessions, &counters));
         let services = Services {
             permits: Arc::default(),
             sessions,
@@ -84,26 +80,32 @@ impl Life {
             upstream: UpstreamServices {
                 resolver: Arc::new(Resolver::system(Handle::current())),
                 roots: Roots::default(),
-                supervisor,
             },
         };
-        let life = Self { state, services, exporters, workers: workers.collect(), counters, shown, spans };
-        Ok((life, keys, calls))
+        let life = Self { state, services, exporters, workers: workers.collect(), counters, tasks, spans };
+        Ok((life, keys))
     }
 
-    /// Tells what a reload changed; cannot fail.
-    pub(super) fn describe(&self, config: &Config, keys: &Arc<Keys>) {
+    /// Tells whom the edge's spans come from.
+    pub(super) fn describe(&self, config: &Config) {
         self.spans.collector.describe(resource(config));
-        self.shown.replace(console(config, keys, &self.services.sessions, &self.counters));
+    }
+
+    /// Another console, for other keys or other access rules. The one before answers until no snapshot leads to it.
+    pub(super) fn console(&mut self, access: &Access, keys: &Arc<Keys>) -> Door {
+        while self.tasks.try_join_next().is_some() {}
+        door(&mut self.tasks, console(access, keys, &self.services.sessions, &self.counters))
     }
 
     /// Ends. Started processes first: their last spans are still wanted.
     pub(super) async fn end(self) {
-        self.services.upstream.supervisor.shutdown().await;
-        if let Some(receiver) = self.spans.receiver {
+        let Self { services, mut tasks, spans: Spans { collector, receiver }, .. } = self;
+        if let Some(receiver) = receiver {
             receiver.shutdown(RECEIVE).await;
         }
-        self.spans.collector.shutdown(FLUSH).await;
+        collector.shutdown(FLUSH).await;
+        drop(services);
+        tokio::time::timeout(TASKS, async { while tasks.join_next().await.is_some() {} }).await.ok();
     }
 }
 
@@ -118,7 +120,6 @@ impl Spans {
         config: &Config,
         inbox: Inbox,
         sinks: Vec<Arc<Sink>>,
-        supervisor: &Supervisor,
         counters: &Arc<Counters>,
     ) -> Result<Self, BoxError> {
         let receiver = match config.trace.receive_http {
@@ -126,7 +127,6 @@ impl Spans {
                 let receiver = Receiver::bind(address, ReceiverLimits::default())
                     .await
                     .map_err(|error| format!("spans cannot be received at {address}: {error}"))?;
-                supervisor.receive_spans_at(Some(receiver.address()?));
                 Some(receiver)
             }
             None => None,
@@ -149,6 +149,12 @@ fn resource(config: &Config) -> Resource {
     Resource::new(&config.trace.service_name, &config.trace.resource)
 }
 
-fn console(config: &Config, keys: &Arc<Keys>, sessions: &Arc<Sessions>, counters: &Arc<Counters>) -> Console {
-    Console::new(Arc::clone(keys), Arc::clone(sessions), config.access.clone(), Arc::clone(counters))
+fn console(access: &Access, keys: &Arc<Keys>, sessions: &Arc<Sessions>, counters: &Arc<Counters>) -> Console {
+    Console::new(Arc::clone(keys), Arc::clone(sessions), access.clone(), Arc::clone(counters))
+}
+
+fn door(tasks: &mut JoinSet<()>, console: Console) -> Door {
+    let (door, answering) = pages::open(Arc::new(console));
+    tasks.spawn(answering);
+    door
 }

@@ -3,12 +3,22 @@
 pub mod admin;
 pub mod cli;
 pub mod demo;
+pub mod health;
 pub mod instance;
+pub mod link;
 pub mod pages;
 pub mod print;
+pub mod run;
 pub mod signals;
+pub mod source;
 pub mod state;
 pub mod telemetry;
 pub mod terminal;
 pub mod watch;
 pub mod whereabouts;
+
+mod life;
+mod process;
+mod reload;
+mod restart;
+mod workers;

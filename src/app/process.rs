@@ -3,17 +3,13 @@
 
 use std::sync::Arc;
 
-use tokio::{
-    sync::{mpsc, watch},
-    task::JoinSet,
-};
+use tokio::sync::{mpsc, watch};
 use tracing::{info, warn};
 
 use super::{
     admin::{Admin, socket::Socket},
     instance::{Asked, Instance},
     life::Life,
-    pages,
     source::{Loaded, Source},
     telemetry::Telemetry,
     watch::Files,
@@ -46,8 +42,6 @@ pub(super) struct Process {
     pub(super) workers: Workers,
     pub(super) drainer: Drainer,
     pub(super) admin: Option<AdminTask>,
-    /// Tasks of the background that end with the process.
-    pub(super) tasks: JoinSet<()>,
     written: Option<Written>,
 }
 
@@ -79,17 +73,15 @@ impl Process {
         let listeners = Listeners::open(&config.listeners, config.workers, None)?;
         let admin = config.admin.as_ref().map(|admin| bind_admin(&admin.address)).transpose()?;
         let plan = Arc::new(Plan { listeners, tls: tls(&config, None)?, settings: settings(&config) });
-        let (life, keys, calls) = Life::begin(&config, print).await?;
+        let (life, keys) = Life::begin(&config, print).await?;
         let snapshot = Arc::new(Snapshot::build(config, None, keys, life.services.clone())?);
         let counters = life.workers.iter().map(|worker| Arc::clone(&worker.counters));
         let counters = counters.chain([Arc::clone(&life.counters)]).collect();
-        let (instance, asked) =
-            Instance::new(Arc::clone(&snapshot.config), counters, Arc::clone(&life.exporters));
-        let mut tasks = JoinSet::new();
-        tasks.spawn(pages::answer(Arc::clone(&life.shown), calls));
+        let (instance, asked) = Instance::new(Arc::clone(&snapshot.config), counters, Arc::clone(&life.exporters));
         let (snapshots, plan) = (watch::Sender::new(snapshot), watch::Sender::new(plan));
         let (drainer, drain) = drain();
-        let orders = Orders { snapshots: snapshots.subscribe(), plan: plan.subscribe(), permits: Arc::default(), drain };
+        let orders =
+            Orders { snapshots: snapshots.subscribe(), plan: plan.subscribe(), permits: Arc::default(), drain };
         let workers = Workers::start(&life.workers, &orders)?;
         let mut process = Self {
             source,
@@ -103,7 +95,6 @@ impl Process {
             workers,
             drainer,
             admin: None,
-            tasks,
             written: None,
         };
         if let Some(socket) = admin {
@@ -130,7 +121,7 @@ impl Process {
         let (stop, stopped) = watch::channel(false);
         let address = socket.address();
         let admin = Arc::new(Admin { instance: Arc::clone(&self.instance) });
-        self.tasks.spawn(admin.serve(socket, stopped));
+        self.life.tasks.spawn(admin.serve(socket, stopped));
         self.admin = Some(AdminTask { wished, address, stop });
     }
 

@@ -18,13 +18,11 @@ use crate::{
     config::model::{AdminAddress, Config, Toggle},
     error::BoxError,
     proxy::{entry::Plan, listener::Listeners, snapshot::Snapshot},
-    rules::token::Keys,
 };
 
 /// Everything that could fail has been done, and nothing has changed yet.
 struct Prepared {
     lines: Lines,
-    keys: Arc<Keys>,
     plan: Plan,
     admin: Option<Socket>,
     snapshot: Snapshot,
@@ -67,7 +65,7 @@ impl Process {
         Ok(Applied { generation, restart })
     }
 
-    fn prepare(&self, config: Config) -> Result<Prepared, BoxError> {
+    fn prepare(&mut self, config: Config) -> Result<Prepared, BoxError> {
         let lines = Lines::new(&config.log)?;
         let keys = Arc::new(self.life.state.keys(&config.access.secrets)?);
         let plan = {
@@ -83,17 +81,23 @@ impl Process {
             _ => None,
         };
         let running = Arc::clone(&self.snapshots.borrow());
-        let snapshot = Snapshot::build(config, Some(&running), Arc::clone(&keys), self.life.services.clone())?;
+        let mut services = self.life.services.clone();
+        // Equal rules mean equal keys: the console goes on, and remembers failed attempts.
+        if running.config.access != config.access {
+            services.door = self.life.console(&config.access, &keys);
+        }
+        let snapshot = Snapshot::build(config, Some(&running), keys, services)?;
         // The last that can fail: it takes effect at once.
         self.life.exporters.reload(&snapshot.config.exports)?;
-        Ok(Prepared { lines, keys, plan, admin, snapshot })
+        Ok(Prepared { lines, plan, admin, snapshot })
     }
 
     fn apply(&mut self, prepared: Prepared) -> u64 {
-        let Prepared { lines, keys, plan, admin, snapshot } = prepared;
+        let Prepared { lines, plan, admin, snapshot } = prepared;
         let (config, generation) = (Arc::clone(&snapshot.config), snapshot.generation);
         self.telemetry.apply(lines);
-        self.life.describe(&config, &keys);
+        self.life.services = snapshot.services.clone();
+        self.life.describe(&config);
         let before = self.origins();
         self.snapshots.send_replace(Arc::new(snapshot));
         self.plan.send_replace(Arc::new(plan));

@@ -24,8 +24,6 @@ use crate::{
 
 /// Beyond the workers' own deadline, before they are given up.
 const GRACE: Duration = Duration::from_secs(1);
-/// Tasks of the background may take so long to end.
-const TASKS: Duration = Duration::from_secs(4);
 
 /// What is run, and how.
 pub struct Run {
@@ -48,7 +46,7 @@ pub struct Started<'a> {
     pub origins: &'a [String],
 }
 
-/// Why it does not run.
+/// Why it does not run. Not an `Error` itself, so that every `Error` becomes one with `?`.
 #[derive(Debug)]
 pub enum RunError {
     /// There is no configuration.
@@ -56,17 +54,6 @@ pub enum RunError {
     /// It could not start, or not go on.
     Failed(BoxError),
 }
-
-impl fmt::Display for RunError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Faulty(error) => error.fmt(f),
-            Self::Failed(error) => f.write_str(&super::terminal::causes(&**error)),
-        }
-    }
-}
-
-impl std::error::Error for RunError {}
 
 impl<E: Into<BoxError>> From<E> for RunError {
     fn from(error: E) -> Self {
@@ -128,17 +115,16 @@ async fn live(mut process: Process, mut signals: Signals) -> Result<(), RunError
         return Ok(());
     }
     process.close_admin();
-    let Process { life, workers, snapshots, plan, mut tasks, .. } = process;
-    // The pages end when no snapshot holds their door any more.
-    drop((snapshots, plan));
-    if !workers.have_ended() {
+    let Process { life, workers, snapshots, .. } = process;
+    // The console ends when no snapshot leads to it any more.
+    drop(snapshots);
+    if !workers.join() {
         warn!("a worker did not end in time");
     }
     tokio::select! {
         () = life.end() => {}
         () = signals.stop() => return Ok(()),
     }
-    timeout(TASKS, async { while tasks.join_next().await.is_some() {} }).await.ok();
     info!("stopped");
     failed.map_or(Ok(()), |worker| Err(RunError::Failed(format!("worker {worker} ended by itself").into())))
 }

@@ -10,8 +10,9 @@ use std::{
 use http::Uri;
 
 use crate::config::{
-    self, Diagnostics, Warning,
+    self, Diagnostics,
     model::{Config, Toggle},
+    otel_env::OtelEnv,
 };
 
 /// Read, if nothing else is said.
@@ -40,8 +41,8 @@ pub enum Source {
 pub struct Loaded {
     /// What is wished.
     pub config: Config,
-    /// What is probably not as wished.
-    pub warnings: Vec<Warning>,
+    /// What is probably not as wished, one line each.
+    pub warnings: Vec<String>,
     /// Every file that it depends on.
     pub files: Vec<PathBuf>,
 }
@@ -83,37 +84,31 @@ impl Source {
         Self::File(path.unwrap_or_else(|| PathBuf::from(DEFAULT_FILE)))
     }
 
-    /// Reads the configuration.
+    /// Reads the configuration, and adds what the `OTEL_*` variables say.
     ///
     /// # Errors
     /// All that is wrong with it, at once.
     pub fn load(&self) -> Result<Loaded, LoadError> {
         let read = RefCell::default();
-        let (config, warnings) = match self {
+        let (mut config, warnings) = match self {
             Self::File(path) => {
                 let text = read_text(path).map_err(|error| LoadError::Unreadable(path.clone(), error))?;
                 with_source(path, &read, |source| config::parse(&text, source)).map_err(LoadError::Faulty)?
             }
-            Self::Upstream { url, listen } => {
-                (Config::minimal(url, *listen).map_err(LoadError::Faulty)?, Vec::new())
-            }
+            Self::Upstream { url, listen } => (Config::minimal(url, *listen).map_err(LoadError::Faulty)?, Vec::new()),
             Self::Text(text) => with_source(Path::new("demo"), &read, |source| config::parse(text, source))
                 .map_err(LoadError::Faulty)?,
         };
+        let env = OtelEnv::read(|name| std::env::var(name).ok());
+        env.apply(&mut config);
+        let faults = env.faults.iter().map(|fault| format!("{}: {}", fault.variable, fault.message));
+        let warnings = warnings.iter().map(ToString::to_string).chain(faults).collect();
         let mut files = read.into_inner();
         if let Self::File(path) = self {
             files.push(path.clone());
         }
         files.extend(named(&config));
         Ok(Loaded { config, warnings, files })
-    }
-
-    /// The files to look at for a change of what cannot be loaded now: at least the file itself.
-    pub fn files(&self) -> Vec<PathBuf> {
-        match self {
-            Self::File(path) => vec![path.clone()],
-            Self::Upstream { .. } | Self::Text(_) => Vec::new(),
-        }
     }
 }
 
@@ -127,7 +122,7 @@ pub fn check(path: &Path, colours: Toggle) -> Result<config::Report, LoadError> 
 }
 
 fn with_source<T>(path: &Path, read: &RefCell<Vec<PathBuf>>, parse: impl FnOnce(&config::Source<'_>) -> T) -> T {
-    let base = path.parent().unwrap_or_else(|| Path::new(""));
+    let base = path.parent().unwrap_or(Path::new(""));
     let env = |name: &str| std::env::var(name).ok();
     let file = |path: &Path| {
         read.borrow_mut().push(path.to_owned());

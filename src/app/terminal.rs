@@ -37,6 +37,11 @@ pub fn complain(text: impl fmt::Display) {
     writeln!(anstream::stderr(), "{}: {text}", Styled(ERROR, "error")).ok();
 }
 
+/// Lines that say themselves what went wrong.
+pub fn mutter(text: impl fmt::Display) {
+    writeln!(anstream::stderr(), "{text}").ok();
+}
+
 /// An error and all its causes, one sentence.
 pub fn causes(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();

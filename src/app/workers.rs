@@ -64,12 +64,13 @@ impl Workers {
         self.ended.recv().await
     }
 
-    /// Waits for the threads of workers that have ended.
-    pub(super) fn join(self) {
-        for thread in self.threads {
+    /// Joins the threads that have ended, and says whether all have.
+    pub(super) fn join(self) -> bool {
+        self.threads.into_iter().fold(true, |all, thread| {
             // A worker that panicked has said so already.
-            thread.join().ok();
-        }
+            let ended = thread.is_finished() && thread.join().is_ok();
+            all && ended
+        })
     }
 }
 

@@ -22,7 +22,7 @@ use self::{
     socket::{Socket, Stream},
 };
 use super::instance::{Instance, Phase, Reason, Reloaded};
-use crate::{clock, trace::export::ExportStatus};
+use crate::{clock, config::effective, trace::export::ExportStatus};
 
 /// The most clients at once.
 const CLIENTS_MAX: usize = 64;
@@ -59,7 +59,7 @@ impl Admin {
                     }
                 },
                 Some(_) = clients.join_next() => {}
-                _ = stop.wait_for(|stop| *stop) => break,
+                () = stopped(&mut stop) => break,
             }
         }
         drop(socket);
@@ -124,6 +124,10 @@ impl Admin {
                 text(status, &phase.to_string())
             }
             "/version" => self.version(),
+            "/config" => {
+                let config = Arc::clone(&self.instance.running.borrow().config);
+                typed(StatusCode::OK, "application/toml; charset=utf-8", effective(&config))
+            }
             "/exports" => self.exports(),
             "/metrics" => typed(StatusCode::OK, metrics::CONTENT_TYPE, metrics::render(&self.instance)),
             _ => return None,
@@ -165,6 +169,11 @@ fn back_end(status: &ExportStatus) -> serde_json::Value {
         "queue_bytes": status.queue_bytes,
         "last_error": last_error,
     })
+}
+
+/// Waits for the wish to stop, or for nobody being left to wish it.
+async fn stopped(stop: &mut watch::Receiver<bool>) {
+    stop.wait_for(|stop| *stop).await.ok();
 }
 
 const INDEX: &str = "\
