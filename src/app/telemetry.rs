@@ -5,15 +5,23 @@ use std::io::IsTerminal as _;
 
 use tracing_subscriber::{
     EnvFilter, Layer, Registry,
-    layer::SubscriberExt as _,
+    layer::{Layered, SubscriberExt as _},
     reload,
     util::{SubscriberInitExt as _, TryInitError},
 };
 
 use crate::config::model::{Log, LogFormat};
 
+/// The filter, which stands before the lines: a filter of one layer cannot be replaced while it runs.
+type Filter = reload::Layer<EnvFilter, Registry>;
+type Filtered = Layered<Filter, Registry>;
+type Format = Box<dyn Layer<Filtered> + Send + Sync>;
+
 /// How the log looks and what it holds, ready to be put in place.
-pub struct Lines(Box<dyn Layer<Registry> + Send + Sync>);
+pub struct Lines {
+    filter: EnvFilter,
+    format: Format,
+}
 
 impl Lines {
     /// What `log` wishes.
@@ -23,31 +31,27 @@ impl Lines {
     pub fn new(log: &Log) -> Result<Self, TelemetryError> {
         let filter = EnvFilter::builder().parse(&log.level).map_err(TelemetryError::Level)?;
         let layer = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
-        Ok(Self(match log.format {
+        let format = match log.format {
             LogFormat::Human => {
                 let wanted = std::env::var_os("NO_COLOR").is_none_or(|no| no.is_empty());
-                layer.with_ansi(wanted && std::io::stderr().is_terminal()).with_filter(filter).boxed()
+                layer.with_ansi(wanted && std::io::stderr().is_terminal()).boxed()
             }
-            LogFormat::Json => layer
-                .json()
-                .flatten_event(true)
-                .with_current_span(false)
-                .with_span_list(false)
-                .with_filter(filter)
-                .boxed(),
-        }))
+            LogFormat::Json => layer.json().flatten_event(true).with_current_span(false).with_span_list(false).boxed(),
+        };
+        Ok(Self { filter, format })
     }
 }
 
 impl std::fmt::Debug for Lines {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Lines")
+        f.debug_struct("Lines").field("filter", &self.filter).finish_non_exhaustive()
     }
 }
 
 /// The log, once it is installed.
 pub struct Telemetry {
-    lines: reload::Handle<Box<dyn Layer<Registry> + Send + Sync>, Registry>,
+    filter: reload::Handle<EnvFilter, Registry>,
+    format: reload::Handle<Format, Filtered>,
 }
 
 impl std::fmt::Debug for Telemetry {
@@ -82,14 +86,16 @@ impl Telemetry {
     /// # Errors
     /// A log that is there already.
     pub fn install(lines: Lines) -> Result<Self, TelemetryError> {
-        let (layer, lines) = reload::Layer::new(lines.0);
-        tracing_subscriber::registry().with(layer).try_init().map_err(TelemetryError::Installed)?;
-        Ok(Self { lines })
+        let (filter, filter_handle) = reload::Layer::new(lines.filter);
+        let (format, format_handle) = reload::Layer::new(lines.format);
+        tracing_subscriber::registry().with(filter).with(format).try_init().map_err(TelemetryError::Installed)?;
+        Ok(Self { filter: filter_handle, format: format_handle })
     }
 
     /// Changes format and level.
     pub fn apply(&self, lines: Lines) {
-        // It only fails where the log is gone: then nobody reads.
-        self.lines.modify(|old| *old = lines.0).ok();
+        // Both only fail where the log is gone: then nobody reads.
+        self.format.modify(|old| *old = lines.format).ok();
+        self.filter.reload(lines.filter).ok();
     }
 }
