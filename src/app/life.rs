@@ -1,7 +1,7 @@
 //! What lives as long as the process, whatever the configuration says: state, sessions, the ways out of spans, name
 //! look-ups, upstream processes, and the way to Waylight's own pages. Made once; a reload only tells it what changed.
 
-use std::{sync::Arc, time::Duration};
+use std::{net::SocketAddr, num::NonZero, sync::Arc, time::Duration};
 
 use tokio::{runtime::Handle, task::JoinSet};
 
@@ -10,13 +10,7 @@ use crate::{
     config::model::{Access, Config, Toggle},
     console::Console,
     error::BoxError,
-    proxy::{
-        connect::{Roots, resolver::Resolver},
-        reserved::Door,
-        snapshot::Services,
-        stack::Worker,
-        upstreams::UpstreamServices,
-    },
+    proxy::{reserved::Door, snapshot::Services, stack::Worker, upstreams::UpstreamServices},
     rules::token::Keys,
     trace::{
         collector::{Collector, CollectorHandle, CollectorSettings},
@@ -65,23 +59,17 @@ impl Life {
         let sessions = Arc::new(state.sessions(config.limits.sessions_max)?);
         let counters = Arc::new(Counters::default());
         let (outbox, inbox) = Outbox::new(config.trace.queue_max, Arc::clone(&counters));
-        let workers = (0..config.workers.max(1)).map(|_| {
+        let workers = (0..worker_count(config)).map(|_| {
             let counters = Arc::new(Counters::default());
             Worker { outbox: outbox.counted_by(Arc::clone(&counters)), counters }
         });
         let exporters = Exporters::new(&config.exports)?;
+        let upstream = UpstreamServices::new(&Handle::current(), Arc::clone(&counters));
         let spans = Spans::begin(config, inbox, sinks(print, &exporters), &counters).await?;
+        upstream.supervisor.receive_spans_at(spans.address);
         let mut tasks = JoinSet::new();
         let door = door(&mut tasks, console(&config.access, &keys, &sessions, &counters));
-        let services = Services {
-            permits: Arc::default(),
-            sessions,
-            door,
-            upstream: UpstreamServices {
-                resolver: Arc::new(Resolver::system(Handle::current())),
-                roots: Roots::default(),
-            },
-        };
+        let services = Services { permits: Arc::default(), sessions, door, upstream };
         let life = Self { state, services, exporters, workers: workers.collect(), counters, tasks, spans };
         Ok((life, keys))
     }
@@ -99,7 +87,8 @@ impl Life {
 
     /// Ends. Started processes first: their last spans are still wanted.
     pub(super) async fn end(self) {
-        let Self { services, mut tasks, spans: Spans { collector, receiver }, .. } = self;
+        let Self { services, mut tasks, spans: Spans { collector, receiver, .. }, .. } = self;
+        services.upstream.supervisor.shutdown().await;
         if let Some(receiver) = receiver {
             receiver.shutdown(RECEIVE).await;
         }
@@ -113,6 +102,7 @@ impl Life {
 struct Spans {
     collector: CollectorHandle,
     receiver: Option<ReceiverHandle>,
+    address: Option<SocketAddr>,
 }
 
 impl Spans {
@@ -123,18 +113,24 @@ impl Spans {
         counters: &Arc<Counters>,
     ) -> Result<Self, BoxError> {
         let receiver = match config.trace.receive_http {
-            Some(address) => {
-                let receiver = Receiver::bind(address, ReceiverLimits::default())
+            Some(address) => Some(
+                Receiver::bind(address, ReceiverLimits::default())
                     .await
-                    .map_err(|error| format!("spans cannot be received at {address}: {error}"))?;
-                Some(receiver)
-            }
+                    .map_err(|error| format!("spans cannot be received at {address}: {error}"))?,
+            ),
             None => None,
         };
+        let address = receiver.as_ref().map(Receiver::address).transpose()?;
         let collector = Collector::start(CollectorSettings::new(resource(config)), inbox, sinks, Arc::clone(counters));
         let receiver = receiver.map(|receiver| receiver.serve(collector.intake()));
-        Ok(Self { collector, receiver })
+        Ok(Self { collector, receiver, address })
     }
+}
+
+/// So many workers are wished; by default one for each processor.
+pub(super) fn worker_count(config: &Config) -> usize {
+    let wished = config.workers.or_else(|| std::thread::available_parallelism().ok().map(NonZero::get));
+    wished.unwrap_or(1).max(1)
 }
 
 fn sinks(print: Toggle, exporters: &Arc<Exporters>) -> Vec<Arc<Sink>> {

@@ -9,7 +9,7 @@ use tracing::{info, warn};
 use super::{
     admin::{Admin, socket::Socket},
     instance::{Asked, Instance},
-    life::Life,
+    life::{Life, worker_count},
     source::{Loaded, Source},
     telemetry::Telemetry,
     watch::Files,
@@ -70,7 +70,7 @@ impl Process {
             warn!("{warning}");
         }
         // First of all, so that a second instance is refused before it touches anything.
-        let listeners = Listeners::open(&config.listeners, config.workers, None)?;
+        let listeners = Listeners::open(&config.listeners, worker_count(&config), None)?;
         let admin = config.admin.as_ref().map(|admin| bind_admin(&admin.address)).transpose()?;
         let plan = Arc::new(Plan { listeners, tls: tls(&config, None)?, settings: settings(&config) });
         let (life, keys) = Life::begin(&config, print).await?;

@@ -70,7 +70,7 @@ impl Process {
         let keys = Arc::new(self.life.state.keys(&config.access.secrets)?);
         let plan = {
             let running = self.plan.borrow();
-            let listeners = Listeners::open(&config.listeners, config.workers, Some(&running.listeners))?;
+            let listeners = Listeners::open(&config.listeners, self.life.workers.len(), Some(&running.listeners))?;
             Plan { listeners, tls: tls(&config, running.tls.as_ref())?, settings: settings(&config) }
         };
         let wished: Option<&AdminAddress> = config.admin.as_ref().map(|admin| &admin.address);
