@@ -1,6 +1,7 @@
 //! What a span costs the request's thread: opened, given two attributes, ended, and handed over sixteen at a time.
+//! And what it costs the background: encoded in OTLP, in batches as the collector makes them.
 
-use std::{hint::black_box, sync::Arc};
+use std::{collections::BTreeMap, hint::black_box, sync::Arc};
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use opentelemetry::trace::TraceFlags;
@@ -8,6 +9,7 @@ use waylight::{
     clock,
     trace::{
         counters::Counters,
+        encode::{self, Resource},
         ids,
         outbox::Outbox,
         recording::Begin,
@@ -38,6 +40,32 @@ fn recording(criterion: &mut Criterion) {
             }
             drop((scope, root));
             inbox.try_recv()
+        });
+    });
+    let begin = Begin {
+        trace_id: ids::trace_id(),
+        flags: TraceFlags::SAMPLED,
+        outbox: outbox.clone(),
+        meter: None,
+        spans_max: 1024,
+    };
+    let root = Span::root(begin, None, clock::now());
+    let scope = root.scope();
+    for _ in 1..SPANS {
+        children(&scope);
+    }
+    drop((scope, root));
+    let request = inbox.try_recv().unwrap_or_default();
+    let resource = Resource::new("edge", &BTreeMap::new());
+    group.bench_function("sixteen spans encoded", |bencher| {
+        // Half a collector's batch.
+        let batch: Vec<_> = std::iter::repeat_n(&request, 16).collect();
+        bencher.iter_custom(|times| {
+            let begun = clock::now();
+            for _ in 0..times.div_ceil(16) {
+                black_box(encode::request(&resource, batch.iter().copied().flatten()));
+            }
+            clock::now().since(begun)
         });
     });
     group.bench_function("sixteen spans of an untraced request", |bencher| {

@@ -65,7 +65,8 @@ pub fn request<'a>(resource: &Resource, spans: impl Iterator<Item = &'a SpanReco
             }
         });
     });
-    buffer.into()
+    // Batches wait in queues that count their octets: none is kept that is not written.
+    buffer.into_boxed_slice().into()
 }
 
 fn span(buffer: &mut Vec<u8>, record: &SpanRecord) {
