@@ -27,6 +27,7 @@ pub mod admission;
 pub mod route;
 pub mod policy;
 pub mod middleware;
+pub mod inject;
 pub mod answer;
 
 pub mod attempt;

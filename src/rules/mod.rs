@@ -8,6 +8,7 @@ pub mod headers;
 pub mod reserved;
 pub mod html;
 pub mod rewrite;
+pub mod page;
 pub mod route;
 pub mod sampling;
 pub mod session;
