@@ -157,6 +157,7 @@ impl Writer {
         self.names("hosts", &site.hosts);
         self.toggle("toolbar", site.toolbar);
         self.word("inject", inject(site.inject));
+        self.toggle("inject_errors", site.inject_errors);
         self.word("propagation", propagation(site.propagation));
         self.names("middleware", &site.middleware);
         site.routes.iter().for_each(|route| self.route(route));

@@ -140,6 +140,8 @@ pub struct Site {
     pub toolbar: Toggle,
     /// What is injected into pages.
     pub inject: Inject,
+    /// Whether that includes the upstreams' error pages.
+    pub inject_errors: Toggle,
     /// What is done with trace context that comes in.
     pub propagation: Propagation,
     /// Middleware of every route, by name, before the routes' own.

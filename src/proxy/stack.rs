@@ -11,6 +11,7 @@ use super::{
     client::{Client, ClientLayer},
     context::{Conn, Context},
     handler::{Handler, Serve},
+    inject::{Inject, InjectLayer},
     middleware::{self, Chain, Part},
     policy::{Policy, PolicyLayer},
     rescue::{Rescue, RescueLayer},
@@ -35,7 +36,7 @@ type Front = Rescue<Client<Site<SitePipeline>>>;
 /// What a request of one site passes before its route is known.
 type SitePipeline = Session<Reserved<Admission<Route<RoutePipeline>>>>;
 /// What a request of one route passes.
-type RoutePipeline = Policy<BodyLimit<Chain<Rescue<Chain<Target>>>>>;
+type RoutePipeline = Policy<BodyLimit<Chain<Inject<Rescue<Chain<Target>>>>>>;
 
 /// What answers a route in the end.
 enum Target {
@@ -169,6 +170,13 @@ impl Builder<'_> {
             })
             // Compression: outside inject, which needs plain octets.
             .layer(outside)
+            // Outside of everything that may store a response: these octets belong to one visitor.
+            .layer(InjectLayer {
+                mode: route.inject.unwrap_or(site.inject),
+                error_pages: site.inject_errors,
+                policy: route.propagation.unwrap_or(site.propagation),
+                sentry: Arc::clone(&self.snapshot.sentry),
+            })
             // Inside inject: error pages are pages.
             .layer(RescueLayer)
             .layer(inside)

@@ -33,6 +33,7 @@ pub(super) fn site(table: Table<'_>, references: &References<'_>) -> Option<Site
     });
     let toolbar = table.or("toolbar", Toggle::On, Value::toggle);
     let inject = table.or("inject", Inject::Traced, |value| value.choice(INJECT));
+    let inject_errors = table.or("inject_errors", Toggle::Off, Value::toggle);
     let propagation = table.or("propagation", Propagation::Restart, |value| value.choice(PROPAGATION));
     let middleware = middleware_names(&table, references);
     let mut routes: Vec<Route> = Vec::new();
@@ -50,7 +51,7 @@ pub(super) fn site(table: Table<'_>, references: &References<'_>) -> Option<Site
         }
         routes.push(route);
     }
-    table.done(Some(Site { hosts: hosts?, toolbar, inject, propagation, middleware, routes }))
+    table.done(Some(Site { hosts: hosts?, toolbar, inject, inject_errors, propagation, middleware, routes }))
 }
 
 fn middleware_names(table: &Table<'_>, references: &References<'_>) -> Vec<String> {

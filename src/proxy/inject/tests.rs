@@ -1,1 +1,370 @@
+use std::{
+    cell::{Cell, RefCell},
+    collections::VecDeque,
+    pin::Pin,
+    task::{self, Poll, Waker},
+};
 
+use bytes::Bytes;
+use http::{HeaderMap, header};
+use http_body::{Body as _, Frame};
+use http_body_util::BodyExt as _;
+use opentelemetry::trace::TraceFlags;
+use tower::Layer as _;
+
+use super::*;
+use crate::{
+    clock,
+    error::{BoxError, ErrorType},
+    proxy::testing,
+    rules::{page::Coding, trace_context},
+    trace::{counters::Counters, outbox::Inbox, outbox::Outbox, record::SpanRecord, recording::Begin},
+};
+
+const PAGE: &str = "<!doctype html><html><head><title>a</title></head><body>text</body></html>";
+
+/// Answers with the response that it holds, and keeps the request's headers.
+struct Origin {
+    response: Cell<Option<Response>>,
+    asked: Rc<RefCell<HeaderMap>>,
+}
+
+impl Handler for Origin {
+    async fn handle(&self, request: Request, _: &Rc<Context>) -> Outcome {
+        *self.asked.borrow_mut() = request.headers().clone();
+        Ok(self.response.take().unwrap())
+    }
+}
+
+struct Visit {
+    response: Response,
+    asked: HeaderMap,
+    cx: Rc<Context>,
+    inbox: Inbox,
+}
+
+fn layer(mode: model::Inject) -> InjectLayer {
+    InjectLayer { mode, error_pages: Toggle::Off, policy: Policy::Restart, sentry: Arc::new(Settings::default()) }
+}
+
+fn request(fields: &[(&'static str, &'static str)]) -> Request {
+    let mut request = Request::new(Body::empty());
+    request.headers_mut().insert("sec-fetch-dest", "document".parse().unwrap());
+    for (name, value) in fields {
+        request.headers_mut().insert(*name, value.parse().unwrap());
+    }
+    request
+}
+
+fn response(body: impl Into<Bytes>, fields: &[(&'static str, &'static str)]) -> Response {
+    let mut response = Response::new(Body::full(body));
+    response.headers_mut().insert(header::CONTENT_TYPE, "text/html".parse().unwrap());
+    for (name, value) in fields {
+        response.headers_mut().append(*name, value.parse().unwrap());
+    }
+    response
+}
+
+fn trace(cx: &Context) -> Inbox {
+    let (outbox, inbox) = Outbox::new(8, Arc::new(Counters::default()));
+    let new = NewIds { trace_id: ids::trace_id(), sample_rate: 1.0 };
+    let trust = Policy::Restart.trust(trace_context::Presenter::Anyone);
+    let outgoing = trace_context::propagate(&Incoming::default(), trust, &Settings::default(), new);
+    let begin = Begin { trace_id: outgoing.trace_id, flags: TraceFlags::SAMPLED, outbox, meter: None, spans_max: 9 };
+    cx.trace(Span::root(begin, None, clock::now()), outgoing);
+    inbox
+}
+
+async fn visit_as(layer: InjectLayer, request: Request, response: Response, traced: Toggle) -> Visit {
+    let cx = testing::context(&request);
+    let inbox = if traced.is_on() { trace(&cx) } else { Outbox::new(1, Arc::new(Counters::default())).1 };
+    let asked = Rc::default();
+    let origin = Origin { response: Cell::new(Some(response)), asked: Rc::clone(&asked) };
+    let response = layer.layer(origin).handle(request, &cx).await.unwrap();
+    let asked = asked.take();
+    Visit { response, asked, cx, inbox }
+}
+
+async fn visit(request: Request, response: Response) -> Visit {
+    visit_as(layer(model::Inject::Traced), request, response, Toggle::On).await
+}
+
+impl Visit {
+    /// The whole page, and the span of its editing.
+    async fn end(mut self) -> (String, Option<SpanRecord>) {
+        let page = self.response.into_body().collect().await.unwrap().to_bytes();
+        self.cx.abandoned();
+        let spans = self.inbox.try_recv().unwrap_or_default();
+        let inject = spans.into_iter().find(|span| span.stage == Stage::Inject);
+        (String::from_utf8_lossy(&page).into_owned(), inject)
+    }
+
+    fn header(&self, name: &str) -> Option<&str> {
+        self.response.headers().get(name).map(|value| value.to_str().unwrap())
+    }
+}
+
+fn text(span: &SpanRecord, key: &str) -> String {
+    span.attributes
+        .iter()
+        .find(|attribute| attribute.key.as_str() == key)
+        .map_or_else(String::new, |found| found.value.to_string())
+}
+
+#[tokio::test]
+async fn a_traced_page_names_the_root_span() {
+    let visit = visit(request(&[]), response(PAGE, &[])).await;
+    let tags = visit.cx.tags().unwrap();
+    let cx = Rc::clone(&visit.cx);
+    let (page, span) = visit.end().await;
+    let expect = format!(
+        r#"<meta name="sentry-trace" content="{}"/><meta name="traceparent" content="{}"/></head>"#,
+        tags.sentry_trace, tags.traceparent
+    );
+    assert_eq!(page, PAGE.replace("</head>", &expect));
+    let span = span.unwrap();
+    assert_eq!(text(&span, "waylight.inject.result"), "injected");
+    assert_eq!(text(&span, "waylight.inject.place"), "head_end");
+    assert_eq!(text(&span, "waylight.inject.offset"), PAGE.find("</head>").unwrap().to_string());
+    assert_eq!((cx.counters.pages_injected.value(), cx.counters.pages_not_injected.value()), (1, 0));
+}
+
+#[tokio::test]
+async fn the_headers_fit_the_page() {
+    let asked =
+        [("if-none-match", "\"a\""), ("range", "bytes=0-9"), ("accept-encoding", "gzip"), ("if-range", "\"a\"")];
+    let fields = [
+        ("content-length", "9"),
+        ("etag", "\"a\""),
+        ("last-modified", "x"),
+        ("accept-ranges", "bytes"),
+        ("digest", "x"),
+        ("repr-digest", "x"),
+        ("cache-control", "public, max-age=9"),
+        ("vary", "accept"),
+    ];
+    let visit = visit(request(&asked), response(PAGE, &fields)).await;
+    let kept: Vec<&str> = visit.asked.keys().map(header::HeaderName::as_str).collect();
+    assert_eq!(kept, ["sec-fetch-dest", "accept-encoding"]);
+    let names: Vec<&str> = visit.response.headers().keys().map(header::HeaderName::as_str).collect();
+    assert_eq!(names, ["content-type", "cache-control", "vary"]);
+    assert_eq!(visit.header("cache-control"), Some("private, no-cache"));
+}
+
+/// Nothing happens to this response, nor to its request.
+async fn stays(layer: InjectLayer, request: Request, response: Response, traced: Toggle) {
+    let (headers, body) = (response.headers().clone(), format!("{:?}", response.body()));
+    let visit = visit_as(layer, request, response, traced).await;
+    assert_eq!(visit.response.headers(), &headers);
+    assert_eq!(format!("{:?}", visit.response.body()), body);
+    let counters = Arc::clone(&visit.cx.counters);
+    assert!(visit.end().await.1.is_none());
+    assert_eq!((counters.pages_injected.value(), counters.pages_not_injected.value()), (0, 0));
+}
+
+#[tokio::test]
+async fn what_is_no_page_is_left_alone() {
+    let status = |status| {
+        let mut response = response(PAGE, &[("etag", "\"a\"")]);
+        *response.status_mut() = status;
+        response
+    };
+    let method = |method| {
+        let mut request = request(&[]);
+        *request.method_mut() = method;
+        request
+    };
+    let traced = || layer(model::Inject::Traced);
+    for status in [201, 206, 301, 304, 404, 500].map(|code| status(StatusCode::from_u16(code).unwrap())) {
+        stays(traced(), request(&[]), status, Toggle::On).await;
+    }
+    for method in [Method::HEAD, Method::POST].map(method) {
+        stays(traced(), method, response(PAGE, &[]), Toggle::On).await;
+    }
+    stays(traced(), request(&[("sec-fetch-dest", "empty")]), response(PAGE, &[]), Toggle::On).await;
+    stays(traced(), request(&[("user-agent", "Googlebot")]), response(PAGE, &[]), Toggle::On).await;
+    stays(traced(), request(&[]), response(PAGE, &[("content-disposition", "attachment")]), Toggle::On).await;
+    stays(traced(), request(&[]), response("", &[]), Toggle::On).await;
+    stays(traced(), request(&[]), response(PAGE, &[]), Toggle::Off).await;
+    stays(layer(model::Inject::Off), request(&[]), response(PAGE, &[]), Toggle::On).await;
+    let mut image = response("<head>", &[]);
+    image.headers_mut().insert(header::CONTENT_TYPE, "image/png".parse().unwrap());
+    stays(traced(), request(&[]), image, Toggle::On).await;
+}
+
+#[tokio::test]
+async fn error_pages_are_pages_where_that_is_wished_or_they_are_ours() {
+    let failed = || {
+        let mut response = response(PAGE, &[]);
+        *response.status_mut() = StatusCode::BAD_GATEWAY;
+        response
+    };
+    let errors = InjectLayer { error_pages: Toggle::On, ..layer(model::Inject::Traced) };
+    let (page, _) = visit_as(errors, request(&[]), failed(), Toggle::On).await.end().await;
+    assert!(page.contains("sentry-trace"));
+
+    let request = request(&[]);
+    let cx = testing::context(&request);
+    let _inbox = trace(&cx);
+    cx.error.set(Some(ErrorType::ConnectionRefused));
+    let origin = Origin { response: Cell::new(Some(failed())), asked: Rc::default() };
+    let response = layer(model::Inject::Traced).layer(origin).handle(request, &cx).await.unwrap();
+    assert!(
+        String::from_utf8_lossy(&response.into_body().collect().await.unwrap().to_bytes()).contains("sentry-trace")
+    );
+}
+
+#[tokio::test]
+async fn a_body_that_must_stay_is_announced() {
+    for (fields, reason) in
+        [(("cache-control", "no-transform"), "no_transform"), (("content-encoding", "deflate"), "unknown_coding")]
+    {
+        let visit = visit(request(&[]), response(PAGE, &[fields, ("content-length", "74")])).await;
+        let tags = visit.cx.tags().unwrap();
+        assert_eq!(visit.header("server-timing").unwrap(), format!("sentry-trace;desc=\"{}\"", tags.sentry_trace));
+        assert_eq!(visit.header("content-length"), Some("74"));
+        assert!(visit.header("cache-control").unwrap().starts_with("private, no-cache"));
+        assert_eq!(visit.cx.counters.pages_not_injected.value(), 1);
+        let (page, span) = visit.end().await;
+        assert_eq!((page.as_str(), text(&span.unwrap(), "waylight.inject.reason").as_str()), (PAGE, reason));
+    }
+}
+
+#[tokio::test]
+async fn pages_that_are_not_traced_leave_the_decision_open() {
+    let deferred = || layer(model::Inject::Deferred);
+    let private = response(PAGE, &[("cache-control", "private")]);
+    let visit = visit_as(deferred(), request(&[]), private, Toggle::Off).await;
+    let (page, span) = visit.end().await;
+    assert!(span.is_none());
+    let value = page.split("name=\"sentry-trace\" content=\"").nth(1).unwrap().split('"').next().unwrap();
+    assert_eq!(value.len(), 32 + 1 + 16, "no flag: {value}");
+    stays(deferred(), request(&[]), response(PAGE, &[]), Toggle::Off).await;
+    stays(deferred(), request(&[]), response(PAGE, &[("cache-control", "max-age=9")]), Toggle::Off).await;
+}
+
+/// A body whose chunks come when the test lets them.
+#[derive(Clone, Default)]
+struct Gate(Rc<RefCell<VecDeque<Option<Bytes>>>>);
+
+impl http_body::Body for Gate {
+    type Data = Bytes;
+    type Error = BoxError;
+    fn poll_frame(self: Pin<&mut Self>, _: &mut task::Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        match self.0.borrow_mut().pop_front() {
+            None => Poll::Pending,
+            Some(None) => Poll::Ready(None),
+            Some(Some(chunk)) => Poll::Ready(Some(Ok(Frame::data(chunk)))),
+        }
+    }
+}
+
+/// Everything that can be read now, and whether that was the end.
+fn read(body: &mut Body) -> Result<(String, bool), BoxError> {
+    let mut out = Vec::new();
+    loop {
+        match Pin::new(&mut *body).poll_frame(&mut task::Context::from_waker(Waker::noop())) {
+            Poll::Pending => return Ok((String::from_utf8(out)?, false)),
+            Poll::Ready(None) => return Ok((String::from_utf8(out)?, true)),
+            Poll::Ready(Some(frame)) => {
+                let data = frame?.into_data().unwrap();
+                assert!(data.len() <= 64 * 1024, "a piece is bounded");
+                out.extend_from_slice(&data);
+            }
+        }
+    }
+}
+
+/// Compresses chunk by chunk, each flushed.
+fn compress(coding: Coding, chunks: &[&[u8]]) -> Vec<Bytes> {
+    fn all<W: std::io::Write>(mut writer: W, chunks: &[&[u8]], take: impl Fn(&mut W) -> Vec<u8>) -> (W, Vec<Bytes>) {
+        let mut out = Vec::new();
+        for chunk in chunks {
+            writer.write_all(chunk).unwrap();
+            writer.flush().unwrap();
+            out.push(take(&mut writer).into());
+        }
+        (writer, out)
+    }
+    let (rest, mut out) = match coding {
+        Coding::Gzip => {
+            let encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+            let (encoder, out) = all(encoder, chunks, |encoder| std::mem::take(encoder.get_mut()));
+            (encoder.finish().unwrap(), out)
+        }
+        Coding::Brotli => {
+            let encoder = brotli::CompressorWriter::new(Vec::new(), 4096, 5, 20);
+            let (encoder, out) = all(encoder, chunks, |encoder| std::mem::take(encoder.get_mut()));
+            (encoder.into_inner(), out)
+        }
+        Coding::Zstd => {
+            let encoder = zstd::stream::write::Encoder::new(Vec::new(), 3).unwrap();
+            let (encoder, out) = all(encoder, chunks, |encoder| std::mem::take(encoder.get_mut()));
+            (encoder.finish().unwrap(), out)
+        }
+    };
+    out.push(rest.into());
+    out
+}
+
+#[tokio::test]
+async fn each_chunk_of_a_compressed_page_is_there_before_the_next() {
+    for coding in [Coding::Gzip, Coding::Brotli, Coding::Zstd] {
+        let gate = Gate::default();
+        let mut response = response("", &[("content-encoding", coding.name())]);
+        response.headers_mut().insert(header::CONTENT_TYPE, "text/html; charset=utf-8".parse().unwrap());
+        *response.body_mut() = Body::boxed(gate.clone());
+        let mut visit = visit(request(&[]), response).await;
+        assert_eq!(visit.header("content-encoding"), None);
+        let body = visit.response.body_mut();
+        let chunks = ["<head><title>a</title>", "<script></scr", "ipt>", "</head><p>a", "<p>b"];
+        let compressed = compress(coding, &chunks.map(str::as_bytes));
+        let mut page = String::new();
+        for (plain, chunk) in chunks.iter().zip(&compressed) {
+            gate.0.borrow_mut().push_back(Some(chunk.clone()));
+            let (part, _) = read(body).unwrap();
+            assert!(part.ends_with(plain), "{coding:?}: {part:?} of {plain:?}");
+            page.push_str(&part);
+        }
+        gate.0.borrow_mut().extend([compressed.last().cloned(), None]);
+        assert_eq!(read(body).unwrap(), (String::new(), true));
+        assert!(page.contains("</title><meta name=\"sentry-trace\""));
+    }
+}
+
+#[tokio::test]
+async fn a_page_that_unpacks_to_much_comes_in_pieces() {
+    let head = "<head></head>";
+    let zeros = vec![b' '; 8 << 20];
+    for coding in [Coding::Gzip, Coding::Brotli, Coding::Zstd] {
+        let bomb = compress(coding, &[head.as_bytes(), &zeros]).concat();
+        let page = response(bomb, &[("content-encoding", coding.name())]);
+        let mut visit = visit(request(&[]), page).await;
+        let (page, over) = read(visit.response.body_mut()).unwrap();
+        assert!(over && page.len() > zeros.len() + head.len(), "{coding:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_compressed_page_that_is_broken_fails() {
+    for coding in [Coding::Gzip, Coding::Brotli, Coding::Zstd] {
+        let whole = compress(coding, &[PAGE.as_bytes()]).concat();
+        for broken in [whole[..whole.len() / 2].to_vec(), b"<head></head> plain text, not compressed".to_vec()] {
+            let page = response(broken, &[("content-encoding", coding.name())]);
+            let mut visit = visit(request(&[]), page).await;
+            assert!(read(visit.response.body_mut()).is_err(), "{coding:?}");
+        }
+        // Octet by octet, and in several members.
+        let gate = Gate::default();
+        gate.0.borrow_mut().extend(whole.chunks(1).map(|octet| Some(Bytes::copy_from_slice(octet))));
+        if coding != Coding::Brotli {
+            gate.0.borrow_mut().extend(compress(coding, &[b"<p>more"]).into_iter().map(Some));
+        }
+        gate.0.borrow_mut().push_back(None);
+        let mut page = response("", &[("content-encoding", coding.name())]);
+        *page.body_mut() = Body::boxed(gate);
+        let (page, over) = read(visit(request(&[]), page).await.response.body_mut()).unwrap();
+        assert!(over && page.contains("text</body>"), "{page}");
+        assert_eq!(page.ends_with("<p>more"), coding != Coding::Brotli);
+    }
+}
