@@ -90,6 +90,12 @@ impl Edited {
         self.edit.tell();
     }
 
+    /// There is nothing more to read now. True: something need not wait for it.
+    fn pause(&mut self) -> bool {
+        self.edit.scanner.pause(&mut self.ready);
+        !self.ready.is_empty()
+    }
+
     fn take(&mut self, frame: Frame<Bytes>) {
         match (frame.into_data(), &mut self.edit.decoder) {
             (Ok(data), Some(decoder)) => decoder.put(data),
@@ -123,7 +129,11 @@ impl http_body::Body for Edited {
             if this.decode()? {
                 continue;
             }
-            match ready!(Pin::new(&mut this.content).poll_frame(cx)?) {
+            let polled = Pin::new(&mut this.content).poll_frame(cx)?;
+            if polled.is_pending() && this.pause() {
+                continue;
+            }
+            match ready!(polled) {
                 Some(frame) => {
                     this.take(frame);
                     if this.trailers.is_some() {

@@ -61,7 +61,7 @@ impl<S: Handler> Handler for Inject<S> {
         // A 304 would revive a page with another trace's tags, and a part of a page has no place for them.
         page::ask_for_all(request.headers_mut());
         let response = self.inner.handle(request, cx).await?;
-        Ok(if self.settings.is_page(&response, &wanted, cx) { edit(response, wanted.tags, cx) } else { response })
+        Ok(if self.settings.is_page(&response, &wanted, cx) { edit(response, &wanted.tags, cx) } else { response })
     }
 }
 
@@ -115,7 +115,7 @@ impl InjectLayer {
 }
 
 /// Gives a page its tags, in the body or else beside it.
-fn edit(mut response: Response, tags: MetaTags, cx: &Context) -> Response {
+fn edit(mut response: Response, tags: &MetaTags, cx: &Context) -> Response {
     let plan = page::plan(response.headers());
     if plan == Plan::Leave {
         return response;
@@ -123,19 +123,18 @@ fn edit(mut response: Response, tags: MetaTags, cx: &Context) -> Response {
     let mut span = cx.span(Stage::Inject);
     let (coding, charset) = match plan {
         Plan::Rewrite { coding, charset } => (coding, charset),
-        Plan::Announce(reason) => return announce(response, &tags, span, reason, cx),
+        Plan::Announce(reason) => return announce(response, tags, span, reason, cx),
         Plan::Leave => return response,
     };
-    let decoder = match coding.map(Decoder::new).transpose() {
-        Ok(decoder) => decoder,
-        Err(_) => return announce(response, &tags, span, "no_decoder", cx),
+    let Ok(decoder) = coding.map(Decoder::new).transpose() else {
+        return announce(response, tags, span, "no_decoder", cx);
     };
     page::make_personal(response.headers_mut());
     page::forget_octets(response.headers_mut());
     if let Some(coding) = coding {
         span.set("waylight.inject.decoded", || coding.name());
     }
-    let edit = Edit::new(Scanner::new(&tags, charset), decoder, span, Arc::clone(&cx.counters));
+    let edit = Edit::new(Scanner::new(tags, charset), decoder, span, Arc::clone(&cx.counters));
     response.map(|body| body.map_content(|content| Body::boxed(edit.of(content))))
 }
 

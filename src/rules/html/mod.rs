@@ -2,10 +2,10 @@
 //! chunks of any size. It reads as a browser does ("13.2.6.4.1 initial" to "in head" of the HTML standard), but builds
 //! nothing: what goes in comes out, piece by piece and uncopied, and the tags with it.
 //!
-//! The tags go as late as they may: in front of the first script, at the latest where the head ends. By then most tags
-//! that the page brought along have passed by, so that those of the same trace can stay, and nothing had to wait.
-//! Without a charset in `Content-Type` they go behind an early `<meta charset>` even if a script precedes it; then,
-//! within the first 1024 octets, what follows that script waits.
+//! The tags go where the head begins, written or implied; without a charset in `Content-Type`, behind a `<meta charset>`
+//! within the first 1024 octets. Whether the page brought tags along is known only where the head ends, so what follows
+//! that place is kept back as long as there is more to read at once. Nothing waits for what has yet to come: when it
+//! does not, [`Scanner::pause`] writes the tags, and those that follow are duplicates.
 //!
 //! For UTF-8 and encodings that agree with ASCII; a document in UTF-16 passes unchanged.
 
@@ -25,8 +25,8 @@ use super::trace_context::MetaTags;
 
 /// So far a browser looks for a charset declaration, in octets (HTML standard, "prescan a byte stream").
 const PRESCAN_BYTES: u64 = 1024;
-/// So far a head is read, in octets; a page whose head is longer stays as it is from there on.
-pub const SCAN_BYTES_MAX: u64 = 512 * 1024;
+/// So far a document is read, in octets; the most that is ever kept back.
+pub const SCAN_BYTES_MAX: u64 = 128 * 1024;
 
 /// Whether the encoding is known before the document is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,30 +37,24 @@ pub enum Charset {
     Unknown,
 }
 
-/// What goes in front of the tags, or behind.
+/// What the tags stand behind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Place {
-    /// In front of the first script.
-    Script,
-    /// Behind the charset declaration.
+    /// The head's start tag.
+    Head,
+    /// Nothing: the head is implied by what they stand in front of.
+    Implied,
+    /// The charset declaration.
     Charset,
-    /// Where the head ends, written or implied.
-    HeadEnd,
-    /// Between two elements so far down that reading stopped there.
-    Limit,
-    /// At the document's end.
-    End,
 }
 
 impl Place {
     /// The word for spans.
     pub const fn name(self) -> &'static str {
         match self {
-            Self::Script => "before_script",
+            Self::Head => "head",
+            Self::Implied => "implied_head",
             Self::Charset => "after_charset",
-            Self::HeadEnd => "head_end",
-            Self::Limit => "limit",
-            Self::End => "end",
         }
     }
 }
@@ -86,20 +80,18 @@ pub struct Scanner {
     tokens: Tokens,
     segments: Segments,
     tags: Pending,
-    mode: Mode,
     charset: Charset,
-    // A script stands here, and the charset declaration may follow.
-    waiting: Option<u64>,
+    state: State,
     report: Report,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Mode {
-    /// Nothing was read.
-    Start,
-    /// In front of the head or inside of it, and the tags are not written.
+enum State {
+    /// In front of the head.
     Before,
-    /// Inside of the head, behind the tags.
+    /// Behind the place where the tags may have to go.
+    Holding(Place, u64),
+    /// Inside of the head, and the tags are written.
     Behind,
     /// The rest passes by unread.
     Done,
@@ -112,61 +104,50 @@ impl Scanner {
             tokens: Tokens::default(),
             segments: Segments::default(),
             tags: Pending::new(tags),
-            mode: Mode::Start,
             charset,
-            waiting: None,
+            state: State::Before,
             report: Report::default(),
         }
     }
 
-    /// Takes the document's next octets, and gives what can go on.
+    /// Takes the document's next octets, and gives what can go on already.
     pub fn push(&mut self, chunk: Bytes, out: &mut impl Extend<Bytes>) {
-        if self.mode == Mode::Done || chunk.is_empty() {
+        if self.state == State::Done || chunk.is_empty() {
             out.extend((!chunk.is_empty()).then_some(chunk));
             return;
         }
         self.segments.push(chunk.clone());
         let unread = usize::try_from(SCAN_BYTES_MAX - self.tokens.offset()).unwrap_or(usize::MAX);
         let mut rest = &chunk[..unread.min(chunk.len())];
-        while self.mode != Mode::Done {
+        while self.state != State::Done {
             let Some(token) = self.tokens.next(&mut rest) else { break };
             self.take(&token, out);
         }
-        let read = self.tokens.offset();
-        if self.mode == Mode::Done {
-            self.segments.pass_all(out);
-        } else if read >= SCAN_BYTES_MAX {
-            self.stop(Place::Limit, out);
-        } else {
-            let undecided = self.tokens.undecided().unwrap_or(read);
-            // Nothing that is still unread could be early enough.
-            if undecided >= PRESCAN_BYTES {
-                self.stop_waiting(out);
-            }
-            self.segments.pass_to(self.waiting.unwrap_or(undecided), out);
+        if self.tokens.offset() >= SCAN_BYTES_MAX {
+            self.stop(out);
+        }
+        self.pass(out);
+    }
+
+    /// Nothing more is there to be read now: gives what was kept back, but for a tag that has begun. Only the place
+    /// behind a charset declaration that may follow is waited for, within the first 1024 octets.
+    pub fn pause(&mut self, out: &mut impl Extend<Bytes>) {
+        let may_follow = self.charset == Charset::Unknown && self.tokens.offset() < PRESCAN_BYTES;
+        if !may_follow {
+            self.write(out);
+            self.pass(out);
         }
     }
 
     /// The document is over; gives what was left.
     pub fn finish(&mut self, out: &mut impl Extend<Bytes>) {
-        self.stop(Place::End, out);
-    }
-
-    /// Reads no further: the tags go here, if this is between two elements.
-    fn stop(&mut self, place: Place, out: &mut impl Extend<Bytes>) {
-        self.stop_waiting(out);
-        if self.mode == Mode::Before && self.tokens.is_between() {
-            // A tag that never ends is no tag: a browser drops it.
-            let here = self.tokens.undecided().unwrap_or_else(|| self.tokens.offset());
-            self.write(place, here, out);
-        }
-        self.mode = Mode::Done;
-        self.segments.pass_all(out);
+        self.stop(out);
+        self.pass(out);
     }
 
     /// Whether the rest of the document passes by unread.
     pub fn is_done(&self) -> bool {
-        self.mode == Mode::Done
+        self.state == State::Done
     }
 
     /// What was done so far.
@@ -175,43 +156,35 @@ impl Scanner {
     }
 
     fn take(&mut self, token: &Token, out: &mut impl Extend<Bytes>) {
-        let start = token.start();
-        if self.mode == Mode::Start {
-            self.mode = Mode::Before;
-        }
-        if start >= PRESCAN_BYTES {
-            self.stop_waiting(out);
-        }
         match token {
             // UTF-16 without a byte order mark begins so, with the first octet of text or of a tag.
-            Token::Wide => self.mode = Mode::Done,
+            Token::Wide => self.state = State::Done,
             // An encoding that a byte order mark names needs no declaration.
             Token::ByteOrderMark => self.charset = Charset::Declared,
+            Token::Head { end } => self.hold(Place::Head, *end),
+            Token::Inside { start } => self.hold(Place::Implied, *start),
             Token::Meta { start, end, meta } => {
+                self.hold(Place::Implied, *start);
                 let verdict = self.tags.judge(meta);
                 self.judge((*start, *end), verdict, out);
                 if self.charset == Charset::Unknown && meta.declares_charset() && *end <= PRESCAN_BYTES {
                     self.charset = Charset::Declared;
-                    if self.waiting.take().is_some() {
-                        self.write(Place::Charset, *end, out);
+                    if matches!(self.state, State::Holding(..)) {
+                        self.state = State::Holding(Place::Charset, *end);
                     }
                 }
             }
-            Token::Script { start } if self.mode == Mode::Before && self.waiting.is_none() => {
-                if self.charset == Charset::Unknown && *start < PRESCAN_BYTES {
-                    self.waiting = Some(*start);
-                } else {
-                    self.write(Place::Script, *start, out);
-                }
-            }
             Token::HeadEnd { start } => {
-                self.stop_waiting(out);
-                if self.mode == Mode::Before {
-                    self.write(Place::HeadEnd, *start, out);
-                }
-                self.mode = Mode::Done;
+                self.hold(Place::Implied, *start);
+                self.stop(out);
             }
-            Token::Script { .. } | Token::Head { .. } => {}
+        }
+    }
+
+    /// The tags may have to go here, if nowhere before.
+    fn hold(&mut self, place: Place, offset: u64) {
+        if self.state == State::Before {
+            self.state = State::Holding(place, offset);
         }
     }
 
@@ -222,33 +195,38 @@ impl Scanner {
             Verdict::Keep => self.report.kept += 1,
             Verdict::Remove => {
                 self.report.removed += 1;
-                if self.waiting.is_some() {
-                    self.segments.cut(start, end);
-                } else {
-                    self.segments.pass_to(start, out);
-                    self.segments.drop_to(end);
-                }
+                self.segments.cut(start, end);
+                self.pass(out);
             }
         }
     }
 
-    /// No charset declaration follows in time: the tags go in front of the script after all.
-    fn stop_waiting(&mut self, out: &mut impl Extend<Bytes>) {
-        if let Some(start) = self.waiting.take() {
-            self.charset = Charset::Declared;
-            self.write(Place::Script, start, out);
+    /// Reads no further.
+    fn stop(&mut self, out: &mut impl Extend<Bytes>) {
+        self.write(out);
+        self.state = State::Done;
+    }
+
+    /// Writes what is missing, where it goes.
+    fn write(&mut self, out: &mut impl Extend<Bytes>) {
+        let State::Holding(place, offset) = self.state else { return };
+        self.state = State::Behind;
+        let text = self.tags.write();
+        if !text.is_empty() {
+            self.segments.pass_to(offset, out);
+            self.report = Report { place: Some(place), offset, written_bytes: text.len(), ..self.report };
+            out.extend([text]);
         }
     }
 
-    fn write(&mut self, place: Place, offset: u64, out: &mut impl Extend<Bytes>) {
-        self.mode = Mode::Behind;
-        let text = self.tags.write();
-        if text.is_empty() {
-            return;
+    /// Gives on what is decided.
+    fn pass(&mut self, out: &mut impl Extend<Bytes>) {
+        let read = self.tokens.undecided().unwrap_or_else(|| self.tokens.offset());
+        match self.state {
+            State::Holding(_, offset) => self.segments.pass_to(offset, out),
+            State::Before | State::Behind => self.segments.pass_to(read, out),
+            State::Done => self.segments.pass_to(u64::MAX, out),
         }
-        self.segments.pass_to(offset, out);
-        self.report = Report { place: Some(place), offset, written_bytes: text.len(), ..self.report };
-        out.extend([text]);
     }
 }
 

@@ -34,16 +34,6 @@ impl Segments {
         self.take_to(offset, |piece| out.extend([piece]));
     }
 
-    /// Gives on everything.
-    pub(super) fn pass_all(&mut self, out: &mut impl Extend<Bytes>) {
-        self.pass_to(u64::MAX, out);
-    }
-
-    /// Takes out what stands in front of `offset`.
-    pub(super) fn drop_to(&mut self, offset: u64) {
-        self.take_to(offset, drop);
-    }
-
     fn take_to(&mut self, offset: u64, mut give: impl FnMut(Bytes)) {
         while let Some(piece) = self.pieces.front_mut() {
             let wanted = offset.saturating_sub(self.from);

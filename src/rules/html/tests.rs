@@ -1,5 +1,3 @@
-use std::cell::RefCell;
-
 use lol_html::{HtmlRewriter, Settings, element, html_content::ContentType};
 use opentelemetry::trace::TraceId;
 use proptest::{prelude::*, sample::select};
@@ -54,24 +52,22 @@ fn check(charset: Charset, case: &str) {
 }
 
 #[test]
-fn tags_go_before_the_first_script_or_the_heads_end() {
+fn tags_go_where_the_head_begins() {
     for case in [
-        "<!doctype html><html><head><title>a</title>¦</head><body>",
+        "<!doctype html><html><head>¦<title>a</title></head><body>",
         "<HTML><HEAD LANG='a>b' data-x=\">\">¦</HEAD><BODY>",
-        "<html>\n<head\n>\n¦<script src=a></script><meta name=x></head>",
-        "<head><link rel=preload href=/a.js>¦<SCRIPT async src=/a.js></script></head>",
-        "<head><!-- <script> </head> -->¦</head>",
-        "<head><!--><title>x</title><!---><base href=/>¦<script>",
-        "<head><title></head><script></title>¦</head>",
-        "<head><style>a{content:'</head>'}</style>¦</head>",
-        "<head><noscript><link rel=a><meta name=sentry-trace content=x></noscript>¦</head>",
-        "<head><template><script></script><div></head><template></template></template>¦</head>",
-        "<head><template><script></template></script></template>¦</head>",
-        "<head><title>a</title></ignored></title>¦<p>",
+        "<html>\n<head\n>¦\n<script src=a></script><meta name=x></head>",
+        "<head/>¦<link rel=preload href=/a.js><SCRIPT async src=/a.js></script></head>",
+        "<!-- <head> --><head>¦<!-- </head> --></head>",
+        "<!--><html><!---><head>¦<base href=/><script>",
         "<?xml version='1.0'?><!doctype html [<head>¦] ></head>",
-        "<head></head-not></headless>¦</head >",
-        "<head><meta charset=utf-8/>¦<script>",
-        "<head><meta name=a content=\"<script>\">¦<script>",
+        "<head>¦<meta charset=utf-8/><script>",
+        "<head>¦<title>a",
+        "<head>¦<style",
+        "<head>¦",
+        "\u{feff}<head>¦<script>",
+        "</p></title><head>¦</body>",
+        "<!doctype html><head lang=a>¦<head lang=b></head>",
     ] {
         check(Charset::Declared, case);
     }
@@ -80,20 +76,19 @@ fn tags_go_before_the_first_script_or_the_heads_end() {
 #[test]
 fn a_head_may_be_implied() {
     for case in [
-        "<title>a</title>¦<p>text",
-        "<!doctype html>\n<meta charset=utf-8>¦text",
+        "¦<title>a</title><p>text",
+        "<!doctype html>\n¦<meta charset=utf-8>text",
         "¦plain text",
         "¦<p>a<head>",
         "<html>¦<body><head></head>",
         "<html><!-- a -->¦<unknown-element>",
-        "</p></title><title>a</title>¦</body>",
+        "<html>¦<script></script><head>",
+        "¦<template></template>",
+        "¦</body>",
         "¦<averyveryverylongelementname>",
-        "<title>a</title>¦",
-        "<title>a</title>¦<scr",
-        "\u{feff}<head>¦<script>",
         "¦\u{fefe}a",
         "¦< p>",
-        "<head>¦</br>",
+        "¦</br>",
     ] {
         check(Charset::Declared, case);
     }
@@ -101,8 +96,8 @@ fn a_head_may_be_implied() {
 
 #[test]
 fn what_is_no_page_stays() {
-    for case in ["", " \n", "<!-- a", "<head><title>a", "<head><script", "<head><template>", "<head><link href="] {
-        check(Charset::Declared, &case.replace("<head><script", "<head>¦<script"));
+    for case in ["", " \n", "<!-- a", "<!doctype html><html>", "<html><head", "<scr", "<head lang='a"] {
+        check(Charset::Declared, case);
     }
     for octets in [&b"\xFF\xFE<\0h\0"[..], b"\xFE\xFF\0<", b"<\0h\0e\0a\0d\0>\0", b"\0<\0h", b"\n\0<\0"] {
         assert_eq!(scan(Charset::Declared, [octets]), (octets.to_vec(), Report::default()));
@@ -115,14 +110,13 @@ fn an_early_charset_stays_early() {
     let far = format!("<head>¦<script>{}</script><meta charset=utf-8></head>", "a".repeat(1000));
     let near = format!("<head><script>{}</script><meta charset=utf-8>¦</head>", "a".repeat(900));
     for case in [
-        "<head><script>a</script><meta charset=utf-8>¦<script></script></head>",
+        "<head><title>a</title><meta charset=utf-8>¦<script></script></head>",
+        "<meta charset=utf-8>¦<p>",
         "<head><script>a</script><META HTTP-EQUIV=Content-Type CONTENT='text/html; CHARSET=x'>¦</head>",
-        "<head><script>a</script><meta http-equiv=refresh content='charset'></head>"
-            .replace("<script>", "¦<script>")
-            .as_str(),
+        "<head>¦<meta http-equiv=refresh content='charset'></head>",
         "<head><meta charset=utf-8>¦<script>a</script><meta charset=utf-8></head>",
         "<head>¦<script>a</script></head><meta charset=utf-8>",
-        "<head>¦<script>a</script><title>x",
+        "<head>¦<!-- <meta charset=utf-8> --><title><meta charset=utf-8></title></head>",
         "\u{feff}<head>¦<script>a</script><meta charset=utf-8>",
         &far,
         &near,
@@ -132,44 +126,54 @@ fn an_early_charset_stays_early() {
     check(Charset::Declared, "<head>¦<script>a</script><meta charset=utf-8></head>");
 }
 
+/// A page's own tags: of the same trace, of another one, and what the two look like in a case.
+fn own(name: &str, trace: &str) -> String {
+    let content = match name {
+        "sentry-trace" => format!("{trace}-aaaaaaaaaaaaaaaa-1"),
+        "baggage" => format!("a=b,sentry-trace_id={trace}"),
+        _ => format!("00-{trace}-aaaaaaaaaaaaaaaa-01"),
+    };
+    format!("<META CONTENT=\"{content}\" Name='{name}'/>")
+}
+
 #[test]
 fn tags_of_this_trace_stay_and_others_go() {
-    let same = format!("<meta name=sentry-trace content={TRACE}-aaaaaaaaaaaaaaaa-1>");
-    let other = "⟦<meta content='ffffffffffffffffffffffffffffffff-aaaaaaaaaaaaaaaa' name='sentry-trace'/>⟧";
-    let baggage = format!(r#"<meta name="baggage" content="a=b,sentry-trace_id={TRACE}">"#);
-    let foreign = r#"⟦<meta name="baggage" content="a=b,sentry-trace_id=ffffffffffffffffffffffffffffffff">⟧"#;
-    let parent = format!(r#"<META NAME="traceparent" CONTENT="00-{TRACE}-aaaaaaaaaaaaaaaa-01">"#);
-    let duplicate = format!("⟦{same}⟧");
+    let same = own("sentry-trace", TRACE);
+    let (baggage, parent) = (own("baggage", TRACE), own("traceparent", TRACE));
+    let other = format!("⟦{}⟧", own("sentry-trace", &"f".repeat(32)));
+    let foreign = format!("⟦{}⟧", own("baggage", &"f".repeat(32)));
+    let script = "<script async>'<head>'</script>";
     for case in [
         format!("<head>{same}</head>"),
-        format!("<head>{same}{baggage}{parent}<script></script></head>"),
-        format!("<head>{same}{duplicate}{duplicate}</head>"),
-        format!("<head>{other}{foreign}{other}¦<script></script></head>"),
-        format!("<head>{other}¦</head>"),
-        format!("<head>¦<script></script><title>a</title>{duplicate}{foreign}</head>{same}"),
-        "<head>⟦<meta name=baggage content=''>⟧⟦<meta name=sentry-trace>⟧¦</head>".to_owned(),
-        "<head><meta name=description content=sentry-trace><!-- sentry-trace -->¦</head>".to_owned(),
-        "<head><meta name=a name=sentry-trace content=b>¦</head>".to_owned(),
+        format!("<head>{script}{same}{baggage}<title>a</title>{parent}</head>"),
+        format!("{same}⟦{same}⟧⟦{same}⟧</head>"),
+        format!("<head>¦{other}{foreign}{other}{script}</head>"),
+        format!("<head>¦{script}{other}</head>{same}"),
+        format!("¦{other}<title>a</title>"),
+        "<head>¦⟦<meta name=baggage content=''>⟧⟦<meta name=sentry-trace>⟧</head>".to_owned(),
+        "<head>¦<meta name=description content=sentry-trace><!-- sentry-trace --></head>".to_owned(),
+        "<head>¦<meta name=a name=sentry-trace content=b></head>".to_owned(),
+        format!("<head>¦<noscript>{same}</noscript></head>"),
+        format!("<head>¦<template>{same}<template></template>{same}<script></template></script></template></head>"),
     ] {
         check(Charset::Declared, &case);
     }
-    check(Charset::Unknown, &format!("<head><script></script>{other}<meta charset=x>¦{duplicate}</head>"));
+    check(Charset::Unknown, &format!("<head><script></script>{other}<meta charset=x>¦{foreign}</head>"));
     check(Charset::Unknown, &format!("<head>¦<script></script>{other}<title>a</title></head>"));
 }
 
 #[test]
 fn only_what_is_missing_is_written() {
-    let input = format!("<head><meta name=traceparent content=00-{TRACE}-aaaaaaaaaaaaaaaa-01></head>");
+    let input = format!("<head>{}</head>", own("traceparent", TRACE));
     let (out, report) = scan(Charset::Declared, [input.as_bytes()]);
     let out = String::from_utf8(out).unwrap();
-    assert_eq!((out.matches("traceparent").count(), out.matches("baggage").count()), (1, 1));
+    assert_eq!((out.matches("traceparent").count(), out.matches("name=\"baggage\"").count()), (1, 1));
     assert_eq!((report.kept, report.removed), (1, 0));
 
-    let input =
-        format!("<head><meta name=sentry-trace content={TRACE}-aaaaaaaaaaaaaaaa><meta name=baggage content=a></head>");
+    let input = format!("<head>{}<meta name=baggage content=a></head>", own("sentry-trace", TRACE));
     let (out, report) = scan(Charset::Declared, [input.as_bytes()]);
     let out = String::from_utf8(out).unwrap();
-    assert_eq!((out.matches("sentry-trace\"").count(), out.matches("name=\"baggage\"").count()), (0, 1), "{out}");
+    assert_eq!((out.matches("\"sentry-trace\"").count(), out.matches("name=\"baggage\"").count()), (0, 1), "{out}");
     assert_eq!((report.kept, report.removed), (1, 1));
 }
 
@@ -181,53 +185,84 @@ fn values_are_escaped() {
     assert!(html.windows(24).any(|part| part == b"a&amp;&quot;&lt;&gt;b\"/>"));
 }
 
-#[test]
-fn nothing_waits_but_an_open_tag() {
-    let mut scanner = Scanner::new(&wanted(), Charset::Declared);
-    let mut push = |chunk: &'static str| {
+/// A page whose origin pauses after each chunk.
+fn paused<'a>(charset: Charset, chunks: impl IntoIterator<Item = &'a str>) -> Vec<String> {
+    let mut scanner = Scanner::new(&wanted(), charset);
+    let read = |chunk: &str| {
         let mut out = Vec::new();
-        scanner.push(Bytes::from_static(chunk.as_bytes()), &mut out);
+        scanner.push(Bytes::copy_from_slice(chunk.as_bytes()), &mut out);
+        scanner.pause(&mut out);
         String::from_utf8(out.concat()).unwrap()
     };
-    assert_eq!(push("<html><head><title>a"), "<html><head><title>a");
-    assert_eq!(push("</title><link rel"), "</title><link rel");
-    assert_eq!(push("=a><meta name=a"), "=a>");
-    assert_eq!(push("b><!-- x"), "<meta name=ab><!-- x");
-    assert_eq!(push(" --></he"), " -->");
-    assert_eq!(push("ad>"), format!("{TAGS}</head>"));
-    assert_eq!(push("<p>"), "<p>");
+    chunks.into_iter().map(read).collect()
+}
+
+#[test]
+fn nothing_waits_but_an_open_tag() {
+    let chunks =
+        ["<html><he", "ad><title>a", "</title><link rel", "=a><meta name=a", "b><!-- x", " --></he", "ad><p>", "b"];
+    let expect =
+        ["<html>", "<head>¦<title>a", "</title><link rel", "=a>", "<meta name=ab><!-- x", " -->", "</head><p>", "b"];
+    assert_eq!(paused(Charset::Declared, chunks), expect.map(|part| part.replace('¦', TAGS)));
+}
+
+#[test]
+fn only_a_charset_may_keep_a_paused_page_waiting() {
+    let chunks = ["<head><title>a</title>", "<meta charset=utf-8>", "<link>"];
+    assert_eq!(
+        paused(Charset::Unknown, chunks),
+        ["<head>".to_owned(), format!("<title>a</title>{}{TAGS}", chunks[1]), chunks[2].to_owned()]
+    );
+    let long = "a".repeat(1024);
+    let chunks = ["<head><title>a", &long, "</title>"];
+    assert_eq!(
+        paused(Charset::Unknown, chunks),
+        ["<head>".to_owned(), format!("{TAGS}<title>a{long}"), "</title>".to_owned()]
+    );
+}
+
+#[test]
+fn tags_that_come_after_a_pause_are_duplicates() {
+    let same = own("sentry-trace", TRACE);
+    assert_eq!(
+        paused(Charset::Declared, ["<head><title>", "</title>", &same, "<link>"]).concat(),
+        format!("<head>{TAGS}<title></title><link>")
+    );
 }
 
 #[test]
 fn the_pieces_are_those_that_came() {
-    let chunk = Bytes::from_static(b"<head><title>a</title></head><body>text");
+    let chunk = Bytes::from_static(b"<html><head><title>a</title></head><body>text");
     let mut out = Vec::new();
     Scanner::new(&wanted(), Charset::Declared).push(chunk.clone(), &mut out);
     assert_eq!(out.len(), 3);
     assert_eq!(out[0].as_ptr(), chunk.as_ptr());
-    assert_eq!(out[2].as_ptr(), chunk[22..].as_ptr());
+    assert_eq!(out[2].as_ptr(), chunk[12..].as_ptr());
 }
 
 #[test]
 fn reading_has_a_bound() {
     let long = "a".repeat(usize::try_from(SCAN_BYTES_MAX).unwrap());
     let spaces = " ".repeat(long.len());
-    for (document, place) in [
-        (format!("<head><style>{long}</style></head>"), None),
-        (format!("<head><meta content=\"{long}\"></head>"), None),
-        (format!("<head>{spaces}</head>"), Some(Place::Limit)),
-        (format!("<head>{}</head>", &spaces[7..]), Some(Place::Limit)),
-        (format!("<head>{}</head>", &spaces[13..]), Some(Place::HeadEnd)),
+    let other = own("sentry-trace", &"f".repeat(32));
+    for (document, place, removed) in [
+        (format!("<head><style>{long}</style>{other}</head>"), Some(Place::Head), 0),
+        (format!("<head><meta content=\"{long}\"></head>"), Some(Place::Head), 0),
+        (format!("{spaces}<head></head>"), None, 0),
+        (format!("<head>{}{other}</head>", &spaces[1000..]), Some(Place::Head), 1),
     ] {
         for size in [document.len(), 999] {
             let (out, report) = scan(Charset::Unknown, document.as_bytes().chunks(size));
-            assert_eq!((out.len(), report.place), (document.len() + report.written_bytes, place));
+            let expect = document.len() + report.written_bytes - other.len() * removed as usize;
+            assert_eq!((out.len(), report.place, report.removed), (expect, place, removed));
         }
     }
     let mut out = Vec::new();
+    let mut scanner = Scanner::new(&wanted(), Charset::Declared);
     let endless = format!("<head><meta content=\"{}", &long[..20_000]);
-    Scanner::new(&wanted(), Charset::Declared).push(Bytes::from(endless.clone()), &mut out);
-    assert_eq!(out.concat().len(), endless.len(), "an endless tag is not waited for");
+    scanner.push(Bytes::from(endless.clone()), &mut out);
+    scanner.pause(&mut out);
+    assert_eq!(out.concat().len(), endless.len() + TAGS.len(), "an endless tag is not waited for");
 }
 
 #[test]
@@ -316,23 +351,18 @@ fn chunks<'a>(document: &'a [u8], cuts: &[usize]) -> Vec<&'a [u8]> {
     at.windows(2).map(|pair| &document[pair[0]..pair[1]]).collect()
 }
 
-/// Where a full rewriter puts the tags: before the first script of the head, or before its end.
+/// Where a full rewriter puts the tags.
 fn oracle(document: &str) -> String {
-    let written = RefCell::new(false);
-    let write = || !written.replace(true);
     let mut out = Vec::new();
-    let script = element!("head script", |script| {
-        if write() {
-            script.before(TAGS, ContentType::Html);
-        }
+    let head = element!("head", |head| {
+        head.prepend(TAGS, ContentType::Html);
         Ok(())
     });
-    let settings = Settings::new().append_element_content_handler(script);
+    let settings = Settings::new().append_element_content_handler(head);
     let mut rewriter = HtmlRewriter::new(settings, |part: &[u8]| out.extend_from_slice(part));
     rewriter.write(document.as_bytes()).unwrap();
     rewriter.end().unwrap();
-    let out = String::from_utf8(out).unwrap();
-    if *written.borrow() { out } else { out.replace("</head>", &format!("{TAGS}</head>")) }
+    String::from_utf8(out).unwrap()
 }
 
 proptest! {

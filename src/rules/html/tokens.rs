@@ -13,25 +13,14 @@ pub(super) enum Token {
     Wide,
     /// The document begins with the byte order mark of UTF-8.
     ByteOrderMark,
-    /// An element that leaves the head open.
-    Head { start: u64 },
-    /// A script.
-    Script { start: u64 },
+    /// The whole start tag of the head.
+    Head { end: u64 },
+    /// An element of the head.
+    Inside { start: u64 },
     /// A whole `<meta>`.
     Meta { start: u64, end: u64, meta: Meta },
     /// Here the head has ended, or there is none.
     HeadEnd { start: u64 },
-}
-
-impl Token {
-    pub(super) fn start(&self) -> u64 {
-        match self {
-            Self::Wide | Self::ByteOrderMark => 0,
-            Self::Head { start } | Self::Script { start } | Self::Meta { start, .. } | Self::HeadEnd { start } => {
-                *start
-            }
-        }
-    }
 }
 
 /// The attributes of a `<meta>`.
@@ -100,6 +89,8 @@ pub(super) struct Tokens {
     meta: Option<Meta>,
     // The element whose start tag is being read holds text only.
     holds_text: bool,
+    // The head's start tag is being read.
+    opens_head: bool,
     // Templates that are open: what is in them is not in the document.
     templates: u32,
 }
@@ -169,11 +160,6 @@ impl Tokens {
             _ => self.meta.is_some() && self.offset - self.start <= META_BYTES_MAX,
         };
         open.then_some(self.start)
-    }
-
-    /// Whether the next octet stands between the elements of the head.
-    pub(super) fn is_between(&self) -> bool {
-        self.templates == 0 && (matches!(self.state, State::Data) || self.undecided().is_some())
     }
 
     /// Reads up to the next token; `None`: there is none in `rest`.
@@ -328,18 +314,19 @@ impl Tokens {
             };
         }
         let token = match self.name.as_bytes() {
-            b"html" | b"head" | b"base" | b"basefont" | b"bgsound" | b"link" => Token::Head { start },
-            b"title" | b"style" | b"noscript" | b"noframes" => {
-                self.holds_text = true;
-                Token::Head { start }
+            b"html" => return None,
+            b"head" => {
+                self.opens_head = self.templates == 0;
+                return None;
             }
-            b"script" => {
+            b"base" | b"basefont" | b"bgsound" | b"link" => Token::Inside { start },
+            b"title" | b"style" | b"noscript" | b"noframes" | b"script" => {
                 self.holds_text = true;
-                Token::Script { start }
+                Token::Inside { start }
             }
             b"template" => {
                 self.templates += 1;
-                return None;
+                return (self.templates == 1).then_some(Token::Inside { start });
             }
             b"meta" if self.templates == 0 => {
                 self.meta = Some(Meta::default());
@@ -422,6 +409,9 @@ impl Tokens {
         let end = self.offset + 1;
         let state = if self.holds_text { State::Raw(Raw::new(self.name)) } else { State::Data };
         self.go(state, rest);
+        if std::mem::take(&mut self.opens_head) {
+            return Some(Token::Head { end });
+        }
         let meta = self.meta.take()?;
         (end - self.start <= META_BYTES_MAX).then_some(Token::Meta { start: self.start, end, meta })
     }
