@@ -2,21 +2,20 @@
 //! or the environment, so every rule is tested without any of them.
 
 pub mod authority;
+pub mod balance;
 pub mod certificate;
 pub mod framing;
 pub mod headers;
-pub mod reserved;
 pub mod html;
-pub mod rewrite;
 pub mod page;
+pub mod reserved;
+pub mod retry;
+pub mod rewrite;
 pub mod route;
 pub mod sampling;
 pub mod session;
+pub mod startup;
 pub mod template;
 pub mod token;
 pub mod trace_context;
 pub mod tree;
-
-pub mod balance;
-pub mod retry;
-pub mod startup;
