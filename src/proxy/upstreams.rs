@@ -8,7 +8,7 @@ use std::{collections::BTreeMap, fmt, rc::Rc, sync::Arc};
 use tokio::runtime::Handle;
 
 use super::{
-    attempt::{Answer, Attempt, Choice, Failed, Stale},
+    attempt::{Answer, Attempt, Choice, Failed, Reuse, Stale},
     balance::Balance,
     connect::{Connect, Roots, TlsError, resolver::Resolver},
     context::Context,
@@ -19,6 +19,7 @@ use super::{
 use crate::{
     config::model::{Endpoint, Scheme, Upstream},
     error::{ErrorType, ProxyError},
+    rules::retry::is_idempotent,
     service::{Outcome, Request},
     trace::{counters::Counters, scope::Span},
 };
@@ -177,6 +178,10 @@ impl Attempt for Once {
                 Err(error) => return Err(whole(error, request)),
             },
         };
+        if choice.reuse == Reuse::Pooled && !is_idempotent(request.method()) {
+            // It cannot be tried again once it is sent: what was closed meanwhile shall be noticed first.
+            tokio::task::yield_now().await;
+        }
         match self.connect.lease(choice, port, span, cx).await {
             Ok(lease) => {
                 let target = Target { endpoint, port, span: span.id() };

@@ -80,15 +80,17 @@ impl<A: Attempt> Balance<A> {
         attempts: u32,
         cx: &Rc<Context>,
     ) -> Result<Response, Failed> {
-        let mut span = cx.span(Stage::UpstreamRequest);
+        let mut open = Open(cx.span(Stage::UpstreamRequest));
+        let span = &mut open.0;
         if span.is_on() {
             let endpoint = &self.endpoints[choice.endpoint];
-            describe::request(&mut span, &request, endpoint, attempts, cx);
+            describe::request(span, &request, endpoint, attempts, cx);
         }
         cx.propagate(request.headers_mut(), span.id());
-        let outer = cx.enter(&span);
-        let answer = self.inner.attempt(request, choice, &mut span, cx).await;
+        let outer = cx.enter(span);
+        let answer = self.inner.attempt(request, choice, span, cx).await;
         cx.leave(outer);
+        let mut span = open.take();
         match answer {
             Ok(Answer { response, tunnel: None }) => {
                 span.status(response.status());
@@ -122,6 +124,21 @@ impl<A: Attempt> Balance<A> {
             }
             _ => Err(failed.error),
         }
+    }
+}
+
+/// The client span of an attempt under way. Whoever drops it half-way is the client, who went away.
+struct Open(Span);
+
+impl Open {
+    fn take(&mut self) -> Span {
+        std::mem::take(&mut self.0)
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.fail("client_disconnected", || "the client went away".to_owned());
     }
 }
 

@@ -152,6 +152,45 @@ fn a_stale_connection_is_tried_again_where_that_is_safe() {
 }
 
 #[test]
+fn a_connection_that_was_closed_is_not_used_for_what_cannot_be_sent_twice() {
+    on_worker(async || {
+        let serve = || vec![Step::Head, Step::Write(OK)];
+        let origin = Origin::new(vec![serve(), serve(), serve(), serve()]).await;
+        let worker = Worker::new(upstream(&[origin.address]));
+        for _ in 0..4 {
+            let response = worker.send(post(Body::full("hello"))).await.unwrap();
+            assert_eq!(text(response).await.unwrap(), "ok");
+        }
+        assert_eq!(origin.seen().len(), 4);
+    });
+}
+
+#[test]
+fn a_client_that_goes_away_ends_the_upstreams_work() {
+    on_worker(async || {
+        let part = "HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\npart";
+        for answer in ["", part] {
+            let (asked, gone) = (Rc::new(Notify::new()), Rc::new(Notify::new()));
+            let script = vec![
+                Step::Head,
+                Step::Write(answer),
+                Step::Tell(Rc::clone(&asked)),
+                Step::End,
+                Step::Tell(Rc::clone(&gone)),
+            ];
+            let origin = Origin::new(vec![script]).await;
+            let worker = Worker::new(upstream(&[origin.address]));
+            tokio::select! {
+                _ = worker.get() => unreachable!("the response never ends"),
+                () = asked.notified() => {}
+            }
+            gone.notified().await;
+            assert_eq!(worker.counters.upstream_connections_idle.value(), 0);
+        }
+    });
+}
+
+#[test]
 fn an_endpoint_that_refuses_is_passed_over() {
     on_worker(async || {
         let serve = || vec![Step::Head, Step::Write(OK)];
