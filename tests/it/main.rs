@@ -16,6 +16,8 @@ mod framing;
 mod licences;
 // Spans to OTLP back ends: every protocol, what goes wrong with them, and what must not leak between them.
 mod otlp;
+// From host and path to an answer: sites, routes, middleware, redirects.
+mod routing;
 // What several modules need: counting allocations, a strict OTLP receiver.
 mod support;
 // Which requests are traced, and what is recorded of them.
