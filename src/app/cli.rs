@@ -4,10 +4,10 @@ use std::{net::SocketAddr, path::PathBuf, process::ExitCode};
 
 use anstyle::AnsiColor;
 use clap::{Args, Parser, Subcommand, builder::Styles};
-use http::Uri;
+use http::{Method, Uri};
 
 use super::{
-    demo, health,
+    demo, force, health,
     link::{self, LinkError},
     run::{self, RunError},
     source::{self, LoadError, Source},
@@ -32,6 +32,7 @@ Examples:
   waylight --upstream http://localhost:3000    run without a file
   waylight check                               print all faults of ./proxy.toml
   waylight link --site shop.example            print a sign-in link of a running instance
+  curl -H \"$(waylight force URL)\" URL          have one request of a client traced
   waylight demo                                a small shop, traced: nothing else is needed
 
 Exit codes: 0 done, 1 failed, 2 wrong command line, 3 faulty configuration.
@@ -71,6 +72,8 @@ pub enum Command {
     Check,
     /// Print a one-time sign-in link for a running instance
     Link(Link),
+    /// Print the header that has one request of a command-line client traced
+    Force(Force),
     /// Run a small traced shop behind Waylight
     Demo(Demo),
     /// Ask a running instance whether it is healthy; exit 1 if not
@@ -91,6 +94,17 @@ pub struct Link {
     /// Who is signed in with it, as shown in traces
     #[arg(long, value_name = "NAME", env = "USER", default_value = "operator")]
     pub name: String,
+}
+
+/// Which request is traced.
+#[derive(Args, Debug)]
+pub struct Force {
+    /// The URL, as the client will ask for it
+    #[arg(value_name = "URL")]
+    pub url: Uri,
+    /// The method that the client will use
+    #[arg(long, short = 'X', value_name = "METHOD", default_value = "GET")]
+    pub method: Method,
 }
 
 /// How the demo runs.
@@ -116,11 +130,8 @@ pub fn main() -> ExitCode {
     match command {
         None => serve(config, run),
         Some(Command::Check) => check(config),
-        Some(Command::Link(options)) => match link::link(&Source::file(config), &options) {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(LinkError::Faulty(error)) => faulty(&error),
-            Err(LinkError::Failed(error)) => failed(&terminal::causes(&*error)),
-        },
+        Some(Command::Link(options)) => minted(link::link(&Source::file(config), &options)),
+        Some(Command::Force(options)) => minted(force::force(&Source::file(config), &options)),
         Some(Command::Demo(options)) => outcome(demo::demo(&options)),
         Some(Command::Health) => match health::health(&Source::file(config)) {
             Ok(()) => ExitCode::SUCCESS,
@@ -131,6 +142,14 @@ pub fn main() -> ExitCode {
             ExitCode::SUCCESS
         }
         Some(Command::DemoApp) => demo::shop::main(),
+    }
+}
+
+fn minted(outcome: Result<(), LinkError>) -> ExitCode {
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(LinkError::Faulty(error)) => faulty(&error),
+        Err(LinkError::Failed(error)) => failed(&terminal::causes(&*error)),
     }
 }
 

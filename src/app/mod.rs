@@ -3,6 +3,7 @@
 pub mod admin;
 pub mod cli;
 pub mod demo;
+pub mod force;
 pub mod health;
 pub mod instance;
 pub mod link;

@@ -1,8 +1,8 @@
 //! Which requests are traced, what is recorded of them, and what of it nobody else sees.
 
-use http::Request;
+use http::{Method, Request};
 use opentelemetry::trace::SpanId;
-use waylight::{config::model::Scheme, trace::stage::Stage as Span};
+use waylight::{config::model::Scheme, rules::session::force::Target, trace::stage::Stage as Span};
 
 use crate::support::edge::{HOST, Origin, Stage, attribute, on_worker};
 
@@ -237,5 +237,22 @@ fn an_upstream_that_refuses_is_a_502_with_its_word() {
         let root = spans.iter().find(|span| span.stage == Span::Request).unwrap();
         assert_eq!(attribute(root, "error.type").as_deref(), Some("connection_refused"));
         assert!(root.error.is_some());
+    });
+}
+
+#[test]
+fn a_signed_header_traces_the_request_it_was_made_for_once() {
+    on_worker(async {
+        let origin = origin().await;
+        let mut stage = Stage::set(SITE, origin.address);
+        let target = Target { host: HOST, method: &Method::GET, path: "/products/lamp" };
+        let value = waylight::app::state::force_header(&stage.keys, target, 60).unwrap();
+        for (path, traced) in
+            [("/products/chair", false), ("/products/lamp?colour=red", true), ("/products/lamp", false)]
+        {
+            stage.ask(Request::get(path).header("waylight-trace", &value)).await;
+            assert_eq!(!stage.spans().is_empty(), traced, "{path}");
+            assert_eq!(header(&origin.last(), "waylight-trace"), None);
+        }
     });
 }
