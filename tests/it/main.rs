@@ -12,6 +12,8 @@ mod architecture;
 mod connections;
 // The framing guard: what is refused, and that hyper sees what the guard sees.
 mod framing;
+// The fuzz targets: their seeds, and inputs made from them.
+mod fuzz;
 // What dependencies may be licensed under.
 mod licences;
 // Spans to OTLP back ends: every protocol, what goes wrong with them, and what must not leak between them.

@@ -17,6 +17,7 @@ use crate::{
     error::{ErrorType, ProxyError},
     rules::{reserved::is_reserved, session::Credentials},
     service::{Outcome, Request},
+    trace::stage::Stage,
 };
 
 /// The largest form that is taken, in octets.
@@ -97,6 +98,16 @@ impl<S: Handler> Handler for Reserved<S> {
         if !door.pages.claims(&head, &facts) {
             return self.inner.handle(Request::from_parts(head, body), cx).await;
         }
+        // Of people who are signed in nothing is recorded here, but a ratio may have chosen this request.
+        let mut span = cx.span(Stage::Reserved);
+        let outcome = door.ask(head, body, facts).await;
+        span.outcome(&outcome);
+        outcome
+    }
+}
+
+impl Door {
+    async fn ask(&self, head: http::request::Parts, body: Body, facts: Facts) -> Outcome {
         let body = Limited::new(body, FORM_BYTES_MAX).collect().await.map_err(|error| {
             ProxyError::client(ErrorType::HttpRequestError)
                 .with_status(StatusCode::PAYLOAD_TOO_LARGE)
@@ -105,7 +116,7 @@ impl<S: Handler> Handler for Reserved<S> {
         })?;
         let (reply, answer) = oneshot::channel();
         let call = Call { request: http::Request::from_parts(head, body.to_bytes()), facts, reply };
-        door.calls.try_send(call).map_err(|_| busy())?;
+        self.calls.try_send(call).map_err(|_| busy())?;
         let response = answer.await.map_err(|_| busy())?;
         Ok(response.map(Body::full))
     }
