@@ -6,6 +6,8 @@
     reason = "a test fails by panicking, and its helpers stand outside of #[test] functions"
 )]
 
+// The admin listener of the real binary: what it tells, whom it refuses, and how it follows a drain.
+mod admin;
 // The layering table, file heads and sizes, the span vocabulary: what the house promises of its own source.
 mod architecture;
 // Listening, TLS, limits, reload and drain, over real sockets.
@@ -14,12 +16,18 @@ mod connections;
 mod framing;
 // The fuzz targets: their seeds, and inputs made from them.
 mod fuzz;
+// The command line of the real binary: what it prints, and what it exits with.
+mod cli;
+// The demo as a person runs it.
+mod demo;
 // What dependencies may be licensed under.
 mod licences;
 // Spans to OTLP back ends: every protocol, what goes wrong with them, and what must not leak between them.
 mod otlp;
 // From host and path to an answer: sites, routes, middleware, redirects.
 mod routing;
+// Reloads of the real binary: every way to ask for one, and what a faulty file does not do.
+mod reload;
 // What several modules need: counting allocations, a strict OTLP receiver.
 mod support;
 // Which requests are traced, and what is recorded of them.

@@ -1,6 +1,7 @@
 //! What several modules of the integration tests need.
 
 mod allocator;
+pub(crate) mod instance;
 pub(crate) mod client;
 pub(crate) mod edge;
 pub(crate) mod plain;

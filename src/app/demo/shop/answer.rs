@@ -13,7 +13,7 @@ use http_body_util::{Either, Full};
 use hyper::body::{Frame, Incoming};
 use opentelemetry::{
     Context, KeyValue,
-    trace::{SpanKind, Status, TraceContextExt as _, Tracer as _},
+    trace::{SpanKind, TraceContextExt as _, Tracer as _},
 };
 use opentelemetry_sdk::trace::SdkTracer;
 use tokio::sync::mpsc;
@@ -53,9 +53,6 @@ pub(super) async fn answer(request: Request<Incoming>, tracer: Arc<SdkTracer>) -
     };
     let span = visit.cx.span();
     span.set_attribute(KeyValue::new("http.response.status_code", i64::from(answer.status().as_u16())));
-    if answer.status().is_server_error() {
-        span.set_status(Status::error("the shop failed"));
-    }
     // The streaming page ends its span with its last part.
     if matches!(answer.body(), Either::Left(_)) {
         span.end();

@@ -1,0 +1,119 @@
+//! The command line: what it prints, and what it exits with.
+
+use std::{fs, net::TcpListener};
+
+use crate::support::instance::{HEAD, Instance, answering, output};
+
+#[test]
+fn check_prints_two_faults_of_two_tables() {
+    let directory = tempfile::tempdir().unwrap();
+    let faulty = format!("{HEAD}{}\n[limits]\nconections_max = 7\n[timeouts]\nidle = \"soon\"\n", answering("one"));
+    fs::write(directory.path().join("proxy.toml"), &faulty).unwrap();
+    let (code, stdout, _) = output(directory.path(), &["check"]);
+    assert_eq!(code, Some(3));
+    for key in ["conections_max", "idle"] {
+        let line = faulty.lines().position(|line| line.starts_with(key)).unwrap() + 1;
+        assert!(stdout.contains(&format!("proxy.toml:{line}:")), "{stdout}");
+    }
+    assert!(stdout.contains("did you mean `connections_max`"), "{stdout}");
+    assert!(!stdout.contains('\u{1b}'), "colours in a pipe: {stdout}");
+}
+
+#[test]
+fn check_is_content_with_a_sound_file() {
+    let directory = tempfile::tempdir().unwrap();
+    fs::write(directory.path().join("other.toml"), format!("{HEAD}{}", answering("one"))).unwrap();
+    let (code, stdout, stderr) = output(directory.path(), &["--config", "other.toml", "check"]);
+    assert_eq!((code, &*stdout, &*stderr), (Some(0), "other.toml: no faults\n", ""));
+    assert_eq!(output(directory.path(), &["check", "-c", "other.toml"]).0, Some(0));
+}
+
+#[test]
+fn a_file_that_is_not_there_is_named_with_a_hint() {
+    let directory = tempfile::tempdir().unwrap();
+    for arguments in [&[] as &[_], &["check"], &["link"], &["health"]] {
+        let (code, _, stderr) = output(directory.path(), arguments);
+        assert!(matches!(code, Some(1 | 3)), "{arguments:?}: {code:?}");
+        assert!(stderr.contains("proxy.toml"), "{arguments:?}: {stderr}");
+    }
+    let (code, _, stderr) = output(directory.path(), &[]);
+    assert_eq!(code, Some(3));
+    assert!(stderr.contains("--upstream"), "{stderr}");
+}
+
+#[test]
+fn a_faulty_file_does_not_start() {
+    let directory = tempfile::tempdir().unwrap();
+    fs::write(directory.path().join("proxy.toml"), "[[listener]]\naddress = 7\n").unwrap();
+    let (code, _, stderr) = output(directory.path(), &[]);
+    assert_eq!(code, Some(3));
+    assert!(stderr.contains("proxy.toml:2:"), "{stderr}");
+}
+
+#[test]
+fn help_shows_examples_and_misuse_is_told_apart() {
+    let directory = tempfile::tempdir().unwrap();
+    let (code, stdout, _) = output(directory.path(), &["--help"]);
+    assert_eq!(code, Some(0));
+    assert!(stdout.contains("waylight --upstream http://localhost:3000"), "{stdout}");
+    assert!(!stdout.contains("demo-app"), "an inner command is shown");
+    assert_eq!(output(directory.path(), &["nonsense"]).0, Some(2));
+    assert_eq!(output(directory.path(), &["--listen", "127.0.0.1:1"]).0, Some(2));
+    assert_eq!(output(directory.path(), &["--upstream", "http://a", "--config", "b"]).0, Some(2));
+    let (code, stdout, _) = output(directory.path(), &["version"]);
+    assert_eq!((code, stdout), (Some(0), format!("waylight {}\n", env!("CARGO_PKG_VERSION"))));
+}
+
+#[test]
+fn link_and_health_find_a_running_instance() {
+    let instance = Instance::start(&format!("{HEAD}{}", answering("one")));
+    let directory = instance.directory.path();
+    let (code, stdout, stderr) = output(directory, &["link", "--name", "Ada"]);
+    assert_eq!(code, Some(0), "{stderr}");
+    let expect = format!("http://{}/_waylight/sign-in?token=", instance.address);
+    assert!(stdout.starts_with(&expect), "{stdout}");
+    assert_eq!(stdout.lines().count(), 1);
+    let (_, again, _) = output(directory, &["link", "--name", "Ada"]);
+    assert_ne!(stdout, again, "each link is another");
+    let page = instance.get(stdout.trim().split_once(&instance.address.to_string()).unwrap().1);
+    assert_eq!(page.status, 200);
+    assert!(page.body.contains("Ada"), "{}", page.body);
+    assert_eq!(output(directory, &["health"]), (Some(0), "ok\n".to_owned(), String::new()));
+}
+
+#[test]
+fn without_an_instance_there_is_no_link() {
+    let directory = tempfile::tempdir().unwrap();
+    fs::write(directory.path().join("proxy.toml"), format!("{HEAD}{}", answering("one"))).unwrap();
+    for command in ["link", "health"] {
+        let (code, stdout, stderr) = output(directory.path(), &[command]);
+        assert_eq!((code, &*stdout), (Some(1), ""), "{command}");
+        assert!(stderr.starts_with("error: "), "{stderr}");
+    }
+}
+
+#[test]
+fn a_second_instance_is_refused() {
+    let first = Instance::start(&format!("{HEAD}{}", answering("one")));
+    let config = format!("{HEAD}{}", answering("two")).replacen("127.0.0.1:0", &first.address.to_string(), 1);
+    let directory = tempfile::tempdir().unwrap();
+    fs::write(directory.path().join("proxy.toml"), config).unwrap();
+    let (code, _, stderr) = output(directory.path(), &[]);
+    assert_eq!(code, Some(1), "{stderr}");
+    assert!(stderr.contains(&first.address.to_string()), "{stderr}");
+    assert_eq!(first.get("/").body, "one");
+    // Another port, but the same state directory.
+    let (code, _, stderr) = output(first.directory.path(), &[]);
+    assert_eq!(code, Some(1));
+    assert!(stderr.contains("another running Waylight"), "{stderr}");
+}
+
+#[test]
+fn a_port_that_another_program_has_is_refused() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let listen = taken.local_addr().unwrap().to_string();
+    let (code, _, stderr) = output(directory.path(), &["--upstream", "http://127.0.0.1:1", "--listen", &listen]);
+    assert_eq!(code, Some(1));
+    assert!(stderr.contains(&listen), "{stderr}");
+}
