@@ -120,6 +120,7 @@ impl Process {
         let Some(wished) = self.config().admin.as_ref().map(|admin| admin.address.clone()) else { return };
         let (stop, stopped) = watch::channel(false);
         let address = socket.address();
+        info!(%address, "admin listener ready");
         let admin = Arc::new(Admin { instance: Arc::clone(&self.instance) });
         self.life.tasks.spawn(admin.serve(socket, stopped));
         self.admin = Some(AdminTask { wished, address, stop });

@@ -102,7 +102,7 @@ fn the_log_changes_format_and_level() {
     instance.save(&config("two").replace("format = \"json\"", "format = \"json\"\nlevel = \"error\""));
     let answer = instance.admin("POST", "/reload", &[("waylight-admin", "1")]);
     assert_eq!(answer.status, 200, "{}", answer.body);
-    instance.save(&config("three").replace("format = \"json\"", "format = \"json\"\nlevel = \"no such level=\""));
+    instance.save(&config("three").replace("format = \"json\"", "format = \"json\"\nlevel = \"waylight=loud\""));
     let answer = instance.admin("POST", "/reload", &[("waylight-admin", "1")]);
     assert_eq!(answer.status, 422, "{}", answer.body);
     assert_eq!(instance.get("/").body, "two");

@@ -15,7 +15,7 @@ use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use serde_json::json;
 use tokio::{sync::watch, task::JoinSet};
-use tracing::{info, warn};
+use tracing::warn;
 
 use self::{
     guard::Hosts,
@@ -44,7 +44,6 @@ pub struct Admin {
 impl Admin {
     /// Answers at `socket` until `stop` turns true.
     pub async fn serve(self: Arc<Self>, socket: Socket, mut stop: watch::Receiver<bool>) {
-        info!(address = socket.address(), "admin listener ready");
         let is_unix = socket.is_unix();
         let mut clients = JoinSet::new();
         loop {

@@ -81,11 +81,10 @@ impl Instance {
                 }
             }
         });
-        let mut instance =
-            Self { directory, address: ([127, 0, 0, 1], 0).into(), admin: String::new(), child, lines };
+        let mut instance = Self { directory, address: ([127, 0, 0, 1], 0).into(), admin: String::new(), child, lines };
+        instance.admin = instance.line("admin listener ready")["address"].as_str().unwrap().replace("http://", "");
         instance.address = instance.listening();
         instance.line("ready");
-        instance.admin = instance.line("admin listener ready")["address"].as_str().unwrap().replace("http://", "");
         instance
     }
 
