@@ -60,6 +60,7 @@ function backend({ name, endpoint, protocol, headers = {} }) {
     `name = ${quoted(name)}`,
     `endpoint = ${quoted(endpoint)}`,
     `protocol = ${quoted(protocol)}`,
+    'batch_delay = "20ms"',
     `headers = { ${pairs.join(', ')} }`,
   ];
 }

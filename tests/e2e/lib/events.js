@@ -16,7 +16,12 @@ export class Inbox {
   /** @param {T[]} items */
   push(...items) {
     this.items.push(...items);
-    for (const wake of [...this.waiters]) wake();
+    this.wake();
+  }
+
+  /** Has everybody who waits look again. */
+  wake() {
+    for (const look of [...this.waiters]) look();
   }
 
   /**

@@ -94,9 +94,17 @@ const SCOPE_SPANS = {
   3: { name: 'schemaUrl', type: 'string' },
 };
 /** @type {Message} */
+const ENTITY_REF = {
+  1: { name: 'schemaUrl', type: 'string' },
+  2: { name: 'type', type: 'string' },
+  3: { name: 'idKeys', type: 'string', repeated: true },
+  4: { name: 'descriptionKeys', type: 'string', repeated: true },
+};
+/** @type {Message} */
 const RESOURCE = {
   1: { name: 'attributes', type: () => KEY_VALUE, repeated: true },
   2: { name: 'droppedAttributesCount', type: 'uint32' },
+  3: { name: 'entityRefs', type: () => ENTITY_REF, repeated: true },
 };
 /** @type {Message} */
 const RESOURCE_SPANS = {

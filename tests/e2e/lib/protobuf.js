@@ -119,6 +119,8 @@ export function checkJson(value, message, path = '$') {
   for (const [name, inner] of Object.entries(value)) {
     const field = fields.get(name);
     if (!field) throw new Error(`${path}.${name}: no such field`);
+    // The JSON mapping of protobuf takes null for a field that is not there.
+    if (inner === null) continue;
     if (field.repeated && !Array.isArray(inner)) throw new Error(`${path}.${name}: not a list`);
     const items = field.repeated ? inner : [inner];
     for (const [index, item] of items.entries()) {

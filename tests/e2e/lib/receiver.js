@@ -59,7 +59,10 @@ export class Receiver {
    * @returns {Promise<Trace>}
    */
   trace(what, look) {
-    return this.spans.until(what, (spans) => tracesOf(spans).find((trace) => trace.complete && look(trace)));
+    return this.spans.until(what, (spans) => {
+      if (this.faults.length > 0) throw new Error(`the receiver refused a message: ${this.faults.join('; ')}`);
+      return tracesOf(spans).find((trace) => trace.complete && look(trace));
+    });
   }
 
   stop() {
@@ -67,6 +70,12 @@ export class Receiver {
     this.http.close();
     for (const session of this.sessions) session.destroy();
     this.grpc.close();
+  }
+
+  /** @param {unknown} error */
+  #refuse(error) {
+    this.faults.push(String(error));
+    this.spans.wake();
   }
 
   /**
@@ -85,7 +94,7 @@ export class Receiver {
       this.headers.push(request.headers);
       response.writeHead(200, { 'content-type': type }).end(type === 'application/json' ? '{}' : '');
     } catch (error) {
-      this.faults.push(String(error));
+      this.#refuse(error);
       response.writeHead(400, { 'content-type': 'text/plain' }).end(String(error));
     }
   }
@@ -106,7 +115,7 @@ export class Receiver {
       this.spans.push(...spansOfProtobuf(decoded(body.subarray(5), coding)));
       this.headers.push(headers);
     } catch (error) {
-      this.faults.push(String(error));
+      this.#refuse(error);
       status = '3';
     }
     if (stream.destroyed) return;
