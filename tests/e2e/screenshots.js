@@ -21,16 +21,15 @@ await mkdir(RESULTS, { recursive: true });
 const waylight = await Waylight.demo([], { env: { NO_COLOR: '', CLICOLOR_FORCE: '1' } });
 const browser = await launch();
 try {
-  const page = await browser.newPage({ viewport: { width: 900, height: 760 }, colorScheme: 'light' });
+  const page = await browser.newPage({ viewport: { width: 760, height: 640 }, colorScheme: 'light' });
   const shoot = (/** @type {string} */ name) => page.screenshot({ path: join(RESULTS, `${name}.png`) });
-  await page.goto(waylight.origin);
-  await shoot('home');
   await page.goto(waylight.signInLink);
   await shoot('sign-in');
   await signIn(page, waylight.signInLink);
   await shoot('signed-in');
   await press(page, /^start/i);
   await shoot('started');
+  // The first request of all: its trace shows how the shop's process starts.
   const before = waylight.lines.items.length;
   await page.goto(`${waylight.origin}${PAGE}`);
   await page.getByText('★').first().waitFor();
@@ -38,9 +37,9 @@ try {
   await waylight.lines.until('the tree of the page', (lines) => lines.slice(before).some((line) => /render page/.test(line)));
   const said = waylight.lines.items.slice(before);
   await compose(browser, shop, said);
-  for (const path of ['/failing', '/nowhere', '/streaming']) {
+  for (const path of ['/', '/products', '/failing', '/nowhere', '/streaming']) {
     await page.goto(`${waylight.origin}${path}`);
-    await shoot(path.slice(1));
+    await shoot(path.slice(1) || 'home');
   }
 } finally {
   await browser.close();
@@ -54,11 +53,11 @@ try {
  * @param {string[]} lines
  */
 async function compose(chromium, shop, lines) {
-  const page = await chromium.newPage({ viewport: { width: 1760, height: 820 } });
+  const page = await chromium.newPage({ viewport: { width: 1760, height: 700 } });
   await page.setContent(`<!doctype html><style>
     body { margin: 0; padding: 30px; display: flex; gap: 26px; background: #2b303b; }
-    .window { border-radius: 12px; overflow: hidden; box-shadow: 0 14px 40px #0008; height: 760px; }
-    img { display: block; width: 780px; height: 760px; object-fit: cover; object-position: top left; }
+    .window { border-radius: 12px; overflow: hidden; box-shadow: 0 14px 40px #0008; height: 640px; box-sizing: border-box; }
+    img { display: block; width: 760px; height: 640px; object-fit: cover; object-position: top left; }
     pre { margin: 0; padding: 20px; flex: 1; background: #16191f; color: #cfd3db; font: 14px/1.5 'DejaVu Sans Mono', monospace; }
   </style><div class="window"><img src="data:image/png;base64,${shop.toString('base64')}"></div>
   <pre class="window">${lines.map(coloured).join('\n')}</pre>`);
