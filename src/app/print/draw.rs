@@ -135,7 +135,7 @@ impl Drawing<'_> {
             self.whole,
             BAR_WIDTH,
         );
-        let place = Styled(FAINT, place);
+        let place = if place.is_empty() { place } else { Styled(FAINT, place).to_string() };
         let bar = Styled(style, bar);
         self.line(format_args!("  {place}{label}{:gap$}{took:>LENGTH_WIDTH$}  {bar}", ""));
         self.notes(seen, guides, row.depth);
