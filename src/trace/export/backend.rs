@@ -8,6 +8,7 @@ use std::{
     time::Duration,
 };
 
+use bytes::Bytes;
 use opentelemetry_proto::tonic::{
     collector::trace::v1::ExportTraceServiceRequest,
     trace::v1::{ResourceSpans, ScopeSpans},
@@ -60,6 +61,23 @@ struct Shared {
 enum Transport {
     Grpc(Grpc),
     Http(Http),
+}
+
+impl Transport {
+    /// A message as it is sent.
+    fn body(&self, message: &Message) -> Result<Bytes, String> {
+        match self {
+            Self::Grpc(_) => Ok(message.encoded.clone()),
+            Self::Http(http) => http.body(message),
+        }
+    }
+
+    async fn send(&self, body: Bytes) -> Result<Accepted, Failure> {
+        match self {
+            Self::Grpc(grpc) => grpc.send(body).await,
+            Self::Http(http) => http.send(body).await,
+        }
+    }
 }
 
 /// The back end took the message, but for so many spans.
@@ -185,6 +203,15 @@ impl Shared {
     }
 
     async fn deliver(&self, message: &Message) {
+        // Written once, however often it is sent: a back end that fails costs no more than one that does not.
+        let body = match self.transport.body(message) {
+            Ok(body) => body,
+            Err(error) => {
+                self.tally.error(&error);
+                self.tally.dropped_failed.add(message.spans as u64);
+                return;
+            }
+        };
         let begun = clock::now();
         let give_up = begun.plus(self.export.retry_max);
         let mut backoff = BACKOFF_MIN;
@@ -193,7 +220,7 @@ impl Shared {
             if !*self.hurry.borrow() {
                 self.wait_until(Instant::from_nanos(self.not_before.load(Ordering::Relaxed))).await;
             }
-            let failure = match self.attempt(message).await {
+            let failure = match self.attempt(body.clone()).await {
                 Ok(accepted) => return self.delivered(message, &accepted),
                 Err(failure) => failure,
             };
@@ -230,14 +257,8 @@ impl Shared {
         }
     }
 
-    async fn attempt(&self, message: &Message) -> Result<Accepted, Failure> {
-        let attempt = async {
-            match &self.transport {
-                Transport::Grpc(grpc) => grpc.send(message).await,
-                Transport::Http(http) => http.send(message).await,
-            }
-        };
-        time::timeout(self.export.timeout, attempt)
+    async fn attempt(&self, body: Bytes) -> Result<Accepted, Failure> {
+        time::timeout(self.export.timeout, self.transport.send(body))
             .await
             .unwrap_or_else(|_| Err(Failure { message: "no answer in time".to_owned(), again: Again::Backoff }))
     }

@@ -16,7 +16,6 @@ use super::{
     backend::{Accepted, Again, Failure},
     connector::{ExportError, Files, HttpClient, Speaks, client, headers},
     http::chain,
-    queue::Message,
 };
 use crate::config::model::{Export, Toggle};
 
@@ -50,13 +49,13 @@ impl Grpc {
         })
     }
 
-    pub(super) async fn send(&self, message: &Message) -> Result<Accepted, Failure> {
+    pub(super) async fn send(&self, encoded: Bytes) -> Result<Accepted, Failure> {
         let mut grpc = tonic::client::Grpc::with_origin(self.client.clone(), self.origin.clone())
             .accept_compressed(CompressionEncoding::Gzip);
         if self.gzip.is_on() {
             grpc = grpc.send_compressed(CompressionEncoding::Gzip);
         }
-        let mut request = tonic::Request::new(message.encoded.clone());
+        let mut request = tonic::Request::new(encoded);
         *request.metadata_mut() = MetadataMap::from_headers(self.headers.clone());
         request.set_timeout(self.timeout);
         match grpc.unary(request, PathAndQuery::from_static(EXPORT), Encoded).await {

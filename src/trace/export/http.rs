@@ -65,8 +65,7 @@ impl Http {
         })
     }
 
-    pub(super) async fn send(&self, message: &Message) -> Result<Accepted, Failure> {
-        let body = self.body(message).map_err(|error| Failure { message: error, again: Again::Never })?;
+    pub(super) async fn send(&self, body: Bytes) -> Result<Accepted, Failure> {
         let mut request = Request::new(tonic::body::Body::new(Full::new(body)));
         *request.method_mut() = Method::POST;
         *request.uri_mut() = self.endpoint.clone();
@@ -80,7 +79,8 @@ impl Http {
         self.answer(response).await
     }
 
-    fn body(&self, message: &Message) -> Result<Bytes, String> {
+    /// A message as the back end wants it.
+    pub(super) fn body(&self, message: &Message) -> Result<Bytes, String> {
         let plain = match self.encoding {
             Encoding::Protobuf => message.encoded.clone(),
             Encoding::Json => {
