@@ -6,7 +6,7 @@ use std::{cell::RefCell, fmt, rc::Rc, sync::Arc};
 use tower::ServiceBuilder;
 
 use super::{
-    admission::{Admission, AdmissionLayer, BodyLimit, BodyLimitLayer},
+    admission::{Admission, AdmissionLayer, BodyLimit, BodyLimitLayer, Silence, SilenceLayer},
     answer::Answer,
     client::{Client, ClientLayer},
     context::{Conn, Context},
@@ -36,7 +36,7 @@ type Front = Rescue<Client<Site<SitePipeline>>>;
 /// What a request of one site passes before its route is known.
 type SitePipeline = Session<Reserved<Admission<Route<RoutePipeline>>>>;
 /// What a request of one route passes.
-type RoutePipeline = Policy<BodyLimit<Chain<Inject<Rescue<Chain<Target>>>>>>;
+type RoutePipeline = Policy<BodyLimit<Silence<Chain<Inject<Rescue<Chain<Target>>>>>>>;
 
 /// What answers a route in the end.
 enum Target {
@@ -168,6 +168,7 @@ impl Builder<'_> {
             .layer(BodyLimitLayer {
                 bytes_max: route.request_body_bytes_max.unwrap_or(config.limits.request_body_bytes_max),
             })
+            .layer(SilenceLayer { timeout: config.timeouts.body })
             // Compression: outside inject, which needs plain octets.
             .layer(outside)
             // Outside of everything that may store a response: these octets belong to one visitor.

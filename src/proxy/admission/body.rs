@@ -3,6 +3,7 @@
 use std::{
     pin::Pin,
     rc::Rc,
+    sync::Arc,
     task::{Context as TaskContext, Poll},
 };
 
@@ -15,6 +16,7 @@ use crate::{
     error::{BoxError, ErrorType, ProxyError},
     proxy::{context::Context, handler::Handler},
     service::{Outcome, Request},
+    trace::counters::Counters,
 };
 
 /// Puts [`BodyLimit`] in front of a stage.
@@ -49,16 +51,9 @@ impl<S: Handler> Handler for BodyLimit<S> {
         if size.upper().is_some_and(|upper| upper <= self.bytes_max) {
             return self.inner.handle(request, cx).await;
         }
-        let bytes_max = self.bytes_max;
-        let limited = request.map(|body| body.map_content(|body| Body::boxed(Limited { body, left: bytes_max })));
-        match self.inner.handle(limited, cx).await {
-            // The upstream saw an aborted body; the client is told the reason.
-            Err(error) if is_too_large(&error) => {
-                cx.counters.requests_refused.one();
-                Err(too_large())
-            }
-            outcome => outcome,
-        }
+        let (left, counters) = (self.bytes_max, Arc::clone(&cx.counters));
+        let limited = request.map(|body| body.map_content(|body| Body::boxed(Limited { body, left, counters })));
+        self.inner.handle(limited, cx).await
     }
 }
 
@@ -68,32 +63,10 @@ fn too_large() -> ProxyError {
         .with_detail("the request's body is larger than request_body_bytes_max")
 }
 
-fn is_too_large(error: &ProxyError) -> bool {
-    let mut source = std::error::Error::source(error);
-    while let Some(cause) = source {
-        if cause.is::<TooLarge>() {
-            return true;
-        }
-        source = cause.source();
-    }
-    false
-}
-
-/// More octets arrived than are allowed.
-#[derive(Debug)]
-struct TooLarge;
-
-impl std::fmt::Display for TooLarge {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("the request's body is too large")
-    }
-}
-
-impl std::error::Error for TooLarge {}
-
 struct Limited {
     body: Body,
     left: u64,
+    counters: Arc<Counters>,
 }
 
 impl http_body::Body for Limited {
@@ -107,7 +80,11 @@ impl http_body::Body for Limited {
         {
             match self.left.checked_sub(data.len() as u64) {
                 Some(left) => self.left = left,
-                None => return Poll::Ready(Some(Err(TooLarge.into()))),
+                None => {
+                    self.counters.requests_refused.one();
+                    // Whoever reads the body finds the answer in it.
+                    return Poll::Ready(Some(Err(too_large().into())));
+                }
             }
         }
         polled

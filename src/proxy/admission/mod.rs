@@ -4,12 +4,16 @@
 //! what is counted here is the same for both protocols.
 
 mod body;
+mod silence;
 
 use std::{rc::Rc, sync::Arc};
 
 use http::{HeaderValue, StatusCode, header::RETRY_AFTER};
 
-pub use self::body::{BodyLimit, BodyLimitLayer};
+pub use self::{
+    body::{BodyLimit, BodyLimitLayer},
+    silence::{Silence, SilenceLayer},
+};
 use super::{context::Context, handler::Handler, permits::Permits};
 use crate::{
     config::model::Limits,

@@ -6,7 +6,8 @@ impl Handler for Answers {
     async fn handle(&self, request: Request, _: &Rc<Context>) -> Outcome {
         use http_body_util::BodyExt as _;
         let collected = request.into_body().collect().await;
-        collected.map_err(|error| ProxyError::upstream(ErrorType::ConnectionTerminated).with_source(error))?;
+        // The exchange with an upstream finds the error of a request's body too.
+        collected.map_err(|error| *error.downcast::<ProxyError>().unwrap())?;
         Ok(Response::new(Body::empty()))
     }
 }
@@ -83,4 +84,35 @@ fn futures_body<const N: usize>(chunks: [&'static str; N]) -> Body {
         }
     }
     Body::boxed(Chunks(chunks.into_iter()))
+}
+
+#[tokio::test(start_paused = true)]
+async fn silence_within_a_body_of_http2_is_bounded() {
+    use tower::Layer as _;
+    let silence = SilenceLayer { timeout: std::time::Duration::from_secs(7) }.layer(Answers);
+    let body = || Body::boxed(Silent);
+    let request = http::Request::post("/").version(http::Version::HTTP_2).body(body()).unwrap();
+    let cx = testing::context(&request);
+    let start = tokio::time::Instant::now();
+    assert_eq!(silence.handle(request, &cx).await.unwrap_err().status(), 408);
+    assert_eq!(start.elapsed().as_secs(), 7);
+    assert_eq!(cx.counters.requests_timed_out.value(), 1);
+
+    let request = http::Request::post("/").body(body()).unwrap();
+    let handled = silence.handle(request, &cx);
+    assert!(tokio::time::timeout(std::time::Duration::from_secs(60), handled).await.is_err(), "of HTTP/1.1 it is not");
+}
+
+/// A body that goes on, but not now.
+struct Silent;
+
+impl http_body::Body for Silent {
+    type Data = bytes::Bytes;
+    type Error = crate::error::BoxError;
+    fn poll_frame(
+        self: std::pin::Pin<&mut Self>,
+        _: &mut std::task::Context<'_>,
+    ) -> std::task::Poll<Option<Result<http_body::Frame<bytes::Bytes>, Self::Error>>> {
+        std::task::Poll::Pending
+    }
 }

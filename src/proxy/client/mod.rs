@@ -41,7 +41,11 @@ pub struct Client<S> {
 impl<S: Handler> Handler for Client<S> {
     async fn handle(&self, request: Request, cx: &Rc<Context>) -> Outcome {
         if let Some(refusal) = cx.conn.refusal.get().filter(|refusal| refusal.request == cx.number) {
-            cx.counters.requests_ambiguous.one();
+            match refusal.status {
+                408 => {} // counted where the time ran out
+                414 | 431 => cx.counters.requests_refused.one(),
+                _ => cx.counters.requests_ambiguous.one(),
+            }
             let status = StatusCode::from_u16(refusal.status).unwrap_or(StatusCode::BAD_REQUEST);
             let error = ProxyError::client(ErrorType::HttpRequestError).with_status(status);
             return Err(error.with_detail(refusal.reason));

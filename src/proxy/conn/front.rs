@@ -79,8 +79,10 @@ impl<S: Serve> Front<S> {
     > + use<S> {
         let (conn, link, load, serve) =
             (Rc::clone(&self.conn), Arc::clone(&self.link), Rc::clone(&self.load), self.serve.clone());
+        let counters = Arc::clone(&self.counters);
         hyper::service::service_fn(move |request| {
             let (conn, link, serve) = (Rc::clone(&conn), Arc::clone(&link), serve.clone());
+            let counters = Arc::clone(&counters);
             let busy = Busy::new(Rc::clone(&load));
             async move {
                 // Here, since the streams of HTTP/2 are called one after another, but begin in any order.
@@ -89,7 +91,7 @@ impl<S: Serve> Front<S> {
                 let mut answer = pin!(serve.serve(&conn, request));
                 let response = poll_fn(|cx| {
                     // Before each step: a body may turn out to be malformed while it is read.
-                    conn.refusal.set(link.refusal());
+                    learn(&conn, &link, &counters);
                     answer.as_mut().poll(cx)
                 })
                 .await;
@@ -98,6 +100,14 @@ impl<S: Serve> Front<S> {
                 Ok(response.map(|body| Counted { body, _busy: busy }))
             }
         })
+    }
+}
+
+/// Hands over why a request is refused.
+fn learn(conn: &Conn, link: &Link, counters: &Counters) {
+    let Some(refusal) = link.refusal() else { return };
+    if conn.refusal.replace(Some(refusal)).is_none() && link.is_body_refused() && refusal.status != 408 {
+        counters.requests_ambiguous.one(); // heads are counted where they are answered
     }
 }
 

@@ -22,6 +22,7 @@ pub(super) struct Link {
     writing_since: AtomicU64,
     expired: AtomicBool,
     refusal: OnceLock<Refusal>,
+    body_refused: AtomicBool,
     /// The number of a request to change protocols, until it is answered; 0: none.
     undecided: AtomicU64,
     answer: AtomicU8,
@@ -39,6 +40,15 @@ pub(super) enum Waiting {
     Body(Instant),
     /// Its end of the connection, which was closed at ours.
     Close(Instant),
+}
+
+/// A part of a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Part {
+    /// Its head.
+    Head,
+    /// Its body.
+    Body,
 }
 
 /// How a request to change protocols was answered.
@@ -100,8 +110,14 @@ impl Link {
     }
 
     /// Notes why a request is refused; the first one counts.
-    pub(super) fn refuse(&self, refusal: Refusal) {
+    pub(super) fn refuse(&self, refusal: Refusal, part: Part) {
+        self.body_refused.store(part == Part::Body, Relaxed);
         let _: &Refusal = self.refusal.get_or_init(|| refusal);
+    }
+
+    /// Whether it is a body that is refused.
+    pub(super) fn is_body_refused(&self) -> bool {
+        self.body_refused.load(Relaxed)
     }
 
     pub(super) fn refusal(&self) -> Option<Refusal> {

@@ -57,7 +57,7 @@ fn of_client(error: &hyper::Error) -> Option<ProxyError> {
     }
     let mut cause = error.source();
     while let Some(known) = cause {
-        if let Some(told) = known.downcast_ref::<ProxyError>() {
+        if let Some(told) = told(known) {
             let again = match told.side {
                 Side::Client => ProxyError::client(told.kind),
                 Side::Proxy => ProxyError::proxy(told.kind),
@@ -73,6 +73,12 @@ fn of_client(error: &hyper::Error) -> Option<ProxyError> {
     }
     let detail = "the client's request ended early";
     Some(ProxyError::client(ErrorType::HttpRequestError).with_detail(detail))
+}
+
+/// The error of ours that `known` is, or, since the framing guard stands beneath hyper, that an IO error holds.
+fn told<'a>(known: &'a (dyn std::error::Error + 'static)) -> Option<&'a ProxyError> {
+    let held = || known.downcast_ref::<io::Error>().and_then(io::Error::get_ref).and_then(|held| held.downcast_ref());
+    known.downcast_ref().or_else(held)
 }
 
 fn sentence(kind: ErrorType) -> &'static str {

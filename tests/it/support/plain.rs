@@ -66,6 +66,11 @@ pub(crate) fn settings() -> Settings {
 
 /// A connection to [`Plain`], in memory. It lives as long as the [`Drainer`].
 pub(crate) fn connect() -> (DuplexStream, Drainer) {
+    connect_to(Plain)
+}
+
+/// A connection to `serve`, in memory.
+pub(crate) fn connect_to(serve: impl Serve) -> (DuplexStream, Drainer) {
     let (io, other) = tokio::io::duplex(64 * 1024);
     let (drainer, drain) = drain();
     let conn = Rc::new(Conn {
@@ -84,7 +89,7 @@ pub(crate) fn connect() -> (DuplexStream, Drainer) {
         place: None,
         counters: Arc::new(Counters::default()),
     };
-    tokio::task::spawn_local(serve_connection(other, conn, Plain, terms));
+    tokio::task::spawn_local(serve_connection(other, conn, serve, terms));
     (io, drainer)
 }
 

@@ -24,11 +24,12 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::{
     Place,
-    link::{Answer, Link, Waiting},
+    link::{Answer, Link, Part, Waiting},
 };
 use crate::{
     clock::{self, Instant},
     config::model::Limits,
+    error::{ErrorType, ProxyError},
     proxy::context::Refusal,
     rules::framing::{self, Bounds, Fault, Rest, Scanner},
 };
@@ -63,7 +64,7 @@ enum Ending {
     /// The stand-in is answered; nothing is read after it.
     StandIn,
     /// The body that was being read fails.
-    Body(&'static str),
+    Body(Fault),
 }
 
 impl<I: AsyncRead + AsyncWrite + Unpin> Guard<I> {
@@ -144,17 +145,17 @@ impl<I: AsyncRead + AsyncWrite + Unpin> Guard<I> {
         }
     }
 
-    fn refuse(&mut self, Fault { status, reason }: Fault) {
+    fn refuse(&mut self, fault: Fault) {
         if self.ending.is_some() {
             return;
         }
         self.held.truncate(self.passed);
         self.link.wait(Waiting::Nothing);
-        let within_body = self.scanner.in_body();
-        let request = self.scanner.heads() + u64::from(!within_body);
-        self.link.refuse(Refusal { request, status: status.as_u16(), reason });
-        if within_body {
-            self.ending = Some(Ending::Body(reason));
+        let part = if self.scanner.in_body() { Part::Body } else { Part::Head };
+        let request = self.scanner.heads() + u64::from(part == Part::Head);
+        self.link.refuse(Refusal { request, status: fault.status.as_u16(), reason: fault.reason }, part);
+        if part == Part::Body {
+            self.ending = Some(Ending::Body(fault));
         } else {
             self.ending = Some(Ending::StandIn);
             self.held.extend_from_slice(STAND_IN);

@@ -12,9 +12,7 @@ impl<I: AsyncRead + AsyncWrite + Unpin> AsyncRead for Guard<I> {
             match this.ending {
                 // No end of file: hyper would take it for the client's going away, and drop the answer.
                 Some(Ending::StandIn) => return Poll::Pending,
-                Some(Ending::Body(reason)) => {
-                    return Poll::Ready(Err(io::Error::new(io::ErrorKind::InvalidData, reason)));
-                }
+                Some(Ending::Body(fault)) => return Poll::Ready(Err(malformed(fault))),
                 None => {}
             }
             if this.link.take_expired() {
@@ -38,6 +36,12 @@ impl<I: AsyncRead + AsyncWrite + Unpin> AsyncRead for Guard<I> {
             }
         }
     }
+}
+
+/// What a body ends in that is refused: whoever reads it finds the answer in it.
+fn malformed(Fault { status, reason }: Fault) -> io::Error {
+    let error = ProxyError::client(ErrorType::HttpRequestError).with_status(status).with_detail(reason);
+    io::Error::new(io::ErrorKind::InvalidData, error)
 }
 
 /// What came of reading.

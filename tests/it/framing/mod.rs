@@ -1,6 +1,8 @@
 //! The framing guard: each case of `tests/cases/framing`, whole, cut in two at every octet, and octet by octet; and
 //! that the guard and hyper see the same requests in whatever the guard lets through.
 
+mod origin;
+
 use std::{cell::Cell, convert::Infallible, fs, path::Path, rc::Rc, time::Duration};
 
 use http_body_util::{BodyExt as _, Empty};

@@ -1,0 +1,130 @@
+//! Nothing ambiguous reaches an origin: the whole stack, before an origin that records every octet.
+
+use std::{cell::RefCell, net::SocketAddr, rc::Rc, time::Duration};
+
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::{TcpListener, TcpStream},
+    task::LocalSet,
+};
+use waylight::rules::framing::{Place, Rest, Scanner};
+
+use super::{BOUNDS, Case, cases};
+use crate::support::{edge::Stage, plain::connect_to};
+
+/// What an origin got, connection by connection.
+type Recorded = Rc<RefCell<Vec<Vec<u8>>>>;
+
+async fn origin() -> (SocketAddr, Recorded) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let recorded = Recorded::default();
+    let log = Rc::clone(&recorded);
+    tokio::task::spawn_local(async move {
+        while let Ok((io, _)) = listener.accept().await {
+            tokio::task::spawn_local(record(io, Rc::clone(&log)));
+        }
+    });
+    (address, recorded)
+}
+
+/// Answers each request that is complete.
+async fn record(mut io: TcpStream, log: Recorded) {
+    let place = log.borrow().len();
+    log.borrow_mut().push(Vec::new());
+    let mut answered = 0;
+    let mut octets = [0; 4096];
+    while let Ok(read) = io.read(&mut octets).await {
+        if read == 0 {
+            break;
+        }
+        log.borrow_mut()[place].extend_from_slice(&octets[..read]);
+        let (requests, place) = requests(&log.borrow()[place]);
+        while place == Place::Head && answered < requests {
+            answered += 1;
+            io.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok").await.unwrap();
+        }
+    }
+}
+
+/// How many requests `octets` are; they must be clear.
+fn requests(octets: &[u8]) -> (u64, Place) {
+    let mut scanner = Scanner::new(BOUNDS);
+    let scan = scanner.scan(octets);
+    assert_eq!(scan.rest, Rest::Partial, "{}", String::from_utf8_lossy(octets));
+    (scanner.heads(), scanner.place())
+}
+
+const TOML: &str = r#"
+[[site]]
+hosts = ["*"]
+toolbar = false
+[[site.route]]
+path = "/*"
+upstream = "app"
+[upstream.app]
+endpoints = ["http://@ORIGIN@"]
+"#;
+
+/// Sends a case; what came back, and what the origin got.
+async fn send(case: &Case) -> (String, Vec<Vec<u8>>) {
+    let (address, recorded) = origin().await;
+    let stage = Stage::set(TOML, address);
+    let (mut io, drainer) = connect_to(stage.edge.clone());
+    io.write_all(case.send.as_bytes()).await.unwrap();
+    let mut answer = Vec::new();
+    let wanted = case.answers.len();
+    while String::from_utf8_lossy(&answer).matches("HTTP/1.").count() < wanted {
+        if io.read_buf(&mut answer).await.unwrap() == 0 {
+            break;
+        }
+    }
+    drainer.start();
+    io.read_to_end(&mut answer).await.unwrap();
+    let recorded = recorded.borrow().clone();
+    (String::from_utf8(answer).unwrap(), recorded)
+}
+
+fn run(test: impl Future<Output = ()>) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    LocalSet::new().block_on(&runtime, async { tokio::time::timeout(Duration::from_secs(30), test).await.unwrap() });
+}
+
+#[test]
+fn what_is_refused_reaches_no_origin() {
+    run(async {
+        for case in cases("refused.toml") {
+            let (answer, recorded) = send(&case).await;
+            let status = format!("HTTP/1.1 {}", case.answers.last().unwrap());
+            assert!(answer.contains(&status), "{}: {answer}", case.name);
+            let whole: u64 = recorded
+                .iter()
+                .map(|octets| requests(octets))
+                .filter(|(_, place)| *place == Place::Head)
+                .map(|(requests, _)| requests)
+                .sum();
+            // Of a request whose body is refused the origin may have seen the beginning, never the end.
+            assert_eq!(
+                whole,
+                case.answers.iter().filter(|status| **status == 200).count() as u64,
+                "{}: {recorded:?}",
+                case.name
+            );
+        }
+    });
+}
+
+#[test]
+fn what_is_clear_reaches_the_origin_as_clear() {
+    run(async {
+        for case in cases("accepted.toml") {
+            let (answer, recorded) = send(&case).await;
+            let passed = answer.matches("HTTP/1.1 200").count() + answer.matches("HTTP/1.0 200").count();
+            let seen: u64 = recorded.iter().map(|octets| requests(octets).0).sum();
+            assert_eq!(seen, passed as u64, "{}: {answer}", case.name);
+            for octets in &recorded {
+                assert_eq!(requests(octets).1, Place::Head, "{}", case.name);
+            }
+        }
+    });
+}
