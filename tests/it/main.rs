@@ -20,6 +20,8 @@ mod fuzz;
 mod cli;
 // The demo as a person runs it.
 mod demo;
+// Tags in pages: what they name, and what stands around them.
+mod injection;
 // What dependencies may be licensed under.
 mod licences;
 // Spans to OTLP back ends: every protocol, what goes wrong with them, and what must not leak between them.
