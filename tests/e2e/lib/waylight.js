@@ -100,7 +100,27 @@ export class Waylight {
 
   /** A new sign-in link of this running instance, by `waylight link`. */
   async link() {
-    const asking = spawn(BINARY, ['link', '--config', 'proxy.toml'], {
+    const said = await this.#ask('link');
+    const url = said.match(/https?:\/\/\S+/)?.[0];
+    if (!url) throw new Error(`waylight link printed no link: ${said}`);
+    return url;
+  }
+
+  /**
+   * A header that has one request traced, by `waylight force`.
+   * @param {string} url
+   */
+  async forceHeader(url) {
+    const said = await this.#ask('force', url);
+    return said.trim();
+  }
+
+  /**
+   * Runs a command beside the running instance; gives what it says on its standard output.
+   * @param {string[]} args
+   */
+  async #ask(...args) {
+    const asking = spawn(BINARY, [...args, '--config', 'proxy.toml'], {
       cwd: this.directory,
       env: { ...process.env, NO_COLOR: '1' },
       stdio: ['ignore', 'pipe', 'pipe'],
@@ -108,13 +128,9 @@ export class Waylight {
     const output = { stdout: '', stderr: '' };
     asking.stdout.on('data', (chunk) => (output.stdout += chunk));
     asking.stderr.on('data', (chunk) => (output.stderr += chunk));
-    await within(once(asking, 'close'), 'waylight link');
-    const url = output.stdout.match(/https?:\/\/\S+/)?.[0];
-    if (!url) throw new Error(`waylight link printed no link:\n${output.stdout}${output.stderr}`);
-    const link = new URL(url);
-    const running = new URL(this.origin);
-    link.host = running.host;
-    return link.href;
+    const [code] = await within(once(asking, 'close'), `waylight ${args[0]}`);
+    if (code !== 0) throw new Error(`waylight ${args[0]} exited with ${code}: ${output.stderr}`);
+    return output.stdout;
   }
 
   /** Asks it to stop, as an operator does; resolves when all is flushed and it is gone. */

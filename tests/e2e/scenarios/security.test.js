@@ -163,6 +163,16 @@ describe('outsiders and insiders', () => {
     assert.equal((await new Visitor(waylight.origin).get('/kept', { cookie: kept })).text, PAGE);
   });
 
+  test('Run page trace leads to the page and traces it', async () => {
+    const visitor = new Visitor(waylight.origin);
+    await visitor.signIn(await newLink());
+    const answer = await visitor.submit('/_waylight/', /run page trace/i);
+    assert.equal(answer.status, 303);
+    assert.equal(answer.headers.location, '/');
+    assert.match((await visitor.get('/')).text, /<meta name="traceparent"/);
+    await receiver.trace('the page', (it) => it.find((span) => span.attributes['url.path'] === '/'));
+  });
+
   test('what was never traced was never exported; no token stands in a log or a span', async () => {
     assert.equal(await waylight.stop(), 0);
     assert.deepEqual(receiver.faults, []);
