@@ -185,7 +185,7 @@ fn faulty(error: &LoadError) -> ExitCode {
     let text = error.render(Toggle::On);
     match error {
         LoadError::Unreadable(..) => terminal::complain(text.trim_end()),
-        LoadError::Faulty(_) => terminal::mutter(text.trim_end()),
+        LoadError::Faulty(..) => terminal::mutter(text.trim_end()),
     }
     ExitCode::from(FAULTY)
 }

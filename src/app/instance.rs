@@ -7,6 +7,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use crate::{
     clock::{self, Instant},
     config::model::Config,
+    rules::token::Keys,
     trace::{counters::Counters, export::Exporters},
 };
 
@@ -54,6 +55,10 @@ impl fmt::Display for Phase {
 pub struct Running {
     /// What is wished.
     pub config: Arc<Config>,
+    /// What tokens are signed with.
+    pub keys: Arc<Keys>,
+    /// Where clients connect: `https://127.0.0.1:8443`.
+    pub origins: Vec<String>,
     /// Counted from 1; each reload that changed something adds one.
     pub generation: u64,
 }
@@ -91,9 +96,9 @@ pub struct Asked {
 }
 
 impl Instance {
-    /// A process that starts with `config`, and where its wishes to reload arrive.
+    /// A process that starts with `running`, and where its wishes to reload arrive.
     pub fn new(
-        config: Arc<Config>,
+        running: Running,
         counters: Vec<Arc<Counters>>,
         exporters: Arc<Exporters>,
     ) -> (Arc<Self>, mpsc::Receiver<Asked>) {
@@ -103,7 +108,7 @@ impl Instance {
             counters,
             exporters,
             phase: watch::Sender::new(Phase::Starting),
-            running: watch::Sender::new(Running { config, generation: 1 }),
+            running: watch::Sender::new(running),
             last_reload: watch::Sender::new(None),
             reloads,
         };

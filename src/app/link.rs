@@ -2,6 +2,7 @@
 
 use super::{
     cli::Link,
+    instance::Running,
     source::{LoadError, Loaded, Source},
     state, terminal,
     whereabouts::Whereabouts,
@@ -39,6 +40,15 @@ pub fn link(source: &Source, options: &Link) -> Result<(), LinkError> {
     let origin = origin(&config, options.site.as_deref(), &found.listeners)?;
     terminal::say(sign_in(&config, &keys, &origin, &options.name)?);
     Ok(())
+}
+
+/// A link for `name` at the site asked for, or at the only one.
+///
+/// # Errors
+/// The site cannot be told, or the operating system gave no random octets.
+pub fn for_site(running: &Running, asked: Option<&str>, name: &str) -> Result<String, BoxError> {
+    let origin = origin(&running.config, asked, &running.origins)?;
+    sign_in(&running.config, &running.keys, &origin, name)
 }
 
 /// A link for `name`, at `origin`.

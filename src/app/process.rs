@@ -8,7 +8,7 @@ use tracing::{info, warn};
 
 use super::{
     admin::{Admin, socket::Socket},
-    instance::{Asked, Instance},
+    instance::{Asked, Instance, Running},
     life::{Life, worker_count},
     source::{Loaded, Source},
     telemetry::Telemetry,
@@ -77,7 +77,8 @@ impl Process {
         let snapshot = Arc::new(Snapshot::build(config, None, keys, life.services.clone())?);
         let counters = life.workers.iter().map(|worker| Arc::clone(&worker.counters));
         let counters = counters.chain([Arc::clone(&life.counters)]).collect();
-        let (instance, asked) = Instance::new(Arc::clone(&snapshot.config), counters, Arc::clone(&life.exporters));
+        let running = running(&snapshot, &plan);
+        let (instance, asked) = Instance::new(running, counters, Arc::clone(&life.exporters));
         let (snapshots, plan) = (watch::Sender::new(snapshot), watch::Sender::new(plan));
         let (drainer, drain) = drain();
         let orders =
@@ -111,7 +112,7 @@ impl Process {
 
     /// Where clients connect: `https://127.0.0.1:8443`.
     pub(super) fn origins(&self) -> Vec<String> {
-        self.plan.borrow().listeners.iter().map(origin).collect()
+        origins(&self.plan.borrow())
     }
 
     /// Answers at `socket` from now on, and no longer where it answered before.
@@ -174,6 +175,20 @@ pub(super) fn bind_admin(address: &AdminAddress) -> Result<Socket, BoxError> {
 pub(super) fn tls(config: &Config, previous: Option<&Tls>) -> Result<Option<Tls>, BoxError> {
     let wanted = config.listeners.iter().any(|listener: &Listener| listener.tls.is_on());
     Ok(if wanted { Some(Tls::load(&config.certificates, previous)?) } else { None })
+}
+
+/// What runs, as the admin listener sees it.
+pub(super) fn running(snapshot: &Snapshot, plan: &Plan) -> Running {
+    Running {
+        config: Arc::clone(&snapshot.config),
+        keys: Arc::clone(&snapshot.keys),
+        origins: origins(plan),
+        generation: snapshot.generation,
+    }
+}
+
+fn origins(plan: &Plan) -> Vec<String> {
+    plan.listeners.iter().map(origin).collect()
 }
 
 /// Bounds and timeouts of connections.

@@ -6,8 +6,8 @@ use tracing::{error, info, warn};
 
 use super::{
     admin::socket::Socket,
-    instance::{Applied, Reason, Reloaded, Running},
-    process::{Process, bind_admin, settings, tls},
+    instance::{Applied, Reason, Reloaded},
+    process::{Process, bind_admin, running, settings, tls},
     restart,
     source::{LoadError, Loaded},
     telemetry::Lines,
@@ -49,8 +49,8 @@ impl Process {
         let loaded = match self.source.load() {
             Ok(loaded) => loaded,
             Err(error) => {
-                // What was named before may be what has to change.
-                self.files = self.files.again();
+                // What was named before, or what is named now, may be what has to change.
+                self.files = self.files.with(error.files());
                 return Err(why(&error));
             }
         };
@@ -99,9 +99,9 @@ impl Process {
         self.life.services = snapshot.services.clone();
         self.life.describe(&config);
         let before = self.origins();
+        self.instance.running.send_replace(running(&snapshot, &plan));
         self.snapshots.send_replace(Arc::new(snapshot));
         self.plan.send_replace(Arc::new(plan));
-        self.instance.running.send_replace(Running { config: Arc::clone(&config), generation });
         let had_admin = self.admin.as_ref().map(|admin| admin.address.clone());
         match admin {
             Some(socket) => self.open_admin(socket),

@@ -160,6 +160,9 @@ async fn answer(process: &mut Process, signals: &mut Signals) -> Option<usize> {
 /// Finishes what clients have begun.
 async fn drain(process: &mut Process, signals: &mut Signals) -> End {
     process.instance.phase.send_replace(Phase::Draining);
+    // Whoever asks for a reload now hears that there will be none.
+    process.asked.close();
+    while process.asked.try_recv().is_ok() {}
     let timeouts = process.config().timeouts.clone();
     if !timeouts.drain_delay.is_zero() {
         info!(delay = ?timeouts.drain_delay, "not ready any more; still taking connections");

@@ -52,11 +52,19 @@ pub struct Loaded {
 pub enum LoadError {
     /// The file cannot be read.
     Unreadable(PathBuf, io::Error),
-    /// It is faulty.
-    Faulty(Diagnostics),
+    /// It is faulty; these files were read for it.
+    Faulty(Diagnostics, Vec<PathBuf>),
 }
 
 impl LoadError {
+    /// Files that, changed, may make it good.
+    pub fn files(&self) -> &[PathBuf] {
+        match self {
+            Self::Unreadable(path, _) => std::slice::from_ref(path),
+            Self::Faulty(_, files) => files,
+        }
+    }
+
     /// What is wrong, for a person, ending in a newline.
     pub fn render(&self, colours: Toggle) -> String {
         match self {
@@ -65,7 +73,7 @@ impl LoadError {
                 path.display()
             ),
             Self::Unreadable(path, error) => format!("{} cannot be read: {error}\n", path.display()),
-            Self::Faulty(diagnostics) => diagnostics.render(colours),
+            Self::Faulty(diagnostics, _) => diagnostics.render(colours),
         }
     }
 }
@@ -89,24 +97,25 @@ impl Source {
     /// # Errors
     /// All that is wrong with it, at once.
     pub fn load(&self) -> Result<Loaded, LoadError> {
-        let read = RefCell::default();
-        let (mut config, warnings) = match self {
+        let read = RefCell::new(Vec::new());
+        let parsed = match self {
             Self::File(path) => {
                 let text = read_text(path).map_err(|error| LoadError::Unreadable(path.clone(), error))?;
-                with_source(path, &read, |source| config::parse(&text, source)).map_err(LoadError::Faulty)?
+                read.borrow_mut().push(path.clone());
+                with_source(path, &read, |source| config::parse(&text, source))
             }
-            Self::Upstream { url, listen } => (Config::minimal(url, *listen).map_err(LoadError::Faulty)?, Vec::new()),
-            Self::Text(text) => with_source(Path::new("demo"), &read, |source| config::parse(text, source))
-                .map_err(LoadError::Faulty)?,
+            Self::Upstream { url, listen } => Config::minimal(url, *listen).map(|config| (config, Vec::new())),
+            Self::Text(text) => with_source(Path::new("demo"), &read, |source| config::parse(text, source)),
+        };
+        let mut files = read.into_inner();
+        let (mut config, warnings) = match parsed {
+            Ok(parsed) => parsed,
+            Err(diagnostics) => return Err(LoadError::Faulty(diagnostics, files)),
         };
         let env = OtelEnv::read(|name| std::env::var(name).ok());
         env.apply(&mut config);
         let faults = env.faults.iter().map(|fault| format!("{}: {}", fault.variable, fault.message));
         let warnings = warnings.iter().map(ToString::to_string).chain(faults).collect();
-        let mut files = read.into_inner();
-        if let Self::File(path) = self {
-            files.push(path.clone());
-        }
         files.extend(named(&config));
         Ok(Loaded { config, warnings, files })
     }

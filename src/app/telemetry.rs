@@ -89,6 +89,14 @@ impl Telemetry {
         let (filter, filter_handle) = reload::Layer::new(lines.filter);
         let (format, format_handle) = reload::Layer::new(lines.format);
         tracing_subscriber::registry().with(filter).with(format).try_init().map_err(TelemetryError::Installed)?;
+        // A panic is a line of the log like any other, in its format.
+        std::panic::set_hook(Box::new(|panic| {
+            let payload = panic.payload();
+            let text = payload.downcast_ref::<&str>().copied();
+            let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str)).unwrap_or("no text");
+            let place = panic.location().map(ToString::to_string).unwrap_or_default();
+            tracing::error!(panic = text, place, "something panicked; this is a fault of Waylight");
+        }));
         Ok(Self { filter: filter_handle, format: format_handle })
     }
 

@@ -64,6 +64,14 @@ impl Files {
         Self(self.0.iter().map(|(path, old)| (path.clone(), Look::at(path, Some(old)))).collect())
     }
 
+    /// Looks at the same files again, and at these.
+    #[must_use]
+    pub fn with(&self, more: &[PathBuf]) -> Self {
+        let mut files = self.again();
+        files.0.extend(Self::look(more.iter().cloned()).0);
+        files
+    }
+
     /// Whether another look shows other content: a file that was only touched or moved is the same.
     pub fn differs(&self, other: &Self) -> bool {
         self.0.len() != other.0.len()

@@ -4,7 +4,10 @@
 use std::{io, sync::Arc, thread};
 
 use tokio::{
-    sync::{mpsc, watch},
+    sync::{
+        mpsc::{self, error::TryRecvError},
+        watch,
+    },
     task::LocalSet,
 };
 use tracing::error;
@@ -64,13 +67,20 @@ impl Workers {
         self.ended.recv().await
     }
 
-    /// Joins the threads that have ended, and says whether all have.
-    pub(super) fn join(self) -> bool {
-        self.threads.into_iter().fold(true, |all, thread| {
+    /// Joins the threads, if all workers have ended; says whether they have.
+    pub(super) fn join(mut self) -> bool {
+        loop {
+            match self.ended.try_recv() {
+                Ok(_) => {}
+                Err(TryRecvError::Empty) => return false,
+                Err(TryRecvError::Disconnected) => break,
+            }
+        }
+        for thread in self.threads {
             // A worker that panicked has said so already.
-            let ended = thread.is_finished() && thread.join().is_ok();
-            all && ended
-        })
+            thread.join().ok();
+        }
+        true
     }
 }
 

@@ -75,6 +75,22 @@ fn it_answers_nobody_whom_a_web_page_sent() {
 }
 
 #[test]
+fn it_hands_out_sign_in_links() {
+    let instance = instance();
+    assert_eq!(instance.admin("POST", "/link", &[]).status, 403);
+    assert_eq!(instance.admin("GET", "/link", &[]).status, 405);
+    let link = instance.admin("POST", "/link?name=Ada%20L", &[("waylight-admin", "1")]);
+    assert_eq!(link.status, 200);
+    let path = link.body.trim().strip_prefix(&format!("http://{}", instance.address)).unwrap();
+    let page = instance.get(path);
+    assert_eq!(page.status, 200);
+    assert!(page.body.contains("Ada L"), "{}", page.body);
+    let other = "/link?site=https%3A%2F%2Fshop.example";
+    let link = instance.admin("POST", other, &[("waylight-admin", "1")]);
+    assert!(link.body.starts_with("https://shop.example/_waylight/sign-in?token="), "{}", link.body);
+}
+
+#[test]
 fn a_unix_socket_is_possible_and_is_removed() {
     let config = format!("{HEAD}{}", answering("one"));
     let at = config.rfind("127.0.0.1:0").unwrap();

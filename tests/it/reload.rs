@@ -86,6 +86,33 @@ fn listeners_come_and_go() {
 }
 
 #[test]
+fn certificates_and_secret_files_are_seen_too() {
+    let directory = tempfile::tempdir().unwrap();
+    let renew = |name: &str| {
+        let made = rcgen::generate_simple_self_signed(vec![name.to_owned()]).unwrap();
+        (made.cert.pem(), made.signing_key.serialize_pem())
+    };
+    let (cert, key) = renew("one.example");
+    fs::write(directory.path().join("cert.pem"), cert).unwrap();
+    fs::write(directory.path().join("key.pem"), key).unwrap();
+    let secure = "[[certificate]]\ncert_file = \"cert.pem\"\nkey_file = \"key.pem\"\n\
+                  [[listener]]\naddress = \"127.0.0.1:0\"\ntls = true\n";
+    let instance = Instance::start_in(directory, &format!("{}{secure}", config("one")));
+    let (cert, key) = renew("two.example");
+    // Half a change is refused, or comes as a whole.
+    fs::write(instance.path("key.pem"), key).unwrap();
+    fs::write(instance.path("cert.pem"), cert).unwrap();
+    instance.line("reloaded");
+
+    let secret = format!("{}{secure}[access]\nsecrets_file = \"missing\"\n", config("two"));
+    instance.save(&secret);
+    instance.line("nothing was reloaded");
+    fs::write(instance.path("missing"), "a-secret-that-is-long-enough-to-be-taken\n").unwrap();
+    instance.line("reloaded");
+    assert_eq!(instance.get("/").body, "two");
+}
+
+#[test]
 fn an_address_that_is_taken_leaves_everything_as_it_was() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();

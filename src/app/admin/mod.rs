@@ -21,7 +21,10 @@ use self::{
     guard::Hosts,
     socket::{Socket, Stream},
 };
-use super::instance::{Instance, Phase, Reason, Reloaded};
+use super::{
+    instance::{Instance, Phase, Reason, Reloaded},
+    link,
+};
 use crate::{clock, config::effective, trace::export::ExportStatus};
 
 /// The most clients at once.
@@ -105,6 +108,8 @@ impl Admin {
                 None => text(StatusCode::OK, "nothing was reloaded yet"),
             },
             "/reload" => not_allowed("GET, HEAD, POST"),
+            "/link" if *method == Method::POST => self.link(request.uri().query().unwrap_or_default()),
+            "/link" => not_allowed("POST"),
             path => match self.page(path) {
                 Some(_) if !reads => not_allowed("GET, HEAD"),
                 Some(answer) => answer,
@@ -141,6 +146,18 @@ impl Admin {
             "generation": self.instance.running.borrow().generation,
         });
         object(StatusCode::OK, &facts)
+    }
+
+    fn link(&self, query: &str) -> Answer {
+        let value = |name: &str| {
+            let raw = query.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='))?;
+            percent_encoding::percent_decode_str(raw).decode_utf8().ok()
+        };
+        let running = self.instance.running.borrow().clone();
+        match link::for_site(&running, value("site").as_deref(), value("name").as_deref().unwrap_or("operator")) {
+            Ok(link) => text(StatusCode::OK, &link),
+            Err(error) => text(StatusCode::BAD_REQUEST, &error.to_string()),
+        }
     }
 
     fn exports(&self) -> Answer {
@@ -185,7 +202,10 @@ GET  /config    the effective configuration, secrets hidden
 GET  /metrics   counters, as OpenMetrics
 GET  /exports   how each OTLP back end fares
 GET  /reload    how the last reload went
-POST /reload    reload now; needs the header Waylight-Admin: 1";
+POST /reload    reload now
+POST /link      a one-time sign-in link; ?site=HOST&name=NAME
+
+A POST needs the header Waylight-Admin: 1";
 
 fn reloaded(reloaded: &Reloaded) -> Answer {
     match reloaded {
