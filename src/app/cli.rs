@@ -1,6 +1,6 @@
 //! The command line: what may be asked of `waylight`, and what it exits with.
 
-use std::{net::SocketAddr, path::PathBuf, process::ExitCode};
+use std::{io::IsTerminal as _, net::SocketAddr, path::PathBuf, process::ExitCode};
 
 use anstyle::AnsiColor;
 use clap::{Args, Parser, Subcommand, builder::Styles};
@@ -9,7 +9,7 @@ use http::{Method, Uri};
 use super::{
     demo, force, health,
     link::{self, LinkError},
-    run::{self, RunError},
+    run::{self, RunError, Started},
     source::{self, LoadError, Source},
     terminal,
 };
@@ -21,9 +21,6 @@ pub const FAILED: u8 = 1;
 pub const MISUSED: u8 = 2;
 /// Exit code: the configuration is faulty.
 pub const FAULTY: u8 = 3;
-
-/// Where to listen without a file.
-const LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 8080);
 
 const EXAMPLES: &str = "\
 Examples:
@@ -130,10 +127,10 @@ pub fn main() -> ExitCode {
     match command {
         None => serve(config, run),
         Some(Command::Check) => check(config),
-        Some(Command::Link(options)) => minted(link::link(&Source::file(config), &options)),
-        Some(Command::Force(options)) => minted(force::force(&Source::file(config), &options)),
+        Some(Command::Link(options)) => minted(link::link(&Source::of_running(config), &options)),
+        Some(Command::Force(options)) => minted(force::force(&Source::of_running(config), &options)),
         Some(Command::Demo(options)) => outcome(demo::demo(&options)),
-        Some(Command::Health) => match health::health(&Source::file(config)) {
+        Some(Command::Health) => match health::health(&Source::of_running(config)) {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => failed(&terminal::causes(&*error)),
         },
@@ -154,11 +151,24 @@ fn minted(outcome: Result<(), LinkError>) -> ExitCode {
 }
 
 fn serve(config: Option<PathBuf>, options: Run) -> ExitCode {
+    // A link belongs on a terminal, where somebody tries things out, and in no log.
+    let greets = options.upstream.is_some() && std::io::stdout().is_terminal();
     let source = match options.upstream {
-        Some(url) => Source::Upstream { url, listen: options.listen.unwrap_or(LISTEN) },
+        Some(url) => Source::Upstream { url, listen: options.listen.unwrap_or(source::LISTEN) },
         None => Source::file(config),
     };
-    outcome(run::run(run::Run { source, print: Toggle::Off, started: Box::new(|_| {}) }))
+    outcome(run::run(run::Run {
+        source,
+        print: Toggle::Off,
+        started: if greets { Box::new(greet) } else { Box::new(|_| {}) },
+    }))
+}
+
+fn greet(started: &Started<'_>) {
+    let Some(origin) = started.origins.first() else { return };
+    if let Ok(link) = link::sign_in(started.config, started.keys, origin, "operator") {
+        terminal::say(format_args!("Waylight listens at {origin}\nSign in to trace your own requests: {link}"));
+    }
 }
 
 fn check(config: Option<PathBuf>) -> ExitCode {

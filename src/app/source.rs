@@ -3,20 +3,26 @@
 use std::{
     cell::RefCell,
     fs, io,
-    net::SocketAddr,
+    net::{IpAddr, Ipv4Addr, SocketAddr},
     path::{Path, PathBuf},
+    sync::LazyLock,
 };
 
 use http::Uri;
 
+use super::whereabouts::Whereabouts;
 use crate::config::{
     self, Diagnostics,
-    model::{Config, Toggle},
+    model::{AdminAddress, Config, Toggle},
     otel_env::OtelEnv,
 };
 
 /// Read, if nothing else is said.
 pub const DEFAULT_FILE: &str = "proxy.toml";
+/// Where to listen without a file, if nothing else is said.
+pub const LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
+/// Stands for an upstream that does not matter.
+static ANY_UPSTREAM: LazyLock<Uri> = LazyLock::new(|| Uri::from_static("http://localhost"));
 /// The largest file that is read for a configuration, in octets.
 const FILE_BYTES_MAX: u64 = 16 << 20;
 
@@ -92,6 +98,19 @@ impl Source {
         Self::File(path.unwrap_or_else(|| PathBuf::from(DEFAULT_FILE)))
     }
 
+    /// Where a running instance's configuration comes from: without a file, and with the traces of an instance that
+    /// runs here without one, it is the same as that one's.
+    pub fn of_running(path: Option<PathBuf>) -> Self {
+        let bare = path.is_none() && !Path::new(DEFAULT_FILE).exists();
+        match Config::minimal(&ANY_UPSTREAM, LISTEN) {
+            // Only the upstream may differ, and nobody asks for it.
+            Ok(config) if bare && Whereabouts::read(&config.state_dir).is_ok() => {
+                Self::Upstream { url: ANY_UPSTREAM.clone(), listen: LISTEN }
+            }
+            _ => Self::file(path),
+        }
+    }
+
     /// Reads the configuration, and adds what the `OTEL_*` variables say.
     ///
     /// # Errors
@@ -104,7 +123,7 @@ impl Source {
                 read.borrow_mut().push(path.clone());
                 with_source(path, &read, |source| config::parse(&text, source))
             }
-            Self::Upstream { url, listen } => Config::minimal(url, *listen).map(|config| (config, Vec::new())),
+            Self::Upstream { url, listen } => Config::minimal(url, *listen).map(|config| (bare(config), Vec::new())),
             Self::Text(text) => with_source(Path::new("demo"), &read, |source| config::parse(text, source)),
         };
         let mut files = read.into_inner();
@@ -119,6 +138,14 @@ impl Source {
         files.extend(named(&config));
         Ok(Loaded { config, warnings, files })
     }
+}
+
+/// Several instances may run without a file: each has an admin listener, at any free port.
+fn bare(mut config: Config) -> Config {
+    if let Some(admin) = &mut config.admin {
+        admin.address = AdminAddress::Tcp((Ipv4Addr::LOCALHOST, 0).into());
+    }
+    config
 }
 
 /// Checks a file for `waylight check`.

@@ -1,8 +1,13 @@
 //! The command line: what it prints, and what it exits with.
 
-use std::{fs, net::TcpListener};
+use std::{
+    fs,
+    io::{BufRead as _, BufReader},
+    net::TcpListener,
+    process::Stdio,
+};
 
-use crate::support::instance::{HEAD, Instance, answering, output};
+use crate::support::instance::{HEAD, Instance, answering, output, waylight};
 
 #[test]
 fn check_prints_two_faults_of_two_tables() {
@@ -79,6 +84,23 @@ fn link_and_health_find_a_running_instance() {
     assert_eq!(page.status, 200);
     assert!(page.body.contains("Ada"), "{}", page.body);
     assert_eq!(output(directory, &["health"]), (Some(0), "ok\n".to_owned(), String::new()));
+}
+
+#[test]
+fn an_instance_without_a_file_is_found_in_its_directory() {
+    let directory = tempfile::tempdir().unwrap();
+    let run = ["--upstream", "http://127.0.0.1:1", "--listen", "127.0.0.1:0"];
+    let mut child = waylight().current_dir(&directory).args(run).stderr(Stdio::piped()).spawn().unwrap();
+    let mut log = BufReader::new(child.stderr.take().unwrap()).lines().map(Result::unwrap);
+    assert!(log.any(|line| line.contains("ready")));
+    let (code, stdout, stderr) = output(directory.path(), &["link"]);
+    assert_eq!(code, Some(0), "{stderr}");
+    assert!(stdout.contains("/_waylight/sign-in?token="), "{stdout}");
+    assert_eq!(output(directory.path(), &["health"]).0, Some(0));
+    child.kill().unwrap();
+    child.wait().unwrap();
+    // What it left behind is no instance.
+    assert_eq!(output(directory.path(), &["health"]).0, Some(1));
 }
 
 #[test]
