@@ -4,11 +4,11 @@
 use std::{io, sync::Arc, thread};
 
 use tokio::{
+    runtime::LocalOptions,
     sync::{
         mpsc::{self, error::TryRecvError},
         watch,
     },
-    task::LocalSet,
 };
 use tracing::error;
 
@@ -98,9 +98,9 @@ impl Drop for Ending {
 }
 
 fn work(index: usize, worker: Worker, orders: Orders) -> Result<(), Box<dyn std::error::Error>> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let local = LocalSet::new();
-    runtime.block_on(local.run_until(async move {
+    // A runtime whose tasks need not be `Send`: a `LocalSet` on top of one would be a second scheduler.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build_local(LocalOptions::default())?;
+    runtime.block_on(async move {
         let Orders { mut snapshots, plan, permits, drain } = orders;
         let counters = Arc::clone(&worker.counters);
         let edge = Edge::new(&snapshots.borrow_and_update().clone(), worker)?;
@@ -110,7 +110,7 @@ fn work(index: usize, worker: Worker, orders: Orders) -> Result<(), Box<dyn std:
             () = served => Ok(()),
             () = follow(&edge, snapshots) => Ok(()),
         }
-    }))
+    })
 }
 
 /// Puts each new snapshot in place; never ends.

@@ -26,8 +26,9 @@ use crate::{
     trace::{scope::Scope, stage::Stage},
 };
 
-/// A read buffer grows up to this, in octets: large bodies come in few pieces, and idle connections stay small.
-const READ_BUFFER_MAX: usize = 64 * 1024;
+/// A read buffer grows up to this, in octets: large bodies come in few pieces, and idle connections stay small. A body
+/// of 64 KiB and its head fit into one read.
+const READ_BUFFER_MAX: usize = 72 * 1024;
 
 /// How one endpoint's connections are opened.
 #[derive(Debug)]

@@ -62,8 +62,11 @@ pub fn strip(headers: &mut HeaderMap) -> Hop {
         }
         remove_named(headers);
     }
-    for name in HOP_BY_HOP {
-        headers.remove(name);
+    // One look at the names that are there is cheaper than one search for each that might be.
+    if headers.keys().any(|name| HOP_BY_HOP.contains(name)) {
+        for name in HOP_BY_HOP {
+            headers.remove(name);
+        }
     }
     hop
 }
