@@ -28,8 +28,8 @@ pub fn open(console: Arc<Console>) -> (Door, impl Future<Output = ()> + Send) {
 struct Authority(Arc<Console>);
 
 impl Pages for Authority {
-    fn claims(&self, head: &http::request::Parts, facts: &Facts) -> bool {
-        self.0.claims(&head.uri, &facts.credentials)
+    fn claims(&self, uri: &http::Uri, facts: &Facts) -> bool {
+        self.0.claims(uri, &facts.credentials)
     }
 }
 

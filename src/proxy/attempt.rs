@@ -68,7 +68,7 @@ pub struct Failed {
     /// Why.
     pub error: ProxyError,
     /// The request, where it is still whole.
-    pub request: Option<Box<Request>>,
+    pub request: Option<Request>,
     /// Whether the pooled connection was stale, so that the same endpoint may well answer.
     pub stale: Stale,
 }

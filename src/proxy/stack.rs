@@ -256,7 +256,7 @@ impl Serve for Edge {
         conn: &Rc<Conn>,
         request: http::Request<hyper::body::Incoming>,
     ) -> impl Future<Output = Response> + 'static {
-        self.answer(conn, request.map(Body::from))
+        self.answer(conn, Box::new(request.map(Body::from)))
     }
 }
 

@@ -199,5 +199,5 @@ impl Attempt for Once {
 
 /// A failure before anything was sent.
 fn whole(error: ProxyError, request: Request) -> Failed {
-    Failed { error, request: Some(Box::new(request)), stale: Stale::No }
+    Failed { error, request: Some(request), stale: Stale::No }
 }

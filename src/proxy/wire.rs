@@ -35,7 +35,7 @@ pub struct SendError {
     /// The cause.
     pub error: hyper::Error,
     /// The request, if nothing of it was sent.
-    pub unsent: Option<Box<Request>>,
+    pub unsent: Option<Request>,
 }
 
 /// HTTP/1.1, by hyper.
@@ -54,7 +54,7 @@ impl Wire for Http1 {
     }
 
     async fn send(&mut self, request: Request) -> Result<http::Response<Incoming>, SendError> {
-        match self.0.try_send_request(request).await {
+        match self.0.try_send_request(*request).await {
             Ok(response) => Ok(response),
             Err(mut error) => {
                 let unsent = error.take_message().map(Box::new);

@@ -201,7 +201,8 @@ fn a_client_that_goes_away_ends_its_trace_once() {
         let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let mut stage = Stage::set(SITE, silent.local_addr().unwrap());
         let request = Request::get("/products/lamp").header("host", HOST).header("cookie", stage.session_cookie());
-        let answer = stage.edge.answer(&stage.conn(), request.body(waylight::body::Body::empty()).unwrap());
+        let request = Box::new(request.body(waylight::body::Body::empty()).unwrap());
+        let answer = stage.edge.answer(&stage.conn(), request);
         let (accepted, ()) = tokio::join!(silent.accept(), async {
             // The request is on its way when its client goes.
             let answer = tokio::task::spawn_local(answer);

@@ -41,7 +41,7 @@ async fn a_call_is_answered_until_the_last_door_is_gone() {
     let (door, answering) = open(console(SignIn::Public));
     let request = Request::get("/_waylight/").body(Bytes::new()).unwrap();
     let (head, body) = request.into_parts();
-    assert!(door.pages.claims(&head, &facts()));
+    assert!(door.pages.claims(&head.uri, &facts()));
     let (reply, answer) = oneshot::channel();
     let call = Call { request: Request::from_parts(head, body), facts: facts(), reply };
     door.calls.send(call).await.unwrap();
@@ -54,5 +54,5 @@ async fn a_call_is_answered_until_the_last_door_is_gone() {
 fn a_stranger_is_not_claimed() {
     let (door, _answering) = open(console(SignIn::Admin));
     let (head, ()) = Request::get("/_waylight/").body(()).unwrap().into_parts();
-    assert!(!door.pages.claims(&head, &facts()));
+    assert!(!door.pages.claims(&head.uri, &facts()));
 }

@@ -42,7 +42,7 @@ pub struct BodyLimit<S> {
 }
 
 impl<S: Handler> Handler for BodyLimit<S> {
-    async fn handle(&self, request: Request, cx: &Rc<Context>) -> Outcome {
+    async fn handle(&self, mut request: Request, cx: &Rc<Context>) -> Outcome {
         let size = request.body().size_hint();
         if size.lower() > self.bytes_max {
             cx.counters.requests_refused.one();
@@ -52,8 +52,9 @@ impl<S: Handler> Handler for BodyLimit<S> {
             return self.inner.handle(request, cx).await;
         }
         let (left, counters) = (self.bytes_max, Arc::clone(&cx.counters));
-        let limited = request.map(|body| body.map_content(|body| Body::boxed(Limited { body, left, counters })));
-        self.inner.handle(limited, cx).await
+        let body = std::mem::take(request.body_mut());
+        *request.body_mut() = body.map_content(|body| Body::boxed(Limited { body, left, counters }));
+        self.inner.handle(request, cx).await
     }
 }
 

@@ -45,13 +45,15 @@ pub struct Silence<S> {
 }
 
 impl<S: Handler> Handler for Silence<S> {
-    async fn handle(&self, request: Request, cx: &Rc<Context>) -> Outcome {
+    async fn handle(&self, mut request: Request, cx: &Rc<Context>) -> Outcome {
         if request.version() != Version::HTTP_2 || request.body().is_end_stream() {
             return self.inner.handle(request, cx).await;
         }
         let (timeout, counters) = (self.timeout, Arc::clone(&cx.counters));
         let bounded = |body| Body::boxed(Bounded { body, timeout, sleep: None, waiting: Waiting::No, counters });
-        self.inner.handle(request.map(|body| body.map_content(bounded)), cx).await
+        let body = std::mem::take(request.body_mut());
+        *request.body_mut() = body.map_content(bounded);
+        self.inner.handle(request, cx).await
     }
 }
 

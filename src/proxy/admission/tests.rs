@@ -26,7 +26,7 @@ fn limits() -> Limits {
 }
 
 async fn status(admission: &Admission<BodyLimit<Answers>>, request: http::request::Builder, body: Body) -> u16 {
-    let request = request.body(body).unwrap();
+    let request = Box::new(request.body(body).unwrap());
     let cx = testing::context(&request);
     match admission.handle(request, &cx).await {
         Ok(response) => response.status().as_u16(),
@@ -62,7 +62,7 @@ async fn a_body_of_unknown_length_is_cut_off() {
 #[tokio::test]
 async fn permits_are_given_back_when_the_request_ends() {
     let admission = admission();
-    let request = http::Request::get("/").body(Body::empty()).unwrap();
+    let request = Box::new(http::Request::get("/").body(Body::empty()).unwrap());
     let cx = testing::context(&request);
     let response = cx.answered(admission.handle(request, &cx).await.unwrap());
     assert_eq!(status(&admission, http::Request::get("/"), Body::empty()).await, 503);
@@ -91,14 +91,14 @@ async fn silence_within_a_body_of_http2_is_bounded() {
     use tower::Layer as _;
     let silence = SilenceLayer { timeout: std::time::Duration::from_secs(7) }.layer(Answers);
     let body = || Body::boxed(Silent);
-    let request = http::Request::post("/").version(http::Version::HTTP_2).body(body()).unwrap();
+    let request = Box::new(http::Request::post("/").version(http::Version::HTTP_2).body(body()).unwrap());
     let cx = testing::context(&request);
     let start = tokio::time::Instant::now();
     assert_eq!(silence.handle(request, &cx).await.unwrap_err().status(), 408);
     assert_eq!(start.elapsed().as_secs(), 7);
     assert_eq!(cx.counters.requests_timed_out.value(), 1);
 
-    let request = http::Request::post("/").body(body()).unwrap();
+    let request = Box::new(http::Request::post("/").body(body()).unwrap());
     let handled = silence.handle(request, &cx);
     assert!(tokio::time::timeout(std::time::Duration::from_secs(60), handled).await.is_err(), "of HTTP/1.1 it is not");
 }

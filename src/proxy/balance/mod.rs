@@ -120,7 +120,7 @@ impl<A: Attempt> Balance<A> {
         match failed.request {
             Some(request) if retry::may_retry(failure, self.attempts_max) => {
                 tracing::debug!(error = %failed.error, attempts, "upstream attempt failed, trying again");
-                Ok((*request, failed.stale))
+                Ok((request, failed.stale))
             }
             _ => Err(failed.error),
         }

@@ -16,7 +16,7 @@ impl Attempt for Scripted {
             None => Ok(Answer { response: http::Response::new(Body::empty()), tunnel: None }),
             Some((retry, stale)) => {
                 let error = ProxyError::upstream(ErrorType::ConnectionTerminated).with_retry(retry);
-                Err(Failed { error, request: Some(Box::new(request)), stale })
+                Err(Failed { error, request: Some(request), stale })
             }
         }
     }

@@ -129,11 +129,7 @@ impl Exchange {
             Err(NoHead::Failed(SendError { error, unsent })) => {
                 let sent = if unsent.is_some() { Sent::Nothing } else { Sent::Something };
                 let stale = if lease.age == Age::Reused { Stale::Yes } else { Stale::No };
-                Err(Failed {
-                    error: failure::of_head(error, lease.age, sent),
-                    request: unsent.or_else(|| spare.map(Box::new)),
-                    stale,
-                })
+                Err(Failed { error: failure::of_head(error, lease.age, sent), request: unsent.or(spare), stale })
             }
         }
     }

@@ -61,7 +61,7 @@ pub(super) enum Wait {
 
 impl Sending {
     /// Watches the body of `request` go.
-    pub(super) fn watch(request: Request, cx: &Rc<Context>) -> (Request, Self) {
+    pub(super) fn watch(mut request: Request, cx: &Rc<Context>) -> (Request, Self) {
         let now = clock::now();
         if request.body().is_end_stream() {
             cx.phases.mark(Phase::Sent, now);
@@ -69,7 +69,9 @@ impl Sending {
         }
         let progress = Rc::new(Progress { state: Cell::new(State::Offered(now)), cx: Rc::clone(cx) });
         let sending = Self::Body(Rc::clone(&progress));
-        (request.map(|body| Body::boxed(Watched { body, progress })), sending)
+        let body = std::mem::take(request.body_mut());
+        *request.body_mut() = Body::boxed(Watched { body, progress });
+        (request, sending)
     }
 
     /// Whether the whole request was sent.

@@ -48,7 +48,7 @@ fn layer(mode: model::Inject) -> InjectLayer {
 }
 
 fn request(fields: &[(&'static str, &'static str)]) -> Request {
-    let mut request = Request::new(Body::empty());
+    let mut request = Request::new(http::Request::new(Body::empty()));
     request.headers_mut().insert("sec-fetch-dest", "document".parse().unwrap());
     for (name, value) in fields {
         request.headers_mut().insert(*name, value.parse().unwrap());

@@ -45,7 +45,7 @@ impl<V> FromLayer<V> {
 
 impl<V, B> Middleware for FromLayer<V>
 where
-    V: Service<Request, Response = http::Response<B>> + Clone + 'static,
+    V: Service<http::Request<Body>, Response = http::Response<B>> + Clone + 'static,
     V::Error: Into<BoxError>,
     B: http_body::Body<Data = Bytes> + 'static,
     B::Error: Into<BoxError>,
@@ -61,7 +61,7 @@ where
         let idle = self.idle.borrow_mut().pop();
         let mut service = idle.unwrap_or_else(|| self.prototype.clone());
         poll_fn(|cx| service.poll_ready(cx)).await.map_err(proxy_error)?;
-        let answer = service.call(request);
+        let answer = service.call(*request);
         if self.idle.borrow().len() < IDLE_MAX {
             self.idle.borrow_mut().push(service);
         }
@@ -75,7 +75,7 @@ where
 #[derive(Clone, Copy, Debug)]
 pub struct Rest(());
 
-impl Service<Request> for Rest {
+impl Service<http::Request<Body>> for Rest {
     type Response = Response;
     type Error = ProxyError;
     type Future = LocalBoxFuture<'static, Outcome>;
@@ -84,7 +84,7 @@ impl Service<Request> for Rest {
         Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, mut request: Request) -> Self::Future {
+    fn call(&mut self, mut request: http::Request<Body>) -> Self::Future {
         let waiting = request.extensions_mut().remove::<SeatNumber>().and_then(Seat::look);
         Box::pin(async move {
             // A layer that makes a request of its own, or keeps one beyond its answer, has lost its place.
@@ -92,7 +92,7 @@ impl Service<Request> for Rest {
                 return Err(ProxyError::proxy(ErrorType::ProxyInternalError)
                     .with_detail("a layer passed on a request that it was not given"));
             };
-            Pipeline::run(&pipeline, at, request, &cx).await
+            Pipeline::run(&pipeline, at, Box::new(request), &cx).await
         })
     }
 }

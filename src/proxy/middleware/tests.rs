@@ -49,7 +49,7 @@ fn request(method: &str, uri: &str, headers: &[(&str, &str)]) -> Request {
     for (name, value) in headers {
         request = request.header(*name, *value);
     }
-    request.body(Body::empty()).unwrap()
+    Box::new(request.body(Body::empty()).unwrap())
 }
 
 fn built(middleware: model::Middleware) -> ChainLayer {
@@ -185,7 +185,7 @@ async fn an_error_passes_through_a_layer_as_it_was() {
 #[derive(Clone)]
 struct Odd<S>(S);
 
-impl<S: Service<Request, Response = Response>> Service<Request> for Odd<S>
+impl<S: Service<http::Request<Body>, Response = Response>> Service<http::Request<Body>> for Odd<S>
 where
     S::Error: Into<BoxError>,
     S::Future: 'static,
@@ -198,7 +198,7 @@ where
         Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, request: Request) -> Self::Future {
+    fn call(&mut self, request: http::Request<Body>) -> Self::Future {
         if request.uri().path() == "/own" {
             let answer = self.0.call(http::Request::new(Body::empty()));
             return Box::pin(async move { answer.await.map_err(Into::into) });

@@ -15,7 +15,7 @@ impl Handler for Fails {
 }
 
 async fn ask(path: &str, accept: &str) -> (http::response::Parts, String, Rc<Context>) {
-    let request = http::Request::get(path).header("accept", accept).body(Body::empty()).unwrap();
+    let request = Box::new(http::Request::get(path).header("accept", accept).body(Body::empty()).unwrap());
     let cx = testing::context(&request);
     let response = Rescue { inner: Fails }.handle(request, &cx).await.unwrap();
     let (head, body) = response.into_parts();

@@ -6,7 +6,7 @@
 use std::{net::IpAddr, rc::Rc, sync::Arc};
 
 use bytes::Bytes;
-use http::{HeaderValue, StatusCode, header::RETRY_AFTER};
+use http::{HeaderValue, StatusCode, Uri, header::RETRY_AFTER};
 use http_body_util::{BodyExt as _, Limited};
 use tokio::sync::{mpsc, oneshot};
 
@@ -26,7 +26,7 @@ const FORM_BYTES_MAX: usize = 16 * 1024;
 /// Waylight's own pages, as a worker sees them.
 pub trait Pages: Send + Sync {
     /// Whether this request may know that the pages exist. Called on the worker: it must be quick.
-    fn claims(&self, head: &http::request::Parts, facts: &Facts) -> bool;
+    fn claims(&self, uri: &Uri, facts: &Facts) -> bool;
 }
 
 /// What is known of who asks.
@@ -94,10 +94,10 @@ impl<S: Handler> Handler for Reserved<S> {
             client: cx.client.get(),
             credentials: cx.credentials(),
         };
-        let (head, body) = request.into_parts();
-        if !door.pages.claims(&head, &facts) {
-            return self.inner.handle(Request::from_parts(head, body), cx).await;
+        if !door.pages.claims(request.uri(), &facts) {
+            return self.inner.handle(request, cx).await;
         }
+        let (head, body) = request.into_parts();
         // Of people who are signed in nothing is recorded here, but a ratio may have chosen this request.
         let mut span = cx.span(Stage::Reserved);
         let outcome = door.ask(head, body, facts).await;

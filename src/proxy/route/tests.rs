@@ -26,7 +26,7 @@ fn route() -> Route<Named> {
 }
 
 async fn ask(method: Method, path: &str) -> (Outcome, Rc<Context>) {
-    let request = http::Request::builder().method(method).uri(path).body(Body::empty()).unwrap();
+    let request = Box::new(http::Request::builder().method(method).uri(path).body(Body::empty()).unwrap());
     let cx = testing::context(&request);
     (route().handle(request, &cx).await, cx)
 }

@@ -100,7 +100,7 @@ pub(crate) struct Stage {
 struct SignedIn;
 
 impl Pages for SignedIn {
-    fn claims(&self, _: &http::request::Parts, facts: &Facts) -> bool {
+    fn claims(&self, _: &http::Uri, facts: &Facts) -> bool {
         facts.credentials.identity.is_some()
     }
 }
@@ -150,7 +150,7 @@ impl Stage {
     }
 
     pub(crate) async fn ask_with(&self, request: http::request::Builder, body: Body) -> http::Response<Bytes> {
-        let mut request: Request = request.body(body).unwrap();
+        let mut request: Request = Box::new(request.body(body).unwrap());
         if !request.headers().contains_key("host") {
             request.headers_mut().insert("host", HOST.parse().unwrap());
         }

@@ -114,11 +114,11 @@ pub(super) fn services() -> UpstreamServices {
 }
 
 pub(super) fn get(path: &str) -> Request {
-    http::Request::get(path).header("host", "shop.example").body(Body::empty()).unwrap()
+    Box::new(http::Request::get(path).header("host", "shop.example").body(Body::empty()).unwrap())
 }
 
 pub(super) fn post(body: Body) -> Request {
-    http::Request::post("/").header("host", "shop.example").body(body).unwrap()
+    Box::new(http::Request::post("/").header("host", "shop.example").body(body).unwrap())
 }
 
 /// A body that is there in parts.

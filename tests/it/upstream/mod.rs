@@ -81,7 +81,7 @@ fn the_authority_of_http2_becomes_the_host() {
     on_worker(async || {
         let origin = Origin::new(vec![vec![Step::Head, Step::Write(OK)]]).await;
         let worker = Worker::new(upstream(&[origin.address]));
-        let mut request = http::Request::get("https://shop.example/path").body(Body::empty()).unwrap();
+        let mut request = Box::new(http::Request::get("https://shop.example/path").body(Body::empty()).unwrap());
         *request.version_mut() = http::Version::HTTP_2;
         worker.send(request).await.unwrap();
         let seen = &origin.seen()[0];
@@ -365,7 +365,7 @@ fn connect_and_loops_are_refused() {
     on_worker(async || {
         let origin = Origin::new(vec![vec![Step::Head, Step::Write(OK)]]).await;
         let worker = Worker::new(upstream(&[origin.address]));
-        let connect = http::Request::connect("other.example:443").body(Body::empty()).unwrap();
+        let connect = Box::new(http::Request::connect("other.example:443").body(Body::empty()).unwrap());
         assert_eq!(worker.send(connect).await.unwrap_err().status(), StatusCode::NOT_IMPLEMENTED);
         worker.get().await.unwrap();
         let seen = origin.seen().remove(0);

@@ -22,7 +22,7 @@ fn serve(worker: Rc<Worker>, io: tokio::io::DuplexStream) {
     let service = service_fn(move |request: http::Request<Incoming>| {
         let worker = Rc::clone(&worker);
         async move {
-            let request = request.map(Body::from);
+            let request = Box::new(request.map(Body::from));
             let cx = worker.context(&request);
             worker.forward.handle(request, &cx).await
         }

@@ -20,7 +20,7 @@ fn a_request_without_a_body_waits_for_its_answer_only() {
 
 #[test]
 fn a_body_that_nobody_takes_has_the_shorter_bound() {
-    let request = http::Request::new(Body::full("hello"));
+    let request = Box::new(http::Request::new(Body::full("hello")));
     let cx = testing::context(&request);
     let (_request, sending) = Sending::watch(request, &cx);
     assert!(!sending.is_done());
@@ -29,7 +29,7 @@ fn a_body_that_nobody_takes_has_the_shorter_bound() {
 
 #[tokio::test]
 async fn a_body_that_was_taken_waits_for_its_answer() {
-    let request = http::Request::new(Body::full("hello"));
+    let request = Box::new(http::Request::new(Body::full("hello")));
     let cx = testing::context(&request);
     let (request, sending) = Sending::watch(request, &cx);
     assert_eq!(request.into_body().collect().await.unwrap().to_bytes(), "hello");
@@ -39,7 +39,7 @@ async fn a_body_that_was_taken_waits_for_its_answer() {
 
 #[tokio::test]
 async fn a_silent_client_is_not_the_upstreams_fault() {
-    let request = http::Request::new(Body::boxed(Silent));
+    let request = Box::new(http::Request::new(Body::boxed(Silent)));
     let cx = testing::context(&request);
     let (request, sending) = Sending::watch(request, &cx);
     let mut body = request.into_body();

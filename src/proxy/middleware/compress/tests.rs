@@ -32,7 +32,7 @@ async fn ask(method: Method, accept: &str, build: impl Fn() -> Response + 'stati
     let mut layer = ChainLayer::default();
     layer.push("small", Compress::new(&settings()));
     let request = http::Request::builder().method(method).uri("/").header(ACCEPT_ENCODING, accept);
-    let request = request.body(Body::empty()).unwrap();
+    let request = Box::new(request.body(Body::empty()).unwrap());
     let cx = testing::context(&request);
     layer.layer(Origin(build)).handle(request, &cx).await.unwrap()
 }
