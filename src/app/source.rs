@@ -158,7 +158,9 @@ pub fn check(path: &Path, colours: Toggle) -> Result<config::Report, LoadError> 
 }
 
 fn with_source<T>(path: &Path, read: &RefCell<Vec<PathBuf>>, parse: impl FnOnce(&config::Source<'_>) -> T) -> T {
-    let base = path.parent().unwrap_or(Path::new(""));
+    // Whole, so that what a relative path means does not change with the working directory.
+    let whole = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let base = whole.parent().unwrap_or(Path::new("/"));
     let env = |name: &str| std::env::var(name).ok();
     let file = |path: &Path| {
         read.borrow_mut().push(path.to_owned());
