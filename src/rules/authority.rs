@@ -65,9 +65,9 @@ pub fn without_port(authority: &str) -> Result<&str, AuthorityError> {
     let named = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
     let valid = !host.is_empty()
         && host.len() <= 255
-        && (host.starts_with('[') || host.bytes().all(named))
-        && port.len() <= 5
-        && port.bytes().all(|byte| byte.is_ascii_digit());
+        && (host.starts_with('[') || host.bytes().all(named) && host.bytes().any(|byte| byte.is_ascii_alphanumeric()))
+        && port.bytes().all(|byte| byte.is_ascii_digit())
+        && (port.is_empty() || port.parse::<u16>().is_ok());
     if valid { Ok(host) } else { Err(AuthorityError::Invalid) }
 }
 

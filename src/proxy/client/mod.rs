@@ -3,7 +3,7 @@
 
 use std::{rc::Rc, sync::Arc};
 
-use http::StatusCode;
+use http::{HeaderValue, StatusCode, header};
 use ipnet::IpNet;
 
 use super::{context::Context, handler::Handler};
@@ -11,10 +11,14 @@ use crate::{
     error::{ErrorType, ProxyError},
     rules::{
         authority,
+        framing::{Fault, request},
         headers::forwarded::{self, PeerTrust},
     },
     service::{Outcome, Request},
 };
+
+/// What may be asked for where the method is refused (RFC 9110 section 15.5.6); sites may allow less.
+const ALLOWED: HeaderValue = HeaderValue::from_static("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS");
 
 /// Puts [`Client`] in front of a stage.
 #[derive(Clone, Debug)]
@@ -50,11 +54,7 @@ impl<S: Handler> Handler for Client<S> {
             let error = ProxyError::client(ErrorType::HttpRequestError).with_status(status);
             return Err(error.with_detail(refusal.reason));
         }
-        if request.method() == http::Method::CONNECT {
-            return Err(ProxyError::client(ErrorType::HttpRequestDenied)
-                .with_status(StatusCode::METHOD_NOT_ALLOWED)
-                .with_detail("CONNECT is for forward proxies"));
-        }
+        request::check(&request).map_err(|fault| refused(fault, cx))?;
         let host = authority::host(request.uri(), request.headers(), request.version())
             .map_err(|error| ProxyError::client(ErrorType::HttpRequestError).with_detail(error.reason()))?;
         let known = cx.host.set(host.to_ascii_lowercase().into());
@@ -62,6 +62,21 @@ impl<S: Handler> Handler for Client<S> {
         self.believe(&request, cx);
         self.inner.handle(request, cx).await
     }
+}
+
+/// The answer to a request that is at fault.
+fn refused(fault: Fault, cx: &Context) -> ProxyError {
+    let error = match fault.status {
+        StatusCode::METHOD_NOT_ALLOWED => {
+            ProxyError::client(ErrorType::HttpRequestDenied).with_header(header::ALLOW, ALLOWED)
+        }
+        StatusCode::BAD_REQUEST => {
+            cx.counters.requests_ambiguous.one();
+            ProxyError::client(ErrorType::HttpRequestError)
+        }
+        _ => ProxyError::client(ErrorType::HttpRequestError),
+    };
+    error.with_status(fault.status).with_detail(fault.reason)
 }
 
 impl<S> Client<S> {

@@ -2,6 +2,7 @@
 
 use std::sync::LazyLock;
 
+use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Response, Version, header};
 
 use crate::{
@@ -35,6 +36,9 @@ pub(super) fn forward_request(headers: &mut HeaderMap, cx: &Context) -> Result<(
         hop.upgrade = None;
     }
     hop.write_http1(headers);
+    if cx.version == Version::HTTP_2 {
+        join_cookies(headers);
+    }
     let host = headers.get(header::HOST).cloned();
     let client = Client { address: cx.client.get(), scheme: cx.scheme.get(), host: cx.forwarded_host.get().cloned() };
     let told = Told { peer: cx.conn.peer.ip(), peer_trust: cx.peer_trust.get(), client: &client, host: host.as_ref() };
@@ -48,6 +52,17 @@ pub(super) fn forward_request(headers: &mut HeaderMap, cx: &Context) -> Result<(
         via::append(headers, element);
     }
     Ok(())
+}
+
+/// HTTP/2 may send a cookie per field, which HTTP/1.1 must not (RFC 9113 section 8.2.3).
+fn join_cookies(headers: &mut HeaderMap) {
+    if headers.get_all(header::COOKIE).iter().nth(1).is_none() {
+        return;
+    }
+    let cookies: Vec<&[u8]> = headers.get_all(header::COOKIE).iter().map(HeaderValue::as_bytes).collect();
+    if let Ok(joined) = HeaderValue::from_maybe_shared(Bytes::from(cookies.join(&b"; "[..]))) {
+        headers.insert(header::COOKIE, joined);
+    }
 }
 
 /// Makes a response's header fields those that the client is meant to see.
@@ -69,11 +84,14 @@ pub(super) fn upgrades(headers: &HeaderMap) -> bool {
     headers.contains_key(header::UPGRADE)
 }
 
-/// Whether the connection can be used again after this response (RFC 9112 section 9.3).
+/// Whether the connection can be used again after this response (RFC 9112 section 9.3). Not if its end could be taken
+/// for two places (RFC 9112 section 6.3).
 pub(super) fn keeps_alive<B>(response: &Response<B>) -> bool {
     let closes = |value: &HeaderValue| {
         value.as_bytes().split(|octet| *octet == b',').any(|option| option.trim_ascii().eq_ignore_ascii_case(b"close"))
     };
+    let headers = response.headers();
+    let ambiguous = headers.contains_key(header::TRANSFER_ENCODING) && headers.contains_key(header::CONTENT_LENGTH);
     // HTTP/1.0 may keep alive too, but whoever speaks it now rarely means it.
-    response.version() == Version::HTTP_11 && !response.headers().get_all(header::CONNECTION).iter().any(closes)
+    response.version() == Version::HTTP_11 && !ambiguous && !headers.get_all(header::CONNECTION).iter().any(closes)
 }

@@ -15,6 +15,8 @@ fn check(version: Version, uri: &str, hosts: &[&str], expect: Result<&str, Autho
 fn the_host_field_names_the_host() {
     check(Version::HTTP_11, "/", &["Example.com"], Ok("Example.com"));
     check(Version::HTTP_11, "/", &["example.com:8080"], Ok("example.com"));
+    check(Version::HTTP_11, "/", &["example.com:65535"], Ok("example.com"));
+    check(Version::HTTP_11, "/", &["example.com:"], Ok("example.com"));
     check(Version::HTTP_11, "/", &["example.com."], Ok("example.com"));
     check(Version::HTTP_11, "/", &["[::1]:8080"], Ok("[::1]"));
 }
@@ -31,7 +33,8 @@ fn the_target_goes_before_the_field() {
 fn what_is_no_host_is_refused() {
     check(Version::HTTP_11, "/", &[], Err(AuthorityError::Missing));
     check(Version::HTTP_11, "/", &["a.dev", "a.dev"], Err(AuthorityError::Ambiguous));
-    for host in ["", "a b", "a/b", "a@b", "[::1", "[x]", "[::1]x", "a:b", "a:123456", "a.dev:80:80", "."] {
+    let malformed = ["", "a b", "a/b", "a@b", "[::1", "[x]", "[::1]x", "a:b", "a:+80", "a:123456", "a.dev:80:80"];
+    for host in malformed.into_iter().chain([".", "..", "-", "-.-", "_", "a:65536", "[::1]:65536"]) {
         check(Version::HTTP_11, "/", &[host], Err(AuthorityError::Invalid));
     }
 }

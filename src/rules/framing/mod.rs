@@ -7,6 +7,7 @@
 
 mod chunks;
 mod fields;
+pub mod request;
 
 use http::StatusCode;
 

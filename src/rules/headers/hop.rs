@@ -1,10 +1,10 @@
 //! Hop-by-hop fields, RFC 9110 section 7.6.1: they belong to one connection and are not passed on. What `Connection`
-//! names goes too.
+//! names goes too, unless it is meant for all recipients.
 
 use http::{
     HeaderMap, HeaderName, HeaderValue,
     header::{
-        CONNECTION, CONTENT_LENGTH, HOST, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE, TRANSFER_ENCODING, UPGRADE,
+        CONNECTION, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE, TRANSFER_ENCODING, UPGRADE,
     },
 };
 
@@ -13,9 +13,11 @@ use super::list;
 const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
 const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
 const HTTP2_SETTINGS: HeaderName = HeaderName::from_static("http2-settings");
+/// No field of HTTP, but CGI hands it to programs as `HTTP_PROXY`, which many obey.
+const PROXY: HeaderName = HeaderName::from_static("proxy");
 
 /// Removed wherever they are.
-const HOP_BY_HOP: [HeaderName; 9] = [
+const HOP_BY_HOP: [HeaderName; 10] = [
     CONNECTION,
     KEEP_ALIVE,
     PROXY_CONNECTION,
@@ -25,7 +27,53 @@ const HOP_BY_HOP: [HeaderName; 9] = [
     TRANSFER_ENCODING,
     UPGRADE,
     HTTP2_SETTINGS,
+    PROXY,
 ];
+
+/// Meant for all recipients: a `Connection` that names one of these is at fault (RFC 9110 section 7.6.1), and obeying
+/// it would let clients take from a request what whoever stands before Waylight has added.
+const END_TO_END: [&str; 38] = [
+    "age",
+    "allow",
+    "authorization",
+    "baggage",
+    "cache-control",
+    "cookie",
+    "date",
+    "etag",
+    "expect",
+    "expires",
+    "forwarded",
+    "from",
+    "host",
+    "last-modified",
+    "link",
+    "location",
+    "max-forwards",
+    "origin",
+    "pragma",
+    "proxy-status",
+    "range",
+    "referer",
+    "retry-after",
+    "sentry-trace",
+    "server",
+    "server-timing",
+    "set-cookie",
+    "strict-transport-security",
+    "traceparent",
+    "tracestate",
+    "user-agent",
+    "vary",
+    "via",
+    "www-authenticate",
+    "x-content-type-options",
+    "x-frame-options",
+    "x-real-ip",
+    "x-request-id",
+];
+/// How the names of others begin that are meant for all recipients.
+const END_TO_END_PREFIXES: [&str; 6] = ["accept", "access-control-", "content-", "if-", "sec-", "x-forwarded-"];
 
 /// What the next hop is told instead.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
@@ -49,7 +97,8 @@ pub enum Trailers {
 /// Removes hop-by-hop fields from a request or a response, and says what they said.
 ///
 /// `Upgrade` counts only where `Connection` names it (RFC 9110 section 7.8), and never for `h2c`: a hop that changed
-/// to HTTP/2 behind our back could be told anything. `Host` and `Content-Length` stay even if `Connection` names them.
+/// to HTTP/2 behind our back could be told anything. What is meant for all recipients, such as `Host`, `Cookie` or
+/// `X-Forwarded-For`, stays even if `Connection` names it.
 pub fn strip(headers: &mut HeaderMap) -> Hop {
     let mut hop = Hop::default();
     // Trailers are for every hop that HTTP/2 speaks, which has no `Connection`.
@@ -109,11 +158,15 @@ fn remove_named(headers: &mut HeaderMap) {
             ![&b"close"[..], b"keep-alive", b"upgrade"].iter().any(|usual| option.eq_ignore_ascii_case(usual))
         })
         .filter_map(|option| HeaderName::from_bytes(option).ok())
-        .filter(|name| name != HOST && name != CONTENT_LENGTH)
+        .filter(|name| !is_end_to_end(name.as_str()))
         .collect();
     for name in named {
         headers.remove(name);
     }
+}
+
+fn is_end_to_end(name: &str) -> bool {
+    END_TO_END.contains(&name) || END_TO_END_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
 }
 
 /// Whether a list holds a token; parameters after `;` are not looked at.

@@ -40,6 +40,10 @@ fn hop_by_hop_fields_go_no_further() {
     check(&[("connection", "close, X-Mine"), ("x-mine", "1"), ("a", "1")], &[("a", "1")]);
     check(&[("connection", "x-a"), ("connection", "x-b,x-a"), ("x-a", "1"), ("x-b", "1")], &[]);
     check(&[("connection", "host, content-length, close"), ("host", "h")], &[("host", "h")]);
+    for name in ["cookie", "Authorization", "forwarded", "x-forwarded-for", "via", "traceparent", "content-type"] {
+        check(&[("connection", name), (name, "1")], &[(name, "1")]);
+    }
+    check(&[("proxy", "http://6.6.6.6"), ("a", "1")], &[("a", "1")]);
     check(&[("connection", "keep-alive"), ("keep-alive", "timeout=5"), ("proxy-connection", "x")], &[]);
     check(&[("proxy-authorization", "x"), ("transfer-encoding", "chunked"), ("trailer", "a")], &[("trailer", "a")]);
     let hop = check(&[("te", "gzip;q=1, Trailers"), ("connection", "TE")], &[]);

@@ -128,3 +128,33 @@ fn what_is_clear_reaches_the_origin_as_clear() {
         }
     });
 }
+
+/// Asks the whole stack in HTTP/2's terms; the status, and how many requests the origin got.
+async fn ask(request: http::request::Builder) -> (u16, usize) {
+    let (address, recorded) = origin().await;
+    let stage = Stage::set(TOML, address);
+    let response = stage.ask(request.version(http::Version::HTTP_2)).await;
+    assert_eq!(response.headers().contains_key("allow"), response.status() == 405);
+    let origins = recorded.borrow().len();
+    (response.status().as_u16(), origins)
+}
+
+#[test]
+fn what_no_scanner_has_seen_is_refused_too() {
+    run(async {
+        let post = || http::Request::post("http://shop.test/");
+        assert_eq!(ask(post().header("content-length", "0")).await, (200, 1));
+        assert_eq!(ask(post().header("expect", "100-Continue")).await, (200, 1));
+        assert_eq!(ask(post().header("expect", "100-continue, x")).await, (417, 0));
+        assert_eq!(ask(post().header("content-length", "5").header("content-length", "5")).await, (400, 0));
+        for length in ["005", "00", "+5", "", "5, 5"] {
+            assert_eq!(ask(post().header("content-length", length)).await, (400, 0), "{length}");
+        }
+        let star = |method| http::Request::builder().method(method).uri("*").header("host", "shop.test");
+        assert_eq!(ask(star("OPTIONS")).await, (200, 1));
+        assert_eq!(ask(star("GET")).await, (400, 0));
+        for method in ["TRACE", "CONNECT"] {
+            assert_eq!(ask(post().method(method)).await, (405, 0), "{method}");
+        }
+    });
+}

@@ -91,6 +91,37 @@ fn the_authority_of_http2_becomes_the_host() {
 }
 
 #[test]
+fn the_cookies_of_http2_become_one_field() {
+    on_worker(async || {
+        let origin = Origin::new(vec![vec![Step::Head, Step::Write(OK)]]).await;
+        let worker = Worker::new(upstream(&[origin.address]));
+        let mut request = get("/");
+        *request.version_mut() = http::Version::HTTP_2;
+        for cookie in ["a=1", "b=2; c=3", "d=4"] {
+            request.headers_mut().append("cookie", cookie.parse().unwrap());
+        }
+        worker.send(request).await.unwrap();
+        let seen = &origin.seen()[0];
+        assert!(seen.contains("\r\ncookie: a=1; b=2; c=3; d=4\r\n"), "{seen}");
+        assert_eq!(seen.matches("cookie:").count(), 1, "{seen}");
+    });
+}
+
+#[test]
+fn a_connection_is_not_used_again_after_two_lengths() {
+    on_worker(async || {
+        let both = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\ncontent-length: 7\r\n\r\n2\r\nok\r\n0\r\n\r\n";
+        let serve = || vec![Step::Head, Step::Write(both), Step::Head, Step::Write(OK)];
+        let origin = Origin::new(vec![serve(), serve()]).await;
+        let worker = Worker::new(upstream(&[origin.address]));
+        assert_eq!(worker.get().await.unwrap(), "ok");
+        assert_eq!(worker.counters.upstream_connections_idle.value(), 0);
+        assert_eq!(worker.get().await.unwrap(), "ok");
+        assert_eq!(worker.counters.upstream_connections_opened.value(), 2);
+    });
+}
+
+#[test]
 fn connections_are_used_again_and_survive_a_reload() {
     on_worker(async || {
         let serve = || [Step::Head, Step::Write(OK)];
