@@ -29,7 +29,8 @@ pub fn check<B>(request: &Request<B>) -> Result<(), Fault> {
     if lengths.next().is_some() {
         return Err(Fault::bad("more than one Content-Length"));
     }
-    let mut expected = request.headers().get_all(EXPECT).iter().flat_map(|value| value.as_bytes().split(|&o| o == b','));
+    let mut expected =
+        request.headers().get_all(EXPECT).iter().flat_map(|value| value.as_bytes().split(|&o| o == b','));
     let known = |member: &[u8]| member.is_empty() || member.eq_ignore_ascii_case(b"100-continue");
     if !expected.all(|member| known(member.trim_ascii())) {
         return Err(Fault::of(StatusCode::EXPECTATION_FAILED, "an expectation other than 100-continue"));
