@@ -52,7 +52,7 @@ fn upstream(name: &str, table: Table<'_>, references: &References<'_>) -> Option
         timeout_connect: table.or("timeout_connect", 5 * SECOND, |value| value.duration(some.clone())),
         timeout_first_byte: table.or("timeout_first_byte", MINUTE, |value| value.duration(some.clone())),
         timeout_idle: table.or("timeout_idle", MINUTE, |value| value.duration(some.clone())),
-        pool_idle_max: table.or("pool_idle_max", 64, |value| value.count(0..=65_536)),
+        pool_idle_max: table.or("pool_idle_max", 512, |value| value.count(0..=65_536)),
         pool_timeout_idle: table.or("pool_timeout_idle", 30 * SECOND, |value| value.duration(some)),
         dns_refresh: table.or("dns_refresh", 30 * SECOND, |value| value.duration(SECOND..=DAY)),
         attempts_max: table.or("attempts_max", 2, |value| value.count(1..=16)),

@@ -52,8 +52,9 @@ const OCTETS: [HeaderName; 6] = [
 pub fn navigates(headers: &HeaderMap) -> bool {
     let is_page = match headers.get("sec-fetch-dest") {
         Some(destination) => matches!(destination.as_bytes(), b"document" | b"iframe" | b"frame"),
-        // Older browsers, and people with curl.
-        None => headers.get(ACCEPT).is_some_and(|accept| contains(accept, b"text/html")),
+        // Older browsers and pages on plain http say it in `Accept`: `*/*` is what scripts ask with. Who says nothing
+        // takes everything (RFC 9110 section 12.5.1), and is no browser's script.
+        None => headers.get(ACCEPT).is_none_or(|accept| contains(accept, b"text/html")),
     };
     is_page && !headers.get(USER_AGENT).is_some_and(|agent| BOTS.iter().any(|bot| contains(agent, bot)))
 }
