@@ -173,7 +173,7 @@ impl Attempt for Once {
         let endpoint = &self.endpoints[choice.endpoint];
         let port = match &self.start {
             None => endpoint.port,
-            Some(start) => match start.ready(cx).await {
+            Some(start) => match Box::pin(start.ready(cx)).await {
                 Ok(port) => port,
                 Err(error) => return Err(whole(error, request)),
             },
@@ -189,7 +189,7 @@ impl Attempt for Once {
             }
             Err(error) => {
                 if let (Some(start), ErrorType::ConnectionRefused) = (&self.start, error.kind) {
-                    start.missed().await;
+                    Box::pin(start.missed()).await;
                 }
                 Err(whole(error, request))
             }

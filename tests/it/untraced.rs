@@ -81,3 +81,15 @@ fn cost(toml: &str, protocol: Protocol, path: &str) -> Allocations {
     });
     cost.get()
 }
+
+/// A hundred streams in progress must not push one another out of the processor's cache.
+#[test]
+fn a_request_in_progress_is_small() {
+    on_worker(async {
+        let origin = Origin::start(|_| http::Response::new(String::from("hello"))).await;
+        let stage = Stage::set(WITH, origin.address);
+        let request = Box::new(http::Request::get("/fixed").body(waylight::body::Body::empty()).unwrap());
+        let answer = stage.edge.answer(&stage.conn(), request);
+        assert!(size_of_val(&*answer) <= 4096, "what is rare is boxed: {} octets", size_of_val(&*answer));
+    });
+}

@@ -90,7 +90,8 @@ impl Connect {
                 (wire, peer, Age::Reused)
             }
             None => {
-                let (wire, peer) = self.open(way, port, cx).await?;
+                // Boxed, as what is rare everywhere in the stack: a request that needs none of it does not carry its size.
+                let (wire, peer) = Box::pin(self.open(way, port, cx)).await?;
                 (wire, peer, Age::Fresh)
             }
         };

@@ -100,7 +100,7 @@ impl<S: Handler> Handler for Reserved<S> {
         let (head, body) = request.into_parts();
         // Of people who are signed in nothing is recorded here, but a ratio may have chosen this request.
         let mut span = cx.span(Stage::Reserved);
-        let outcome = door.ask(head, body, facts).await;
+        let outcome = Box::pin(door.ask(head, body, facts)).await;
         span.outcome(&outcome);
         outcome
     }
