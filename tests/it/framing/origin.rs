@@ -10,7 +10,11 @@ use tokio::{
 use waylight::rules::framing::{Place, Rest, Scanner};
 
 use super::{BOUNDS, Case, cases};
-use crate::support::{edge::Stage, plain::connect_to};
+use crate::support::{
+    client::{Client, Protocol},
+    edge::Stage,
+    plain::connect_to,
+};
 
 /// What an origin got, connection by connection.
 type Recorded = Rc<RefCell<Vec<Vec<u8>>>>;
@@ -156,5 +160,35 @@ fn what_no_scanner_has_seen_is_refused_too() {
         for method in ["TRACE", "CONNECT"] {
             assert_eq!(ask(post().method(method)).await, (405, 0), "{method}");
         }
+    });
+}
+
+#[test]
+fn http2_on_the_wire_reaches_the_origin_clear_or_not_at_all() {
+    run(async {
+        let (address, recorded) = origin().await;
+        let Client::Http2(mut send) = Client::connect(&Stage::set(TOML, address), Protocol::Http2).await else {
+            unreachable!("HTTP/2 was asked for");
+        };
+        let star = http::Uri::builder().scheme("http").authority("shop.test").path_and_query("*").build().unwrap();
+        let to = |method| http::Request::builder().method(method).uri("http://shop.test/");
+        for (request, status) in [
+            (to("POST").header("content-length", "0").header("content-length", "0"), 400),
+            (to("POST").header("content-length", "00"), 400),
+            (to("GET").uri(star), 400),
+            (to("TRACE"), 405),
+            (to("GET").header("expect", "x"), 417),
+            (to("GET").uri("http://../"), 400),
+            (to("GET").header("cookie", "a=1").header("cookie", "b=2").header("proxy", "x"), 200),
+        ] {
+            let request = request.body(http_body_util::Empty::new()).unwrap();
+            let about = format!("{request:?}");
+            send.ready().await.unwrap();
+            assert_eq!(send.send_request(request).await.unwrap().status(), status, "{about}");
+        }
+        let recorded = recorded.borrow();
+        let seen = String::from_utf8_lossy(&recorded[0]);
+        assert!(recorded.len() == 1 && seen.matches("HTTP/1.1\r\n").count() == 1, "{seen}");
+        assert!(seen.contains("\r\ncookie: a=1; b=2\r\n") && !seen.contains("proxy:"), "{seen}");
     });
 }
