@@ -104,11 +104,12 @@ describe('with curl', () => {
   });
 });
 
-test('without a file: waylight --upstream URL', async () => {
+test('without a file: waylight --upstream URL', async (t) => {
   const upstream = await Upstream.start({ '*': htmlPage(PAGE) });
+  t.after(() => upstream.stop());
   const waylight = await Waylight.spawn(['--upstream', upstream.url, '--listen', '127.0.0.1:0']);
-  const said = await waylight.matchLine('the address', /(http:\/\/127\.0\.0\.1:\d+)/);
+  t.after(() => waylight.stop());
+  const said = await waylight.matchLine('the address', /listening.*?(http:\/\/127\.0\.0\.1:\d+)/);
   assert.equal((await curl(`${said[1]}/`)).text, PAGE);
   assert.equal(await waylight.stop(), 0);
-  upstream.stop();
 });

@@ -96,8 +96,9 @@ test('protobuf with an unknown field or a cut is refused', () => {
   assert.throws(() => spansOfProtobuf(protobuf().subarray(0, 40)), /cut off/);
 });
 
-test('the receiver takes gzip, answers in kind, and remembers faults', async () => {
+test('the receiver takes gzip, answers in kind, and remembers faults', async (t) => {
   const receiver = await Receiver.start();
+  t.after(() => receiver.stop());
   const body = gzipSync(JSON.stringify(message()));
   const send = (/** @type {Buffer} */ bytes, /** @type {Record<string, string>} */ headers) =>
     fetch(receiver.httpUrl, { method: 'POST', headers, body: new Uint8Array(bytes) });
@@ -110,5 +111,4 @@ test('the receiver takes gzip, answers in kind, and remembers faults', async () 
   assert.match(receiver.faults[0] ?? '', /no spans/);
   const strange = await request(receiver.httpUrl.replace('v1', 'v2'), { method: 'POST' });
   assert.equal(strange.status, 400);
-  receiver.stop();
 });

@@ -6,9 +6,11 @@ import { test } from 'node:test';
 import { Receiver } from '../lib/receiver.js';
 import { Rotel } from '../lib/rotel.js';
 
-test('rotel passes on what it gets', async () => {
+test('rotel passes on what it gets', async (t) => {
   const receiver = await Receiver.start();
+  t.after(() => receiver.stop());
   const rotel = await Rotel.start(new URL(receiver.httpUrl).origin);
+  t.after(() => rotel.stop());
   const span = {
     traceId: 'a'.repeat(32), spanId: 'b'.repeat(16), name: 'GET /', kind: 2,
     startTimeUnixNano: '1000', endTimeUnixNano: '2000',
@@ -21,6 +23,4 @@ test('rotel passes on what it gets', async () => {
   const trace = await receiver.trace('the span', (it) => it.complete);
   assert.equal(trace.root.service, 'edge');
   assert.deepEqual(receiver.faults, []);
-  await rotel.stop();
-  receiver.stop();
 });
