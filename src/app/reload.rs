@@ -32,6 +32,8 @@ impl Process {
     /// Reloads, and says how it went.
     pub(super) fn reload(&mut self, reason: Reason) -> Reloaded {
         let reloaded = self.try_reload();
+        // Before the log: whoever reads there that it failed may ask the admin listener why.
+        self.instance.last_reload.send_replace(Some(reloaded.clone()));
         match &reloaded {
             Ok(applied) => {
                 info!(?reason, generation = applied.generation, "reloaded");
@@ -41,7 +43,6 @@ impl Process {
             }
             Err(why) => error!(?reason, "nothing was reloaded: {why}"),
         }
-        self.instance.last_reload.send_replace(Some(reloaded.clone()));
         reloaded
     }
 

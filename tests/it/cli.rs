@@ -139,3 +139,38 @@ fn a_port_that_another_program_has_is_refused() {
     assert_eq!(code, Some(1));
     assert!(stderr.contains(&listen), "{stderr}");
 }
+
+/// A back end that accepts connections, and never answers.
+#[test]
+fn spans_that_a_hanging_back_end_loses_are_warned_of() {
+    let hanging = TcpListener::bind("127.0.0.1:0").unwrap();
+    let export = format!(
+        "[trace]\nratio = 1.0\n[[export]]\nname = \"hanging\"\nendpoint = \"http://{}/v1/traces\"\n\
+         timeout = \"50ms\"\nretry_max = \"1ms\"\nbatch_delay = \"1ms\"\n",
+        hanging.local_addr().unwrap()
+    );
+    let instance = Instance::start(&format!("{HEAD}{}{export}", answering("one")));
+    assert_eq!(instance.get("/").body, "one");
+    let line = instance.line("spans were dropped");
+    assert_eq!((&line["level"], &line["back_end"]), (&"WARN".into(), &"hanging".into()), "{line}");
+}
+
+/// The program and the directory are named, since the system names neither.
+#[test]
+fn a_process_that_cannot_be_spawned_is_named() {
+    let directory = tempfile::tempdir().unwrap();
+    fs::create_dir(directory.path().join("app")).unwrap();
+    let site = "[[site]]\nhosts = [\"*\"]\n[[site.route]]\npath = \"/nowhere\"\nupstream = \"nowhere\"\n\
+                [[site.route]]\npath = \"/*\"\nupstream = \"app\"\n\
+                [upstream.app.start]\ncommand = [\"no-such-program\"]\ndirectory = \"app\"\nport_variable = \"PORT\"\n\
+                [upstream.nowhere.start]\ncommand = [\"true\"]\ndirectory = \"gone\"\nport_variable = \"PORT\"\n";
+    let instance = Instance::start_in(directory, &format!("{HEAD}{site}"));
+    for (path, parts) in
+        [("/", ["\"no-such-program\" in ", "app: "]), ("/nowhere", ["\"true\" in ", "gone: there is no"])]
+    {
+        assert_eq!(instance.get(path).status, 503);
+        let line = instance.line("the upstream's process could not be started");
+        let error = line["error"].as_str().unwrap();
+        assert!(parts.iter().all(|part| error.contains(part)), "{line}");
+    }
+}

@@ -8,7 +8,7 @@ use std::{
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::support::instance::{Answer, read, waylight};
+use crate::support::instance::{Answer, output, read, waylight};
 
 struct Demo {
     child: Child,
@@ -57,7 +57,13 @@ fn the_link_signs_in_and_the_terminal_shows_whole_traces() {
     let link = line.split_once("http://").unwrap().1.trim();
     let (authority, path) = link.split_once('/').unwrap();
     demo.authority = authority.to_owned();
+    let line = demo.line("waylight link --config ");
+    let arguments: Vec<&str> = line.split_once("waylight ").unwrap().1.split_whitespace().collect();
+    let (code, another, _) = output(&std::env::temp_dir(), &arguments);
+    assert_eq!(code, Some(0), "{another}");
+    let another = another.trim().split_once(authority).unwrap().1;
 
+    assert_eq!(demo.ask("POST", another, "").status, 303, "another link works as well");
     assert_eq!(demo.ask("POST", &format!("/{path}"), "").status, 303);
     let page = demo.ask("GET", "/_waylight/", "");
     let csrf = page.body.split("name=\"csrf\" value=\"").nth(1).unwrap().split('"').next().unwrap();

@@ -15,7 +15,7 @@ use super::{
     cli::Demo,
     link,
     run::{Run, RunError, Started, run},
-    source::Source,
+    source::{DEFAULT_FILE, Source},
     terminal::{self, FAINT, GOOD, LINK, STRONG, Styled},
 };
 use crate::{config::model::Toggle, error::BoxError};
@@ -26,10 +26,14 @@ use crate::{config::model::Toggle, error::BoxError};
 /// What could not be started.
 pub fn demo(options: &Demo) -> Result<(), RunError> {
     let directory = Directory::make()?;
+    let text = configuration(options, &directory.0)?;
+    // For `waylight link`; the demo itself does not follow it.
+    let file = directory.0.join(DEFAULT_FILE);
+    std::fs::write(&file, &text)?;
     let run_options = Run {
-        source: Source::Text(configuration(options, &directory.0)?),
+        source: Source::Text(text),
         print: Toggle::On,
-        started: Box::new(welcome),
+        started: Box::new(move |started| welcome(started, &file)),
     };
     run(run_options)
 }
@@ -94,7 +98,7 @@ fn quoted(text: &str) -> String {
     serde_json::Value::from(text.replace("${", "$${")).to_string()
 }
 
-fn welcome(started: &Started<'_>) {
+fn welcome(started: &Started<'_>, file: &Path) {
     let Some(origin) = started.origins.first() else { return };
     let link = link::sign_in(started.config, started.keys, origin, "you");
     let link = link.unwrap_or_else(|error| format!("(no link: {error})"));
@@ -106,6 +110,7 @@ fn welcome(started: &Started<'_>) {
   The shop      {}
   Sign in       {}
                 {}
+  Another link  {}
 
   1. Open the sign-in link and confirm.
   2. Press {}: from then on every request of that browser is traced.
@@ -118,6 +123,7 @@ fn welcome(started: &Started<'_>) {
         Styled(LINK, origin),
         Styled(LINK, &link),
         Styled(FAINT, format_args!("works once, for {minutes} minutes; `Ctrl-C` ends the demo")),
+        Styled(STRONG, format_args!("waylight link --config {}", file.display())),
         Styled(STRONG, "Start"),
         Styled(FAINT, "The shop is started by the first request that needs it."),
     ));

@@ -102,7 +102,7 @@ impl Running {
             }
             StartPort::Variable(_) => TcpListener::bind((&*life.host, 0))?.local_addr()?.port(),
         };
-        let mut child = command(life, port)?.spawn()?;
+        let mut child = command(life, port)?.spawn().map_err(|error| unspawned(life, &error))?;
         let tail = Tail::default();
         let mut readers = JoinSet::new();
         if let Some(stdout) = child.stdout.take() {
@@ -193,6 +193,13 @@ impl Running {
         let from = lines.len().saturating_sub(5);
         lines[from..].iter().map(|line| &*line.text).collect::<Vec<_>>().join(" | ")
     }
+}
+
+/// Says what was to be started and where: the system names neither, and either may be what is missing.
+fn unspawned(life: &Life, error: &io::Error) -> io::Error {
+    let (program, directory) = (life.start.command.first().map_or("", String::as_str), &life.start.directory);
+    let why = if directory.is_dir() { error.to_string() } else { "there is no such directory".to_owned() };
+    io::Error::new(error.kind(), format!("{program:?} in {}: {why}", directory.display()))
 }
 
 fn command(life: &Life, port: u16) -> io::Result<Command> {

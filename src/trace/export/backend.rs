@@ -14,7 +14,7 @@ use opentelemetry_proto::tonic::{
     trace::v1::{ResourceSpans, ScopeSpans},
 };
 use tokio::{sync::watch, task::JoinSet, time};
-use tracing::{debug, info, warn};
+use tracing::{info, warn};
 
 use super::{
     connector::{ExportError, Files},
@@ -36,6 +36,8 @@ const SENDERS: usize = 4;
 const BACKOFF_MIN: Duration = Duration::from_millis(500);
 /// The longest pause that we choose ourselves.
 const BACKOFF_MAX: Duration = Duration::from_secs(30);
+/// The log is told of dropped spans at most so often.
+const DROPS_SAID_EVERY: Duration = Duration::from_secs(10);
 
 #[derive(Debug)]
 pub(super) struct BackEnd {
@@ -54,6 +56,10 @@ struct Shared {
     failing: AtomicBool,
     /// No attempt before this moment, since the back end asked for time: nanoseconds of [`Instant`].
     not_before: AtomicU64,
+    /// Spans that were dropped, and of which the log knows nothing yet.
+    unsaid: AtomicU64,
+    /// The log is told of no drop before this moment: nanoseconds of [`Instant`].
+    silent_until: AtomicU64,
     hurry: watch::Sender<bool>,
 }
 
@@ -121,6 +127,8 @@ impl BackEnd {
             tally: Tally::default(),
             failing: AtomicBool::new(false),
             not_before: AtomicU64::new(0),
+            unsaid: AtomicU64::new(0),
+            silent_until: AtomicU64::new(0),
             hurry: watch::Sender::new(false),
             export,
         });
@@ -249,11 +257,24 @@ impl Shared {
                     self.tally.retries.one();
                 }
                 _ => {
-                    debug!(back_end = self.export.name, spans = message.spans, "spans were dropped");
                     self.tally.dropped_failed.add(message.spans as u64);
+                    self.warn_of_drop(message.spans as u64);
                     return;
                 }
             }
+        }
+    }
+
+    /// Says how many spans were dropped since it was said last, but not at every message.
+    fn warn_of_drop(&self, spans: u64) {
+        self.unsaid.fetch_add(spans, Ordering::Relaxed);
+        let now = clock::now();
+        let due = self.silent_until.load(Ordering::Relaxed);
+        let next = now.plus(DROPS_SAID_EVERY).nanos();
+        let mine = || self.silent_until.compare_exchange(due, next, Ordering::Relaxed, Ordering::Relaxed).is_ok();
+        if now.nanos() >= due && mine() {
+            let spans = self.unsaid.swap(0, Ordering::Relaxed);
+            warn!(back_end = self.export.name, spans, "spans were dropped: the back end did not take them");
         }
     }
 

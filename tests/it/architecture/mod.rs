@@ -155,7 +155,6 @@ fn no_file_is_too_long() {
 }
 
 #[test]
-
 fn every_stage_is_recorded_somewhere() {
     let text = fs::read_to_string(root().join("src/trace/stage.rs")).unwrap();
     let body = text.split("pub enum Stage {").nth(1).and_then(|rest| rest.split("\n}").next()).unwrap();
