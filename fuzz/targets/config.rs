@@ -13,7 +13,7 @@ pub(super) fn run(data: &[u8]) {
         env: &|name| (name.len() % 2 == 0).then(|| name.to_lowercase()),
         file: &|_| Err("there is no file".to_owned()),
     };
-    let report = check(text, &source, Toggle::Off);
+    let report = check(text, &source, Toggle::Off, |_| Vec::new());
     match parse(text, &source) {
         Ok((config, _)) => {
             assert_eq!(report.faults, 0, "{}", report.text);

@@ -22,4 +22,5 @@ mod life;
 mod process;
 mod reload;
 mod restart;
+mod verify;
 mod workers;

@@ -10,7 +10,7 @@ use std::{
 
 use http::Uri;
 
-use super::whereabouts::Whereabouts;
+use super::{verify, whereabouts::Whereabouts};
 use crate::config::{
     self, Diagnostics,
     model::{AdminAddress, Config, Toggle},
@@ -154,7 +154,7 @@ fn bare(mut config: Config) -> Config {
 /// A file that cannot be read.
 pub fn check(path: &Path, colours: Toggle) -> Result<config::Report, LoadError> {
     let text = read_text(path).map_err(|error| LoadError::Unreadable(path.to_owned(), error))?;
-    Ok(with_source(path, &RefCell::default(), |source| config::check(&text, source, colours)))
+    Ok(with_source(path, &RefCell::default(), |source| config::check(&text, source, colours, verify::files)))
 }
 
 fn with_source<T>(path: &Path, read: &RefCell<Vec<PathBuf>>, parse: impl FnOnce(&config::Source<'_>) -> T) -> T {

@@ -5,6 +5,7 @@ use std::{
     borrow::Cow,
     cell::{Cell, RefCell},
     ops::Range,
+    path::{Path, PathBuf},
 };
 
 use toml::{
@@ -13,7 +14,7 @@ use toml::{
 };
 
 use super::{
-    Config, Diagnostic, Diagnostics, Source, Warning,
+    Config, Diagnostic, Diagnostics, Source, Unusable, Warning,
     diagnostic::{Finding, Severity},
 };
 
@@ -63,6 +64,8 @@ pub(super) struct Document<'s> {
     // Lines that are no TOML: what was made of them is not worth a second word.
     broken: Vec<Range<usize>>,
     secrets: RefCell<Vec<Range<usize>>>,
+    // Every path that was read, with the key and the place of its value.
+    paths: RefCell<Vec<(PathBuf, String, Range<usize>)>>,
     keys: RefCell<std::collections::BTreeSet<String>>,
 }
 
@@ -78,6 +81,7 @@ impl<'s> Document<'s> {
             faulty: Cell::new(!toml.errors.is_empty()),
             broken,
             secrets: RefCell::default(),
+            paths: RefCell::default(),
             keys: RefCell::default(),
         };
         for (span, what) in &toml.errors {
@@ -124,6 +128,29 @@ impl<'s> Document<'s> {
     /// Never shows what stands at `span`.
     pub(super) fn hide(&self, span: Range<usize>) {
         self.secrets.borrow_mut().push(span);
+    }
+
+    /// Remembers where `path` is named.
+    pub(super) fn named(&self, path: &Path, key: &str, span: Range<usize>) {
+        self.paths.borrow_mut().push((path.to_owned(), key.to_owned(), span));
+    }
+
+    /// Notes what cannot be used wherever it is named, or else at the beginning.
+    pub(super) fn unusable(&self, unusable: &Unusable) {
+        let Unusable { path, keys, what } = unusable;
+        let is_meant = |(named, key, _): &&(PathBuf, String, Range<usize>)| {
+            Some(named) == path.as_ref() && keys.contains(&key.rsplit('.').next().unwrap_or_default())
+        };
+        let mut places: Vec<_> = self.paths.borrow().iter().filter(is_meant).map(|(_, _, span)| span.clone()).collect();
+        if places.is_empty() {
+            places.push(0..0);
+        }
+        for span in places {
+            let said = self.findings.borrow().iter().any(|known| known.span == span && known.what == *what);
+            if !said {
+                self.fault(span, what.as_str(), None);
+            }
+        }
     }
 
     /// The text as written at `span`, for messages: `${NAME}` stays as it is.

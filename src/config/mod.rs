@@ -16,7 +16,10 @@ mod read;
 mod value;
 mod write;
 
-use std::{net::SocketAddr, path::Path};
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
 
 use http::Uri;
 
@@ -57,9 +60,31 @@ pub struct Report {
     pub faults: usize,
 }
 
-/// Checks a configuration for `waylight check`.
-pub fn check(text: &str, source: &Source<'_>, colours: Toggle) -> Report {
-    let (diagnostics, faults) = match parse(text, source) {
+/// A file that the configuration names, and that cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unusable {
+    /// The file; none: something else cannot be used.
+    pub path: Option<PathBuf>,
+    /// The keys that may name it: `cert_file`.
+    pub keys: &'static [&'static str],
+    /// What is wrong with it.
+    pub what: String,
+}
+
+/// Checks a configuration for `waylight check`. `verify` looks into the files that it names.
+pub fn check(
+    text: &str,
+    source: &Source<'_>,
+    colours: Toggle,
+    verify: impl FnOnce(&Config) -> Vec<Unusable>,
+) -> Report {
+    let toml = document::Toml::new(text);
+    let document = document::Document::new(&toml, source);
+    let config = read::config(&document);
+    for unusable in config.as_ref().map(verify).unwrap_or_default() {
+        document.unusable(&unusable);
+    }
+    let (diagnostics, faults) = match document.finish(config) {
         Ok((_, warnings)) => (Diagnostics::new(source.name, warnings), 0),
         Err(diagnostics) => {
             let faults = diagnostics.faults();

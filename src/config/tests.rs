@@ -204,7 +204,7 @@ fn every_fault_is_reported_with_its_place_and_a_hint() {
         cases += 1;
         let text = fs::read_to_string(&path).unwrap();
         let name = path.file_name().unwrap().to_str().unwrap();
-        let report = check(&text, &source(name), Toggle::Off).text;
+        let report = check(&text, &source(name), Toggle::Off, |_| Vec::new()).text;
         let expected = path.with_extension("txt");
         if std::env::var_os("UPDATE_EXPECT").is_some() {
             fs::write(&expected, &report).unwrap();
@@ -217,8 +217,8 @@ fn every_fault_is_reported_with_its_place_and_a_hint() {
 #[test]
 fn colours_come_only_when_asked_for() {
     let text = "x = 1\n";
-    assert!(!check(text, &source("a"), Toggle::Off).text.contains('\u{1b}'));
-    assert!(check(text, &source("a"), Toggle::On).text.contains('\u{1b}'));
+    assert!(!check(text, &source("a"), Toggle::Off, |_| Vec::new()).text.contains('\u{1b}'));
+    assert!(check(text, &source("a"), Toggle::On, |_| Vec::new()).text.contains('\u{1b}'));
 }
 
 proptest::proptest! {

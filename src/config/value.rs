@@ -115,7 +115,9 @@ impl<'d> Value<'d> {
     pub(super) fn path(&self) -> Option<PathBuf> {
         let text = self.word()?;
         // Component by component, so that "./a" and "a" mean the same.
-        Some(self.document.source.base.join(text).components().collect())
+        let path: PathBuf = self.document.source.base.join(text).components().collect();
+        self.document.named(&path, &self.name, self.span.clone());
+        Some(path)
     }
 
     /// `true` or `false`.

@@ -174,3 +174,67 @@ fn a_process_that_cannot_be_spawned_is_named() {
         assert!(parts.iter().all(|part| error.contains(part)), "{line}");
     }
 }
+
+#[test]
+fn check_looks_into_certificates_where_a_start_would() {
+    let directory = tempfile::tempdir().unwrap();
+    let made = |name: &str| rcgen::generate_simple_self_signed(vec![name.to_owned()]).unwrap();
+    let (one, other) = (made("one.example"), made("other.example"));
+    let files = [
+        ("cert.pem", one.cert.pem()),
+        ("key.pem", one.signing_key.serialize_pem()),
+        ("other.pem", other.signing_key.serialize_pem()),
+        ("text.pem", "no certificate".to_owned()),
+    ];
+    for (name, text) in &files {
+        fs::write(directory.path().join(name), text).unwrap();
+    }
+    let config = |cert: &str, key: &str, ca: &str, client: &str| {
+        format!(
+            "{HEAD}{}[[listener]]\naddress = \"127.0.0.2:0\"\ntls = true\n\
+             [[certificate]]\ncert_file = {cert:?}\nkey_file = {key:?}\n\
+             [upstream.app]\nendpoints = [\"https://localhost\"]\n[upstream.app.tls]\nca_file = {ca:?}\n\
+             [[export]]\nname = \"back-end\"\nendpoint = \"https://localhost/v1/traces\"\n\
+             client_cert_file = {client:?}\nclient_key_file = \"key.pem\"\nca_file = {ca:?}\n",
+            answering("one")
+        )
+    };
+    let sound = ["cert.pem", "key.pem", "cert.pem", "cert.pem"];
+    for (at, key, bad) in [
+        (0, "cert_file", "missing.pem"),
+        (0, "cert_file", "text.pem"),
+        (1, "key_file", "other.pem"),
+        (2, "ca_file", "missing.pem"),
+        (2, "ca_file", "text.pem"),
+        (3, "client_cert_file", "missing.pem"),
+        (3, "client_cert_file", "text.pem"),
+    ] {
+        let mut names = sound;
+        names[at] = bad;
+        let text = config(names[0], names[1], names[2], names[3]);
+        fs::write(directory.path().join("proxy.toml"), &text).unwrap();
+        let (code, stdout, _) = output(directory.path(), &["check"]);
+        assert_eq!(code, Some(3), "{key} {bad}: {stdout}");
+        let start = format!("{key} = \"");
+        let line = text.lines().position(|line| line.starts_with(&start)).unwrap() + 1;
+        assert!(stdout.contains(&format!("proxy.toml:{line}:{}\n", start.len())), "{key} {bad}: {stdout}");
+    }
+    let [cert, key, ca, client] = sound;
+    fs::write(directory.path().join("proxy.toml"), config(cert, key, ca, client)).unwrap();
+    let (code, stdout, _) = output(directory.path(), &["check"]);
+    assert_eq!(code, Some(0), "{stdout}");
+}
+
+/// The demo's own shop, started from a file that is named without its folder.
+#[test]
+fn a_process_starts_from_the_folder_of_a_file_named_without_one() {
+    let directory = tempfile::tempdir().unwrap();
+    let site = format!(
+        "[[site]]\nhosts = [\"*\"]\n[[site.route]]\npath = \"/*\"\nupstream = \"app\"\n\
+         [upstream.app.start]\ncommand = [{:?}, \"demo-app\"]\nport_variable = \"PORT\"\n",
+        env!("CARGO_BIN_EXE_waylight")
+    );
+    let instance = Instance::start_in(directory, &format!("{HEAD}{site}"));
+    assert_eq!(instance.get("/").status, 200);
+    assert_eq!(instance.stop(), Some(0));
+}

@@ -49,6 +49,15 @@ struct Bounds {
     dns_refresh: Duration,
 }
 
+/// Whether TLS towards `upstream` can be set up: what [`Connect::new`] finds, for `waylight check`.
+///
+/// # Errors
+/// If the certificates cannot be read, or a server name is none.
+pub fn verify(upstream: &Upstream, roots: &Roots) -> Result<(), TlsError> {
+    let mut tls = tls::Clients::new(&upstream.tls, roots);
+    upstream.endpoints.iter().try_for_each(|endpoint| tls.client(endpoint).map(drop))
+}
+
 impl Connect {
     /// The ways to all endpoints of `upstream`. Reads the certificates of its authorities.
     ///

@@ -81,9 +81,7 @@ pub(super) struct Files {
 
 impl Files {
     pub(super) fn read(export: &Export) -> Result<Self, ExportError> {
-        let read = |path: &PathBuf| {
-            std::fs::read(path).map_err(|error| ExportError::new(export, format!("{}: {error}", path.display())))
-        };
+        let read = |path: &PathBuf| std::fs::read(path).map_err(|error| ExportError::file(export, path, &error));
         let client = match &export.client_certificate {
             Some((chain, key)) => Some((read(chain)?, read(key)?)),
             None => None,
@@ -99,9 +97,9 @@ impl fmt::Debug for Files {
 }
 
 fn tls(export: &Export, files: &Files, speaks: Speaks) -> Result<TlsConnector, ExportError> {
-    let bad = |path: Option<&Path>, error: &dyn fmt::Display| {
-        let path = path.map(|path| format!("{}: ", path.display())).unwrap_or_default();
-        ExportError::new(export, format!("{path}{error}"))
+    let bad = |path: Option<&Path>, error: &dyn fmt::Display| match path {
+        Some(path) => ExportError::file(export, path, error),
+        None => ExportError::new(export, error.to_string()),
     };
     let mut roots = RootCertStore::empty();
     if let Some(ca) = &files.ca {
@@ -185,11 +183,17 @@ impl Connection for Box<dyn Io> {
 pub struct ExportError {
     name: String,
     message: String,
+    /// The file that cannot be used, if it is one.
+    pub path: Option<PathBuf>,
 }
 
 impl ExportError {
     pub(super) fn new(export: &Export, message: String) -> Self {
-        Self { name: export.name.clone(), message }
+        Self { name: export.name.clone(), message, path: None }
+    }
+
+    fn file(export: &Export, path: &Path, error: &dyn fmt::Display) -> Self {
+        Self { path: Some(path.to_owned()), ..Self::new(export, format!("{}: {error}", path.display())) }
     }
 }
 

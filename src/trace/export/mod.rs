@@ -37,6 +37,16 @@ pub struct Exporters {
     retiring: Mutex<JoinSet<()>>,
 }
 
+/// Whether a back end can be set up: what [`Exporters::new`] finds, for `waylight check`.
+///
+/// # Errors
+/// If a certificate or key file, or a header, cannot be used.
+pub fn verify(export: &Export) -> Result<(), ExportError> {
+    let files = Files::read(export)?;
+    connector::headers(export)?;
+    connector::client(export, &files, connector::Speaks::Http1).map(drop)
+}
+
 impl Exporters {
     /// Starts senders for `exports` on the current tokio runtime. Nothing is connected before the first span.
     ///
