@@ -20,7 +20,7 @@ fn only_navigations_are_given_tags() {
         ("sec-fetch-dest: image", false),
         ("accept: text/html,application/xhtml+xml", true),
         ("accept: */*", false),
-        ("", false),
+        ("", true),
         ("sec-fetch-dest: document\nuser-agent: Mozilla/5.0 (compatible; Googlebot/2.1)", false),
         ("sec-fetch-dest: document\nuser-agent: Mozilla/5.0 Firefox/140", true),
     ] {
