@@ -59,7 +59,7 @@ fn an_untraced_request_allocates_nothing_for_tracing() {
     }
 }
 
-/// What twenty requests allocate, once everything that is kept has been made.
+/// What five requests allocate, once everything that is kept has been made.
 fn cost(toml: &str, protocol: Protocol, path: &str) -> Allocations {
     let cost = Rc::new(std::cell::Cell::new(Allocations::default()));
     let told = Rc::clone(&cost);
@@ -72,12 +72,18 @@ fn cost(toml: &str, protocol: Protocol, path: &str) -> Allocations {
             assert_eq!(client.ask(&path).await, "hello");
         }
         // The origin remembers what it was asked; that must not grow while something is counted.
-        origin.asked.borrow_mut().reserve(100);
-        let before = allocations();
-        for _ in 0..20 {
-            assert_eq!(client.ask(&path).await, "hello");
+        origin.asked.borrow_mut().reserve(200);
+        // The least of several rounds: where a packet is late, waiting for it allocates a timer.
+        let mut least: Option<Allocations> = None;
+        for _ in 0..16 {
+            let before = allocations();
+            for _ in 0..5 {
+                assert_eq!(client.ask(&path).await, "hello");
+            }
+            let cost = allocations().since(before);
+            least = Some(least.filter(|least| least.count <= cost.count).unwrap_or(cost));
         }
-        told.set(allocations().since(before));
+        told.set(least.unwrap_or_default());
     });
     cost.get()
 }
