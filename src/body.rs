@@ -104,6 +104,13 @@ impl Body {
         edited
     }
 
+    /// Takes the content out, to read of it before it is known what becomes of it; [`Self::map_content`] puts it back.
+    /// The watchers stay, and take a body that is dropped meanwhile for one that was not read to its end.
+    pub fn take_content(&mut self) -> Self {
+        // Not empty: that would be a whole body.
+        Self::of(std::mem::replace(&mut self.inner, Inner::Full(Bytes::new())))
+    }
+
     const fn of(inner: Inner) -> Self {
         Self { inner, done: false, first: None, more: Vec::new() }
     }

@@ -13,7 +13,7 @@ use opentelemetry::{Value, trace::SpanId};
 
 use super::permits::Permit;
 use crate::{
-    body::{End, Watch},
+    body::{Body, End, Watch},
     clock::{self, Instant},
     config::model::{Scheme, Toggle},
     error::ErrorType,
@@ -119,6 +119,7 @@ pub struct Context {
     pub error: Cell<Option<ErrorType>>,
     /// The status answered with; 0 until then.
     pub status: Cell<u16>,
+    client_left: Cell<bool>,
     octets: Cell<u64>,
     access_log: Toggle,
     finished: Cell<bool>,
@@ -159,6 +160,7 @@ impl Context {
             upstream: OnceCell::new(),
             error: Cell::new(None),
             status: Cell::new(0),
+            client_left: Cell::new(false),
             octets: Cell::new(0),
             access_log,
             finished: Cell::new(false),
@@ -261,6 +263,15 @@ impl Context {
 
     /// The response as the client gets it: the request ends when its body does.
     pub fn answered(self: &Rc<Self>, response: Response) -> Response {
+        if self.has_client_left() {
+            // Nobody is there to read it, so nothing of it is recorded as an answer.
+            let mut unread = Response::new(Body::empty());
+            *unread.status_mut() = response.status();
+            drop(response);
+            self.error.set(None);
+            self.abandoned();
+            return unread;
+        }
         self.status.set(response.status().as_u16());
         response.map(|body| body.watched(Rc::clone(self) as Rc<dyn Watch>))
     }
@@ -268,6 +279,16 @@ impl Context {
     /// The client went away before there was a response.
     pub fn abandoned(&self) {
         self.finish(End::Dropped);
+    }
+
+    /// The client went away while its request was read.
+    pub fn client_left(&self) {
+        self.client_left.set(true);
+    }
+
+    /// Whether the client went away while its request was read.
+    pub fn has_client_left(&self) -> bool {
+        self.client_left.get()
     }
 
     fn finish(&self, end: End) {
@@ -278,6 +299,9 @@ impl Context {
         self.permit.take();
         self.count(end);
         self.end_root(end);
+        if end == End::Failed {
+            self.warn();
+        }
         if self.access_log.is_on() {
             self.log(end);
         }
@@ -320,7 +344,8 @@ impl Context {
         }
         match (end, self.error.get()) {
             (End::Dropped, _) => root.fail("client_disconnected", || "the client went away".to_owned()),
-            (End::Failed, None) => root.fail(ErrorType::HttpResponseIncomplete.token(), String::new),
+            // Whatever status it began with, the response never became whole.
+            (End::Failed, error) => root.fail(cut_off(error), String::new),
             (_, Some(error)) if status >= 500 || status == 0 => root.fail(error.token(), String::new),
             // A client's fault is no failure of the server (OpenTelemetry semantic conventions, HTTP server spans).
             (_, Some(error)) => root.set("error.type", || error.token()),
@@ -330,6 +355,18 @@ impl Context {
         drop(root);
         // A tunnel may hold on to the recording for hours.
         scope.flush();
+    }
+
+    /// Tells of a response that was cut off, which its status says nothing of.
+    fn warn(&self) {
+        tracing::warn!(
+            request_id = %self.request_id,
+            upstream = self.upstream.get().map_or("", |upstream| upstream),
+            status = self.status.get(),
+            octets = self.octets.get(),
+            error = cut_off(self.error.get()),
+            "a response was cut off",
+        );
     }
 
     fn log(&self, end: End) {
@@ -366,6 +403,11 @@ impl Watch for Context {
     fn end(&self, end: End) {
         self.finish(end);
     }
+}
+
+/// The word for a response that was cut off.
+fn cut_off(error: Option<ErrorType>) -> &'static str {
+    error.unwrap_or(ErrorType::HttpResponseIncomplete).token()
 }
 
 /// The method as semantic conventions write it in a span's name: unknown ones would be unbounded.

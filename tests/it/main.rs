@@ -6,6 +6,8 @@
     reason = "a test fails by panicking, and its helpers stand outside of #[test] functions"
 )]
 
+// Requests that end half-way.
+mod aborts;
 // The admin listener of the real binary: what it tells, whom it refuses, and how it follows a drain.
 mod admin;
 // The layering table, file heads and sizes, the span vocabulary: what the house promises of its own source.

@@ -90,6 +90,9 @@ impl<A: Attempt> Balance<A> {
         let outer = cx.enter(span);
         let answer = self.inner.attempt(request, choice, span, cx).await;
         cx.leave(outer);
+        if cx.has_client_left() {
+            return answer.map(|answer| answer.response);
+        }
         let mut span = open.take();
         match answer {
             Ok(Answer { response, tunnel: None }) => {

@@ -75,6 +75,34 @@ fn of_client(error: &hyper::Error) -> Option<ProxyError> {
     Some(ProxyError::client(ErrorType::HttpRequestError).with_detail(detail))
 }
 
+/// Whether a request failed since its client went away while it sent the body, and not since the body was refused.
+pub(super) fn client_left(error: &hyper::Error) -> bool {
+    if !error.is_user() {
+        return false;
+    }
+    let mut cause = error.source();
+    while let Some(known) = cause.filter(|known| told(*known).is_none()) {
+        if is_departure(known) {
+            return true;
+        }
+        cause = known.source();
+    }
+    false
+}
+
+fn is_departure(known: &(dyn std::error::Error + 'static)) -> bool {
+    use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, NotConnected, TimedOut, UnexpectedEof};
+    if let Some(error) = known.downcast_ref::<hyper::Error>() {
+        return error.is_incomplete_message() || error.is_closed() || error.is_canceled();
+    }
+    known.downcast_ref::<io::Error>().is_some_and(|error| {
+        matches!(
+            error.kind(),
+            BrokenPipe | ConnectionAborted | ConnectionReset | NotConnected | TimedOut | UnexpectedEof
+        )
+    })
+}
+
 /// The error of ours that `known` is, or, since the framing guard stands beneath hyper, that an IO error holds.
 fn told<'a>(known: &'a (dyn std::error::Error + 'static)) -> Option<&'a ProxyError> {
     let held = || known.downcast_ref::<io::Error>().and_then(io::Error::get_ref).and_then(|held| held.downcast_ref());

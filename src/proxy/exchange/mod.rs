@@ -128,6 +128,9 @@ impl Exchange {
             Err(NoHead::Timeout(error)) => Err(failed(error)),
             Err(NoHead::Failed(SendError { error, unsent })) => {
                 let sent = if unsent.is_some() { Sent::Nothing } else { Sent::Something };
+                if failure::client_left(&error) {
+                    cx.client_left();
+                }
                 let stale = if lease.age == Age::Reused { Stale::Yes } else { Stale::No };
                 Err(Failed { error: failure::of_head(error, lease.age, sent), request: unsent.or(spare), stale })
             }

@@ -22,6 +22,8 @@ pub(super) struct Decoder {
     // The last piece was full, so there may be more of what was put in.
     more: bool,
     end: End,
+    // What is wrong with the octets behind the last piece.
+    fault: Option<BoxError>,
 }
 
 enum State {
@@ -55,7 +57,7 @@ impl Decoder {
                 State::Zstd(decoder)
             }
         };
-        Ok(Self { state, input: Bytes::new(), more: false, end: End::Empty })
+        Ok(Self { state, input: Bytes::new(), more: false, end: End::Empty, fault: None })
     }
 
     /// Puts in what came; all that was put in before must have been taken.
@@ -64,7 +66,13 @@ impl Decoder {
     }
 
     /// The next piece of what was put in; `None` when more must be put in.
+    ///
+    /// # Errors
+    /// The octets that come next cannot be decoded; nothing more can be taken then.
     pub(super) fn take(&mut self) -> Result<Option<Bytes>, BoxError> {
+        if let Some(fault) = self.fault.take() {
+            return Err(fault);
+        }
         if self.end == End::Reached && !self.more && !self.begin_again() {
             self.input = Bytes::new();
         }
@@ -80,11 +88,19 @@ impl Decoder {
             if self.end == End::Reached {
                 return self.take();
             }
+            if let Some(fault) = self.fault.take() {
+                return Err(fault);
+            }
             if self.input.len() == before && before > 0 {
                 return Err("the compressed page makes no progress".into());
             }
         }
         Ok(None)
+    }
+
+    /// Whether what stands behind the last piece cannot be decoded.
+    pub(super) fn is_faulty(&self) -> bool {
+        self.fault.is_some()
     }
 
     /// Nothing more will be put in.
@@ -110,9 +126,11 @@ impl Decoder {
         let (read, written, ended) = match &mut self.state {
             State::Gzip(decoder) => {
                 let (read, written) = (decoder.total_in(), decoder.total_out());
-                let status = decoder.decompress(&self.input, piece, FlushDecompress::None)?;
+                let status = decoder.decompress(&self.input, piece, FlushDecompress::None);
                 let (read, written) = (decoder.total_in() - read, decoder.total_out() - written);
-                (usize::try_from(read)?, usize::try_from(written)?, status == Status::StreamEnd)
+                let ended = matches!(status, Ok(Status::StreamEnd));
+                self.fault = status.err().map(Into::into);
+                (usize::try_from(read)?, usize::try_from(written)?, ended)
             }
             State::Brotli(decoder) => {
                 let (mut left, mut read, mut room, mut written) = (self.input.len(), 0, piece.len(), 0);
@@ -127,7 +145,7 @@ impl Decoder {
                     decoder,
                 );
                 if matches!(result, BrotliResult::ResultFailure) {
-                    return Err("the page is no brotli stream".into());
+                    self.fault = Some("the page is no brotli stream".into());
                 }
                 (read, written, matches!(result, BrotliResult::ResultSuccess))
             }

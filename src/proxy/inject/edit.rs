@@ -4,48 +4,64 @@
 use std::{
     collections::VecDeque,
     pin::Pin,
-    sync::Arc,
-    task::{Context, Poll, ready},
+    rc::Rc,
+    task::{Context as TaskContext, Poll, ready},
 };
 
 use bytes::Bytes;
 use http::HeaderMap;
-use http_body::Frame;
+use http_body::{Body as _, Frame};
 
 use super::decode::Decoder;
 use crate::{
     body::Body,
-    error::BoxError,
-    proxy::context::integer,
+    error::{BoxError, ErrorType, ProxyError},
+    proxy::context::{Context, integer},
     rules::html::Scanner,
-    trace::{counters::Counters, scope::Span},
+    trace::scope::Span,
 };
 
 /// How a page is edited.
 pub(super) struct Edit {
     scanner: Scanner,
-    decoder: Option<Decoder>,
     // `None` when it has been told what was done.
     span: Option<Span>,
-    counters: Arc<Counters>,
+    cx: Rc<Context>,
 }
 
 /// A page that is edited as it is read.
 pub(super) struct Edited {
     content: Body,
+    decoder: Option<Decoder>,
     edit: Edit,
     ready: VecDeque<Bytes>,
     trailers: Option<HeaderMap>,
     over: bool,
+    failure: Option<Failure>,
+}
+
+/// Why a page ends early.
+enum Failure {
+    /// What came before is still to be written to the client.
+    Behind(BoxError),
+    /// It was.
+    Due(BoxError),
 }
 
 impl Edit {
-    pub(super) fn new(scanner: Scanner, decoder: Option<Decoder>, span: Span, counters: Arc<Counters>) -> Self {
-        Self { scanner, decoder, span: Some(span), counters }
+    pub(super) fn new(scanner: Scanner, span: Span, cx: Rc<Context>) -> Self {
+        Self { scanner, span: Some(span), cx }
     }
 
-    pub(super) fn of(self, content: Body) -> Edited {
-        Edited { content, edit: self, ready: VecDeque::new(), trailers: None, over: false }
+    /// Edits `content`; where it is compressed, `decoded` is its first piece, and what decodes the rest.
+    pub(super) fn of(self, content: Body, decoded: Option<(Decoder, Bytes)>) -> Edited {
+        let (decoder, piece) = decoded.unzip();
+        let ready = VecDeque::new();
+        let mut edited = Edited { content, decoder, edit: self, ready, trailers: None, over: false, failure: None };
+        if let Some(piece) = piece {
+            edited.push(piece);
+        }
+        edited
     }
 
     /// Ends the span as soon as nothing more will be edited.
@@ -54,7 +70,7 @@ impl Edit {
         let report = self.scanner.report();
         match report.place {
             Some(place) => {
-                self.counters.pages_injected.one();
+                self.cx.counters.pages_injected.one();
                 span.set("waylight.inject.result", || "injected");
                 span.set("waylight.inject.place", || place.name());
                 span.set("waylight.inject.offset", || integer(report.offset));
@@ -62,7 +78,7 @@ impl Edit {
             }
             None if report.kept > 0 => span.set("waylight.inject.result", || "kept"),
             None => {
-                self.counters.pages_not_injected.one();
+                self.cx.counters.pages_not_injected.one();
                 span.set("waylight.inject.result", || "not_injected");
                 span.set("waylight.inject.reason", || "no_place");
             }
@@ -74,13 +90,24 @@ impl Edit {
             span.set("waylight.inject.removed", || i64::from(report.removed));
         }
     }
+
+    /// The error of a page whose coding is broken within.
+    fn undecodable(&mut self, cause: BoxError) -> BoxError {
+        let kind = ErrorType::HttpResponseContentCoding;
+        self.cx.error.set(Some(kind));
+        let error = ProxyError::upstream(kind).with_detail(format!("the page cannot be decoded: {cause}"));
+        if let Some(span) = &mut self.span {
+            span.fail(kind.token(), || error.to_string());
+        }
+        error.into()
+    }
 }
 
 impl Edited {
     /// Edits the next piece of what has come already.
     fn decode(&mut self) -> Result<bool, BoxError> {
-        let Some(decoder) = &mut self.edit.decoder else { return Ok(false) };
-        let Some(piece) = decoder.take()? else { return Ok(false) };
+        let Some(decoder) = &mut self.decoder else { return Ok(false) };
+        let Some(piece) = decoder.take().map_err(|error| self.edit.undecodable(error))? else { return Ok(false) };
         self.push(piece);
         Ok(true)
     }
@@ -97,7 +124,7 @@ impl Edited {
     }
 
     fn take(&mut self, frame: Frame<Bytes>) {
-        match (frame.into_data(), &mut self.edit.decoder) {
+        match (frame.into_data(), &mut self.decoder) {
             (Ok(data), Some(decoder)) => decoder.put(data),
             (Ok(data), None) => self.push(data),
             (Err(frame), _) => self.trailers = frame.into_trailers().ok(),
@@ -105,11 +132,53 @@ impl Edited {
     }
 
     fn finish(&mut self) -> Result<(), BoxError> {
+        if let Some(decoder) = &self.decoder {
+            decoder.finish().map_err(|error| self.edit.undecodable(error))?;
+        }
         self.over = true;
-        self.edit.decoder.as_ref().map_or(Ok(()), Decoder::finish)?;
         self.edit.scanner.finish(&mut self.ready);
         self.edit.tell();
         Ok(())
+    }
+
+    /// The page ends early: what was kept back goes on before that is told.
+    fn fail(&mut self, error: BoxError) {
+        self.over = true;
+        self.trailers = None;
+        self.failure = Some(Failure::Behind(error));
+        self.edit.scanner.finish(&mut self.ready);
+        self.edit.tell();
+    }
+
+    /// Reads on; `Pending` when there is nothing to read.
+    fn poll_more(&mut self, cx: &mut TaskContext<'_>) -> Poll<Result<(), BoxError>> {
+        if self.decode()? {
+            return Poll::Ready(Ok(()));
+        }
+        let polled = Pin::new(&mut self.content).poll_frame(cx)?;
+        if polled.is_pending() && self.pause() {
+            return Poll::Ready(Ok(()));
+        }
+        match ready!(polled) {
+            Some(frame) => {
+                self.take(frame);
+                if self.trailers.is_some() { Poll::Ready(self.finish()) } else { Poll::Ready(Ok(())) }
+            }
+            None => Poll::Ready(self.finish()),
+        }
+    }
+
+    fn poll_failure(&mut self, cx: &TaskContext<'_>) -> Poll<Option<BoxError>> {
+        match self.failure.take() {
+            None => Poll::Ready(None),
+            Some(Failure::Behind(error)) => {
+                // hyper writes what it has only when there is nothing more to take, and never once a body failed.
+                self.failure = Some(Failure::Due(error));
+                cx.waker().wake_by_ref();
+                Poll::Pending
+            }
+            Some(Failure::Due(error)) => Poll::Ready(Some(error)),
+        }
     }
 }
 
@@ -117,35 +186,25 @@ impl http_body::Body for Edited {
     type Data = Bytes;
     type Error = BoxError;
 
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         let this = &mut *self;
         loop {
             if let Some(piece) = this.ready.pop_front() {
                 return Poll::Ready(Some(Ok(Frame::data(piece))));
             }
+            if let Some(error) = ready!(this.poll_failure(cx)) {
+                return Poll::Ready(Some(Err(error)));
+            }
             if this.over {
                 return Poll::Ready(this.trailers.take().map(Frame::trailers).map(Ok));
             }
-            if this.decode()? {
-                continue;
-            }
-            let polled = Pin::new(&mut this.content).poll_frame(cx)?;
-            if polled.is_pending() && this.pause() {
-                continue;
-            }
-            match ready!(polled) {
-                Some(frame) => {
-                    this.take(frame);
-                    if this.trailers.is_some() {
-                        this.finish()?;
-                    }
-                }
-                None => this.finish()?,
+            if let Err(error) = ready!(this.poll_more(cx)) {
+                this.fail(error);
             }
         }
     }
 
     fn is_end_stream(&self) -> bool {
-        self.over && self.ready.is_empty() && self.trailers.is_none()
+        self.over && self.ready.is_empty() && self.trailers.is_none() && self.failure.is_none()
     }
 }

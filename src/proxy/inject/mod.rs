@@ -4,16 +4,24 @@
 //! compression, since it needs plain ones. It does not touch a request or a response that is not a page to be edited;
 //! `Accept-Encoding` stays in any case, else traced visitors would see other variants than the rest.
 //!
+//! A compressed page's first piece is decoded before its head goes out: what proves to be encoded otherwise than it says
+//! passes as it came, with the tags beside it.
+//!
 //! The span begins with the response's head, and ends when the document's head has passed.
 
 mod decode;
 mod edit;
+mod first;
 
 use std::{rc::Rc, sync::Arc};
 
 use http::{Method, StatusCode};
 
-use self::{decode::Decoder, edit::Edit};
+use self::{
+    decode::Decoder,
+    edit::Edit,
+    first::First,
+};
 use super::{context::Context, handler::Handler};
 use crate::{
     body::Body,
@@ -61,7 +69,10 @@ impl<S: Handler> Handler for Inject<S> {
         // A 304 would revive a page with another trace's tags, and a part of a page has no place for them.
         page::ask_for_all(request.headers_mut());
         let response = self.inner.handle(request, cx).await?;
-        Ok(if self.settings.is_page(&response, &wanted, cx) { edit(response, &wanted.tags, cx) } else { response })
+        if !self.settings.is_page(&response, &wanted, cx) {
+            return Ok(response);
+        }
+        Ok(edit(response, &wanted.tags, cx).await)
     }
 }
 
@@ -115,7 +126,7 @@ impl InjectLayer {
 }
 
 /// Gives a page its tags, in the body or else beside it.
-fn edit(mut response: Response, tags: &MetaTags, cx: &Context) -> Response {
+async fn edit(mut response: Response, tags: &MetaTags, cx: &Rc<Context>) -> Response {
     let plan = page::plan(response.headers());
     if plan == Plan::Leave {
         return response;
@@ -129,13 +140,28 @@ fn edit(mut response: Response, tags: &MetaTags, cx: &Context) -> Response {
     let Ok(decoder) = coding.map(Decoder::new).transpose() else {
         return announce(response, tags, span, "no_decoder", cx);
     };
+    let mut content = response.body_mut().take_content();
+    let mut decoded = None;
+    if let Some(mut decoder) = decoder {
+        match first::first(content, &mut decoder).await {
+            First::Piece(piece, rest) => {
+                content = rest;
+                decoded = Some((decoder, piece));
+            }
+            First::AsItCame(content) => {
+                tracing::warn!(request_id = %cx.request_id, "a page is not encoded as it says, and passes as it came");
+                let response = response.map(|shell| shell.map_content(|_| content));
+                return announce(response, tags, span, "not_decodable", cx);
+            }
+        }
+    }
     page::make_personal(response.headers_mut());
     page::forget_octets(response.headers_mut());
     if let Some(coding) = coding {
         span.set("waylight.inject.decoded", || coding.name());
     }
-    let edit = Edit::new(Scanner::new(tags, charset), decoder, span, Arc::clone(&cx.counters));
-    response.map(|body| body.map_content(|content| Body::boxed(edit.of(content))))
+    let edit = Edit::new(Scanner::new(tags, charset), span, Rc::clone(cx));
+    response.map(|shell| shell.map_content(|_| Body::boxed(edit.of(content, decoded))))
 }
 
 /// Tells the browser beside the body, which must stay as it is.

@@ -314,14 +314,16 @@ async fn each_chunk_of_a_compressed_page_is_there_before_the_next() {
         let mut response = response("", &[("content-encoding", coding.name())]);
         response.headers_mut().insert(header::CONTENT_TYPE, "text/html; charset=utf-8".parse().unwrap());
         *response.body_mut() = Body::boxed(gate.clone());
+        let chunks = ["<head><title>a</title>", "<script></scr", "ipt>", "</head><p>a", "<p>b"];
+        let compressed = compress(coding, &chunks.map(str::as_bytes));
+        // The head goes out with the first piece.
+        gate.0.borrow_mut().push_back(Some(compressed[0].clone()));
         let mut visit = visit(request(&[]), response).await;
         assert_eq!(visit.header("content-encoding"), None);
         let body = visit.response.body_mut();
-        let chunks = ["<head><title>a</title>", "<script></scr", "ipt>", "</head><p>a", "<p>b"];
-        let compressed = compress(coding, &chunks.map(str::as_bytes));
         let mut page = String::new();
-        for (plain, chunk) in chunks.iter().zip(&compressed) {
-            gate.0.borrow_mut().push_back(Some(chunk.clone()));
+        for (number, (plain, chunk)) in chunks.iter().zip(&compressed).enumerate() {
+            gate.0.borrow_mut().extend((number > 0).then(|| Some(chunk.clone())));
             let (part, _) = read(body).unwrap();
             assert!(part.ends_with(plain.trim_start_matches("<head>")), "{coding:?}: {part:?} of {plain:?}");
             page.push_str(&part);
@@ -345,15 +347,62 @@ async fn a_page_that_unpacks_to_much_comes_in_pieces() {
     }
 }
 
+/// What comes of a page until it ends early.
+async fn until_failure(body: Body) -> (String, BoxError) {
+    let mut body = body;
+    let mut out = Vec::new();
+    loop {
+        match body.frame().await.expect("it fails") {
+            Ok(frame) => out.extend_from_slice(&frame.into_data().unwrap()),
+            Err(error) => return (String::from_utf8(out).unwrap(), error),
+        }
+    }
+}
+
 #[tokio::test]
-async fn a_compressed_page_that_is_broken_fails() {
+async fn a_page_that_is_not_encoded_as_it_says_passes_as_it_came() {
+    for coding in [Coding::Gzip, Coding::Brotli, Coding::Zstd] {
+        let fields = [("content-encoding", coding.name()), ("content-length", "74")];
+        let cut = compress(coding, &[PAGE.as_bytes()]).concat()[..4].to_vec();
+        for octets in [PAGE.as_bytes().to_vec(), cut] {
+            let visit = visit(request(&[]), response(octets.clone(), &fields)).await;
+            assert_eq!(visit.header("content-encoding"), Some(coding.name()));
+            assert_eq!(visit.header("content-length"), Some("74"));
+            assert!(visit.header("server-timing").unwrap().starts_with("sentry-trace;desc="));
+            assert_eq!(visit.cx.counters.pages_not_injected.value(), 1);
+            let (page, span) = visit.end().await;
+            assert_eq!(page, String::from_utf8_lossy(&octets));
+            assert_eq!(text(&span.unwrap(), "waylight.inject.reason"), "not_decodable");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_page_that_is_cut_off_comes_as_far_as_it_can_be_decoded() {
+    for coding in [Coding::Gzip, Coding::Brotli, Coding::Zstd] {
+        let chunks = compress(coding, &[b"<head><title>a", b"</title></head><p>text"]);
+        let cut = chunks[..2].to_vec();
+        let broken = [&chunks[..2], &[Bytes::from_static(&[0xFF; 64])]].concat();
+        for pieces in [cut, broken] {
+            let gate = Gate::default();
+            gate.0.borrow_mut().extend(pieces.into_iter().map(Some).chain([None]));
+            let mut page = response("", &[("content-encoding", coding.name())]);
+            *page.body_mut() = Body::boxed(gate);
+            let visit = visit(request(&[]), page).await;
+            let (text, error) = until_failure(visit.response.into_body()).await;
+            assert!(text.contains("<meta name=\"sentry-trace\"") && text.contains("<title>a"), "{coding:?}: {text}");
+            assert!(text.ends_with("<p>text"), "{coding:?}: {text}");
+            let error = error.downcast_ref::<crate::error::ProxyError>().unwrap();
+            assert_eq!(error.kind, ErrorType::HttpResponseContentCoding);
+            assert_eq!(visit.cx.error.get(), Some(ErrorType::HttpResponseContentCoding));
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_compressed_page_may_come_octet_by_octet() {
     for coding in [Coding::Gzip, Coding::Brotli, Coding::Zstd] {
         let whole = compress(coding, &[PAGE.as_bytes()]).concat();
-        for broken in [whole[..whole.len() / 2].to_vec(), b"<head></head> plain text, not compressed".to_vec()] {
-            let page = response(broken, &[("content-encoding", coding.name())]);
-            let mut visit = visit(request(&[]), page).await;
-            assert!(read(visit.response.body_mut()).is_err(), "{coding:?}");
-        }
         // Octet by octet, and in several members.
         let gate = Gate::default();
         gate.0.borrow_mut().extend(whole.chunks(1).map(|octet| Some(Bytes::copy_from_slice(octet))));

@@ -82,6 +82,8 @@ pub struct Scanner {
     tags: Pending,
     charset: Charset,
     state: State,
+    // Nothing but `<meta>` stood in the head: the charset may be the next.
+    metas_only: bool,
     report: Report,
 }
 
@@ -106,6 +108,7 @@ impl Scanner {
             tags: Pending::new(tags),
             charset,
             state: State::Before,
+            metas_only: true,
             report: Report::default(),
         }
     }
@@ -130,9 +133,11 @@ impl Scanner {
     }
 
     /// Nothing more is there to be read now: gives what was kept back, but for a tag that has begun. Only the place
-    /// behind a charset declaration that may follow is waited for, within the first 1024 octets.
+    /// behind a charset declaration that may follow is waited for: within the first 1024 octets, and while there is
+    /// nothing else in the head than other declarations.
     pub fn pause(&mut self, out: &mut impl Extend<Bytes>) {
-        let may_follow = self.charset == Charset::Unknown && self.tokens.offset() < PRESCAN_BYTES;
+        let is_early = self.metas_only && self.tokens.offset() < PRESCAN_BYTES;
+        let may_follow = self.charset == Charset::Unknown && is_early;
         if !may_follow {
             self.write(out);
             self.pass(out);
@@ -162,7 +167,10 @@ impl Scanner {
             // An encoding that a byte order mark names needs no declaration.
             Token::ByteOrderMark => self.charset = Charset::Declared,
             Token::Head { end } => self.hold(Place::Head, *end),
-            Token::Inside { start } => self.hold(Place::Implied, *start),
+            Token::Inside { start } => {
+                self.metas_only = false;
+                self.hold(Place::Implied, *start);
+            }
             Token::Meta { start, end, meta } => {
                 self.hold(Place::Implied, *start);
                 let verdict = self.tags.judge(meta);

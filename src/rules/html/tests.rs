@@ -208,16 +208,31 @@ fn nothing_waits_but_an_open_tag() {
 
 #[test]
 fn only_a_charset_may_keep_a_paused_page_waiting() {
-    let chunks = ["<head><title>a</title>", "<meta charset=utf-8>", "<link>"];
+    let chunks = ["<head><meta name=viewport>", "<meta charset=utf-8>", "<link>"];
     assert_eq!(
         paused(Charset::Unknown, chunks),
-        ["<head>".to_owned(), format!("<title>a</title>{}{TAGS}", chunks[1]), chunks[2].to_owned()]
+        ["<head>".to_owned(), format!("<meta name=viewport>{}{TAGS}", chunks[1]), chunks[2].to_owned()]
     );
     let long = "a".repeat(1024);
-    let chunks = ["<head><title>a", &long, "</title>"];
+    let chunks = ["<head><meta content=a>", &format!("<meta content={long}>"), "<link>"];
     assert_eq!(
         paused(Charset::Unknown, chunks),
-        ["<head>".to_owned(), format!("{TAGS}<title>a{long}"), "</title>".to_owned()]
+        ["<head>".to_owned(), format!("{TAGS}<meta content=a>{}", chunks[1]), "<link>".to_owned()]
+    );
+}
+
+#[test]
+fn a_page_that_began_with_something_else_does_not_wait_for_a_charset() {
+    for first in ["<title>a</title>", "<title>a", "<script async src=a></script>", "<meta name=b><link rel=c>"] {
+        assert_eq!(
+            paused(Charset::Unknown, [&format!("<head>{first}"), "<meta charset=utf-8>"]).first(),
+            Some(&format!("<head>{TAGS}{first}")),
+        );
+    }
+    let chunks = ["<head><title>a</title><me", "ta charset=utf-8>", "<link>"];
+    assert_eq!(
+        paused(Charset::Unknown, chunks),
+        [format!("<head>{TAGS}<title>a</title>"), "<meta charset=utf-8>".to_owned(), "<link>".to_owned()]
     );
 }
 
