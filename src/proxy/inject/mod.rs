@@ -17,11 +17,7 @@ use std::{rc::Rc, sync::Arc};
 
 use http::{Method, StatusCode};
 
-use self::{
-    decode::Decoder,
-    edit::Edit,
-    first::First,
-};
+use self::{decode::Decoder, edit::Edit, first::First};
 use super::{context::Context, handler::Handler};
 use crate::{
     body::Body,
