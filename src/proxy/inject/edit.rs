@@ -95,7 +95,7 @@ impl Edit {
     fn undecodable(&mut self, cause: BoxError) -> BoxError {
         let kind = ErrorType::HttpResponseContentCoding;
         self.cx.error.set(Some(kind));
-        let error = ProxyError::upstream(kind).with_detail(format!("the page cannot be decoded: {cause}"));
+        let error = ProxyError::upstream(kind).with_detail("the page cannot be decoded").with_source(cause);
         if let Some(span) = &mut self.span {
             span.fail(kind.token(), || error.to_string());
         }
