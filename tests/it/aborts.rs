@@ -43,7 +43,7 @@ fn a_response_that_the_upstream_cuts_off_is_an_error_whatever_its_status() {
         let asked = format!("GET /a HTTP/1.1\r\nhost: {HOST}\r\ncookie: {}\r\n\r\n", stage.session_cookie());
         client.write_all(asked.as_bytes()).await.unwrap();
         let mut answer = Vec::new();
-        let _ = client.read_to_end(&mut answer).await;
+        client.read_to_end(&mut answer).await.unwrap();
         assert!(answer.starts_with(b"HTTP/1.1 200"), "{}", String::from_utf8_lossy(&answer));
         let spans = spans(&mut stage).await;
         for span in spans.iter().filter(|span| matches!(span.stage, Span::Request | Span::UpstreamRequest)) {
@@ -100,7 +100,7 @@ fn a_request_whose_body_is_malformed_is_answered() {
         let (_upstream, _) = listener.accept().await.unwrap();
         client.write_all(b"nonsense\r\n").await.unwrap();
         let mut answer = Vec::new();
-        let _ = client.read_to_end(&mut answer).await;
+        client.read_to_end(&mut answer).await.unwrap();
         assert!(answer.starts_with(b"HTTP/1.1 400"), "{}", String::from_utf8_lossy(&answer));
         let spans = spans(&mut stage).await;
         assert_eq!(attribute(&spans[0], "error.type").as_deref(), Some("http_request_error"));
