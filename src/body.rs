@@ -200,6 +200,8 @@ impl Drop for Body {
     fn drop(&mut self) {
         // A body that nobody had to read has been taken whole.
         let end = if self.inner_ended() { End::Complete } else { End::Dropped };
+        // What lies further in ends first, so that times nest.
+        drop(std::mem::take(&mut self.inner));
         self.tell(end);
     }
 }

@@ -112,7 +112,7 @@ impl Config {
         let text = format!(
             "[[listener]]\naddress = {address}\n\
              [[site]]\nhosts = [\"*\"]\ntoolbar = true\n[[site.route]]\npath = \"/*\"\nupstream = \"app\"\n\
-             [upstream.app]\nendpoints = [{endpoint}]\n"
+             [upstream.app]\nendpoints = [{endpoint}]\n[admin]\naddress = \"127.0.0.1:0\"\n"
         );
         let file = |_: &Path| Err("there is no file".to_owned());
         let source = Source { name: "--upstream", base: Path::new(""), env: &|_| None, file: &file };

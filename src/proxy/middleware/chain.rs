@@ -75,8 +75,10 @@ impl Pipeline {
         let next = Next { pipeline: this, at: at + 1, cx, span: &span };
         let outcome = link.middleware.handle_boxed(request, next).await;
         cx.leave(outer);
-        span.into_inner().outcome(&outcome);
-        outcome
+        let mut span = span.into_inner();
+        span.outcome(&outcome);
+        // What lies further in lives until its body ends, and so does this: times nest.
+        outcome.map(|response| response.map(|body| span.end_with(body)))
     }
 }
 

@@ -110,10 +110,8 @@ pub fn strip(headers: &mut HeaderMap) -> Hop {
         remove_named(headers);
     }
     // One look at the names that are there is cheaper than one search for each that might be.
-    if headers.keys().any(|name| HOP_BY_HOP.contains(name)) {
-        for name in HOP_BY_HOP {
-            headers.remove(name);
-        }
+    while let Some(name) = headers.keys().find(|name| HOP_BY_HOP.contains(name)).cloned() {
+        headers.remove(name);
     }
     hop
 }
