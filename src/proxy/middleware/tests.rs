@@ -74,7 +74,12 @@ async fn traced(layer: &ChainLayer, request: Request) -> (Outcome, Vec<SpanRecor
     let root = Span::root(begin, None, clock::now());
     let cx = testing::context(&request);
     drop(cx.enter(&root));
-    let outcome = layer.layer(Origin).handle(request, &cx).await;
+    let mut outcome = layer.layer(Origin).handle(request, &cx).await;
+    if let Ok(response) = &mut outcome {
+        // The spans end with the body.
+        let body = http_body_util::BodyExt::collect(std::mem::take(response.body_mut())).await.unwrap().to_bytes();
+        *response.body_mut() = Body::full(body);
+    }
     drop((cx, root));
     let spans = inbox.try_recv().unwrap();
     (outcome, spans)
