@@ -2,9 +2,8 @@
 //!
 //! Stages are composed with `tower::Layer`. They are not `tower::Service`s one by one: `Service::call` takes
 //! `&mut self`, so a stage shared by the requests of a worker would have to be cloned, with all that is inside it, for
-//! every request. Here the whole stack is one value behind an `Rc`, its futures borrow from it, and none of them is
-//! boxed. At both ends stand real services: the stack as a whole is one ([`super::stack`]), and every configured
-//! middleware may be one ([`super::middleware`]).
+//! every request. Here the whole stack is one value behind an `Rc`, and its futures borrow from it. Real services stand
+//! where they are configured: every middleware may be an unmodified `tower::Layer` ([`super::middleware`]).
 
 use std::{future::Future, rc::Rc};
 
