@@ -32,23 +32,6 @@ pub enum Phase {
 
 impl Phase {
     const COUNT: usize = 7;
-
-    /// All, in order.
-    pub const ALL: [Self; Self::COUNT] =
-        [Self::Received, Self::Routed, Self::Chosen, Self::Connected, Self::Sent, Self::FirstByte, Self::Ended];
-
-    /// The word for the phase that ends at this moment.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Received => "received",
-            Self::Routed => "routed",
-            Self::Chosen => "chosen",
-            Self::Connected => "connected",
-            Self::Sent => "sent",
-            Self::FirstByte => "first_byte",
-            Self::Ended => "ended",
-        }
-    }
 }
 
 impl Phases {

@@ -54,11 +54,6 @@ impl Scope {
         self.0.as_ref().map(|active| active.recording.trace_id())
     }
 
-    /// The span that new spans hang under.
-    pub fn parent(&self) -> Option<SpanId> {
-        self.0.as_ref().map(|active| active.parent)
-    }
-
     /// The flags that go with the trace id.
     pub fn flags(&self) -> TraceFlags {
         self.0.as_ref().map_or(TraceFlags::NOT_SAMPLED, |active| active.recording.flags())

@@ -19,7 +19,7 @@ use waylight::{
     trace::counters::Counters,
 };
 
-/// Answers every request at once.
+/// Answers every request as soon as it has come whole.
 #[derive(Clone)]
 pub(crate) struct Plain;
 
@@ -28,9 +28,6 @@ impl Serve for Plain {
         let conn = Rc::clone(conn);
         async move {
             let number = conn.requests.get();
-            if request.uri().path() == "/slow" {
-                tokio::time::sleep(Duration::from_millis(300)).await;
-            }
             let read = request.into_body().collect().await;
             let refusal = conn.refusal.get().filter(|refusal| refusal.request == number);
             let status = refusal.map_or(if read.is_ok() { 200 } else { 500 }, |refusal| refusal.status);
