@@ -4,6 +4,7 @@
 pub mod authority;
 pub mod balance;
 pub mod certificate;
+pub mod find;
 pub mod framing;
 pub mod headers;
 pub mod html;

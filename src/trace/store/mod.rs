@@ -1,0 +1,101 @@
+//! The embedded store: requests and spans, kept across restarts, and asked by the console.
+//!
+//! [`TraceStore`] says nothing of how: SQLite is one store, memory another. Writes are batched off the request path;
+//! reading never waits for writing.
+
+pub mod query;
+
+use bytes::Bytes;
+use opentelemetry::trace::TraceId;
+
+use self::query::{Erased, Histogram, Page, RequestQuery, SessionSummary, Usage, Whom};
+use super::{requests::row::RequestRow, sink::SpanSink};
+use crate::{error::BoxError, service::BoxFuture};
+
+/// What a store gives back.
+pub type Stored<'a, T> = BoxFuture<'a, Result<T, StoreError>>;
+
+/// Keeps requests and spans. As a [`SpanSink`] it takes spans; a span batch is durable when `write` is done.
+pub trait TraceStore: SpanSink {
+    /// Keeps `rows`; a row with an id that is there already replaces it. They are durable when this is done.
+    fn write_requests(&self, rows: Vec<RequestRow>) -> Stored<'_, ()>;
+
+    /// A page of requests, newest first.
+    fn requests(&self, query: RequestQuery) -> Stored<'_, Page>;
+
+    /// How many requests fall into each of `bins` equal parts of the query's time.
+    fn histogram(&self, query: RequestQuery, bins: usize) -> Stored<'_, Histogram>;
+
+    /// One request, with its header sets.
+    fn request(&self, id: u128) -> Stored<'_, Option<RequestRow>>;
+
+    /// All requests of a trace, oldest first.
+    fn requests_of(&self, trace: TraceId) -> Stored<'_, Vec<RequestRow>>;
+
+    /// The spans of a trace: any number of `ExportTraceServiceRequest`s in protobuf, in the order they came, each with
+    /// spans of this trace only. Empty if nothing of it is kept.
+    fn trace(&self, trace: TraceId) -> Stored<'_, Vec<Bytes>>;
+
+    /// Sessions with something kept, the latest first.
+    fn sessions(&self, limit: usize) -> Stored<'_, Vec<SessionSummary>>;
+
+    /// Removes what is kept of somebody, or of a session.
+    fn erase(&self, whom: Whom) -> Stored<'_, Erased>;
+
+    /// Spans kept since the moment `since` (nanoseconds since the Unix epoch), and the size of it all.
+    fn usage(&self, since: u64) -> Stored<'_, Usage>;
+
+    /// What this store can do.
+    fn capabilities(&self) -> Capabilities;
+}
+
+/// What a store can do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Capabilities {
+    /// Its kind, for people: `sqlite`, `memory`.
+    pub kind: &'static str,
+    /// Whether what it holds outlives the process.
+    pub survives: Survives,
+}
+
+/// Whether what a store holds outlives the process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Survives {
+    /// It does.
+    Restart,
+    /// It does not.
+    Nothing,
+}
+
+/// Why a store could not do what it was asked.
+#[derive(Debug)]
+pub enum StoreError {
+    /// A cursor that no page of this store gave.
+    Cursor,
+    /// The disk is full, or the directory cannot be written: what was to be kept is not.
+    Full(BoxError),
+    /// It ended.
+    Closed,
+    /// Anything else.
+    Failed(BoxError),
+}
+
+impl std::fmt::Display for StoreError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Cursor => f.write_str("the cursor is not one of this store's"),
+            Self::Full(error) => write!(f, "the store cannot write: {error}"),
+            Self::Closed => f.write_str("the store has ended"),
+            Self::Failed(error) => write!(f, "the store failed: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for StoreError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Full(error) | Self::Failed(error) => Some(&**error),
+            Self::Cursor | Self::Closed => None,
+        }
+    }
+}
