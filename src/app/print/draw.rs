@@ -20,11 +20,14 @@ use opentelemetry_proto::tonic::trace::v1::status::StatusCode;
 use super::{
     Seen, Supplement,
     bar::bar,
-    words::{attribute, clean, cut, event, length, status_code},
+    words::{attribute, clean, cut, event, status_code},
 };
 use crate::{
     app::terminal::{FAINT, STRONG, Styled},
-    rules::tree::{self, Node, Place, Row},
+    rules::{
+        length::length,
+        tree::{self, Node, Place, Row},
+    },
     trace::{sink::Source, stage::Stage},
 };
 

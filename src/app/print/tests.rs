@@ -144,7 +144,7 @@ fn lengths_have_three_digits() {
         (59_990_000_000, "60.0 s"),
         (61_000_000_000, "1 min 01 s"),
     ] {
-        assert_eq!(words::length(nanos), expected);
+        assert_eq!(crate::rules::length::length(nanos), expected);
     }
 }
 

@@ -1,0 +1,108 @@
+use opentelemetry::trace::{SpanId, SpanKind};
+use proptest::prelude::*;
+
+use super::{
+    super::{Maker, Process, Span, Work},
+    *,
+};
+
+const MS: u64 = 1_000_000;
+
+fn trace() -> Trace {
+    let span = |number: u64, name: &str, millis: u64, outcome| Span {
+        id: SpanId::from_bytes(number.to_be_bytes()),
+        parent: SpanId::INVALID,
+        start: 0,
+        end: millis * MS,
+        name: name.to_owned(),
+        kind: SpanKind::Client,
+        process: 0,
+        work: Work::Other,
+        stage: if name == "Route" { "route".to_owned() } else { String::new() },
+        outcome,
+        status: None,
+        error: String::new(),
+    };
+    let spans = vec![
+        span(1, "Route", 2, Outcome::Fine),
+        span(2, "db.query", 3, Outcome::Fine),
+        span(3, "db.query", 7, Outcome::Failed),
+        span(4, "GET /a b", 1, Outcome::Fine),
+    ];
+    Trace::new(spans, vec![Process { maker: Maker::App, service: "shop".to_owned(), instance: String::new() }])
+}
+
+#[test]
+fn expectations_are_met_or_not() {
+    let trace = trace();
+    let facts =
+        Facts { status: 200, cache: "", error: "", first_byte: Some(150 * MS), duration: 900 * MS, trace: &trace };
+    for (text, met, actual) in [
+        ("status=200", Met::Passed, "200"),
+        ("status != 200", Met::Failed, "200"),
+        ("status<400", Met::Passed, "200"),
+        ("cache=hit", Met::Failed, "none"),
+        ("cache=none", Met::Passed, "none"),
+        ("error=none", Met::Passed, "none"),
+        ("ttfb<200ms", Met::Passed, "150 ms"),
+        ("ttfb<=150ms", Met::Passed, "150 ms"),
+        ("ttfb<0.1s", Met::Failed, "150 ms"),
+        ("duration<1s", Met::Passed, "900 ms"),
+        ("duration>=1m", Met::Failed, "900 ms"),
+        ("spans>3", Met::Passed, "4"),
+        ("spans(name=db.query)<2", Met::Failed, "2"),
+        ("spans(name=DB.*, status=error)=1", Met::Passed, "1"),
+        ("spans(service=shop,kind=client)=4", Met::Passed, "4"),
+        ("spans(name=\"GET /a b\")=1", Met::Passed, "1"),
+        ("spans(name=*query*)>=2", Met::Passed, "2"),
+        ("span(route).duration<5ms", Met::Passed, "2.00 ms"),
+        ("span(db.query).duration<5ms", Met::Failed, "7.00 ms"),
+        ("span(db.query).status=ok", Met::Failed, "error"),
+        ("span(nowhere).duration<5ms", Met::Failed, "there is no such span"),
+    ] {
+        let expect = Expect::parse(text).unwrap();
+        assert_eq!(expect.text(), text);
+        assert_eq!(expect.verify(&facts), Verified { result: met, actual: actual.to_owned() }, "{text}");
+    }
+    let nothing = Facts { first_byte: None, ..facts };
+    assert_eq!(Expect::parse("ttfb<1s").unwrap().verify(&nothing).result, Met::Failed);
+}
+
+#[test]
+fn faults_are_pointed_at() {
+    for (text, at, part) in [
+        ("", 0, "what is looked at"),
+        ("speed<1s", 0, "there is no \"speed\""),
+        ("status", 6, "one of ="),
+        ("status=", 7, "a whole number"),
+        ("status=2xx", 7, "a whole number"),
+        ("status=200 or so", 11, "nothing is expected"),
+        ("ttfb<200", 5, "a length"),
+        ("ttfb<200 ms", 5, "a length"),
+        ("cache<hit", 6, "words are compared"),
+        ("cache=", 6, "a name"),
+        ("spans(naem=x)<1", 6, "spans are chosen by"),
+        ("spans(name=)<1", 11, "a name"),
+        ("spans(name=x<1", 14, "\")\" is expected"),
+        ("spans(name=\"x)<1", 11, "this quote is not closed"),
+        ("span(x).speed<1s", 8, "a span has"),
+        ("ä<1", 0, "there is no \"ä\""),
+    ] {
+        let error = Expect::parse(text).unwrap_err();
+        assert_eq!(error.at, at, "{text}: {error}");
+        assert!(error.message.starts_with(part), "{text}: {error}");
+    }
+    let shown = Expect::parse("status=abc").unwrap_err().to_string();
+    assert_eq!(shown, "a whole number is expected here\n  status=abc\n         ^");
+}
+
+proptest! {
+    #[test]
+    fn no_text_makes_it_panic(text in "\\PC{0,64}", known in "(status|ttfb|spans?|cache)[(<=>! ]{0,3}[a-z0-9.(),=\"*]{0,12}") {
+        for text in [text, known] {
+            if let Ok(expect) = Expect::parse(&text) {
+                expect.verify(&Facts { status: 0, cache: "", error: "", first_byte: None, duration: 0, trace: &trace() });
+            }
+        }
+    }
+}

@@ -1,0 +1,293 @@
+use proptest::prelude::*;
+
+use super::{
+    clocks::{Offset, aligned, offsets},
+    holes::{holes, mend},
+    miss::{Cached, explain},
+    path::critical_path,
+    repeats::repeats,
+    verdict::{Culprit, verdict},
+    *,
+};
+
+const MS: u64 = 1_000_000;
+
+fn id(number: u64) -> SpanId {
+    SpanId::from_bytes(number.to_be_bytes())
+}
+
+/// A span of an app: its ids, its name and its time in milliseconds.
+fn span(ids: (u64, u64), name: &str, (start, end): (u64, u64)) -> Span {
+    Span {
+        id: id(ids.0),
+        parent: id(ids.1),
+        start: start * MS,
+        end: end * MS,
+        name: name.to_owned(),
+        kind: SpanKind::Internal,
+        process: 1,
+        work: Work::Other,
+        stage: String::new(),
+        outcome: Outcome::Fine,
+        status: None,
+        error: String::new(),
+    }
+}
+
+fn edge(ids: (u64, u64), stage: &str, times: (u64, u64)) -> Span {
+    let kind = match stage {
+        "request" => SpanKind::Server,
+        "upstream.request" => SpanKind::Client,
+        _ => SpanKind::Internal,
+    };
+    Span { process: 0, stage: stage.to_owned(), kind, ..span(ids, stage, times) }
+}
+
+fn server(ids: (u64, u64), name: &str, times: (u64, u64)) -> Span {
+    Span { kind: SpanKind::Server, ..span(ids, name, times) }
+}
+
+fn query(ids: (u64, u64), times: (u64, u64)) -> Span {
+    Span { kind: SpanKind::Client, work: Work::Query, ..span(ids, "SELECT", times) }
+}
+
+fn process(maker: Maker, service: &str) -> Process {
+    Process { maker, service: service.to_owned(), instance: String::new() }
+}
+
+fn trace(spans: Vec<Span>) -> Trace {
+    let processes =
+        vec![process(Maker::Edge, "waylight"), process(Maker::App, "shop"), process(Maker::Browser, "browser")];
+    Trace::new(spans, processes)
+}
+
+/// The critical path as text: `id:from-to`, in milliseconds.
+fn walked(spans: Vec<Span>, root: u64) -> String {
+    let trace = trace(spans);
+    let root = trace.spans.iter().position(|span| span.id == id(root)).unwrap();
+    let stretch = |stretch: &path::Stretch| {
+        let number = u64::from_be_bytes(trace.spans[stretch.span].id.to_bytes());
+        format!("{number}:{}-{}", stretch.from / MS, stretch.to / MS)
+    };
+    critical_path(&trace, root).iter().map(stretch).collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn the_path_is_what_the_end_waited_for() {
+    // One after the other.
+    let spans = vec![span((1, 0), "a", (0, 100)), span((2, 1), "b", (10, 40)), span((3, 1), "c", (50, 90))];
+    assert_eq!(walked(spans, 1), "1:0-10 2:10-40 1:40-50 3:50-90 1:90-100");
+    // At once: the longer one was waited for; the shorter one lies beside it.
+    let spans = vec![span((1, 0), "a", (0, 100)), span((2, 1), "b", (10, 40)), span((3, 1), "c", (20, 90))];
+    assert_eq!(walked(spans, 1), "1:0-20 3:20-90 1:90-100");
+    // Deeper down.
+    let spans = vec![span((1, 0), "a", (0, 100)), span((2, 1), "b", (10, 90)), span((3, 2), "c", (20, 80))];
+    assert_eq!(walked(spans, 1), "1:0-10 2:10-20 3:20-80 2:80-90 1:90-100");
+}
+
+#[test]
+fn the_path_survives_what_clocks_and_processes_do() {
+    // A child beyond both ends of its parent counts within it only.
+    let spans = vec![span((1, 0), "a", (10, 100)), span((2, 1), "b", (0, 130))];
+    assert_eq!(walked(spans, 1), "2:10-100");
+    // One that ended before it began, and one of no length.
+    let spans = vec![span((1, 0), "a", (0, 100)), span((2, 1), "b", (60, 20)), span((3, 1), "c", (50, 50))];
+    assert_eq!(walked(spans, 1), "1:0-100");
+    // One that lies outside altogether.
+    let spans = vec![span((1, 0), "a", (0, 100)), span((2, 1), "b", (150, 200))];
+    assert_eq!(walked(spans, 1), "1:0-100");
+    // Two that end together: the longer one.
+    let spans = vec![span((1, 0), "a", (0, 100)), span((2, 1), "b", (60, 90)), span((3, 1), "c", (40, 90))];
+    assert_eq!(walked(spans, 1), "1:0-40 3:40-90 1:90-100");
+    // Two roots, the second an orphan: each has a path of its own.
+    let spans = vec![span((1, 0), "a", (0, 100)), span((2, 9), "b", (20, 50)), span((3, 2), "c", (30, 40))];
+    assert_eq!(walked(spans.clone(), 1), "1:0-100");
+    assert_eq!(walked(spans, 2), "2:20-30 3:30-40 2:40-50");
+    // A circle is cut, and walked once.
+    let spans = vec![span((1, 2), "a", (0, 100)), span((2, 1), "b", (10, 20))];
+    assert_eq!(walked(spans, 1), "1:0-10 2:10-20 1:20-100");
+}
+
+proptest! {
+    #[test]
+    fn the_path_covers_a_span_once(
+        shape in prop::collection::vec((0_u64..10, 0_u64..10, 0_u64..50, 0_u64..50), 1..40), root in any::<prop::sample::Index>()
+    ) {
+        let spans: Vec<Span> = shape.iter().map(|&(own, parent, start, end)| span((own, parent), "x", (start, end))).collect();
+        let trace = trace(spans);
+        let root = root.index(trace.spans.len());
+        let path = critical_path(&trace, root);
+        prop_assert_eq!(path.iter().map(path::Stretch::length).sum::<u64>(), trace.length(root));
+        prop_assert!(path.windows(2).all(|pair| pair[0].to == pair[1].from));
+        verdict(&trace);
+        repeats(&trace);
+        holes(&trace);
+        aligned(trace.clone(), &offsets(&trace));
+    }
+}
+
+#[test]
+fn a_trace_of_one_long_chain_is_walked_too() {
+    let spans: Vec<Span> = (1..=50_000).map(|n| span((n, n - 1), "x", (0, 100_000 - n))).collect();
+    let trace = trace(spans);
+    let path = critical_path(&trace, 0);
+    assert_eq!(path.iter().map(path::Stretch::length).sum::<u64>(), trace.length(0));
+}
+
+#[test]
+fn clocks_are_apart_as_far_as_pairs_tell() {
+    // The app's clock is 1000 ms ahead. Its server span took 60 of the client's 80 ms: the offset is between
+    // -(1000 + 20) and -1000, so -1010 with an error of 10.
+    let skewed = |to: u64, more: Vec<Span>| {
+        let spans = vec![edge((1, 0), "request", (0, 100)), edge((2, 1), "upstream.request", (10, 90))];
+        trace(spans.into_iter().chain([server((3, 2), "GET", (1000 + to, 1060 + to))]).chain(more).collect())
+    };
+    let of =
+        |trace: &Trace| offsets(trace)[1].map(|offset| (offset.nanos / MS as i64, offset.error / MS, offset.samples));
+    let one = skewed(20, Vec::new());
+    assert_eq!(of(&one), Some((-1000, 10, 1)));
+    let straight = aligned(one.clone(), &offsets(&one));
+    assert_eq!((straight.spans[2].start / MS, straight.spans[2].end / MS), (20, 80));
+    // A second, closer pair.
+    let pair = vec![edge((4, 1), "upstream.request", (50, 60)), server((5, 4), "GET", (1054, 1062))];
+    let two = skewed(20, pair);
+    assert_eq!(of(&two), Some((-1003, 1, 2)));
+    // One that contradicts is not counted, and told.
+    let wild = vec![edge((4, 1), "upstream.request", (50, 90)), server((5, 4), "GET", (9000, 9001))];
+    let three = skewed(20, wild);
+    assert_eq!(offsets(&three)[1].map(|offset| (offset.samples, offset.contradictions)), Some((1, 1)));
+}
+
+#[test]
+fn clocks_that_may_be_equal_are_and_without_pairs_nothing_is_claimed() {
+    let spans = vec![edge((2, 0), "upstream.request", (10, 90)), server((3, 2), "GET", (15, 70))];
+    let equal = offsets(&trace(spans));
+    assert_eq!(equal[1], Some(Offset { nanos: 0, error: 20 * MS, samples: 1, contradictions: 0 }));
+    assert_eq!(equal[2], None);
+    // A server span longer than its client's bounds nothing; nor does a span of another kind.
+    let spans = vec![edge((2, 0), "upstream.request", (10, 20)), server((3, 2), "GET", (500, 900))];
+    assert_eq!(offsets(&trace(spans))[1], None);
+    let spans = vec![edge((2, 0), "upstream.request", (10, 90)), span((3, 2), "x", (500, 510))];
+    assert_eq!(offsets(&trace(spans))[1], None);
+}
+
+#[test]
+fn the_browsers_clock_is_bound_by_its_fetches() {
+    // The edge is the server here: 20 to 80 of its own clock lie in 5010 to 5090 of the browser's.
+    let fetch = Span { kind: SpanKind::Client, process: 2, ..span((1, 0), "GET", (5010, 5090)) };
+    let trace = trace(vec![fetch, edge((2, 1), "request", (20, 80))]);
+    let browser = offsets(&trace)[2].unwrap();
+    assert_eq!((browser.nanos / MS as i64, browser.error / MS), (-5000, 10));
+    let straight = aligned(trace.clone(), &offsets(&trace));
+    assert_eq!((straight.spans[0].start / MS, straight.spans[0].end / MS), (10, 90));
+}
+
+fn shop(query_ms: u64) -> Vec<Span> {
+    vec![
+        edge((1, 0), "request", (0, 441)),
+        edge((2, 1), "upstream.request", (10, 430)),
+        server((3, 2), "GET /products", (14, 426)),
+        query((4, 3), (20, 20 + query_ms)),
+    ]
+}
+
+fn sentence(spans: Vec<Span>) -> String {
+    verdict(&trace(spans)).unwrap().sentence
+}
+
+#[test]
+fn the_verdict_names_who_took_the_time() {
+    assert_eq!(
+        sentence(shop(380)),
+        "Slow because of the app: 412 of 441 ms in GET /products in shop, 380 ms of it one query."
+    );
+    assert_eq!(sentence(shop(20)), "Slow because of the app: 412 of 441 ms in GET /products in shop.");
+    let mut unseen = shop(0);
+    unseen.truncate(2);
+    assert_eq!(sentence(unseen), "Slow because of the upstream, which sent no spans: 420 of 441 ms.");
+    let cold = vec![edge((1, 0), "request", (0, 400)), edge((2, 1), "upstream.start", (1, 380))];
+    assert_eq!(sentence(cold), "Slow because of a cold start: 379 of 400 ms.");
+    let quick = vec![edge((1, 0), "request", (0, 12))];
+    assert_eq!(sentence(quick), "Quick, with most of the time in the edge: 12.0 of 12.0 ms.");
+    let mut failed = vec![edge((1, 0), "request", (0, 40)), edge((2, 1), "upstream.connect", (1, 39))];
+    failed[0] = Span {
+        outcome: Outcome::Failed,
+        status: Some(502),
+        error: "connection_refused".to_owned(),
+        ..failed[0].clone()
+    };
+    assert_eq!(
+        sentence(failed),
+        "Failed with 502 (connection_refused) after 40.0 ms, most of it because of the connection to the upstream: 38.0 \
+         of 40.0 ms."
+    );
+}
+
+#[test]
+fn the_parts_of_a_verdict_are_the_whole() {
+    let verdict = verdict(&trace(shop(380))).unwrap();
+    assert_eq!(verdict.parts.iter().map(|part| part.nanos).sum::<u64>(), verdict.total);
+    let parts: Vec<_> = verdict.parts.iter().map(|part| (part.culprit.word(), part.nanos / MS)).collect();
+    assert_eq!(parts, [("app", 412), ("edge", 21), ("network", 8)]);
+    assert_eq!(verdict.parts[0].culprit, Culprit::App("shop".to_owned()));
+}
+
+#[test]
+fn a_page_load_is_never_the_measure() {
+    let browser = |ids, stage: &str, times| Span { process: 2, stage: stage.to_owned(), ..span(ids, "/", times) };
+    let load = browser((9, 0), "pageload", (0, 30_000));
+    let spans = vec![load.clone(), edge((1, 9), "request", (5, 445)), edge((2, 1), "upstream.request", (10, 440))];
+    assert_eq!(sentence(spans), "Slow because of the upstream, which sent no spans: 430 of 440 ms.");
+    assert_eq!(verdict(&trace(vec![load, browser((8, 9), "navigation", (0, 900))])), None);
+    assert_eq!(verdict(&trace(Vec::new())), None);
+}
+
+#[test]
+fn repeated_operations_are_found_under_one_parent() {
+    let queries = (0..6).map(|n| query((10 + n, 3), (20 + 10 * n, 25 + 10 * n)));
+    let elsewhere = (0..4).map(|n| query((20 + n, 2), (20 + n, 21 + n)));
+    let trace = trace(shop(0).into_iter().take(3).chain(queries).chain(elsewhere).collect());
+    let found = repeats(&trace);
+    let [repeat] = found.as_slice() else { panic!("{found:?}") };
+    assert_eq!((repeat.count, repeat.total / MS, repeat.work), (6, 30, Work::Query));
+    assert_eq!(trace.spans[repeat.parent].id, id(3));
+}
+
+#[test]
+fn an_upstream_without_spans_leaves_a_hole() {
+    let whole = trace(shop(10));
+    assert_eq!(holes(&whole), []);
+    let without = trace(shop(10).into_iter().take(2).collect());
+    assert_eq!(holes(&without).len(), 1);
+    // Nobody answered: nothing is missing.
+    let mut refused: Vec<Span> = shop(10).into_iter().take(2).collect();
+    refused[1].outcome = Outcome::Failed;
+    assert_eq!(holes(&trace(refused)), []);
+    assert_eq!(mend("127.0.0.1:4318"), "OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:4318");
+}
+
+#[test]
+fn a_miss_is_explained() {
+    let own = |status, reason| explain(Cached { status, reason, upstream: None });
+    assert_eq!(own("", ""), "No cache was asked.");
+    assert_eq!(own("hit", ""), "Answered from the cache.");
+    assert_eq!(own("miss", "nothing is stored."), "The cache had no answer: nothing is stored.");
+    let behind = |upstream| explain(Cached { upstream: Some(upstream), ..Cached::default() });
+    for (field, expected) in [
+        ("CDN; hit; ttl=30", "CDN, a cache behind the edge, had the answer, fresh for another 30 s"),
+        (
+            "Far; fwd=miss, \"Near, by\"; fwd=vary-miss; stored",
+            "Near, by, a cache behind the edge, had the address stored, but not for headers like these, and stored the new one",
+        ),
+        (
+            "CDN; fwd=bypass; detail=\"no; rule\"",
+            "CDN, a cache behind the edge, was set up to pass this request by (no; rule)",
+        ),
+    ] {
+        assert_eq!(behind(field), format!("No cache of Waylight's was asked. {expected}."));
+    }
+    for nonsense in ["", ";;;", ",", "CDN", "CDN; fwd", "\"", "CDN; hit=?0"] {
+        let said = behind(nonsense);
+        assert!(said.starts_with("No cache"), "{nonsense}: {said}");
+    }
+}
