@@ -90,6 +90,8 @@ mod certificate_target;
 mod config_target;
 #[path = "../../fuzz/targets/context.rs"]
 mod context_target;
+#[path = "../../fuzz/targets/find.rs"]
+mod find_target;
 #[path = "../../fuzz/targets/framing.rs"]
 mod framing_target;
 #[path = "../../fuzz/targets/headers.rs"]
@@ -118,6 +120,11 @@ fn config() {
 #[test]
 fn context() {
     explore("context", context_target::run);
+}
+
+#[test]
+fn find() {
+    explore("find", find_target::run);
 }
 
 #[test]

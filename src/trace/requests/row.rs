@@ -3,7 +3,10 @@
 
 use opentelemetry::trace::TraceId;
 
-use crate::rules::session::Id;
+use crate::rules::{
+    find::{IdField, NumberField, Record, TextField},
+    session::Id,
+};
 
 /// The longest string of a row, in octets; what is longer is cut where a character ends.
 pub const TEXT_BYTES_MAX: usize = 256;
@@ -106,5 +109,48 @@ impl RequestRow {
     /// Whether a trace of it can be shown.
     pub fn is_traced(&self) -> bool {
         self.trace.is_some()
+    }
+}
+
+impl Record for RequestRow {
+    fn text(&self, field: TextField) -> &str {
+        match field {
+            TextField::Method => &self.method,
+            TextField::Host => &self.host,
+            TextField::Path => &self.path,
+            TextField::Route => &self.route,
+            TextField::Upstream => &self.upstream,
+            TextField::Error => &self.error,
+            TextField::Person => &self.person,
+            TextField::Cache => &self.cache.status,
+        }
+    }
+
+    fn number(&self, field: NumberField) -> Option<u64> {
+        match field {
+            NumberField::Duration => Some(self.duration),
+            NumberField::FirstByte => self.first_byte,
+            NumberField::Bytes => Some(self.bytes),
+        }
+    }
+
+    fn id(&self, field: IdField) -> Option<u128> {
+        match field {
+            IdField::Request => Some(self.id),
+            IdField::Trace => self.trace.map(|trace| u128::from_be_bytes(trace.to_bytes())),
+        }
+    }
+
+    fn status(&self) -> u16 {
+        self.status
+    }
+
+    fn failed(&self) -> bool {
+        self.status == 0 || self.status >= 500
+    }
+
+    /// A request has no attributes; its spans have.
+    fn any_attribute(&self, _: Option<&str>, _: &mut dyn FnMut(&str) -> bool) -> bool {
+        false
     }
 }

@@ -1,0 +1,80 @@
+//! A text to look for, whatever its case, with `*` for any characters.
+
+use std::borrow::Cow;
+
+/// A text to look for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pattern {
+    /// Between the stars, folded. One part: there is no star.
+    parts: Vec<Box<str>>,
+    place: Place,
+}
+
+/// Where the text of a pattern without a star stands in a field.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    /// Anywhere.
+    Somewhere,
+    /// It is all there is.
+    Whole,
+}
+
+impl Pattern {
+    /// A pattern whose stars stand for any characters.
+    pub(super) fn new(text: &str, place: Place) -> Self {
+        let folded = fold(text);
+        let place = if folded.contains('*') { Place::Whole } else { place };
+        Self { parts: folded.split('*').map(Box::from).collect(), place }
+    }
+
+    /// A text as it stands, anywhere in a field: a star is a star.
+    pub fn literal(text: &str) -> Self {
+        Self { parts: vec![fold(text).into()], place: Place::Somewhere }
+    }
+
+    /// Whether `text` is like it. No empty text is.
+    pub fn is_like(&self, text: &str) -> bool {
+        self.is_like_folded(&fold(text))
+    }
+
+    /// Whether a text that [`fold`] made is like it.
+    pub fn is_like_folded(&self, text: &str) -> bool {
+        let [first, rest @ ..] = &self.parts[..] else { return false };
+        if text.is_empty() {
+            return false;
+        }
+        let Some((last, between)) = rest.split_last() else {
+            return match self.place {
+                Place::Somewhere => memchr::memmem::find(text.as_bytes(), first.as_bytes()).is_some(),
+                Place::Whole => text == &**first,
+            };
+        };
+        let Some(mut left) = text.strip_prefix(&**first) else { return false };
+        for part in between {
+            let Some(at) = left.find(&**part) else { return false };
+            left = &left[at + part.len()..];
+        }
+        left.ends_with(&**last)
+    }
+
+    /// The text that a field holds anywhere, folded, if that is all that is asked: what many texts at once can be
+    /// searched for.
+    pub fn needle(&self) -> Option<&str> {
+        match (&self.parts[..], self.place) {
+            ([only], Place::Somewhere) => Some(only),
+            _ => None,
+        }
+    }
+}
+
+/// The same text in small letters.
+pub fn fold(text: &str) -> Cow<'_, str> {
+    if text.is_ascii() {
+        if text.bytes().any(|octet| octet.is_ascii_uppercase()) {
+            return text.to_ascii_lowercase().into();
+        }
+        return text.into();
+    }
+    // Letter by letter: a sigma is folded alike wherever it stands, so that parts of words are found.
+    text.chars().flat_map(char::to_lowercase).collect::<String>().into()
+}
