@@ -137,6 +137,16 @@ counters! {
         spans_dropped_limit,
         /// Spans dropped because a sink's queue was full.
         spans_dropped_sink,
+        /// Spans stored.
+        spans_stored,
+        /// Spans dropped because the store could not write them.
+        spans_dropped_store,
+        /// Spans dropped because their trace had too many.
+        spans_dropped_trace,
+        /// Stored spans removed: too old, too many, or erased.
+        stored_spans_removed,
+        /// Stored requests removed: too old, too many, or erased.
+        stored_requests_removed,
         /// Spans received from applications.
         app_spans_received,
         /// Spans of applications dropped: their trace is not recorded here, or too many waited.

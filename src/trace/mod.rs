@@ -11,6 +11,7 @@ pub mod export;
 pub mod ids;
 pub mod outbox;
 pub mod phases;
+pub mod quota;
 pub mod record;
 pub mod receive;
 pub mod recording;

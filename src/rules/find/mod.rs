@@ -147,7 +147,7 @@ pub enum Comparison {
 
 impl Comparison {
     /// Whether `left` stands so to `right`.
-    pub fn holds<T: Ord>(self, left: T, right: T) -> bool {
+    pub fn holds<T: Copy + Ord>(self, left: T, right: T) -> bool {
         match self {
             Self::Less => left < right,
             Self::AtMost => left <= right,

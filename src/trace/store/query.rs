@@ -1,11 +1,19 @@
 //! What is asked of a store, and what it answers.
 
+use std::fmt;
+
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use opentelemetry::trace::TraceId;
 
 use crate::{
     rules::{find::Find, session::Id},
     trace::requests::row::RequestRow,
 };
+
+/// The most requests of a page.
+pub const PAGE_MAX: usize = 1_000;
+/// The most bins of a histogram.
+pub const BINS_MAX: usize = 1_000;
 
 /// Which requests are asked for. All conditions must hold.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -28,7 +36,7 @@ pub struct RequestQuery {
     pub traced: Traced,
     /// Only those after this place of the list, which the page before named.
     pub before: Option<Cursor>,
-    /// At most so many.
+    /// At most so many; between 1 and [`PAGE_MAX`].
     pub limit: usize,
 }
 
@@ -51,6 +59,28 @@ pub struct Cursor {
     pub id: u128,
 }
 
+impl Cursor {
+    /// Reads what [`fmt::Display`] wrote. Whatever else it is given is none; what it takes can only name a place.
+    pub fn parse(text: &str) -> Option<Self> {
+        let mut octets = [0; 24];
+        if text.len() != 32 || URL_SAFE_NO_PAD.decode_slice(text, &mut octets).ok()? != octets.len() {
+            return None;
+        }
+        let (start, id) = octets.split_first_chunk()?;
+        Some(Self { start: u64::from_be_bytes(*start), id: u128::from_be_bytes(id.try_into().ok()?) })
+    }
+}
+
+/// Opaque: nothing but a store should look into it.
+impl fmt::Display for Cursor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut octets = [0; 24];
+        octets[..8].copy_from_slice(&self.start.to_be_bytes());
+        octets[8..].copy_from_slice(&self.id.to_be_bytes());
+        f.write_str(&URL_SAFE_NO_PAD.encode(octets))
+    }
+}
+
 /// A page of requests, newest first.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Page {
@@ -58,8 +88,8 @@ pub struct Page {
     pub items: Vec<RequestRow>,
     /// Where the next page begins; `None` at the end.
     pub next: Option<Cursor>,
-    /// Where nothing was found: how many requests each condition alone keeps out, by its name (`find`, `time`,
-    /// `session`, `browser`, `traced`, ...), the guiltiest first.
+    /// Where the first page is empty: how many requests each condition alone keeps out, by its name (`find`, `time`,
+    /// `session`, `browser`, `page`, `trace`, `traced`), the guiltiest first.
     pub excluded_by: Vec<(&'static str, u64)>,
 }
 
@@ -133,7 +163,7 @@ pub struct Erased {
 /// How much is kept.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Usage {
-    /// Spans written since the moment asked for.
+    /// Spans written since the hour of the moment asked for.
     pub spans_since: u64,
     /// Requests kept.
     pub requests: u64,
@@ -144,3 +174,6 @@ pub struct Usage {
     /// The oldest request kept: nanoseconds since the Unix epoch.
     pub oldest: Option<u64>,
 }
+
+#[cfg(test)]
+mod tests;
