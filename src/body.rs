@@ -3,6 +3,8 @@
 //! An untouched body is passed on frame by frame and never copied; only a stage that rewrites boxes one.
 //! Whoever must know when a body ends, however it ends, attaches a [`Watch`]: dropping a body half-way is an end too.
 
+mod piped;
+
 use std::{
     fmt,
     pin::Pin,
@@ -13,6 +15,7 @@ use std::{
 use bytes::Bytes;
 use http_body::{Frame, SizeHint};
 
+pub use self::piped::{Gone, Pipe, Piped};
 use crate::error::BoxError;
 
 /// The body of a request or a response.

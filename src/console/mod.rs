@@ -14,8 +14,10 @@
 //! other, so that nobody can tell that these pages exist.
 
 mod actions;
+pub mod api;
 mod assets;
 mod attempts;
+pub mod export;
 mod form;
 mod pages;
 

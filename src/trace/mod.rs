@@ -9,6 +9,7 @@ pub mod counters;
 pub mod encode;
 pub mod export;
 pub mod ids;
+pub mod kept;
 pub mod outbox;
 pub mod phases;
 pub mod quota;

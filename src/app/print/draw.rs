@@ -14,7 +14,7 @@
 use std::{collections::BTreeMap, fmt::Write as _};
 
 use anstyle::{AnsiColor, Style};
-use opentelemetry::trace::{SpanId, TraceId};
+use opentelemetry::trace::TraceId;
 use opentelemetry_proto::tonic::trace::v1::status::StatusCode;
 
 use super::{
@@ -28,7 +28,7 @@ use crate::{
         length::length,
         tree::{self, Node, Place, Row},
     },
-    trace::{sink::Source, stage::Stage},
+    trace::{kept::span_id, sink::Source, stage::Stage},
 };
 
 /// Letters for a span's place and name.
@@ -218,10 +218,9 @@ fn colours(spans: &[Seen]) -> BTreeMap<&str, Style> {
 }
 
 fn node(seen: &Seen) -> Node {
-    let id = |octets: &[u8]| <[u8; 8]>::try_from(octets).map_or(SpanId::INVALID, SpanId::from_bytes);
     Node {
-        id: id(&seen.span.span_id),
-        parent: id(&seen.span.parent_span_id),
+        id: span_id(&seen.span.span_id),
+        parent: span_id(&seen.span.parent_span_id),
         start: seen.span.start_time_unix_nano,
         end: seen.span.end_time_unix_nano,
     }

@@ -12,14 +12,17 @@ use std::{
 };
 
 use opentelemetry::trace::TraceId;
-use opentelemetry_proto::tonic::{common::v1::any_value::Value, resource::v1::Resource, trace::v1::Span};
+use opentelemetry_proto::tonic::{resource::v1::Resource, trace::v1::Span};
 use tokio::{sync::Notify, task::JoinSet};
 
 use super::terminal;
 use crate::{
     clock::{self, Instant},
     service::BoxFuture,
-    trace::sink::{Batch, SinkError, Source, SpanSink},
+    trace::{
+        kept,
+        sink::{Batch, SinkError, Source, SpanSink},
+    },
 };
 
 /// A trace is drawn when it has been quiet for so long: applications send their spans with some delay.
@@ -190,13 +193,7 @@ impl Traces {
 }
 
 fn service_name(resource: Option<&Resource>) -> Arc<str> {
-    resource
-        .and_then(|resource| resource.attributes.iter().find(|attribute| attribute.key == "service.name"))
-        .and_then(|attribute| match attribute.value.as_ref()?.value.as_ref()? {
-            Value::StringValue(name) => Some(Arc::from(words::clean(name).as_str())),
-            _ => None,
-        })
-        .unwrap_or_else(|| Arc::from("unknown service"))
+    words::clean(&kept::service_name(resource)).into()
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

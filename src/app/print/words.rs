@@ -1,9 +1,8 @@
 //! Times, names and attributes of spans as words. Applications' text is cleaned: it must not steer the terminal.
 
-use opentelemetry_proto::tonic::{
-    common::v1::{AnyValue, KeyValue, any_value::Value},
-    trace::v1::Span,
-};
+use opentelemetry_proto::tonic::{common::v1::KeyValue, trace::v1::Span};
+
+use crate::trace::kept;
 
 /// Text without control characters.
 pub(super) fn clean(text: &str) -> String {
@@ -20,7 +19,7 @@ pub(super) fn cut(text: &str, width: usize) -> String {
 
 /// An attribute as text.
 pub(super) fn attribute(attributes: &[KeyValue], key: &str) -> Option<String> {
-    attributes.iter().find(|attribute| attribute.key == key).and_then(|attribute| text(attribute.value.as_ref()?))
+    kept::attribute(attributes, key).map(|text| clean(&text))
 }
 
 /// The status code of an HTTP span.
@@ -32,17 +31,8 @@ pub(super) fn status_code(span: &Span) -> Option<u16> {
 pub(super) fn event(name: &str, attributes: &[KeyValue]) -> String {
     // A stack trace is not for one line.
     let values = attributes.iter().filter(|attribute| attribute.key != "exception.stacktrace");
-    let values: Vec<_> = values.filter_map(|attribute| text(attribute.value.as_ref()?)).collect();
+    let values: Vec<_> =
+        values.filter_map(|attribute| kept::text(attribute.value.as_ref()?)).map(|text| clean(&text)).collect();
     let colon = if values.is_empty() { "" } else { ": " };
     format!("{}{colon}{}", clean(name), values.join(", "))
-}
-
-fn text(value: &AnyValue) -> Option<String> {
-    match value.value.as_ref()? {
-        Value::StringValue(text) => Some(clean(text)),
-        Value::IntValue(number) => Some(number.to_string()),
-        Value::DoubleValue(number) => Some(number.to_string()),
-        Value::BoolValue(value) => Some(value.to_string()),
-        _ => None,
-    }
 }

@@ -65,6 +65,11 @@ impl Culprit {
         }
     }
 
+    /// The app's service.
+    pub fn service(&self) -> Option<&str> {
+        if let Self::App(service) = self { Some(service) } else { None }
+    }
+
     fn name(&self) -> &'static str {
         match self {
             Self::Edge => "the edge",

@@ -1,0 +1,307 @@
+//! A trace in columns: each field of all its spans as one list, and every text once, in a table. A long trace is written
+//! in pieces, so that its reader begins before it is whole.
+
+use std::{collections::HashMap, fmt::Write as _};
+
+use bytes::Bytes;
+use opentelemetry::trace::{SpanId, SpanKind};
+use serde_json::{Value, json};
+
+use crate::{
+    body::{Gone, Pipe},
+    rules::reading::{
+        Maker, Outcome, Trace,
+        clocks::{self, Offset},
+        holes, path, repeats,
+        verdict::verdict,
+    },
+    trace::kept::Kept,
+};
+
+/// Made by the edge.
+const EDGE: u32 = 1;
+/// Made by a browser.
+const BROWSER: u32 = 2;
+/// Its parent is not here.
+const ORPHAN: u32 = 4;
+/// On the critical path.
+const CRITICAL: u32 = 8;
+/// It has events.
+const EVENTS: u32 = 16;
+/// It has links.
+const LINKS: u32 = 32;
+/// Spans of an app are missing below it.
+const HOLE: u32 = 64;
+
+/// Octets of one piece, about.
+const PIECE_BYTES: usize = 64 * 1024;
+/// Stretches of the critical path that are listed; the flag of a span says it of all.
+const CRITICAL_MAX: usize = 2_000;
+
+/// A trace, ready to be written.
+#[derive(Debug)]
+pub struct Columns {
+    /// What stands before the columns.
+    head: Value,
+    strings: Vec<String>,
+    rows: Vec<Line>,
+}
+
+/// One span: texts by their place in the table.
+#[derive(Debug)]
+struct Line {
+    id: SpanId,
+    parent: SpanId,
+    name: usize,
+    kind: SpanKind,
+    service: usize,
+    /// Nanoseconds after the trace's beginning.
+    start: u64,
+    length: u64,
+    own: u64,
+    outcome: Outcome,
+    flags: u32,
+}
+
+impl Columns {
+    /// The columns of spans as they are, and nothing more: for those that arrive one by one.
+    pub fn bare(kept: &Kept) -> Self {
+        Self::of(kept, &kept.trace, json!({}))
+    }
+
+    /// The whole trace, its times by the edge's clock, with what reading it tells.
+    pub fn read(kept: &Kept, receiver: Option<&str>) -> Self {
+        let offsets = clocks::offsets(&kept.trace);
+        let trace = clocks::aligned(kept.trace.clone(), &offsets);
+        let head = reading(&trace, &offsets, receiver);
+        Self::of(kept, &trace, head)
+    }
+
+    fn of(kept: &Kept, trace: &Trace, mut head: Value) -> Self {
+        let began = trace.spans.iter().map(|span| span.start).min().unwrap_or_default();
+        head["trace_id"] = json!(kept.id().to_string());
+        head["start_us"] = micros(began);
+        let mut flags = vec![0; trace.spans.len()];
+        if let Some(entry) = trace.entry() {
+            path::critical_path(trace, entry).iter().for_each(|stretch| flags[stretch.span] |= CRITICAL);
+        }
+        holes::holes(trace).iter().for_each(|hole| flags[hole.span] |= HOLE);
+        let mut texts = Texts::default();
+        let rows = trace.rows.iter().map(|row| {
+            let span = &trace.spans[row.index];
+            let origin = kept.span(row.index).map(|origin| origin.span);
+            let maker = match trace.maker(row.index) {
+                Maker::Edge => EDGE,
+                Maker::Browser => BROWSER,
+                Maker::App => 0,
+            };
+            let orphan = span.parent != SpanId::INVALID && trace.parent(row.index).is_none();
+            let flag = |is: bool, flag| if is { flag } else { 0 };
+            let more = flag(orphan, ORPHAN)
+                | flag(origin.is_some_and(|span| !span.events.is_empty()), EVENTS)
+                | flag(origin.is_some_and(|span| !span.links.is_empty()), LINKS);
+            Line {
+                id: span.id,
+                parent: span.parent,
+                name: texts.place(&span.name),
+                kind: span.kind.clone(),
+                service: texts.place(trace.service(row.index)),
+                start: span.start - began,
+                length: trace.length(row.index),
+                own: row.own,
+                outcome: span.outcome,
+                flags: flags[row.index] | maker | more,
+            }
+        });
+        let rows = rows.collect();
+        Self { head, strings: texts.list, rows }
+    }
+
+    /// Adds a field before the columns.
+    pub fn tell(&mut self, key: &str, value: Value) {
+        self.head[key] = value;
+    }
+
+    /// Writes everything into `pipe`, piece by piece.
+    ///
+    /// # Errors
+    /// The reader is gone.
+    pub async fn write(&self, pipe: &Pipe) -> Result<(), Gone> {
+        let mut text = self.opening();
+        pipe.send(std::mem::take(&mut text).into()).await?;
+        for (column, write) in COLUMNS.iter().enumerate() {
+            text.push_str(if column == 0 { "" } else { "," });
+            write!(text, "\"{}\":[", write.0).ok();
+            for (index, row) in self.rows.iter().enumerate() {
+                text.push_str(if index == 0 { "" } else { "," });
+                (write.1)(&mut text, row);
+                if text.len() >= PIECE_BYTES {
+                    pipe.send(std::mem::take(&mut text).into()).await?;
+                }
+            }
+            text.push(']');
+        }
+        text.push_str("}}");
+        pipe.send(text.into()).await
+    }
+
+    /// Everything at once: for few spans.
+    pub fn whole(&self) -> Bytes {
+        let mut text = self.opening();
+        for (column, write) in COLUMNS.iter().enumerate() {
+            text.push_str(if column == 0 { "" } else { "," });
+            write!(text, "\"{}\":[", write.0).ok();
+            for (index, row) in self.rows.iter().enumerate() {
+                text.push_str(if index == 0 { "" } else { "," });
+                (write.1)(&mut text, row);
+            }
+            text.push(']');
+        }
+        text.push_str("}}");
+        text.into()
+    }
+
+    /// Up to the first column: the head's fields, the table of texts.
+    fn opening(&self) -> String {
+        let head = self.head.to_string();
+        let head = head.strip_suffix('}').unwrap_or(&head);
+        let comma = if head.len() > 1 { "," } else { "" };
+        format!("{head}{comma}\"strings\":{},\"spans\":{{", json!(self.strings))
+    }
+}
+
+type Write = fn(&mut String, &Line);
+
+/// The columns, by name.
+const COLUMNS: &[(&str, Write)] = &[
+    ("id", |text, row| put(text, format_args!("\"{}\"", row.id))),
+    ("parent", |text, row| match row.parent {
+        SpanId::INVALID => text.push_str("null"),
+        parent => put(text, format_args!("\"{parent}\"")),
+    }),
+    ("name", |text, row| put(text, row.name)),
+    ("kind", |text, row| put(text, kind(&row.kind))),
+    ("svc", |text, row| put(text, row.service)),
+    ("start_us", |text, row| decimal(text, row.start)),
+    ("dur_us", |text, row| decimal(text, row.length)),
+    ("own_us", |text, row| decimal(text, row.own)),
+    ("status", |text, row| text.push(if row.outcome == Outcome::Failed { '2' } else { '0' })),
+    ("flags", |text, row| put(text, row.flags)),
+];
+
+/// The table of texts.
+#[derive(Debug, Default)]
+struct Texts {
+    list: Vec<String>,
+    places: HashMap<String, usize>,
+}
+
+impl Texts {
+    fn place(&mut self, text: &str) -> usize {
+        if let Some(place) = self.places.get(text) {
+            return *place;
+        }
+        let place = self.list.len();
+        self.list.push(text.to_owned());
+        self.places.insert(text.to_owned(), place);
+        place
+    }
+}
+
+/// What reading a trace tells, beside its spans.
+fn reading(trace: &Trace, offsets: &[Option<Offset>], receiver: Option<&str>) -> Value {
+    let clock = |(process, offset): (&crate::rules::reading::Process, &Option<Offset>)| {
+        offset.filter(|offset| offset.samples > 0).map(|offset| {
+            json!({
+                "svc": process.service, "maker": maker(process.maker), "instance": process.instance,
+                "offset_us": signed_micros(offset.nanos), "err_us": micros(offset.error),
+                "samples": offset.samples, "contradictions": offset.contradictions,
+            })
+        })
+    };
+    let clocks: Vec<Value> = trace.processes.iter().zip(offsets).filter_map(clock).collect();
+    let browser = clocks.iter().find(|clock| clock["maker"] == "browser").cloned();
+    let id = |index: usize| trace.spans[index].id.to_string();
+    let began = trace.spans.iter().map(|span| span.start).min().unwrap_or_default();
+    let critical: Vec<Value> = trace.entry().map_or_else(Vec::new, |entry| {
+        let path = path::critical_path(trace, entry);
+        path.iter()
+            .take(CRITICAL_MAX)
+            .map(|stretch| json!([id(stretch.span), micros(stretch.from - began), micros(stretch.length())]))
+            .collect()
+    });
+    let repeat = |repeat: &repeats::Repeat| {
+        json!({
+            "parent": id(repeat.parent), "first": id(repeat.first), "name": trace.spans[repeat.first].name,
+            "count": repeat.count, "total_us": micros(repeat.total),
+            "query": repeat.work == crate::rules::reading::Work::Query,
+        })
+    };
+    let hole = |hole: &holes::Hole| json!({ "span": id(hole.span), "mend": receiver.map(holes::mend) });
+    json!({
+        "entry": trace.entry().map(id),
+        "clock": browser,
+        "clocks": clocks,
+        "verdict": verdict(trace).map(|verdict| json!({
+            "sentence": verdict.sentence,
+            "total_us": micros(verdict.total),
+            "parts": verdict.parts.iter().map(|part| json!({
+                "kind": part.culprit.word(), "svc": part.culprit.service(), "us": micros(part.nanos),
+            })).collect::<Vec<_>>(),
+        })),
+        "critical": critical,
+        "repeats": repeats::repeats(trace).iter().map(repeat).collect::<Vec<_>>(),
+        "holes": holes::holes(trace).iter().map(hole).collect::<Vec<_>>(),
+        "vitals": [],
+    })
+}
+
+/// The word for who makes spans.
+pub fn maker(maker: Maker) -> &'static str {
+    match maker {
+        Maker::Edge => "edge",
+        Maker::App => "app",
+        Maker::Browser => "browser",
+    }
+}
+
+/// A kind as OTLP numbers it.
+fn kind(kind: &SpanKind) -> u8 {
+    match kind {
+        SpanKind::Internal => 1,
+        SpanKind::Server => 2,
+        SpanKind::Client => 3,
+        SpanKind::Producer => 4,
+        SpanKind::Consumer => 5,
+    }
+}
+
+/// Nanoseconds as microseconds, exact to the nanosecond.
+pub fn micros(nanos: u64) -> Value {
+    if nanos.is_multiple_of(1000) { json!(nanos / 1000) } else { json!(fraction(nanos)) }
+}
+
+fn signed_micros(nanos: i64) -> Value {
+    if nanos < 0 { json!(-fraction(nanos.unsigned_abs())) } else { micros(nanos.unsigned_abs()) }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "below a microsecond only, and of what is short")]
+fn fraction(nanos: u64) -> f64 {
+    nanos as f64 / 1e3
+}
+
+fn put(text: &mut String, value: impl std::fmt::Display) {
+    // Writing to a string does not fail.
+    write!(text, "{value}").ok();
+}
+
+fn decimal(text: &mut String, nanos: u64) {
+    write!(text, "{}", nanos / 1000).ok();
+    if !nanos.is_multiple_of(1000) {
+        let digits = format!(".{:03}", nanos % 1000);
+        text.push_str(digits.trim_end_matches('0'));
+    }
+}
+
+#[cfg(test)]
+mod tests;

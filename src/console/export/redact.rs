@@ -1,0 +1,270 @@
+//! What is hidden of a trace that leaves: by kinds that a person chooses from, since he knows to whom he gives it.
+//! What the redaction rules of the configuration hide was never kept.
+
+use opentelemetry_proto::tonic::{
+    collector::trace::v1::ExportTraceServiceRequest,
+    common::v1::{AnyValue, KeyValue, any_value::Value},
+};
+use serde::Serialize;
+
+use crate::{
+    rules::headers::redact::REDACTED,
+    trace::{
+        kept::Kept,
+        requests::row::{HeaderSets, RequestRow},
+    },
+};
+
+/// A kind of what may be hidden.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// Cookies.
+    Cookies,
+    /// Tokens, keys and passwords.
+    Tokens,
+    /// The values of queries.
+    Query,
+    /// All header fields.
+    Headers,
+    /// Who it was: addresses, browsers, names.
+    People,
+    /// The text of database statements.
+    Statements,
+}
+
+impl Kind {
+    /// Every kind, with its word.
+    pub const WORDS: [(&str, Self); 6] = [
+        ("cookies", Self::Cookies),
+        ("tokens", Self::Tokens),
+        ("query", Self::Query),
+        ("headers", Self::Headers),
+        ("people", Self::People),
+        ("statements", Self::Statements),
+    ];
+}
+
+/// The kinds that are hidden.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Hide(u8);
+
+impl Hide {
+    /// These kinds.
+    pub fn of(kinds: impl IntoIterator<Item = Kind>) -> Self {
+        Self(kinds.into_iter().fold(0, |bits, kind| bits | 1 << kind as u8))
+    }
+
+    /// From a token's octet. Unknown kinds are none.
+    pub const fn from_bits(bits: u8) -> Self {
+        Self(bits)
+    }
+
+    /// As an octet.
+    pub const fn bits(self) -> u8 {
+        self.0
+    }
+
+    /// Whether a kind is hidden.
+    pub fn hides(self, kind: Kind) -> bool {
+        self.0 & (1 << kind as u8) != 0
+    }
+}
+
+/// How much of each kind a trace holds: what a person sees before he gives it away.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Contents {
+    /// Cookies.
+    pub cookies: usize,
+    /// Tokens, keys and passwords.
+    pub tokens: usize,
+    /// Queries.
+    pub query: usize,
+    /// Header fields.
+    pub headers: usize,
+    /// Addresses, browsers and names.
+    pub people: usize,
+    /// Database statements.
+    pub statements: usize,
+}
+
+/// Looks through a trace. What is hidden already is not counted.
+pub fn contents(kept: &Kept, requests: &[RequestRow]) -> Contents {
+    let mut contents = Contents::default();
+    let mut count = |kind: Kind| match kind {
+        Kind::Cookies => contents.cookies += 1,
+        Kind::Tokens => contents.tokens += 1,
+        Kind::Query => contents.query += 1,
+        Kind::Headers => contents.headers += 1,
+        Kind::People => contents.people += 1,
+        Kind::Statements => contents.statements += 1,
+    };
+    let mut request = kept.request().clone();
+    each(&mut request, &mut |attribute| {
+        if !is_hidden(attribute) {
+            kinds(&attribute.key, text(attribute)).for_each(&mut count);
+        }
+    });
+    for row in requests {
+        let fields = row.headers.iter().flat_map(|sets| fields(sets));
+        fields.filter(|(_, value)| *value != REDACTED).flat_map(|(name, _)| header_kinds(name)).for_each(&mut count);
+        if row.query.split('&').any(|pair| pair.contains('=') && !pair.ends_with(REDACTED)) {
+            count(Kind::Query);
+        }
+        [&row.client, &row.person].into_iter().filter(|text| !text.is_empty()).for_each(|_| count(Kind::People));
+    }
+    contents
+}
+
+/// The spans without what is hidden.
+pub fn spans(kept: &Kept, hide: Hide) -> Kept {
+    if hide == Hide::default() {
+        return kept.clone();
+    }
+    let mut request = kept.request().clone();
+    each(&mut request, &mut |attribute| {
+        let shown = shown(&attribute.key, text(attribute), hide);
+        if let Some(shown) = shown {
+            attribute.value = Some(AnyValue { value: Some(Value::StringValue(shown)) });
+        }
+    });
+    Kept::of(request)
+}
+
+/// A request without what is hidden.
+pub fn row(row: &RequestRow, hide: Hide) -> RequestRow {
+    let mut row = row.clone();
+    if hide.hides(Kind::Query) {
+        row.query = without_values(&row.query).into();
+    }
+    if hide.hides(Kind::People) {
+        (row.client, row.person) = (Box::default(), Box::default());
+    }
+    if let Some(sets) = &mut row.headers {
+        for (name, value) in
+            [&mut sets.received, &mut sets.forwarded, &mut sets.upstream, &mut sets.sent].into_iter().flatten()
+        {
+            if header_kinds(name).any(|kind| hide.hides(kind)) {
+                *value = REDACTED.into();
+            }
+        }
+    }
+    row
+}
+
+fn fields(sets: &HeaderSets) -> impl Iterator<Item = (&str, &str)> {
+    [&sets.received, &sets.forwarded, &sets.upstream, &sets.sent]
+        .into_iter()
+        .flatten()
+        .map(|(name, value)| (&**name, &**value))
+}
+
+/// What a value becomes; `None`: it stays.
+fn shown(key: &str, value: &str, hide: Hide) -> Option<String> {
+    let hidden: Vec<Kind> = kinds(key, value).filter(|kind| hide.hides(*kind)).collect();
+    if hidden.is_empty() {
+        return None;
+    }
+    // Of an address the path says much, and its query's values too much.
+    if hidden == [Kind::Query] {
+        return Some(match value.split_once('?') {
+            Some((path, query)) => format!("{path}?{}", without_values(query)),
+            None => without_values(value),
+        });
+    }
+    Some(REDACTED.to_owned())
+}
+
+/// What an attribute holds.
+fn kinds(key: &str, value: &str) -> impl Iterator<Item = Kind> + use<> {
+    let key = key.to_ascii_lowercase();
+    let starts = |prefixes: &[&str]| prefixes.iter().any(|prefix| key.starts_with(prefix));
+    let header = ["http.request.header.", "http.response.header."].iter().find_map(|prefix| key.strip_prefix(prefix));
+    let is_address = matches!(&*key, "url.full" | "http.url" | "http.target" | "url.original");
+    [
+        (Kind::Cookies, key.contains("cookie")),
+        (Kind::Tokens, is_secret(&key) || is_credential(value)),
+        (Kind::Query, key == "url.query" || (is_address && value.contains('?'))),
+        (Kind::Headers, header.is_some()),
+        (
+            Kind::People,
+            starts(&["client.", "enduser.", "user.", "network.peer.", "net.peer.", "net.sock.peer.", "user_agent."])
+                || matches!(&*key, "http.client_ip" | "http.user_agent" | "session.id")
+                || header.is_some_and(is_of_people),
+        ),
+        (Kind::Statements, matches!(&*key, "db.statement" | "db.query.text") || key.starts_with("db.query.parameter.")),
+    ]
+    .into_iter()
+    .filter_map(|(kind, is)| is.then_some(kind))
+    .collect::<Vec<_>>()
+    .into_iter()
+}
+
+/// What a header field holds.
+fn header_kinds(name: &str) -> impl Iterator<Item = Kind> + use<> {
+    kinds(&format!("http.request.header.{name}"), "")
+}
+
+fn is_of_people(header: &str) -> bool {
+    matches!(
+        header,
+        "user-agent" | "forwarded" | "x-forwarded-for" | "x-real-ip" | "from" | "referer" | "true-client-ip"
+    )
+}
+
+fn is_secret(key: &str) -> bool {
+    [
+        "token",
+        "secret",
+        "password",
+        "passwd",
+        "authorization",
+        "api_key",
+        "api-key",
+        "apikey",
+        "credential",
+        "signature",
+    ]
+    .iter()
+    .any(|part| key.contains(part))
+}
+
+/// Whether a value looks like what lets somebody in: `Bearer …`, or a JSON web token.
+fn is_credential(value: &str) -> bool {
+    let starts = |prefix: &str| value.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix));
+    let is_jwt = value.starts_with("eyJ") && value.split('.').count() == 3 && !value.contains(' ');
+    starts("bearer ") || starts("basic ") || is_jwt
+}
+
+fn without_values(query: &str) -> String {
+    let shown = query.split('&').map(|pair| match pair.split_once('=') {
+        Some((name, value)) if !value.is_empty() => format!("{name}={REDACTED}"),
+        _ => pair.to_owned(),
+    });
+    shown.collect::<Vec<_>>().join("&")
+}
+
+fn text(attribute: &KeyValue) -> &str {
+    match attribute.value.as_ref().and_then(|value| value.value.as_ref()) {
+        Some(Value::StringValue(text)) => text,
+        _ => "",
+    }
+}
+
+fn is_hidden(attribute: &KeyValue) -> bool {
+    text(attribute) == REDACTED
+}
+
+/// Every attribute: of resources, scopes, spans, events and links.
+fn each(request: &mut ExportTraceServiceRequest, visit: &mut dyn FnMut(&mut KeyValue)) {
+    for resource in &mut request.resource_spans {
+        resource.resource.iter_mut().flat_map(|resource| &mut resource.attributes).for_each(&mut *visit);
+        for scope in &mut resource.scope_spans {
+            scope.scope.iter_mut().flat_map(|scope| &mut scope.attributes).for_each(&mut *visit);
+            for span in &mut scope.spans {
+                span.attributes.iter_mut().for_each(&mut *visit);
+                span.events.iter_mut().flat_map(|event| &mut event.attributes).for_each(&mut *visit);
+                span.links.iter_mut().flat_map(|link| &mut link.attributes).for_each(&mut *visit);
+            }
+        }
+    }
+}
