@@ -107,7 +107,7 @@ pub fn contents(kept: &Kept, requests: &[RequestRow]) -> Contents {
     for row in requests {
         let fields = row.headers.iter().flat_map(|sets| fields(sets));
         fields.filter(|(_, value)| *value != REDACTED).flat_map(|(name, _)| header_kinds(name)).for_each(&mut count);
-        if row.query.split('&').any(|pair| pair.contains('=') && !pair.ends_with(REDACTED)) {
+        if has_values(&row.query) {
             count(Kind::Query);
         }
         [&row.client, &row.person].into_iter().filter(|text| !text.is_empty()).for_each(|_| count(Kind::People));
@@ -178,12 +178,13 @@ fn shown(key: &str, value: &str, hide: Hide) -> Option<String> {
 fn kinds(key: &str, value: &str) -> impl Iterator<Item = Kind> + use<> {
     let key = key.to_ascii_lowercase();
     let starts = |prefixes: &[&str]| prefixes.iter().any(|prefix| key.starts_with(prefix));
+    let query = value.split_once('?').map_or("", |(_, query)| query);
     let header = ["http.request.header.", "http.response.header."].iter().find_map(|prefix| key.strip_prefix(prefix));
     let is_address = matches!(&*key, "url.full" | "http.url" | "http.target" | "url.original");
     [
         (Kind::Cookies, key.contains("cookie")),
         (Kind::Tokens, is_secret(&key) || is_credential(value)),
-        (Kind::Query, key == "url.query" || (is_address && value.contains('?'))),
+        (Kind::Query, (key == "url.query" && has_values(value)) || (is_address && has_values(query))),
         (Kind::Headers, header.is_some()),
         (
             Kind::People,
@@ -233,6 +234,12 @@ fn is_credential(value: &str) -> bool {
     let starts = |prefix: &str| value.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix));
     let is_jwt = value.starts_with("eyJ") && value.split('.').count() == 3 && !value.contains(' ');
     starts("bearer ") || starts("basic ") || is_jwt
+}
+
+/// Whether a query says more than names.
+fn has_values(query: &str) -> bool {
+    let mut values = query.split('&').filter_map(|pair| pair.split_once('=')).map(|(_, value)| value);
+    values.any(|value| !value.is_empty() && value != REDACTED)
 }
 
 fn without_values(query: &str) -> String {

@@ -27,6 +27,11 @@ impl Pattern {
         Self { parts: folded.split('*').map(Box::from).collect(), place }
     }
 
+    /// A pattern of the whole field, whether there are stars in it or not.
+    pub fn whole(text: &str) -> Self {
+        Self::new(text, Place::Whole)
+    }
+
     /// A text as it stands, anywhere in a field: a star is a star.
     pub fn literal(text: &str) -> Self {
         Self { parts: vec![fold(text).into()], place: Place::Somewhere }

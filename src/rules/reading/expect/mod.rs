@@ -12,13 +12,11 @@
 //! A name or a pattern may hold `*` for anything, and be quoted. A length has a unit: `us`, `ms`, `s`, `m`.
 
 mod parse;
-mod pattern;
 
 pub use parse::ExpectError;
 
-use self::pattern::Pattern;
 use super::{Outcome, Trace};
-use crate::rules::length::length;
+use crate::rules::{find::Pattern, length::length};
 
 /// One expectation.
 #[derive(Clone, Debug, PartialEq)]
@@ -158,7 +156,7 @@ impl Expect {
     ) -> (bool, String) {
         let named = (0..trace.spans.len()).filter(|index| {
             let span = &trace.spans[*index];
-            name.matches(&span.name) || name.matches(&span.stage)
+            name.is_like(&span.name) || name.is_like(&span.stage)
         });
         let told = named.map(verify).max_by(|a, b| (!a.1.0, &a.0).cmp(&(!b.1.0, &b.0)));
         told.map_or_else(|| (false, "there is no such span".to_owned()), |(_, told)| told)
@@ -207,11 +205,11 @@ impl Filter {
     fn matches(&self, trace: &Trace, index: usize) -> bool {
         let span = &trace.spans[index];
         match self.field {
-            Field::Name => self.pattern.matches(&span.name),
-            Field::Service => self.pattern.matches(trace.service(index)),
-            Field::Kind => self.pattern.matches(&format!("{:?}", span.kind)),
-            Field::Stage => self.pattern.matches(&span.stage),
-            Field::Status => self.pattern.matches(status(trace, index).1),
+            Field::Name => self.pattern.is_like(&span.name),
+            Field::Service => self.pattern.is_like(trace.service(index)),
+            Field::Kind => self.pattern.is_like(&format!("{:?}", span.kind)),
+            Field::Stage => self.pattern.is_like(&span.stage),
+            Field::Status => self.pattern.is_like(status(trace, index).1),
         }
     }
 }

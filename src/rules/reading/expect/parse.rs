@@ -126,7 +126,7 @@ impl<'a> Reader<'a> {
 
     fn span(&mut self) -> Result<Subject, ExpectError> {
         self.demand("(")?;
-        let name = Pattern::new(&self.text_until(&[')'])?);
+        let name = Pattern::whole(&self.text_until(&[')'])?);
         self.demand(")")?;
         self.demand(".")?;
         let start = self.at;
@@ -154,7 +154,7 @@ impl<'a> Reader<'a> {
                 }
             };
             self.demand("=")?;
-            let pattern = Pattern::new(&self.text_until(&[',', ')'])?);
+            let pattern = Pattern::whole(&self.text_until(&[',', ')'])?);
             filters.push(Filter { field, pattern });
             if !self.take(",") {
                 self.demand(")")?;
