@@ -13,7 +13,7 @@ use super::{
     source::{self, LoadError, Source},
     terminal,
 };
-use crate::config::model::Toggle;
+use crate::config::model::{Role, Toggle};
 
 /// Exit code: it could not start, or it failed.
 pub const FAILED: u8 = 1;
@@ -29,6 +29,7 @@ Examples:
   waylight --upstream http://localhost:3000    run without a file
   waylight check                               print all faults of ./proxy.toml
   waylight link --site shop.example            print a sign-in link of a running instance
+  waylight link --trace --path /cart           print a link that has a visitor traced, once he agrees
   curl -H \"$(waylight force URL)\" URL          have one request of a client traced
   waylight demo                                a small shop, traced: nothing else is needed
 
@@ -91,6 +92,25 @@ pub struct Link {
     /// Who is signed in with it, as shown in traces
     #[arg(long, value_name = "NAME", env = "USER", default_value = "operator")]
     pub name: String,
+    /// What he may do: "viewer" reads, "tracer" also traces, "admin" does everything
+    #[arg(long, value_name = "ROLE", default_value = "tracer", value_parser = role)]
+    pub role: Role,
+    /// Make a trace link instead: whoever opens it is asked, and then traced
+    #[arg(long)]
+    pub trace: bool,
+    /// With --trace: the page that is opened then
+    #[arg(long, value_name = "PATH", default_value = "/", requires = "trace")]
+    pub path: String,
+    /// With --trace: at most so many minutes [default: access.guest_ttl]
+    #[arg(long, value_name = "COUNT", requires = "trace")]
+    pub minutes: Option<u64>,
+    /// With --trace: at most so many requests [default: access.guest_requests_max]
+    #[arg(long, value_name = "COUNT", requires = "trace")]
+    pub requests: Option<u64>,
+}
+
+fn role(word: &str) -> Result<Role, String> {
+    Role::parse(word).ok_or_else(|| "one of viewer, tracer, admin".to_owned())
 }
 
 /// Which request is traced.
@@ -166,7 +186,7 @@ fn serve(config: Option<PathBuf>, options: Run) -> ExitCode {
 
 fn greet(started: &Started<'_>) {
     let Some(origin) = started.origins.first() else { return };
-    if let Ok(link) = link::sign_in(started.config, started.keys, origin, "operator") {
+    if let Ok(link) = link::sign_in(started.config, started.keys, origin, ("operator", Role::Admin)) {
         terminal::say(format_args!("Waylight listens at {origin}\nSign in to trace your own requests: {link}"));
     }
 }

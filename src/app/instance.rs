@@ -7,6 +7,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use crate::{
     clock::{self, Instant},
     config::model::Config,
+    console::{Console, audit::Audit},
     rules::token::Keys,
     trace::{counters::Counters, export::Exporters},
 };
@@ -20,6 +21,8 @@ pub struct Instance {
     pub counters: Vec<Arc<Counters>>,
     /// How far it is.
     pub phase: watch::Sender<Phase>,
+    /// Where it is written down who did what.
+    pub audit: Arc<Audit>,
     /// The back ends that spans go to.
     pub exporters: Arc<Exporters>,
     /// What it runs.
@@ -57,6 +60,8 @@ pub struct Running {
     pub config: Arc<Config>,
     /// What tokens are signed with.
     pub keys: Arc<Keys>,
+    /// Waylight's own pages.
+    pub console: Arc<Console>,
     /// Where clients connect: `https://127.0.0.1:8443`.
     pub origins: Vec<String>,
     /// Counted from 1; each reload that changed something adds one.
@@ -101,12 +106,14 @@ impl Instance {
         running: Running,
         counters: Vec<Arc<Counters>>,
         exporters: Arc<Exporters>,
+        audit: Arc<Audit>,
     ) -> (Arc<Self>, mpsc::Receiver<Asked>) {
         let (reloads, asked) = mpsc::channel(8);
         let instance = Self {
             started: clock::now(),
             counters,
             exporters,
+            audit,
             phase: watch::Sender::new(Phase::Starting),
             running: watch::Sender::new(running),
             last_reload: watch::Sender::new(None),

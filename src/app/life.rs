@@ -7,10 +7,15 @@ use tokio::{runtime::Handle, task::JoinSet};
 
 use super::{pages, print::Printer, state::State};
 use crate::{
-    config::model::{Access, Config, Toggle},
-    console::Console,
+    config::model::{Config, Toggle},
+    console::{Console, Parts, audit::Audit},
     error::BoxError,
-    proxy::{reserved::Door, snapshot::Services, stack::Worker, upstreams::UpstreamServices},
+    proxy::{
+        reserved::Door,
+        snapshot::{Services, redaction},
+        stack::Worker,
+        upstreams::UpstreamServices,
+    },
     rules::token::Keys,
     trace::{
         collector::{Collector, CollectorHandle, CollectorSettings},
@@ -19,7 +24,6 @@ use crate::{
         export::Exporters,
         outbox::{Inbox, Outbox},
         receive::{Receiver, ReceiverHandle, ReceiverLimits},
-        sessions::Sessions,
         sink::Sink,
     },
 };
@@ -43,6 +47,10 @@ pub(super) struct Life {
     pub(super) workers: Vec<Worker>,
     /// What the background counts.
     pub(super) counters: Arc<Counters>,
+    /// Where it is written down who did what.
+    pub(super) audit: Arc<Audit>,
+    /// Waylight's own pages.
+    pub(super) console: Arc<Console>,
     /// Consoles that answer, and whatever else ends with the process.
     pub(super) tasks: JoinSet<()>,
     spans: Spans,
@@ -68,21 +76,39 @@ impl Life {
         let spans = Spans::begin(config, inbox, sinks(print, &exporters), &counters).await?;
         upstream.supervisor.receive_spans_at(spans.address);
         let mut tasks = JoinSet::new();
-        let door = door(&mut tasks, console(&config.access, &keys, &sessions, &counters));
+        let audit = Arc::new(Audit::new(Box::new(state.audit(&config.access)?), Arc::clone(&counters)));
+        let parts = Parts {
+            keys: Arc::clone(&keys),
+            sessions: Arc::clone(&sessions),
+            audit: Arc::clone(&audit),
+            counters: Arc::clone(&counters),
+        };
+        let console = Arc::new(Console::new(parts, config.access.clone(), config.privacy));
+        let door = door(&mut tasks, &console);
         let services = Services { permits: Arc::default(), sessions, door, upstream };
-        let life = Self { state, services, exporters, workers: workers.collect(), counters, tasks, spans };
+        let workers = workers.collect();
+        let life = Self { state, services, exporters, workers, counters, audit, console, tasks, spans };
         Ok((life, keys))
     }
 
-    /// Tells whom the edge's spans come from.
+    /// Tells whom the edge's spans come from, and what is hidden of all spans.
     pub(super) fn describe(&self, config: &Config) {
         self.spans.collector.describe(resource(config));
+        self.spans.collector.redact(Arc::new(redaction(config)));
     }
 
     /// Another console, for other keys or other access rules. The one before answers until no snapshot leads to it.
-    pub(super) fn console(&mut self, access: &Access, keys: &Arc<Keys>) -> Door {
+    pub(super) fn other_console(&mut self, config: &Config, keys: &Arc<Keys>) -> (Arc<Console>, Door) {
         while self.tasks.try_join_next().is_some() {}
-        door(&mut self.tasks, console(access, keys, &self.services.sessions, &self.counters))
+        let parts = Parts {
+            keys: Arc::clone(keys),
+            sessions: Arc::clone(&self.services.sessions),
+            audit: Arc::clone(&self.audit),
+            counters: Arc::clone(&self.counters),
+        };
+        let console = Arc::new(Console::new(parts, config.access.clone(), config.privacy));
+        let door = door(&mut self.tasks, &console);
+        (console, door)
     }
 
     /// Ends. Started processes first: their last spans are still wanted.
@@ -122,6 +148,7 @@ impl Spans {
         };
         let address = receiver.as_ref().map(Receiver::address).transpose()?;
         let collector = Collector::start(CollectorSettings::new(resource(config)), inbox, sinks, Arc::clone(counters));
+        collector.redact(Arc::new(redaction(config)));
         let receiver = receiver.map(|receiver| receiver.serve(collector.intake()));
         Ok(Self { collector, receiver, address })
     }
@@ -145,12 +172,8 @@ fn resource(config: &Config) -> Resource {
     Resource::new(&config.trace.service_name, &config.trace.resource)
 }
 
-fn console(access: &Access, keys: &Arc<Keys>, sessions: &Arc<Sessions>, counters: &Arc<Counters>) -> Console {
-    Console::new(Arc::clone(keys), Arc::clone(sessions), access.clone(), Arc::clone(counters))
-}
-
-fn door(tasks: &mut JoinSet<()>, console: Console) -> Door {
-    let (door, answering) = pages::open(Arc::new(console));
+fn door(tasks: &mut JoinSet<()>, console: &Arc<Console>) -> Door {
+    let (door, answering) = pages::open(Arc::clone(console));
     tasks.spawn(answering);
     door
 }

@@ -1,4 +1,4 @@
-//! `waylight link`: a one-time sign-in link for a running instance.
+//! `waylight link`: a one-time link for a running instance, that signs in or has a visitor traced.
 
 use super::{
     cli::Link,
@@ -8,9 +8,14 @@ use super::{
     whereabouts::Whereabouts,
 };
 use crate::{
-    config::model::{Config, Site},
+    clock,
+    config::model::{Config, Role, Site},
+    console,
     error::BoxError,
-    rules::token::Keys,
+    rules::{
+        session::{Id, TraceLink},
+        token::Keys,
+    },
 };
 
 /// Why there is no link. Not an `Error` itself, so that every `Error` becomes one with `?`.
@@ -38,25 +43,52 @@ pub fn link(source: &Source, options: &Link) -> Result<(), LinkError> {
         .map_err(|error| format!("no running instance was found in {}: {error}", config.state_dir.display()))?;
     let keys = state::keys(&config.state_dir, &config.access.secrets)?;
     let origin = origin(&config, options.site.as_deref(), &found.listeners)?;
-    terminal::say(sign_in(&config, &keys, &origin, &options.name)?);
+    let link = if options.trace {
+        trace(&config, &keys, &origin, options)?
+    } else {
+        sign_in(&config, &keys, &origin, (&options.name, options.role))?
+    };
+    terminal::say(link);
     Ok(())
 }
 
-/// A link for `name` at the site asked for, or at the only one.
+/// A link for somebody at the site asked for, or at the only one.
 ///
 /// # Errors
 /// The site cannot be told, or the operating system gave no random octets.
-pub fn for_site(running: &Running, asked: Option<&str>, name: &str) -> Result<String, BoxError> {
+pub fn for_site(running: &Running, asked: Option<&str>, who: (&str, Role)) -> Result<String, BoxError> {
     let origin = origin(&running.config, asked, &running.origins)?;
-    sign_in(&running.config, &running.keys, &origin, name)
+    sign_in(&running.config, &running.keys, &origin, who)
 }
 
-/// A link for `name`, at `origin`.
+/// A link for somebody, at `origin`.
 ///
 /// # Errors
 /// The operating system gave no random octets.
-pub fn sign_in(config: &Config, keys: &Keys, origin: &str, name: &str) -> Result<String, BoxError> {
-    Ok(state::sign_in_link(origin, keys, name, config.access.link_ttl.as_secs())?)
+pub fn sign_in(config: &Config, keys: &Keys, origin: &str, who: (&str, Role)) -> Result<String, BoxError> {
+    Ok(state::sign_in_link(origin, keys, who, config.access.link_ttl.as_secs())?)
+}
+
+/// A trace link at `origin`.
+fn trace(config: &Config, keys: &Keys, origin: &str, options: &Link) -> Result<String, BoxError> {
+    let origin = origin.trim_end_matches('/');
+    let host = origin.parse::<http::Uri>()?.host().ok_or("the site has no host")?.to_ascii_lowercase();
+    let path = console::own_path(&options.path).ok_or("the path must begin with one slash, as in /products?page=2")?;
+    let (now, access) = (clock::unix_seconds(), &config.access);
+    let link = TraceLink {
+        nonce: Id::from_bytes([0; 16]),
+        issued: now,
+        expiry: now.saturating_add(access.link_ttl.as_secs()),
+        name: options.name.clone(),
+        host,
+        path,
+        seconds: options
+            .minutes
+            .map_or(u64::MAX, |minutes| minutes.saturating_mul(60))
+            .clamp(1, access.guest_ttl.as_secs()),
+        requests_max: options.requests.unwrap_or(u64::MAX).clamp(1, access.guest_requests_max),
+    };
+    Ok(state::trace_link(origin, keys, link)?)
 }
 
 /// The origin that a person opens: of the site asked for, or of the only one.

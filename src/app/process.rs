@@ -18,6 +18,7 @@ use super::{
 };
 use crate::{
     config::model::{AdminAddress, Config, Listener, Toggle},
+    console::Console,
     error::BoxError,
     proxy::{
         conn::Settings,
@@ -77,8 +78,9 @@ impl Process {
         let snapshot = Arc::new(Snapshot::build(config, None, keys, life.services.clone())?);
         let counters = life.workers.iter().map(|worker| Arc::clone(&worker.counters));
         let counters = counters.chain([Arc::clone(&life.counters)]).collect();
-        let running = running(&snapshot, &plan);
-        let (instance, asked) = Instance::new(running, counters, Arc::clone(&life.exporters));
+        let running = running(&snapshot, &plan, &life.console);
+        let exporters = Arc::clone(&life.exporters);
+        let (instance, asked) = Instance::new(running, counters, exporters, Arc::clone(&life.audit));
         let (snapshots, plan) = (watch::Sender::new(snapshot), watch::Sender::new(plan));
         let (drainer, drain) = drain();
         let orders =
@@ -178,10 +180,11 @@ pub(super) fn tls(config: &Config, previous: Option<&Tls>) -> Result<Option<Tls>
 }
 
 /// What runs, as the admin listener sees it.
-pub(super) fn running(snapshot: &Snapshot, plan: &Plan) -> Running {
+pub(super) fn running(snapshot: &Snapshot, plan: &Plan, console: &Arc<Console>) -> Running {
     Running {
         config: Arc::clone(&snapshot.config),
         keys: Arc::clone(&snapshot.keys),
+        console: Arc::clone(console),
         origins: origins(plan),
         generation: snapshot.generation,
     }

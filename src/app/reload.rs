@@ -16,6 +16,10 @@ use super::{
 };
 use crate::{
     config::model::{AdminAddress, Config, Toggle},
+    console::{
+        Console,
+        audit::{AuditEntry, Deed},
+    },
     error::BoxError,
     proxy::{entry::Plan, listener::Listeners, snapshot::Snapshot},
 };
@@ -25,6 +29,7 @@ struct Prepared {
     lines: Lines,
     plan: Plan,
     admin: Option<Socket>,
+    console: Arc<Console>,
     snapshot: Snapshot,
 }
 
@@ -37,6 +42,9 @@ impl Process {
         match &reloaded {
             Ok(applied) => {
                 info!(?reason, generation = applied.generation, "reloaded");
+                let subject = format!("reloaded ({reason:?}), generation {}", applied.generation);
+                // It is done, whoever asked: a failure to write it down is counted and reported.
+                self.life.audit.write(&AuditEntry::of_operator(Deed::Settings, subject)).ok();
                 if !applied.restart.is_empty() {
                     warn!(settings = applied.restart.join(", "), "these settings count after a restart");
                 }
@@ -84,23 +92,25 @@ impl Process {
         let running = Arc::clone(&self.snapshots.borrow());
         let mut services = self.life.services.clone();
         // Equal rules mean equal keys: the console goes on, and remembers failed attempts.
-        if running.config.access != config.access {
-            services.door = self.life.console(&config.access, &keys);
+        let mut console = Arc::clone(&self.life.console);
+        if running.config.access != config.access || running.config.privacy != config.privacy {
+            (console, services.door) = self.life.other_console(&config, &keys);
         }
         let snapshot = Snapshot::build(config, Some(&running), keys, services)?;
         // The last that can fail: it takes effect at once.
         self.life.exporters.reload(&snapshot.config.exports)?;
-        Ok(Prepared { lines, plan, admin, snapshot })
+        Ok(Prepared { lines, plan, admin, console, snapshot })
     }
 
     fn apply(&mut self, prepared: Prepared) -> u64 {
-        let Prepared { lines, plan, admin, snapshot } = prepared;
+        let Prepared { lines, plan, admin, console, snapshot } = prepared;
         let (config, generation) = (Arc::clone(&snapshot.config), snapshot.generation);
         self.telemetry.apply(lines);
         self.life.services = snapshot.services.clone();
+        self.life.console = console;
         self.life.describe(&config);
         let before = self.origins();
-        self.instance.running.send_replace(running(&snapshot, &plan));
+        self.instance.running.send_replace(running(&snapshot, &plan, &self.life.console));
         self.snapshots.send_replace(Arc::new(snapshot));
         self.plan.send_replace(Arc::new(plan));
         let had_admin = self.admin.as_ref().map(|admin| admin.address.clone());

@@ -10,6 +10,9 @@ pub(super) fn keep(running: &Config, wished: &mut Config) -> Vec<&'static str> {
     keep_one("trace.queue_max", &running.trace.queue_max, &mut wished.trace.queue_max, &mut kept);
     keep_one("trace.receive_http", &running.trace.receive_http, &mut wished.trace.receive_http, &mut kept);
     keep_one("limits.sessions_max", &running.limits.sessions_max, &mut wished.limits.sessions_max, &mut kept);
+    let (running, wished) = (&running.access, &mut wished.access);
+    keep_one("access.audit_bytes_max", &running.audit_bytes_max, &mut wished.audit_bytes_max, &mut kept);
+    keep_one("access.audit_files_max", &running.audit_files_max, &mut wished.audit_files_max, &mut kept);
     kept
 }
 

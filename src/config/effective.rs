@@ -1,15 +1,17 @@
 //! The configuration as meant, written as `proxy.toml` is: every default shown, every secret hidden. What is written
 //! here reads back as the same configuration, secrets aside; a test does that.
 
+mod access;
+
 use std::fmt::{Display, Write as _};
 
 use http::{HeaderName, HeaderValue};
 
 use super::{
     model::{
-        Access, Action, Admin, AdminAddress, Coding, CompressLevel, Config, Endpoint, Export, ExportProtocol,
+        Action, Admin, AdminAddress, Coding, CompressLevel, Config, Endpoint, Export, ExportProtocol,
         HeadersMiddleware, Inject, Listener, LogFormat, Middleware, Propagation, Redirect, Respond, Rewrite, Route,
-        SignIn, Site, StartPort, Toggle, Trace, Upstream, UpstreamHost, ValueCondition,
+        Site, StartPort, Toggle, Trace, Upstream, UpstreamHost, ValueCondition,
     },
     write::{duration, key, quoted, size, text},
 };
@@ -52,6 +54,7 @@ pub fn effective(config: &Config) -> String {
         out.optional("org_id", sentry.org_id.as_deref());
     }
     out.access(&config.access);
+    out.privacy(config.privacy);
     out.bounds(config);
     match &config.admin {
         None => out.table("[admin]").word("address", "off"),
@@ -304,6 +307,7 @@ impl Writer {
         self.set("queue_max", trace.queue_max);
         self.names("redact_query", &trace.redact_query);
         self.names("redact_headers", &trace.redact_headers);
+        self.names("redact_attributes", &trace.redact_attributes);
         if let Some(address) = trace.receive_http {
             self.word("receive_http", &address.to_string());
         }
@@ -336,18 +340,6 @@ impl Writer {
         self.set("queue_spans_max", export.queue_spans_max);
         self.size("queue_bytes_max", export.queue_bytes_max as u64);
         self.duration("retry_max", export.retry_max);
-    }
-
-    fn access(&mut self, access: &Access) {
-        self.table("[access]");
-        self.list("secrets", access.secrets.iter().map(|_| HIDDEN.to_owned()));
-        self.names("trusted_proxies", &access.trusted_proxies);
-        self.word("sign_in", if access.sign_in == SignIn::Admin { "admin" } else { "public" });
-        self.duration("link_ttl", access.link_ttl);
-        self.duration("identity_ttl", access.identity_ttl);
-        self.duration("session_ttl", access.session_ttl);
-        self.set("session_spans_max", access.session_spans_max);
-        self.duration("force_ttl", access.force_ttl);
     }
 
     fn bounds(&mut self, config: &Config) {

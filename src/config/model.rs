@@ -1,18 +1,18 @@
 //! The configuration as meant: every default filled in, every name resolved, every value parsed.
 //! Two equal values mean the same, so a reload compares them to see what may stay.
 
+mod access;
 mod middleware;
 mod upstream;
 
 use std::{collections::BTreeMap, fmt, net::SocketAddr, path::PathBuf, time::Duration};
 
 use http::{HeaderName, HeaderValue, Method, StatusCode, Uri};
-use ipnet::IpNet;
 
-pub use self::{middleware::*, upstream::*};
+pub use self::{access::*, middleware::*, upstream::*};
 use crate::rules::route::{Conditions, HostPattern, PathPattern};
 pub use crate::rules::{
-    headers::Scheme,
+    headers::{Scheme, redact::KeyPattern},
     route::{HeaderCondition, QueryCondition, ValueCondition},
     trace_context::Policy as Propagation,
 };
@@ -44,6 +44,8 @@ pub struct Config {
     pub sentry: Option<Sentry>,
     /// Who may trace.
     pub access: Access,
+    /// What is kept of people.
+    pub privacy: Privacy,
     /// Bounds.
     pub limits: Limits,
     /// Timeouts of the client's side, and of shutting down.
@@ -260,6 +262,8 @@ pub struct Trace {
     pub redact_query: Vec<String>,
     /// Names of headers whose values are hidden, beside the built-in ones.
     pub redact_headers: Vec<HeaderName>,
+    /// Keys of attributes whose values are hidden, of the edge's spans and of applications'.
+    pub redact_attributes: Vec<KeyPattern>,
     /// Where apps send their spans: what a started process is told.
     pub receive_http: Option<SocketAddr>,
 }
@@ -319,36 +323,6 @@ pub struct Sentry {
     pub release: Option<String>,
     /// `sentry-org_id`: as configured, else read from the DSN's host.
     pub org_id: Option<String>,
-}
-
-/// Who may trace.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Access {
-    /// The secrets that keys are derived from, newest first; empty: made at first run, in the state directory.
-    pub secrets: Vec<Secret>,
-    /// Proxies whose `Forwarded` and `X-Forwarded-*` are believed.
-    pub trusted_proxies: Vec<IpNet>,
-    /// Where the sign-in page is shown to people who have no link.
-    pub sign_in: SignIn,
-    /// How long a sign-in link lives; at most 10 minutes.
-    pub link_ttl: Duration,
-    /// How long a sign-in lasts.
-    pub identity_ttl: Duration,
-    /// How long a tracing session lasts.
-    pub session_ttl: Duration,
-    /// The most spans of one tracing session.
-    pub session_spans_max: u64,
-    /// How long a force header lives.
-    pub force_ttl: Duration,
-}
-
-/// Where the sign-in page is shown to people who have no link.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SignIn {
-    /// On the admin listener only.
-    Admin,
-    /// On every site with a toolbar.
-    Public,
 }
 
 /// Bounds. What is over one is refused and counted.

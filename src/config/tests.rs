@@ -115,7 +115,9 @@ fn the_effective_configuration_reads_back_as_itself() {
     let again = read(
         &text
             .replace("dsn = \"***\"", "dsn = \"https://key@o1.ingest.sentry.io/1\"")
-            .replace("secrets = [\"***\"]", "secrets = [\"${WAYLIGHT_SECRET}\"]"),
+            .replace("secrets = [\"***\"]", "secrets = [\"${WAYLIGHT_SECRET}\"]")
+            .replace("token = \"***\"", "token = \"${WAYLIGHT_TOKEN}\"")
+            .replace("client_secret = \"***\"", "client_secret = \"${OIDC_SECRET}\""),
     );
     // Secrets read back as what stands for them.
     let plain = |mut config: Config| {

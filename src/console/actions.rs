@@ -1,24 +1,32 @@
-//! What the forms do: sign in and out; start, stop and restart this browser's session; trace one page.
+//! What the forms of the plain page do: start, stop and restart this browser's session; trace one page; sign out.
 
 use bytes::Bytes;
 use http::{HeaderValue, Request, Response, StatusCode, header::SET_COOKIE, uri::PathAndQuery};
-use tracing::{error, info, warn};
+use tracing::{error, info};
 
 use super::{
-    Console, HOME, PAGE, RESTART, SIGN_OUT, START, STOP, Visit,
-    attempts::Attempts,
+    Console, HOME, Visit,
+    audit::Deed,
+    endpoints::{INVITE, PAGE, RESTART, REVOKE, SIGN_OUT, START, STOP},
     form,
     pages::{self, Home},
-    redirect, token, too_many,
+    redirect, ways,
 };
 use crate::{
     clock,
     error::BoxError,
-    rules::session::{self, Csrf, Id, Identity, Session, SessionKind},
+    rules::{
+        access::{Action, Role, may},
+        session::{self, Csrf, Id, Identity, Session, SessionKind},
+    },
+    trace::sessions::LiveSession,
 };
 
 /// How long *Run page trace* traces what the page loads, in seconds.
 const PAGE_TTL_SECONDS: u64 = 60;
+
+/// So many guests are listed.
+const GUESTS_SHOWN_MAX: usize = 20;
 
 /// Why an action is refused: the answer to give.
 type Refused = Box<Response<Bytes>>;
@@ -28,11 +36,16 @@ impl Console {
     pub(super) fn home(&self, visit: &Visit, status: StatusCode, fault: Option<&str>) -> Response<Bytes> {
         let Some(identity) = &visit.credentials.identity else { return self.entrance(visit, None) };
         let session = visit.credentials.session.as_ref();
+        let live = session.and_then(|session| self.sessions.live_session(session.id));
+        let guests = if may(identity.role, Action::Invite) { self.guests(identity) } else { Vec::new() };
         let home = Home {
             host: &visit.host,
             identity,
             session,
-            spans_used: session.map_or(0, |session| self.sessions.spans_used(session.id)),
+            spans_used: live.as_ref().map_or(0, |live| live.spans_used),
+            requests_used: live.as_ref().map_or(0, |live| live.requests_used),
+            guests: &guests,
+            guest_limits: (self.access.guest_ttl.as_secs(), self.access.guest_requests_max),
             csrf: Csrf { identity: identity.id, expiry: identity.expiry }.seal(&self.keys),
             now: clock::unix_seconds(),
             fault,
@@ -40,48 +53,11 @@ impl Console {
         home.render(status)
     }
 
-    /// The sign-in page: of a link, or for those who have none.
-    pub(super) fn entrance(&self, visit: &Visit, token: Option<String>) -> Response<Bytes> {
-        match token.map(|token| (self.link(&token), token)) {
-            Some((Some(link), token)) => pages::sign_in(&visit.host, &link.name, &token),
-            Some((None, _)) => pages::code(StatusCode::FORBIDDEN, &visit.host, Some(INVALID)),
-            None => pages::code(StatusCode::OK, &visit.host, None),
-        }
-    }
-
-    /// Consumes a sign-in link.
-    pub(super) fn sign_in(&self, request: &Request<Bytes>, visit: &Visit) -> Response<Bytes> {
-        let now = clock::unix_seconds();
-        if let Some(seconds) = self.attempts.wait(visit.client, now) {
-            return too_many(seconds);
-        }
-        if !form::is_same_origin(request, visit) {
-            return foreign();
-        }
-        let token = form::value(request.body(), "token").or_else(|| token(request.uri())).unwrap_or_default();
-        // A person may paste the whole link.
-        let token = token.trim().rsplit_once("token=").map_or(token.trim(), |(_, token)| token);
-        let Some(link) = self.link(token) else {
-            self.refuse(&self.attempts, visit, now);
-            return pages::code(StatusCode::FORBIDDEN, &visit.host, Some(INVALID));
-        };
-        match self.sessions.use_once(link.nonce, link.expiry, now) {
-            Ok(true) => {}
-            Ok(false) => {
-                self.refuse(&self.attempts, visit, now);
-                return pages::code(StatusCode::GONE, &visit.host, Some("This link was used before."));
-            }
-            Err(error) => return unavailable(error),
-        }
-        let id = match new_id() {
-            Ok(id) => id,
-            Err(error) => return unavailable(error),
-        };
-        let expiry = now.saturating_add(self.access.identity_ttl.as_secs());
-        let identity = Identity { id, name: link.name, issued: now, expiry };
-        self.counters.sign_ins.one();
-        info!(name = identity.name, client = %visit.client, host = visit.host, "signed in");
-        self.go(HOME, visit, &identity, None)
+    /// The live sessions of visitors whom somebody invited.
+    fn guests(&self, who: &Identity) -> Vec<LiveSession> {
+        let is_guest = |live: &LiveSession| live.kind == SessionKind::Guest && live.person == who.name;
+        let live = self.sessions.live(clock::unix_seconds(), usize::MAX);
+        live.into_iter().filter(is_guest).take(GUESTS_SHOWN_MAX).collect()
     }
 
     /// Does what a form of the plain page asks for.
@@ -97,23 +73,30 @@ impl Console {
             return self.home(visit, StatusCode::FORBIDDEN, Some("The form was out of date. Please try again."));
         }
         let done = match request.uri().path() {
+            SIGN_OUT | STOP if identity.role == Role::Guest => Ok(self.dismiss(visit, identity, now)),
             SIGN_OUT => self.sign_out(visit, identity, now),
             START => self.start(visit, identity, now),
-            STOP => self.stop(visit, now).map(|()| self.go(HOME, visit, identity, None)),
-            RESTART => self.stop(visit, now).and_then(|()| {
+            STOP => self.stop(visit, identity, now).map(|()| self.go(HOME, visit, identity, None)),
+            RESTART => self.stop(visit, identity, now).and_then(|()| {
                 let session = self.new_session(visit, identity, SessionKind::Session, now)?;
                 Ok(self.go(HOME, visit, identity, Some(&session)))
             }),
             PAGE => self.page(request, visit, identity, now),
+            INVITE => Ok(self.invite(request, visit)),
+            REVOKE => Ok(self.revoke_form(request, visit)),
             _ => Ok(redirect(StatusCode::SEE_OTHER, HOME)),
         };
         done.unwrap_or_else(|refused| *refused)
     }
 
     fn sign_out(&self, visit: &Visit, identity: &Identity, now: u64) -> Result<Response<Bytes>, Refused> {
-        self.stop(visit, now)?;
-        self.sessions.revoke(identity.id, identity.expiry, now).map_err(refused)?;
-        info!(name = identity.name, client = %visit.client, "signed out");
+        self.stop(visit, identity, now)?;
+        self.record(Deed::SignOut, visit, identity, "").map_err(refused)?;
+        // Whom a proxy names with each request has nothing that could be revoked: he signs out there.
+        if !ways::is_of_request(identity) {
+            self.sessions.revoke(identity.id, identity.expiry, now).map_err(refused)?;
+        }
+        info!(name = identity.name, "signed out");
         // The plain page is gone for this browser; the site's own front page is there for everybody.
         let mut response = redirect(StatusCode::SEE_OTHER, "/");
         response.headers_mut().insert(SET_COOKIE, session::clear_cookie(visit.scheme));
@@ -127,14 +110,15 @@ impl Console {
         {
             return Ok(self.go(HOME, visit, identity, Some(session)));
         }
-        self.stop(visit, now)?;
+        self.stop(visit, identity, now)?;
         let session = self.new_session(visit, identity, SessionKind::Session, now)?;
         Ok(self.go(HOME, visit, identity, Some(&session)))
     }
 
     /// Revokes this browser's session, if it has one.
-    fn stop(&self, visit: &Visit, now: u64) -> Result<(), Refused> {
+    fn stop(&self, visit: &Visit, identity: &Identity, now: u64) -> Result<(), Refused> {
         let Some(session) = &visit.credentials.session else { return Ok(()) };
+        self.record(Deed::SessionStop, visit, identity, &session.id.to_string()).map_err(refused)?;
         self.sessions.revoke(session.id, session.expiry, now).map_err(refused)
     }
 
@@ -154,16 +138,16 @@ impl Console {
                 // Everything is traced already.
                 return Ok(redirect(StatusCode::SEE_OTHER, &path));
             }
-            self.stop(visit, now)?;
+            self.stop(visit, identity, now)?;
         }
         let session = self.new_session(visit, identity, SessionKind::Page, now)?;
         Ok(self.go(&path, visit, identity, Some(&session)))
     }
 
     fn new_session(&self, visit: &Visit, identity: &Identity, kind: SessionKind, now: u64) -> Result<Session, Refused> {
-        let ttl = match kind {
-            SessionKind::Session => self.access.session_ttl.as_secs(),
-            SessionKind::Page => PAGE_TTL_SECONDS.min(self.access.session_ttl.as_secs()),
+        let (ttl, deed) = match kind {
+            SessionKind::Page => (PAGE_TTL_SECONDS.min(self.access.session_ttl.as_secs()), Deed::PageTrace),
+            _ => (self.access.session_ttl.as_secs(), Deed::SessionStart),
         };
         let session = Session {
             id: new_id().map_err(refused)?,
@@ -171,9 +155,11 @@ impl Console {
             host: visit.host.clone(),
             expiry: now.saturating_add(ttl).min(identity.expiry),
             spans_max: self.access.session_spans_max,
+            requests_max: u64::MAX,
             kind,
         };
-        if self.sessions.meter(&session, now).is_none() {
+        self.record(deed, visit, identity, &session.id.to_string()).map_err(refused)?;
+        if self.sessions.meter(&session, identity, now).is_none() {
             return Err(refused("limits.sessions_max sessions are live".into()));
         }
         info!(session = %session.id, name = identity.name, host = visit.host, ?kind, "tracing session started");
@@ -181,24 +167,22 @@ impl Console {
     }
 
     /// Leads on, with a cookie that carries who it is and perhaps a session.
-    fn go(&self, to: &str, visit: &Visit, identity: &Identity, session: Option<&Session>) -> Response<Bytes> {
+    pub(super) fn go(
+        &self,
+        to: &str,
+        visit: &Visit,
+        identity: &Identity,
+        session: Option<&Session>,
+    ) -> Response<Bytes> {
         let mut response = redirect(StatusCode::SEE_OTHER, to);
         let cookie = session::cookie(visit.scheme, &self.keys, identity, session, clock::unix_seconds());
         response.headers_mut().insert(SET_COOKIE, cookie);
         response
     }
-
-    fn refuse(&self, attempts: &Attempts, visit: &Visit, now: u64) {
-        attempts.fail(visit.client, now);
-        self.counters.tokens_refused.one();
-        warn!(client = %visit.client, host = visit.host, "a sign-in was refused");
-    }
 }
 
-const INVALID: &str = "This link is not valid, or its ten minutes are over.";
-
 /// A path of this site: `//host` and `/\host` would lead elsewhere, and our own pages are not traced.
-fn own_path(path: &str) -> Option<String> {
+pub fn own_path(path: &str) -> Option<String> {
     let leads_away = path.starts_with("//") || path.contains('\\') || path.chars().any(char::is_control);
     if leads_away || !path.starts_with('/') || path.starts_with(HOME) {
         return None;
@@ -222,13 +206,13 @@ const TYPED: &percent_encoding::AsciiSet = &percent_encoding::CONTROLS
     .add(b'|')
     .add(b'^');
 
-fn new_id() -> Result<Id, BoxError> {
+pub(super) fn new_id() -> Result<Id, BoxError> {
     let mut bytes = [0; 16];
     getrandom::fill(&mut bytes)?;
     Ok(Id::from_bytes(bytes))
 }
 
-fn foreign() -> Response<Bytes> {
+pub(super) fn foreign() -> Response<Bytes> {
     pages::message(
         StatusCode::FORBIDDEN,
         "Not from here",
@@ -241,7 +225,7 @@ fn refused(error: BoxError) -> Refused {
     Box::new(unavailable(error))
 }
 
-fn unavailable(error: impl Into<BoxError>) -> Response<Bytes> {
+pub(super) fn unavailable(error: impl Into<BoxError>) -> Response<Bytes> {
     let error = error.into();
     error!(%error, "the console could not do what it was asked");
     pages::message(

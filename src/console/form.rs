@@ -6,7 +6,7 @@ use http::{
 };
 use percent_encoding::percent_decode;
 
-use super::Visit;
+use super::{Door, Visit};
 use crate::config::model::Scheme;
 
 /// A value of a form or a query, `application/x-www-form-urlencoded`; the first of its name.
@@ -20,6 +20,19 @@ pub(super) fn value(form: &[u8], name: &str) -> Option<String> {
     percent_decode(&spaced).decode_utf8().ok().map(|value| value.into_owned())
 }
 
+/// Our own origin, as the browser names it: with the port it asked at.
+pub(super) fn origin<B>(request: &Request<B>, visit: &Visit) -> String {
+    let host = request.headers().get(HOST).and_then(|host| host.to_str().ok());
+    let asked = request.uri().authority().map(http::uri::Authority::as_str).or(host).unwrap_or_default();
+    let (asked_host, asked_port) = split(asked, visit.scheme);
+    let scheme = visit.scheme.as_str();
+    // Behind a proxy that names another host, its port is not ours to name.
+    if !asked_host.eq_ignore_ascii_case(&visit.host) || asked_port == split("", visit.scheme).1 {
+        return format!("{scheme}://{}", visit.host);
+    }
+    format!("{scheme}://{}:{asked_port}", visit.host)
+}
+
 /// Whether the browser says that a form was sent by a page of this origin, or says nothing about it.
 ///
 /// `Sec-Fetch-Site` cannot be forged by a page, but is not sent over plain http. `Origin` is `null` there, since our
@@ -31,7 +44,8 @@ pub(super) fn is_same_origin<B>(request: &Request<B>, visit: &Visit) -> bool {
     }
     match headers.get(ORIGIN) {
         None => true,
-        Some(origin) if origin == "null" => true,
+        // On loopback browsers do send the other one, so there `null` is somebody else.
+        Some(origin) if origin == "null" => visit.door == Door::Site,
         Some(origin) => origin.to_str().is_ok_and(|origin| is_own(origin, headers, request.uri().authority(), visit)),
     }
 }

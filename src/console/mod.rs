@@ -1,41 +1,48 @@
-//! Floor 5, what is shown: sign-in, and the pages under `/_waylight/`.
-//!
-//! | path | method | |
-//! |---|---|---|
-//! | `/_waylight/` | GET | the plain page: this browser's session, and forms |
-//! | `/_waylight/sign-in?token=` | GET | shows whom the link signs in; consumes nothing |
-//! | `/_waylight/sign-in?token=` | POST | consumes the link |
-//! | `/_waylight/sign-out` | POST | |
-//! | `/_waylight/start`, `stop`, `restart` | POST | this browser's session |
-//! | `/_waylight/page` | POST | traces one page |
-//! | `/_waylight/assets/` | GET | the style sheet |
+//! Floor 5, what is shown: sign-in, and the pages under `/_waylight/`. [`endpoints`] lists them, with who may use each.
 //!
 //! No script. Who is not authorised is not answered here at all ([`Console::claims`]): his request is routed like any
 //! other, so that nobody can tell that these pages exist.
 
 mod actions;
 pub mod api;
-mod assets;
 mod attempts;
+pub mod audit;
+pub mod endpoints;
 pub mod export;
 mod form;
 mod pages;
+mod people;
+mod style;
+mod visits;
+mod ways;
 
 use std::{net::IpAddr, sync::Arc};
 
 use bytes::Bytes;
 use http::{
     HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri,
-    header::{ALLOW, CONTENT_TYPE, LOCATION, RETRY_AFTER},
+    header::{ALLOW, CONTENT_SECURITY_POLICY, CONTENT_TYPE, LOCATION, RETRY_AFTER},
 };
 
-use self::attempts::Attempts;
+pub use self::{
+    actions::own_path,
+    people::{Denied, Revoked},
+    visits::Invitation,
+};
+
+use self::{
+    attempts::Attempts,
+    audit::Audit,
+    endpoints::{PEOPLE, TRACE, Who},
+    ways::{Arrivals, Tokens},
+};
 use crate::{
-    clock,
-    config::model::{Access, Scheme, SignIn},
+    config::model::{Access, Privacy, Scheme, SignIn},
     rules::{
+        access::Role,
+        headers::forwarded::PeerTrust,
         reserved::{self, is_reserved},
-        session::{Credentials, SignInLink},
+        session::Credentials,
         token::Keys,
     },
     trace::{counters::Counters, sessions::Sessions},
@@ -45,20 +52,32 @@ use crate::{
 pub const HOME: &str = reserved::PREFIX;
 /// The sign-in page; a link has its token in the query.
 pub const SIGN_IN: &str = "/_waylight/sign-in";
-const SIGN_OUT: &str = "/_waylight/sign-out";
-const START: &str = "/_waylight/start";
-const STOP: &str = "/_waylight/stop";
-const RESTART: &str = "/_waylight/restart";
-const PAGE: &str = "/_waylight/page";
 
 /// Waylight's own pages.
 #[derive(Debug)]
 pub struct Console {
     keys: Arc<Keys>,
     sessions: Arc<Sessions>,
-    access: Access,
+    audit: Arc<Audit>,
     counters: Arc<Counters>,
+    access: Access,
+    privacy: Privacy,
+    tokens: Tokens,
     attempts: Attempts,
+    arrivals: Arrivals,
+}
+
+/// What a console is made of.
+#[derive(Clone, Debug)]
+pub struct Parts {
+    /// What tokens are signed with.
+    pub keys: Arc<Keys>,
+    /// What is live, revoked and used.
+    pub sessions: Arc<Sessions>,
+    /// Where it is written down who did what.
+    pub audit: Arc<Audit>,
+    /// What is counted.
+    pub counters: Arc<Counters>,
 }
 
 /// What is known of who asks.
@@ -70,62 +89,94 @@ pub struct Visit {
     pub scheme: Scheme,
     /// The client's address, as seen through trusted proxies.
     pub client: IpAddr,
+    /// Whether the connection's other end is a trusted proxy.
+    pub peer_trust: PeerTrust,
+    /// Where he asks.
+    pub door: Door,
     /// Who it is. What was revoked is not here.
     pub credentials: Credentials,
 }
 
+/// Where somebody asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Door {
+    /// At a site.
+    Site,
+    /// At the admin listener: whoever reaches it may know what Waylight is.
+    Admin,
+}
+
 impl Console {
-    /// The pages of a process with these keys and sessions.
-    pub fn new(keys: Arc<Keys>, sessions: Arc<Sessions>, access: Access, counters: Arc<Counters>) -> Self {
-        Self { keys, sessions, access, counters, attempts: Attempts::default() }
+    /// The pages of a process.
+    pub fn new(parts: Parts, access: Access, privacy: Privacy) -> Self {
+        let Parts { keys, sessions, audit, counters } = parts;
+        let tokens = Tokens::new(&access.tokens);
+        let (attempts, arrivals) = (Attempts::default(), Arrivals::default());
+        Self { keys, sessions, audit, counters, access, privacy, tokens, attempts, arrivals }
     }
 
-    /// Whether a request may know that these pages exist: somebody signed in; whoever has a sign-in link that is valid;
-    /// and anybody who asks for the sign-in page, where `access.sign_in` is `public`.
-    pub fn claims(&self, uri: &Uri, credentials: &Credentials) -> bool {
+    /// Whether a request may know that these pages exist: of somebody who is signed in; of whoever has a link that is
+    /// valid; and of anybody who asks for the sign-in page, where that is open. Learns who asks on the way. Called on a
+    /// worker.
+    pub fn claims(&self, uri: &Uri, headers: &HeaderMap, visit: &mut Visit) -> bool {
         let path = uri.path();
         if !is_reserved(path) {
             return false;
         }
-        if credentials.identity.is_some() {
+        self.identify(path, headers, visit);
+        let endpoint = endpoints::find(path);
+        if let Some(identity) = &visit.credentials.identity
+            && (identity.role > Role::Guest || endpoint.is_some_and(|endpoint| endpoint.who.admits(Role::Guest)))
+        {
             return true;
         }
-        // The style sheet of the sign-in page is asked for with the same token.
-        let is_entrance = path == SIGN_IN || path == assets::STYLE.path;
-        let is_public = self.access.sign_in == SignIn::Public;
-        if is_public && (is_entrance || path == HOME || path == HOME.trim_end_matches('/')) {
-            return true;
+        match endpoint.map(|endpoint| endpoint.who) {
+            Some(Who::Entrance) if path == SIGN_IN => {
+                self.is_open(visit) || token(uri).is_some_and(|token| self.link(&token).is_some())
+            }
+            Some(Who::Entrance | Who::SignedIn) => self.is_open(visit),
+            Some(Who::TraceLink) => token(uri).is_some_and(|token| self.visit_link(&token, &visit.host).is_some()),
+            _ => false,
         }
-        is_entrance && token(uri).is_some_and(|token| self.link(&token).is_some())
     }
 
     /// Answers a request that [`Self::claims`] took.
-    pub fn answer(&self, request: &Request<Bytes>, visit: &Visit) -> Response<Bytes> {
-        let (method, path) = (request.method(), request.uri().path());
-        let allowed = match path {
-            SIGN_IN => "GET, HEAD, POST",
-            SIGN_OUT | START | STOP | RESTART | PAGE => "POST",
-            _ => "GET, HEAD",
-        };
-        let is_read = matches!(*method, Method::GET | Method::HEAD);
-        let mut response = match path {
-            _ if !allowed.split(", ").any(|allowed| allowed == method.as_str()) => not_allowed(allowed),
-            path if path == assets::STYLE.path => return assets::STYLE.response(request.uri().query().is_some()),
-            HOME if visit.credentials.identity.is_some() => self.home(visit, StatusCode::OK, None),
-            HOME => self.entrance(visit, None),
-            SIGN_IN if is_read => self.entrance(visit, token(request.uri())),
-            SIGN_IN => self.sign_in(request, visit),
-            SIGN_OUT | START | STOP | RESTART | PAGE => self.act(request, visit),
-            path if path == HOME.trim_end_matches('/') => redirect(StatusCode::PERMANENT_REDIRECT, HOME),
-            _ => pages::message(StatusCode::NOT_FOUND, "No such page", "There is nothing at this address.", &[]),
-        };
+    pub async fn answer(&self, request: &Request<Bytes>, visit: &Visit) -> Response<Bytes> {
+        self.arrived(visit);
+        let mut response = self.page_of(request, visit).await;
         protect(response.headers_mut());
         response
     }
 
-    /// A sign-in link that is valid by itself; whether it was used is for [`Sessions`] to know.
-    fn link(&self, token: &str) -> Option<SignInLink> {
-        SignInLink::open(token, &self.keys, clock::unix_seconds()).ok()
+    async fn page_of(&self, request: &Request<Bytes>, visit: &Visit) -> Response<Bytes> {
+        let (method, path) = (request.method(), request.uri().path());
+        let Some(endpoint) = endpoints::find(path) else {
+            return pages::message(StatusCode::NOT_FOUND, "No such page", "There is nothing at this address.", &[]);
+        };
+        if !endpoint.takes(method) {
+            return not_allowed(endpoint.methods);
+        }
+        let is_read = matches!(*method, Method::GET | Method::HEAD);
+        if let (Who::May(action), Some(_)) = (endpoint.who, &visit.credentials.identity)
+            && let Err(denied) = self.authorise(visit, action)
+        {
+            return denied.page();
+        }
+        match path {
+            HOME => self.home(visit, StatusCode::OK, None),
+            SIGN_IN if is_read => self.entrance(visit, token(request.uri())),
+            SIGN_IN => self.sign_in(request, visit),
+            TRACE if is_read => self.consent(request, visit),
+            TRACE => self.agree(request, visit),
+            PEOPLE => self.people(visit),
+            path if path == HOME.trim_end_matches('/') => redirect(StatusCode::PERMANENT_REDIRECT, HOME),
+            _ => self.act(request, visit),
+        }
+    }
+
+    /// Whether the sign-in page is shown to whoever asks here.
+    fn is_open(&self, visit: &Visit) -> bool {
+        visit.door == Door::Admin || self.access.sign_in == SignIn::Public
     }
 }
 
@@ -165,13 +216,10 @@ fn too_many(seconds: u64) -> Response<Bytes> {
     response
 }
 
-/// What every answer carries but the style sheet: nothing may be stored, framed, scripted, or told to other sites.
+/// What every page carries: nothing may be stored, framed, scripted, or told to other sites.
 fn protect(headers: &mut HeaderMap) {
+    headers.insert(CONTENT_SECURITY_POLICY, style::POLICY.clone());
     for (name, value) in [
-        (
-            "content-security-policy",
-            "default-src 'none'; style-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
-        ),
         ("referrer-policy", "no-referrer"),
         ("cache-control", "no-store"),
         ("x-content-type-options", "nosniff"),

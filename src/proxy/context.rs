@@ -15,10 +15,11 @@ use super::permits::Permit;
 use crate::{
     body::{Body, End, Watch},
     clock::{self, Instant},
-    config::model::{Scheme, Toggle},
+    config::model::Scheme,
     error::ErrorType,
     rules::{
         headers::{forwarded::PeerTrust, redact::Redaction},
+        privacy::{self, ClientAddress},
         session::Credentials,
         trace_context::{MetaTags, Outgoing},
     },
@@ -121,7 +122,7 @@ pub struct Context {
     pub status: Cell<u16>,
     client_left: Cell<bool>,
     octets: Cell<u64>,
-    access_log: Toggle,
+    access_log: Option<ClientAddress>,
     finished: Cell<bool>,
     permit: RefCell<Option<Permit>>,
     credentials: RefCell<Option<Box<Credentials>>>,
@@ -135,7 +136,7 @@ pub use crate::rules::route::Params;
 
 impl Context {
     /// A request whose head was just read.
-    pub fn new(conn: Rc<Conn>, request: &Request, counters: Arc<Counters>, access_log: Toggle) -> Self {
+    pub fn new(conn: Rc<Conn>, request: &Request, counters: Arc<Counters>, access_log: Option<ClientAddress>) -> Self {
         let phases = Phases::default();
         phases.mark(Phase::Received, clock::now());
         counters.requests.one();
@@ -302,7 +303,7 @@ impl Context {
         if end == End::Failed {
             self.warn();
         }
-        if self.access_log.is_on() {
+        if self.access_log.is_some() {
             self.log(end);
         }
     }
@@ -371,10 +372,11 @@ impl Context {
 
     fn log(&self, end: End) {
         let at = |phase| self.phases.at(phase).map(|moment: Instant| moment.since(self.received()).as_micros());
+        let client = privacy::client_address(self.client.get(), self.access_log.unwrap_or_default());
         tracing::info!(
             target: "waylight::access",
             request_id = %self.request_id,
-            client = %self.client.get(),
+            client = client.map(tracing::field::display),
             method = %self.method,
             host = self.host.get().map_or("", |host| host),
             path = self.uri.path(),

@@ -74,7 +74,7 @@ impl Snapshot {
         let trace = &config.trace;
         let snapshot = Self {
             generation: previous.map_or(1, |previous| previous.generation + 1),
-            redaction: Arc::new(Redaction::new(&trace.redact_headers, &trace.redact_query)),
+            redaction: Arc::new(redaction(&config)),
             sentry: Arc::new(sentry),
             ratio_budget: previous
                 .filter(|previous| previous.config.trace.spans_per_minute_max == trace.spans_per_minute_max)
@@ -93,6 +93,14 @@ impl Snapshot {
         Stack::build(&snapshot, &Worker { counters, outbox }, None)?;
         Ok(snapshot)
     }
+}
+
+/// What is hidden of spans, wherever they come from.
+pub fn redaction(config: &Config) -> Redaction {
+    let trace = &config.trace;
+    Redaction::new(&trace.redact_headers, &trace.redact_query)
+        .with_attributes(&trace.redact_attributes)
+        .with_client_address(config.privacy.client_address)
 }
 
 /// A budget for each route with a trace rule; a route that did not change keeps what is left of its own.

@@ -25,7 +25,7 @@ use super::{
 };
 use crate::{
     body::Body,
-    config::model::{self, Action, Toggle},
+    config::model::{self, Action, ClientAddress, Proof},
     rules::route::{Hosts, Table},
     service::{LocalBoxFuture, Outcome, Request, Response},
     trace::{counters::Counters, outbox::Outbox},
@@ -66,7 +66,7 @@ pub struct Worker {
 pub struct Stack {
     front: Front,
     upstreams: Upstreams,
-    access_log: Toggle,
+    access_log: Option<ClientAddress>,
 }
 
 impl Stack {
@@ -101,7 +101,11 @@ impl Stack {
             .layer(RescueLayer)
             .layer(ClientLayer { trusted: config.access.trusted_proxies.as_slice().into() })
             .service(Site { sites: Hosts::new(sites) });
-        Ok(Self { front, upstreams, access_log: config.log.access })
+        Ok(Self {
+            front,
+            upstreams,
+            access_log: config.log.access.is_on().then_some(config.privacy.client_address_log),
+        })
     }
 }
 
@@ -129,6 +133,8 @@ impl Builder<'_> {
             let policy = |route: &model::Route| route.propagation.unwrap_or(site.propagation);
             Rc::new(Table::new(site.routes.iter().map(|route| (route.conditions(), policy(route)))))
         });
+        let forward_auth = config.access.forward_auth.iter().flat_map(Proof::headers);
+        let private = forward_auth.cloned().collect();
         Ok(ServiceBuilder::new()
             .layer(SessionLayer {
                 keys: Arc::clone(keys),
@@ -140,7 +146,7 @@ impl Builder<'_> {
                 policy: site.propagation,
                 route_policies: policies,
             })
-            .layer(ReservedLayer { door: site.toolbar.is_on().then(|| services.door.clone()) })
+            .layer(ReservedLayer { door: site.toolbar.is_on().then(|| services.door.clone()), private })
             .layer(AdmissionLayer { permits: Arc::clone(&services.permits), limits: config.limits.clone() })
             .service(route))
     }

@@ -3,12 +3,7 @@
 use std::{cell::Cell, rc::Rc, sync::Arc};
 
 use super::context::{Conn, Context};
-use crate::{
-    clock,
-    config::model::{Scheme, Toggle},
-    service::Request,
-    trace::counters::Counters,
-};
+use crate::{clock, config::model::Scheme, service::Request, trace::counters::Counters};
 
 /// A plain connection from 192.0.2.1.
 pub(crate) fn conn() -> Rc<Conn> {
@@ -25,5 +20,5 @@ pub(crate) fn conn() -> Rc<Conn> {
 
 /// The context of `request`, on a connection of its own.
 pub(crate) fn context(request: &Request) -> Rc<Context> {
-    Rc::new(Context::new(conn(), request, Arc::new(Counters::default()), Toggle::Off))
+    Rc::new(Context::new(conn(), request, Arc::new(Counters::default()), None))
 }

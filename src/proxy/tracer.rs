@@ -13,6 +13,7 @@ use crate::{
     clock::Instant,
     rules::{
         headers::redact::Redaction,
+        privacy,
         session::Id,
         trace_context::{self, Incoming, NewIds, Policy, Presenter, Settings},
     },
@@ -102,9 +103,14 @@ impl Tracer {
             root.set("server.address", || host.to_string());
         }
         root.set("server.port", || i64::from(cx.conn.local.port()));
-        root.set("client.address", || cx.client.get().to_string());
-        root.set("network.peer.address", || cx.conn.peer.ip().to_string());
-        root.set("network.peer.port", || i64::from(cx.conn.peer.port()));
+        let setting = self.redaction.client_address();
+        if let Some(client) = privacy::client_address(cx.client.get(), setting) {
+            root.set("client.address", || client.to_string());
+        }
+        if let Some(peer) = privacy::client_address(cx.conn.peer.ip(), setting) {
+            root.set("network.peer.address", || peer.to_string());
+            root.set("network.peer.port", || i64::from(cx.conn.peer.port()));
+        }
         root.set("network.protocol.version", || match cx.version {
             Version::HTTP_2 => "2",
             Version::HTTP_10 => "1.0",

@@ -1,6 +1,7 @@
 //! Floor 1, what is right: values in, values out. `now` is an argument; nothing here reads a clock, a file, a socket
 //! or the environment, so every rule is tested without any of them.
 
+pub mod access;
 pub mod authority;
 pub mod balance;
 pub mod certificate;
@@ -10,6 +11,7 @@ pub mod headers;
 pub mod html;
 pub mod length;
 pub mod page;
+pub mod privacy;
 pub mod reading;
 pub mod reserved;
 pub mod retry;

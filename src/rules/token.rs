@@ -30,7 +30,7 @@ pub enum Purpose {
     Identity,
     /// A tracing session.
     Session,
-    /// A link to one trace.
+    /// A one-time link that has a visitor's requests traced, with his consent.
     TraceLink,
     /// A trace shown to people without a sign-in.
     Share,
@@ -42,11 +42,13 @@ pub enum Purpose {
     Upload,
     /// Proof that a form came from our own page.
     Csrf,
+    /// A sign-in that is under way at an OpenID provider.
+    Flow,
 }
 
 impl Purpose {
     /// Every purpose.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::SignIn,
         Self::Identity,
         Self::Session,
@@ -56,6 +58,7 @@ impl Purpose {
         Self::Navigation,
         Self::Upload,
         Self::Csrf,
+        Self::Flow,
     ];
 
     /// What its key is derived with. Must never change.
@@ -70,6 +73,7 @@ impl Purpose {
             Self::Navigation => "waylight navigation",
             Self::Upload => "waylight upload",
             Self::Csrf => "waylight csrf",
+            Self::Flow => "waylight flow",
         }
     }
 }

@@ -20,9 +20,13 @@ use super::{
     outbox::Inbox,
     receive::room::{Room, RoomLimits},
     record::SpanRecord,
+    redact,
     sink::{Batch, Sink, Source, span_count},
 };
-use crate::clock::{self, Instant};
+use crate::{
+    clock::{self, Instant},
+    rules::headers::redact::Redaction,
+};
 
 /// The most requests taken from the workers' queue at once.
 const REQUESTS_MAX: usize = 256;
@@ -76,6 +80,7 @@ impl Collector {
         let deadline = Arc::new(OnceLock::new());
         let (stop, stopped) = watch::channel(());
         let (resource, resource_now) = watch::channel(settings.resource.clone());
+        let (redaction, redaction_now) = watch::channel(Arc::default());
         let (intake, offered) = mpsc::channel(INTAKE_MAX);
         let outlets = sinks
             .into_iter()
@@ -89,11 +94,12 @@ impl Collector {
             room: Room::new(settings.room),
             settings,
             resource: resource_now,
+            redaction: redaction_now,
             outlets,
             counters: Arc::clone(&counters),
         };
         tasks.spawn(running.run(inbox, offered, stopped));
-        CollectorHandle { tasks, stop, resource, deadline, intake: Intake { queue: intake, counters } }
+        CollectorHandle { tasks, stop, resource, redaction, deadline, intake: Intake { queue: intake, counters } }
     }
 }
 
@@ -103,6 +109,7 @@ pub struct CollectorHandle {
     tasks: JoinSet<()>,
     stop: watch::Sender<()>,
     resource: watch::Sender<Resource>,
+    redaction: watch::Sender<Arc<Redaction>>,
     deadline: Arc<OnceLock<Instant>>,
     intake: Intake,
 }
@@ -116,6 +123,11 @@ impl CollectorHandle {
     /// From now on the edge's spans come from `resource`.
     pub fn describe(&self, resource: Resource) {
         self.resource.send_replace(resource);
+    }
+
+    /// From now on spans are handed on without what this hides.
+    pub fn redact(&self, redaction: Arc<Redaction>) {
+        self.redaction.send_replace(redaction);
     }
 
     /// Takes everything that waits, hands it to the sinks and has them flush; gives up after `within`. Call it when
@@ -171,6 +183,7 @@ impl Intake {
 struct Running {
     settings: CollectorSettings,
     resource: watch::Receiver<Resource>,
+    redaction: watch::Receiver<Arc<Redaction>>,
     room: Room,
     outlets: Vec<mpsc::Sender<Batch>>,
     counters: Arc<Counters>,
@@ -216,7 +229,9 @@ impl Running {
         let mut batch: Vec<Vec<SpanRecord>> = Vec::new();
         let mut count = 0;
         let mut waited = Vec::new();
-        for request in requests.drain(..) {
+        let redaction = Arc::clone(&self.redaction.borrow());
+        for mut request in requests.drain(..) {
+            redact::edge(&mut request, &redaction);
             if let Some(span) = request.first() {
                 waited.append(&mut self.room.recorded(span.trace_id));
             }
@@ -244,7 +259,8 @@ impl Running {
         self.hand_over(&Batch::new(Source::Edge, count, encoded));
     }
 
-    fn join(&mut self, request: ExportTraceServiceRequest) {
+    fn join(&mut self, mut request: ExportTraceServiceRequest) {
+        redact::apps(&mut request, &self.redaction.borrow());
         let ready = self.room.offered(request, clock::now());
         let batch = Batch::of(Source::App, &ready);
         if batch.spans() > 0 {

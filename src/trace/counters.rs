@@ -157,6 +157,8 @@ counters! {
         sign_ins,
         /// Tokens that were refused: forged, expired, used before, or of another kind.
         tokens_refused,
+        /// Entries of the audit log that could not be written.
+        audit_failed,
     }
     gauges {
         /// Connections open now.

@@ -14,6 +14,7 @@ pub mod outbox;
 pub mod phases;
 pub mod quota;
 pub mod record;
+mod redact;
 pub mod receive;
 pub mod recording;
 pub mod requests;

@@ -15,12 +15,17 @@ use std::{
 
 use dashmap::DashMap;
 use opentelemetry::trace::TraceId;
+use sha2::{Digest as _, Sha256};
 
 use super::counters::Counter;
 use crate::{
     error::BoxError,
-    rules::session::{Id, Session},
+    rules::session::{Id, Identity, Session, SessionKind},
 };
+
+/// No sign-in lasts longer, in seconds (`access.identity_ttl` is bounded by it): a revocation of a person may be forgotten
+/// then.
+const IDENTITY_SECONDS_MAX: u64 = 365 * 86_400;
 
 /// Where revocations and used nonces are written before they count.
 pub trait Journal: Send + Sync {
@@ -36,7 +41,7 @@ pub trait Journal: Send + Sync {
 pub struct Entry {
     /// What kind it is.
     pub kind: EntryKind,
-    /// The nonce, session or identity.
+    /// The nonce, session, identity or person.
     pub id: Id,
     /// When it may be forgotten.
     pub expiry: u64,
@@ -49,6 +54,8 @@ pub enum EntryKind {
     Used,
     /// A session or an identity no longer counts.
     Revoked,
+    /// Nothing counts that a person was given up to a moment: [`IDENTITY_SECONDS_MAX`] before the expiry.
+    Person,
 }
 
 /// A journal that forgets: for tests, and where nothing must be kept.
@@ -75,7 +82,38 @@ pub struct Sessions {
 #[derive(Debug)]
 struct Meter {
     spans: Arc<AtomicU64>,
-    expiry: u64,
+    requests: AtomicU64,
+    session: Session,
+    person: String,
+    issued: u64,
+    since: u64,
+}
+
+/// A session that this process knows of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LiveSession {
+    /// Its id.
+    pub id: Id,
+    /// Whose sign-in started it.
+    pub identity: Id,
+    /// His name; of a guest, the name of whoever invited him.
+    pub person: String,
+    /// Where it counts.
+    pub host: String,
+    /// How it was started.
+    pub kind: SessionKind,
+    /// When this process first saw it, in seconds since the Unix epoch.
+    pub since: u64,
+    /// Until when it lasts.
+    pub expiry: u64,
+    /// Spans it has used.
+    pub spans_used: u64,
+    /// Spans it may use.
+    pub spans_max: u64,
+    /// Requests it has used.
+    pub requests_used: u64,
+    /// Requests it may use.
+    pub requests_max: u64,
 }
 
 impl Sessions {
@@ -104,7 +142,43 @@ impl Sessions {
     /// # Errors
     /// It could not be written down, or too many are remembered.
     pub fn revoke(&self, id: Id, expiry: u64, now: u64) -> Result<(), BoxError> {
-        self.remember(Entry { kind: EntryKind::Revoked, id, expiry }, now).map(drop)
+        self.remember(Entry { kind: EntryKind::Revoked, id, expiry }, now)?;
+        self.meters.remove(&id);
+        Ok(())
+    }
+
+    /// As [`Self::revoke`], of a session or an identity whose expiry is not known.
+    ///
+    /// # Errors
+    /// It could not be written down, or too many are remembered.
+    pub fn revoke_id(&self, id: Id, now: u64) -> Result<(), BoxError> {
+        let known = self.meters.get(&id).map(|meter| meter.session.expiry);
+        self.revoke(id, known.unwrap_or_else(|| now.saturating_add(IDENTITY_SECONDS_MAX)), now)
+    }
+
+    /// From now on nothing counts that a person of this name was given so far: sign-ins, links, and his guests' sessions.
+    ///
+    /// # Errors
+    /// It could not be written down, or too many are remembered.
+    pub fn revoke_person(&self, name: &str, now: u64) -> Result<(), BoxError> {
+        self.make_room(now)?;
+        let entry =
+            Entry { kind: EntryKind::Person, id: person(name), expiry: now.saturating_add(IDENTITY_SECONDS_MAX) };
+        self.journal.append(entry)?;
+        self.entries.insert((entry.kind, entry.id), entry.expiry);
+        self.meters.retain(|_, meter| meter.person != name || meter.issued > now);
+        Ok(())
+    }
+
+    /// Whether what a person of this name was given at `issued` no longer counts.
+    pub fn is_person_revoked(&self, name: &str, issued: u64) -> bool {
+        let cut = self.entries.get(&(EntryKind::Person, person(name))).map(|expiry| *expiry - IDENTITY_SECONDS_MAX);
+        cut.is_some_and(|cut| issued <= cut)
+    }
+
+    /// Whether somebody is still who he was when he signed in.
+    pub fn counts(&self, identity: &Identity) -> bool {
+        !self.is_revoked(identity.id) && !self.is_person_revoked(&identity.name, identity.issued)
     }
 
     /// Whether a session or an identity was revoked.
@@ -112,21 +186,59 @@ impl Sessions {
         self.entries.contains_key(&(EntryKind::Revoked, id))
     }
 
-    /// The spans that a session has used: its meter, which recordings advance.
-    pub fn meter(&self, session: &Session, now: u64) -> Option<Arc<AtomicU64>> {
+    /// Whether a one-time token was used.
+    pub fn is_used(&self, nonce: Id) -> bool {
+        self.entries.contains_key(&(EntryKind::Used, nonce))
+    }
+
+    /// The spans that a session of this person has used: its meter, which recordings advance.
+    pub fn meter(&self, session: &Session, whose: &Identity, now: u64) -> Option<Arc<AtomicU64>> {
         if let Some(meter) = self.meters.get(&session.id) {
             return Some(Arc::clone(&meter.spans));
         }
         if self.meters.len() >= self.entries_max {
-            self.meters.retain(|_, meter| meter.expiry > now);
+            self.meters.retain(|_, meter| meter.session.expiry > now);
             if self.meters.len() >= self.entries_max {
                 self.refused.one();
                 return None;
             }
         }
-        let meter =
-            self.meters.entry(session.id).or_insert_with(|| Meter { spans: Arc::default(), expiry: session.expiry });
+        let meter = self.meters.entry(session.id).or_insert_with(|| Meter {
+            spans: Arc::default(),
+            requests: AtomicU64::new(0),
+            session: session.clone(),
+            person: whose.name.clone(),
+            issued: whose.issued,
+            since: now,
+        });
         Some(Arc::clone(&meter.spans))
+    }
+
+    /// Takes one of a session's requests; false where they are used up. Workers share the count.
+    pub fn take_request(&self, session: Id) -> bool {
+        let Some(meter) = self.meters.get(&session) else { return false };
+        let max = meter.session.requests_max;
+        let next = |used: u64| (used < max).then(|| used + 1);
+        meter.requests.fetch_update(Ordering::Relaxed, Ordering::Relaxed, next).is_ok()
+    }
+
+    /// The sessions that live at `now`, at most so many, the latest first.
+    pub fn live(&self, now: u64, max: usize) -> Vec<LiveSession> {
+        let mut live: Vec<_> = self
+            .meters
+            .iter()
+            .filter(|meter| meter.session.expiry > now)
+            .filter(|meter| !self.is_revoked(meter.session.identity))
+            .map(|meter| meter.show())
+            .collect();
+        live.sort_by(|left, right| right.since.cmp(&left.since).then(left.id.cmp(&right.id)));
+        live.truncate(max);
+        live
+    }
+
+    /// The session of this id, if it lives.
+    pub fn live_session(&self, id: Id) -> Option<LiveSession> {
+        self.meters.get(&id).map(|meter| meter.show())
     }
 
     /// The spans that a session has used so far.
@@ -141,7 +253,7 @@ impl Sessions {
         *owners.get_or_insert(trace_id, session) == session
     }
 
-    fn remember(&self, entry: Entry, now: u64) -> Result<bool, BoxError> {
+    fn make_room(&self, now: u64) -> Result<(), BoxError> {
         if self.entries.len() >= self.entries_max {
             self.entries.retain(|_, expiry| *expiry > now);
             if self.entries.len() >= self.entries_max {
@@ -149,6 +261,11 @@ impl Sessions {
                 return Err("limits.sessions_max entries are remembered".into());
             }
         }
+        Ok(())
+    }
+
+    fn remember(&self, entry: Entry, now: u64) -> Result<bool, BoxError> {
+        self.make_room(now)?;
         // The entry is held while it is written, so that of two who ask at once one is the first.
         match self.entries.entry((entry.kind, entry.id)) {
             dashmap::Entry::Occupied(_) => Ok(false),
@@ -159,6 +276,31 @@ impl Sessions {
             }
         }
     }
+}
+
+impl Meter {
+    fn show(&self) -> LiveSession {
+        LiveSession {
+            id: self.session.id,
+            identity: self.session.identity,
+            person: self.person.clone(),
+            host: self.session.host.clone(),
+            kind: self.session.kind,
+            since: self.since,
+            expiry: self.session.expiry,
+            spans_used: self.spans.load(Ordering::Relaxed),
+            spans_max: self.session.spans_max,
+            requests_used: self.requests.load(Ordering::Relaxed),
+            requests_max: self.session.requests_max,
+        }
+    }
+}
+
+/// A person in the journal: names can be long and hold anything, so a digest stands for one.
+fn person(name: &str) -> Id {
+    let mut id = [0; 16];
+    id.copy_from_slice(&Sha256::digest(name)[..16]);
+    Id::from_bytes(id)
 }
 
 impl std::fmt::Debug for Sessions {

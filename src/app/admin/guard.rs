@@ -59,18 +59,24 @@ pub enum Hosts<'a> {
 /// # Errors
 /// The first reason to refuse it.
 pub fn admit(method: &Method, headers: &HeaderMap, hosts: Hosts<'_>) -> Result<(), Refused> {
-    if let Hosts::Named(hosts) = hosts {
-        let host = host(headers).ok_or(Refused::HostMissing)?;
-        if !is_ours(host.host(), hosts) {
-            return Err(Refused::HostForeign);
-        }
-    }
+    admit_page(headers, hosts)?;
     check_origin(headers)?;
     let reads = matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS);
     if !reads && headers.get(WRITE_HEADER).is_none_or(|value| value.as_bytes() != b"1") {
         return Err(Refused::HeaderMissing);
     }
     Ok(())
+}
+
+/// Lets a request to the console's pages in, or says why not. Their forms cannot send the header; they carry a token of
+/// their own, and the console refuses what another site sent.
+///
+/// # Errors
+/// A host that is missing or not ours.
+pub fn admit_page(headers: &HeaderMap, hosts: Hosts<'_>) -> Result<(), Refused> {
+    let Hosts::Named(hosts) = hosts else { return Ok(()) };
+    let host = host(headers).ok_or(Refused::HostMissing)?;
+    if is_ours(host.host(), hosts) { Ok(()) } else { Err(Refused::HostForeign) }
 }
 
 /// Lets a request's origin in, or says why not: none is fine, else it must be the host asked.

@@ -2,6 +2,7 @@
 //! It runs in the background, on a socket of its own, and answers nobody whom a web page sent ([`guard`]).
 
 pub mod ask;
+mod console;
 pub mod guard;
 pub mod metrics;
 pub mod socket;
@@ -19,13 +20,19 @@ use tracing::warn;
 
 use self::{
     guard::Hosts,
-    socket::{Socket, Stream},
+    socket::{Peer, Socket, Stream},
 };
 use super::{
     instance::{Instance, Phase, Reason, Reloaded},
     link,
 };
-use crate::{clock, config::effective, trace::export::ExportStatus};
+use crate::{
+    clock,
+    config::{effective, model::Role},
+    console::audit::{AuditEntry, Deed},
+    rules::reserved::is_reserved,
+    trace::export::ExportStatus,
+};
 
 /// The most clients at once.
 const CLIENTS_MAX: usize = 64;
@@ -47,13 +54,12 @@ pub struct Admin {
 impl Admin {
     /// Answers at `socket` until `stop` turns true.
     pub async fn serve(self: Arc<Self>, socket: Socket, mut stop: watch::Receiver<bool>) {
-        let is_unix = socket.is_unix();
         let mut clients = JoinSet::new();
         loop {
             tokio::select! {
                 accepted = socket.accept(), if clients.len() < CLIENTS_MAX => match accepted {
-                    Ok(stream) => {
-                        clients.spawn(Arc::clone(&self).client(stream, is_unix));
+                    Ok((stream, peer)) => {
+                        clients.spawn(Arc::clone(&self).client(stream, peer));
                     }
                     Err(error) => {
                         warn!(%error, "the admin listener could not accept");
@@ -68,10 +74,10 @@ impl Admin {
         tokio::time::timeout(STOP_TIMEOUT, async { while clients.join_next().await.is_some() {} }).await.ok();
     }
 
-    async fn client(self: Arc<Self>, stream: Box<dyn Stream>, is_unix: bool) {
+    async fn client(self: Arc<Self>, stream: Box<dyn Stream>, peer: Peer) {
         let service = service_fn(move |request| {
             let admin = Arc::clone(&self);
-            async move { Ok::<_, Infallible>(admin.answer(request, is_unix).await) }
+            async move { Ok::<_, Infallible>(admin.answer(request, peer).await) }
         });
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
@@ -83,10 +89,16 @@ impl Admin {
         connection.await.ok();
     }
 
-    async fn answer(&self, request: Request<Incoming>, is_unix: bool) -> Answer {
+    async fn answer(&self, request: Request<Incoming>, peer: Peer) -> Answer {
         let config = Arc::clone(&self.instance.running.borrow().config);
         let configured = config.admin.as_ref().map_or(&[] as &[String], |admin| &admin.hosts);
-        let hosts = if is_unix { Hosts::Any } else { Hosts::Named(configured) };
+        let hosts = if peer == Peer::Unix { Hosts::Any } else { Hosts::Named(configured) };
+        if is_reserved(request.uri().path()) {
+            return match guard::admit_page(request.headers(), hosts) {
+                Ok(()) => self.console(request, peer).await,
+                Err(refused) => text(refused.status(), refused.reason()),
+            };
+        }
         if let Err(refused) = guard::admit(request.method(), request.headers(), hosts) {
             warn!(reason = refused.reason(), "the admin listener refused a request");
             return text(refused.status(), refused.reason());
@@ -154,7 +166,16 @@ impl Admin {
             percent_encoding::percent_decode_str(raw).decode_utf8().ok()
         };
         let running = self.instance.running.borrow().clone();
-        match link::for_site(&running, value("site").as_deref(), value("name").as_deref().unwrap_or("operator")) {
+        let role = value("role");
+        let Some(role) = role.as_deref().map_or(Some(Role::Tracer), Role::parse) else {
+            return text(StatusCode::BAD_REQUEST, "the role is one of viewer, tracer, admin");
+        };
+        let name = value("name");
+        let subject = format!("{} ({role})", name.as_deref().unwrap_or("operator"));
+        if let Err(error) = self.instance.audit.write(&AuditEntry::of_operator(Deed::LinkMade, subject)) {
+            return text(StatusCode::SERVICE_UNAVAILABLE, &format!("the audit log could not be written: {error}"));
+        }
+        match link::for_site(&running, value("site").as_deref(), (name.as_deref().unwrap_or("operator"), role)) {
             Ok(link) => text(StatusCode::OK, &link),
             Err(error) => text(StatusCode::BAD_REQUEST, &error.to_string()),
         }
@@ -203,7 +224,9 @@ GET  /metrics   counters, as OpenMetrics
 GET  /exports   how each OTLP back end fares
 GET  /reload    how the last reload went
 POST /reload    reload now
-POST /link      a one-time sign-in link; ?site=HOST&name=NAME
+POST /link      a one-time sign-in link; ?site=HOST&name=NAME&role=ROLE
+
+/_waylight/     sign in, sessions, people
 
 A POST needs the header Waylight-Admin: 1";
 

@@ -2,6 +2,7 @@
 
 use std::{
     fs, io,
+    net::IpAddr,
     os::unix::fs::{FileTypeExt as _, PermissionsExt as _},
     path::{Path, PathBuf},
 };
@@ -20,6 +21,15 @@ pub enum Socket {
     Tcp(TcpListener),
     /// A unix socket, removed when it is dropped.
     Unix(UnixListener, Removed),
+}
+
+/// Who is at the other end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Peer {
+    /// Whoever reaches the address.
+    Tcp(IpAddr),
+    /// Whoever may open the socket; no browser can.
+    Unix,
 }
 
 /// What a client and we speak over.
@@ -52,16 +62,14 @@ impl Socket {
     ///
     /// # Errors
     /// What the system says; the next call may succeed.
-    pub async fn accept(&self) -> io::Result<Box<dyn Stream>> {
+    pub async fn accept(&self) -> io::Result<(Box<dyn Stream>, Peer)> {
         Ok(match self {
-            Self::Tcp(listener) => Box::new(listener.accept().await?.0),
-            Self::Unix(listener, _) => Box::new(listener.accept().await?.0),
+            Self::Tcp(listener) => {
+                let (stream, peer) = listener.accept().await?;
+                (Box::new(stream), Peer::Tcp(peer.ip()))
+            }
+            Self::Unix(listener, _) => (Box::new(listener.accept().await?.0), Peer::Unix),
         })
-    }
-
-    /// Whether it is one that no browser can reach.
-    pub fn is_unix(&self) -> bool {
-        matches!(self, Self::Unix(..))
     }
 
     /// Where it is, as a person would write it.

@@ -18,7 +18,10 @@ use super::{
     source::{DEFAULT_FILE, Source},
     terminal::{self, FAINT, GOOD, LINK, STRONG, Styled},
 };
-use crate::{config::model::Toggle, error::BoxError};
+use crate::{
+    config::model::{Role, Toggle},
+    error::BoxError,
+};
 
 /// Runs the demo until a signal asks to stop.
 ///
@@ -100,7 +103,7 @@ fn quoted(text: &str) -> String {
 
 fn welcome(started: &Started<'_>, file: &Path) {
     let Some(origin) = started.origins.first() else { return };
-    let link = link::sign_in(started.config, started.keys, origin, "you");
+    let link = link::sign_in(started.config, started.keys, origin, ("you", Role::Admin));
     let link = link.unwrap_or_else(|error| format!("(no link: {error})"));
     let minutes = started.config.access.link_ttl.as_secs() / 60;
     terminal::say(format_args!(

@@ -56,7 +56,7 @@ impl Journal for FileJournal {
             *open = Open { file: rewrite(&self.path, &entries)?, lines: entries.len() };
         }
         open.file.write_all(line(entry).as_bytes())?;
-        if entry.kind == EntryKind::Revoked {
+        if entry.kind != EntryKind::Used {
             open.file.sync_data()?;
         }
         open.lines += 1;
@@ -93,6 +93,7 @@ fn line(entry: Entry) -> String {
     let kind = match entry.kind {
         EntryKind::Used => "used",
         EntryKind::Revoked => "revoked",
+        EntryKind::Person => "person",
     };
     format!("{kind} {} {} .\n", entry.id, entry.expiry)
 }
@@ -103,6 +104,7 @@ fn parse(line: &[u8]) -> Option<Entry> {
     let kind = match words.next()? {
         "used" => EntryKind::Used,
         "revoked" => EntryKind::Revoked,
+        "person" => EntryKind::Person,
         _ => return None,
     };
     let (id, expiry) = (Id::parse(words.next()?)?, words.next()?.parse().ok()?);

@@ -2,6 +2,7 @@
 //!
 //! `waylight link` reads the secret while the server runs; only the server takes the lock.
 
+pub mod audit;
 pub mod journal;
 
 use std::{
@@ -14,10 +15,11 @@ use std::{
 
 use crate::{
     clock,
-    config::model::Secret,
+    config::model::{Access, Secret},
     console,
     rules::{
-        session::{Force, Id, SignInLink, force},
+        access::Role,
+        session::{Force, Id, SignInLink, TraceLink, force},
         token::{Keys, KeysError, TokenError},
     },
     trace::sessions::Sessions,
@@ -82,6 +84,15 @@ impl State {
         keys(&self.directory, configured)
     }
 
+    /// The audit log.
+    ///
+    /// # Errors
+    /// Its file cannot be made or written.
+    pub fn audit(&self, access: &Access) -> Result<audit::FileAudit, StateError> {
+        audit::FileAudit::open(&self.directory, access.audit_bytes_max, access.audit_files_max)
+            .map_err(at(&self.directory))
+    }
+
     /// What is remembered of sessions, this and earlier processes' revocations and used nonces included. At most
     /// `sessions_max` entries count; lines of the journal that cannot be read are reported and skipped.
     ///
@@ -117,14 +128,24 @@ pub fn keys(directory: &Path, configured: &[Secret]) -> Result<Keys, StateError>
     Keys::new(&[secret.trim()]).map_err(StateError::Keys)
 }
 
-/// A one-time link that signs `name` in, at the site that `origin` (`https://app.example`) leads to.
+/// A one-time link that signs `who` in, at the site that `origin` (`https://app.example`) leads to.
 ///
 /// # Errors
 /// The operating system gave no random octets.
-pub fn sign_in_link(origin: &str, keys: &Keys, name: &str, ttl_seconds: u64) -> Result<String, StateError> {
+pub fn sign_in_link(origin: &str, keys: &Keys, who: (&str, Role), ttl_seconds: u64) -> Result<String, StateError> {
     let nonce = Id::from_bytes(random().map_err(StateError::Random)?);
-    let link = SignInLink::new(nonce, name, clock::unix_seconds(), ttl_seconds);
+    let link = SignInLink::new(nonce, who, clock::unix_seconds(), ttl_seconds);
     Ok(format!("{}{}?token={}", origin.trim_end_matches('/'), console::SIGN_IN, link.seal(keys)))
+}
+
+/// A one-time link at `origin` that has a visitor's requests traced, with his consent; `link` without its nonce.
+///
+/// # Errors
+/// The operating system gave no random octets, or the path is too long to be signed.
+pub fn trace_link(origin: &str, keys: &Keys, link: TraceLink) -> Result<String, StateError> {
+    let nonce = Id::from_bytes(random().map_err(StateError::Random)?);
+    let token = TraceLink { nonce, ..link }.seal(keys).map_err(StateError::Token)?;
+    Ok(format!("{origin}{}?token={token}", console::endpoints::TRACE))
 }
 
 /// The value of a `Waylight-Trace` header that has one request traced: this method, host (without port) and path.

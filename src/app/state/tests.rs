@@ -99,7 +99,7 @@ fn the_journal_does_not_grow_for_ever() {
 #[test]
 fn a_link_signs_in() {
     let keys = Keys::new(&["a secret of some length"]).unwrap();
-    let link = sign_in_link("http://localhost:8080/", &keys, "Ada", 60).unwrap();
+    let link = sign_in_link("http://localhost:8080/", &keys, ("Ada", Role::Tracer), 60).unwrap();
     let token = link.strip_prefix("http://localhost:8080/_waylight/sign-in?token=").unwrap();
     assert_eq!(SignInLink::open(token, &keys, clock::unix_seconds()).unwrap().name, "Ada");
 }

@@ -37,6 +37,7 @@ pub(super) fn config(document: &Document<'_>) -> Option<Config> {
     let exports = trace::exports(&root);
     let sentry = root.opt("sentry", Value::table).and_then(trace::sentry);
     let access = access::access(&root.sub("access"));
+    let privacy = access::privacy(&root.sub("privacy"));
     let limits = limits(&root.sub("limits"));
     let timeouts = timeouts(&root.sub("timeouts"));
     let admin = admin(&root.sub("admin"));
@@ -55,6 +56,7 @@ pub(super) fn config(document: &Document<'_>) -> Option<Config> {
         exports,
         sentry,
         access,
+        privacy,
         limits,
         timeouts,
         admin,

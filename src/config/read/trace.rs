@@ -7,7 +7,7 @@ use http::Uri;
 use super::{
     super::{
         document::{Table, Value},
-        model::{Export, ExportProtocol, Sentry, Toggle, Trace},
+        model::{Export, ExportProtocol, KeyPattern, Sentry, Toggle, Trace},
         value::{GIB, HOUR, MIB, MINUTE, SECOND},
     },
     upstream::secrets,
@@ -28,10 +28,16 @@ pub(super) fn trace(table: &Table<'_>) -> Trace {
         queue_max: table.or("queue_max", 4_096, |value| value.count(1..=1 << 20)),
         redact_query: table.or("redact_query", Vec::new(), |value| value.list(Value::word)),
         redact_headers: table.or("redact_headers", Vec::new(), |value| value.list(Value::header_name)),
+        redact_attributes: table.or("redact_attributes", Vec::new(), |value| value.list(key_pattern)),
         receive_http: table.opt("receive_http", Value::address),
     };
     table.check();
     trace
+}
+
+fn key_pattern(value: &Value<'_>) -> Option<KeyPattern> {
+    let hint = "write `user.email`, `user.*`, `*.password` or `*card*`";
+    value.parsed("a pattern of keys", hint, KeyPattern::parse)
 }
 
 pub(super) fn exports(root: &Table<'_>) -> Vec<Export> {

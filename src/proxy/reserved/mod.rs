@@ -6,7 +6,7 @@
 use std::{net::IpAddr, rc::Rc, sync::Arc};
 
 use bytes::Bytes;
-use http::{HeaderValue, StatusCode, Uri, header::RETRY_AFTER};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, header::RETRY_AFTER};
 use http_body_util::{BodyExt as _, Limited};
 use tokio::sync::{mpsc, oneshot};
 
@@ -15,7 +15,7 @@ use crate::{
     body::Body,
     config::model::Scheme,
     error::{ErrorType, ProxyError},
-    rules::{reserved::is_reserved, session::Credentials},
+    rules::{headers::forwarded::PeerTrust, reserved::is_reserved, session::Credentials},
     service::{Outcome, Request},
     trace::stage::Stage,
 };
@@ -25,8 +25,9 @@ const FORM_BYTES_MAX: usize = 16 * 1024;
 
 /// Waylight's own pages, as a worker sees them.
 pub trait Pages: Send + Sync {
-    /// Whether this request may know that the pages exist. Called on the worker: it must be quick.
-    fn claims(&self, uri: &Uri, facts: &Facts) -> bool;
+    /// Whether this request may know that the pages exist; learns who asks where no cookie says it. Called on the worker:
+    /// it must be quick.
+    fn claims(&self, uri: &Uri, headers: &HeaderMap, facts: &mut Facts) -> bool;
 }
 
 /// What is known of who asks.
@@ -38,6 +39,8 @@ pub struct Facts {
     pub scheme: Scheme,
     /// The client's address, as seen through trusted proxies.
     pub client: IpAddr,
+    /// Whether the connection's other end is a trusted proxy.
+    pub peer_trust: PeerTrust,
     /// Who it is.
     pub credentials: Credentials,
 }
@@ -62,47 +65,65 @@ pub struct Door {
     pub calls: mpsc::Sender<Call>,
 }
 
-/// Puts [`Reserved`] in front of a stage; `None` where the site has no toolbar.
+/// Puts [`Reserved`] in front of a stage.
 #[derive(Clone)]
 pub struct ReservedLayer {
-    /// The way to the pages.
+    /// The way to the pages; `None` where the site has no toolbar.
     pub door: Option<Door>,
+    /// Headers by which a proxy in front names people: no upstream sees them.
+    pub private: Rc<[HeaderName]>,
 }
 
 impl<S> tower::Layer<S> for ReservedLayer {
     type Service = Reserved<S>;
 
     fn layer(&self, inner: S) -> Reserved<S> {
-        Reserved { door: self.door.clone(), inner }
+        Reserved { door: self.door.clone(), private: Rc::clone(&self.private), inner }
     }
 }
 
 /// Answers what is Waylight's own.
 pub struct Reserved<S> {
     door: Option<Door>,
+    private: Rc<[HeaderName]>,
     inner: S,
 }
 
 impl<S: Handler> Handler for Reserved<S> {
-    async fn handle(&self, request: Request, cx: &Rc<Context>) -> Outcome {
+    async fn handle(&self, mut request: Request, cx: &Rc<Context>) -> Outcome {
         let Some(door) = self.door.as_ref().filter(|_| is_reserved(request.uri().path())) else {
-            return self.inner.handle(request, cx).await;
+            return self.pass(request, cx).await;
         };
-        let facts = Facts {
+        let mut facts = Facts {
             host: cx.host.get().cloned().unwrap_or_default(),
             scheme: cx.scheme.get(),
             client: cx.client.get(),
+            peer_trust: cx.peer_trust.get(),
             credentials: cx.credentials(),
         };
-        if !door.pages.claims(request.uri(), &facts) {
-            return self.inner.handle(request, cx).await;
+        if !door.pages.claims(request.uri(), request.headers(), &mut facts) {
+            return self.pass(request, cx).await;
         }
+        strip(request.headers_mut(), &self.private);
         let (head, body) = request.into_parts();
         // Of people who are signed in nothing is recorded here, but a ratio may have chosen this request.
         let mut span = cx.span(Stage::Reserved);
         let outcome = Box::pin(door.ask(head, body, facts)).await;
         span.outcome(&outcome);
         outcome
+    }
+}
+
+impl<S: Handler> Reserved<S> {
+    async fn pass(&self, mut request: Request, cx: &Rc<Context>) -> Outcome {
+        strip(request.headers_mut(), &self.private);
+        self.inner.handle(request, cx).await
+    }
+}
+
+fn strip(headers: &mut HeaderMap, private: &[HeaderName]) {
+    for name in private {
+        headers.remove(name);
     }
 }
 

@@ -19,7 +19,7 @@ use crate::{
         reserved::is_reserved,
         route::{Ask, RequestPath, Table},
         sampling::{self, Decision, Forced, Live, Share},
-        session::{self, Credentials, Session as TracingSession, SessionKind, force},
+        session::{self, Credentials, Identity, Session as TracingSession, force},
         token::Keys,
         trace_context::{Incoming, Policy, Presenter},
     },
@@ -71,7 +71,7 @@ impl<S: Handler> Handler for Session<S> {
             return self.inner.handle(request, cx).await;
         }
         let credentials = settings.credentials(&request, cx);
-        let decision = settings.decide(&request, cx, credentials.session.as_ref());
+        let decision = settings.decide(&request, cx, &credentials);
         match decision {
             Decision::No => {}
             Decision::Spent => cx.counters.traces_refused_budget.one(),
@@ -88,6 +88,12 @@ impl<S: Handler> Handler for Session<S> {
     }
 }
 
+/// A session that decides, and whose it is.
+struct Traced {
+    identity: Identity,
+    session: TracingSession,
+}
+
 impl SessionLayer {
     fn credentials(&self, request: &Request, cx: &Context) -> Credentials {
         if !self.toolbar.is_on() {
@@ -96,7 +102,7 @@ impl SessionLayer {
         let host = cx.host.get().map_or("", |host| host);
         let mut credentials =
             session::read(request.headers(), cx.scheme.get(), &self.keys, host, clock::unix_seconds());
-        if credentials.identity.as_ref().is_some_and(|identity| self.sessions.is_revoked(identity.id)) {
+        if credentials.identity.as_ref().is_some_and(|identity| !self.sessions.counts(identity)) {
             credentials = Credentials::default();
         }
         if credentials.session.as_ref().is_some_and(|session| self.sessions.is_revoked(session.id)) {
@@ -108,14 +114,15 @@ impl SessionLayer {
         credentials
     }
 
-    fn decide(&self, request: &Request, cx: &Context, session: Option<&TracingSession>) -> Decision<TracingSession> {
+    fn decide(&self, request: &Request, cx: &Context, credentials: &Credentials) -> Decision<Traced> {
+        let session = credentials.identity.as_ref().zip(credentials.session.as_ref());
         let forced = if request.headers().contains_key(force::FORCE) { self.forced(request, cx) } else { Forced::No };
         if session.is_none() && forced == Forced::No && self.ratio <= 0.0 {
             return Decision::No;
         }
         let now = clock::unix_seconds();
-        let live = session.map(|session| Live {
-            session: session.clone(),
+        let live = session.map(|(identity, session)| Live {
+            session: Traced { identity: identity.clone(), session: session.clone() },
             spans_left: session.spans_max.saturating_sub(self.sessions.spans_used(session.id)),
         });
         let general = Share { ratio: self.ratio, spans_left: self.budget.spans_left(now) };
@@ -140,18 +147,16 @@ impl SessionLayer {
         Forced::No
     }
 
-    fn begin(&self, request: &Request, cx: &Rc<Context>, decision: &Decision<TracingSession>) {
+    fn begin(&self, request: &Request, cx: &Rc<Context>, decision: &Decision<Traced>) {
         let trigger = match decision {
-            Decision::Session(session) => {
-                let Some(meter) = self.sessions.meter(session, clock::unix_seconds()) else {
+            Decision::Session(Traced { identity, session }) => {
+                let meter = self.sessions.meter(session, identity, clock::unix_seconds());
+                let Some(meter) = meter.filter(|_| self.sessions.take_request(session.id)) else {
                     cx.counters.traces_refused_budget.one();
                     return;
                 };
                 Trigger {
-                    name: match session.kind {
-                        SessionKind::Session => "session",
-                        SessionKind::Page => "page",
-                    },
+                    name: session.kind.word(),
                     session: Some(session.id),
                     presenter: self.presenter(request, session),
                     sample_rate: 1.0,
@@ -163,7 +168,7 @@ impl SessionLayer {
             Decision::Route | Decision::No | Decision::Spent => return,
         };
         self.tracer.begin(cx, request.headers(), self.policy(request), trigger);
-        if let (Decision::Session(session), Some(trace_id)) = (decision, cx.scope().trace_id()) {
+        if let (Decision::Session(Traced { session, .. }), Some(trace_id)) = (decision, cx.scope().trace_id()) {
             // What begins here will be presented by our own page.
             self.sessions.owns(session.id, trace_id);
         }

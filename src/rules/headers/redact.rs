@@ -1,4 +1,5 @@
-//! What is never shown: values of headers and query parameters that let somebody in, and passwords in URLs.
+//! What is never shown: values of headers and query parameters that let somebody in, passwords in URLs, attributes that
+//! the configuration names, and as much of client addresses as it wishes.
 
 use std::borrow::Cow;
 
@@ -7,6 +8,8 @@ use http::{
     header::{AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION, SET_COOKIE},
 };
 use percent_encoding::percent_decode_str;
+
+use crate::rules::privacy::{ClientAddress, address_text};
 
 /// What stands in place of a hidden value; OpenTelemetry's word.
 pub const REDACTED: &str = "REDACTED";
@@ -51,17 +54,132 @@ const QUERY_NAMES: [&str; 14] = [
 const QUERY_PARTS: [&str; 9] =
     ["token", "secret", "password", "passwd", "apikey", "api_key", "api-key", "signature", "credential"];
 
-/// The headers and query parameters that are hidden.
+/// Headers that hold a client's address.
+const ADDRESS_HEADERS: [&str; 6] =
+    ["forwarded", "x-forwarded-for", "x-real-ip", "true-client-ip", "cf-connecting-ip", "x-client-ip"];
+
+/// The attributes that are hidden: `user.email`, `user.*`, `*.password` or `*card*`, compared without case.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyPattern {
+    text: String,
+    open_start: bool,
+    open_end: bool,
+}
+
+impl KeyPattern {
+    /// A key, with `*` at its start, at its end, or at both.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (start, rest) = text.strip_prefix('*').map_or((false, text), |rest| (true, rest));
+        let (end, core) = rest.strip_suffix('*').map_or((false, rest), |core| (true, core));
+        let is_one = !core.is_empty() && !core.contains(['*', ' ']);
+        is_one.then(|| Self { text: core.to_ascii_lowercase(), open_start: start, open_end: end })
+    }
+
+    fn matches(&self, key: &str) -> bool {
+        let (key, text) = (key.as_bytes(), self.text.as_bytes());
+        let Some(room) = key.len().checked_sub(text.len()) else { return false };
+        let places = match (self.open_start, self.open_end) {
+            (false, false) if room > 0 => return false,
+            (false, _) => 0..=0,
+            (true, false) => room..=room,
+            (true, true) => 0..=room,
+        };
+        places.into_iter().any(|at| key[at..at + text.len()].eq_ignore_ascii_case(text))
+    }
+}
+
+impl std::fmt::Display for KeyPattern {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let star = |open| if open { "*" } else { "" };
+        write!(f, "{}{}{}", star(self.open_start), self.text, star(self.open_end))
+    }
+}
+
+/// What becomes of an attribute.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Shown<'a> {
+    /// It stays.
+    Same,
+    /// This stands in its place.
+    Instead(Cow<'a, str>),
+    /// It goes.
+    Nothing,
+}
+
+/// The headers, query parameters and attributes that are hidden.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct Redaction {
     headers: Vec<HeaderName>,
     query: Vec<String>,
+    attributes: Vec<KeyPattern>,
+    client_address: ClientAddress,
 }
 
 impl Redaction {
     /// Hides these beside the built-in ones. Names of parameters are compared without case.
     pub fn new(headers: &[HeaderName], query: &[String]) -> Self {
-        Self { headers: headers.to_vec(), query: query.iter().map(|name| name.to_ascii_lowercase()).collect() }
+        let query = query.iter().map(|name| name.to_ascii_lowercase()).collect();
+        Self { headers: headers.to_vec(), query, ..Self::default() }
+    }
+
+    /// Hides attributes whose keys are like one of these, too.
+    #[must_use]
+    pub fn with_attributes(self, attributes: &[KeyPattern]) -> Self {
+        Self { attributes: attributes.to_vec(), ..self }
+    }
+
+    /// Shows so much of client addresses.
+    #[must_use]
+    pub fn with_client_address(self, client_address: ClientAddress) -> Self {
+        Self { client_address, ..self }
+    }
+
+    /// How much of client addresses is shown.
+    pub fn client_address(&self) -> ClientAddress {
+        self.client_address
+    }
+
+    /// Whether some attribute is hidden by its key.
+    pub fn hides_attributes(&self) -> bool {
+        !self.attributes.is_empty()
+    }
+
+    /// Whether the attribute of this key is hidden, whatever its value.
+    pub fn hides_attribute(&self, key: &str) -> bool {
+        self.attributes.iter().any(|pattern| pattern.matches(key))
+    }
+
+    /// A text attribute of an application's span, as it may be kept: by its key, and by what the semantic conventions
+    /// say that a key like this holds.
+    pub fn attribute<'a>(&self, key: &str, value: &'a str) -> Shown<'a> {
+        if self.hides_attribute(key) {
+            return Shown::Instead(REDACTED.into());
+        }
+        let changed = match key {
+            "url.full" | "http.url" | "http.target" => self.url(value),
+            "url.query" => self.query(value.strip_prefix('?').unwrap_or(value)),
+            "client.address" | "http.client_ip" => match address_text(value, self.client_address) {
+                Some(kept) => kept,
+                None => return Shown::Nothing,
+            },
+            _ => return self.header_attribute(key),
+        };
+        if changed == value { Shown::Same } else { Shown::Instead(changed) }
+    }
+
+    /// Whether the attribute of this key holds a header that is hidden: `http.request.header.authorization`.
+    pub fn header_attribute<'a>(&self, key: &str) -> Shown<'a> {
+        let Some(name) = key.strip_prefix("http.request.header.").or_else(|| key.strip_prefix("http.response.header."))
+        else {
+            return Shown::Same;
+        };
+        // Older conventions write `_` for `-`.
+        let name = name.to_ascii_lowercase().replace('_', "-");
+        let tells_address = self.client_address != ClientAddress::Full && ADDRESS_HEADERS.contains(&&*name);
+        match HeaderName::try_from(name) {
+            Ok(name) if tells_address || self.hides_header(&name) => Shown::Instead(REDACTED.into()),
+            _ => Shown::Same,
+        }
     }
 
     /// Whether the values of a header are hidden.

@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use super::{
     forwarded::{Client, PeerTrust, Told, client, elements, write},
     hop::{Hop, Trailers, strip},
-    redact::Redaction,
+    redact::{KeyPattern, Redaction, Shown},
     *,
 };
 
@@ -164,6 +164,52 @@ fn secrets_are_hidden() {
     {
         assert_eq!(redaction.header(&HeaderName::from_static(name), &value), shown);
     }
+}
+
+use crate::rules::privacy::ClientAddress;
+
+#[test]
+fn attributes_are_hidden_by_their_keys() {
+    let patterns = ["user.email", "db.*", "*.password", "*card*"].map(|text| KeyPattern::parse(text).unwrap());
+    for (pattern, text) in patterns.iter().zip(["user.email", "db.*", "*.password", "*card*"]) {
+        assert_eq!(pattern.to_string(), text);
+    }
+    for text in ["", "*", "**", "a*b", "a b"] {
+        assert_eq!(KeyPattern::parse(text), None, "{text}");
+    }
+    let redaction = Redaction::new(&[], &[]).with_attributes(&patterns);
+    for (key, hidden) in [
+        ("user.email", true),
+        ("User.Email", true),
+        ("user.email2", false),
+        ("db.query.text", true),
+        ("mydb.x", false),
+        ("a.password", true),
+        ("a.password.b", false),
+        ("app.CARD.number", true),
+        ("car", false),
+    ] {
+        assert_eq!(redaction.hides_attribute(key), hidden, "{key}");
+    }
+    assert!(!Redaction::default().hides_attributes());
+}
+
+#[test]
+fn attributes_of_applications_hide_what_they_hold() {
+    let full = Redaction::default();
+    let cut = Redaction::default().with_client_address(ClientAddress::Truncated);
+    let off = Redaction::default().with_client_address(ClientAddress::Off);
+    let instead = |text: &'static str| Shown::Instead(text.into());
+    assert_eq!(full.attribute("url.full", "http://a/b?token=x"), instead("http://a/b?token=REDACTED"));
+    assert_eq!(full.attribute("http.target", "/b?c=d"), Shown::Same);
+    assert_eq!(full.attribute("url.query", "?sig=1"), instead("sig=REDACTED"));
+    assert_eq!(full.attribute("http.request.header.set_cookie", "a"), instead("REDACTED"));
+    assert_eq!(full.attribute("http.request.header.x-forwarded-for", "192.0.2.1"), Shown::Same);
+    assert_eq!(cut.attribute("http.request.header.x_forwarded_for", "192.0.2.1"), instead("REDACTED"));
+    assert_eq!(full.attribute("client.address", "192.0.2.1"), Shown::Same);
+    assert_eq!(cut.attribute("client.address", "192.0.2.1"), instead("192.0.2.0"));
+    assert_eq!(off.attribute("client.address", "192.0.2.1"), Shown::Nothing);
+    assert_eq!(off.attribute("server.address", "192.0.2.1"), Shown::Same);
 }
 
 proptest! {

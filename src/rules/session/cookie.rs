@@ -4,7 +4,7 @@
 use cookie::{Cookie, SameSite, time::Duration};
 use http::{HeaderMap, HeaderValue, header::COOKIE};
 
-use super::{Identity, Session};
+use super::{Identity, Session, flow};
 use crate::rules::{
     headers::Scheme,
     token::{Keys, TokenError},
@@ -29,23 +29,21 @@ pub struct Credentials {
 /// Reads the cookie. On https only `__Host-waylight` counts; two of a name are none.
 pub fn read(headers: &HeaderMap, scheme: Scheme, keys: &Keys, host: &str, now: u64) -> Credentials {
     let mut credentials = Credentials::default();
-    let name = name(scheme);
-    let mut found = pairs(headers).filter(|(key, _)| *key == name.as_bytes()).map(|(_, value)| value);
-    let Some(value) = found.next() else { return credentials };
-    if found.next().is_some() {
-        credentials.refused = Some(TokenError::Malformed);
-        return credentials;
-    }
-    let Ok(value) = std::str::from_utf8(value) else {
-        credentials.refused = Some(TokenError::Malformed);
-        return credentials;
+    let value = match single(headers, name(scheme)) {
+        Ok(Some(value)) => value,
+        Ok(None) => return credentials,
+        Err(error) => {
+            credentials.refused = Some(error);
+            return credentials;
+        }
     };
     let (identity, session) = match value.split_once('.') {
         Some((identity, session)) => (identity, Some(session)),
         None => (value, None),
     };
     match Identity::open(identity, keys, now) {
-        Ok(identity) => credentials.identity = Some(identity),
+        Ok(identity) if identity.host == host => credentials.identity = Some(identity),
+        Ok(_) => credentials.refused = Some(TokenError::Elsewhere),
         Err(error) => credentials.refused = Some(error),
     }
     if let (Some(identity), Some(session)) = (&credentials.identity, session) {
@@ -60,6 +58,16 @@ pub fn read(headers: &HeaderMap, scheme: Scheme, keys: &Keys, host: &str, now: u
     credentials
 }
 
+/// The value of the only cookie of this name; two of a name are an error.
+pub(super) fn single<'a>(headers: &'a HeaderMap, name: &str) -> Result<Option<&'a str>, TokenError> {
+    let mut found = pairs(headers).filter(|(key, _)| *key == name.as_bytes()).map(|(_, value)| value);
+    match (found.next(), found.next()) {
+        (None, _) => Ok(None),
+        (Some(value), None) => std::str::from_utf8(value).map(Some).map_err(|_| TokenError::Malformed),
+        (Some(_), Some(_)) => Err(TokenError::Malformed),
+    }
+}
+
 /// The `Set-Cookie` value that carries an identity and perhaps a session, until the identity's time is over.
 pub fn cookie(scheme: Scheme, keys: &Keys, identity: &Identity, session: Option<&Session>, now: u64) -> HeaderValue {
     let mut value = identity.seal(keys);
@@ -68,16 +76,17 @@ pub fn cookie(scheme: Scheme, keys: &Keys, identity: &Identity, session: Option<
         value.push_str(&session.seal(keys));
     }
     let seconds = i64::try_from(identity.expiry.saturating_sub(now)).unwrap_or(i64::MAX);
-    set_cookie(scheme, value, Duration::seconds(seconds))
+    set_cookie(name(scheme), value, scheme, Duration::seconds(seconds))
 }
 
 /// The `Set-Cookie` value that removes the cookie.
 pub fn clear_cookie(scheme: Scheme) -> HeaderValue {
-    set_cookie(scheme, String::new(), Duration::ZERO)
+    set_cookie(name(scheme), String::new(), scheme, Duration::ZERO)
 }
 
-fn set_cookie(scheme: Scheme, value: String, max_age: Duration) -> HeaderValue {
-    let cookie = Cookie::build((name(scheme), value))
+/// The `Set-Cookie` value of a cookie of ours.
+pub(super) fn set_cookie(name: &'static str, value: String, scheme: Scheme, max_age: Duration) -> HeaderValue {
+    let cookie = Cookie::build((name, value))
         .path("/")
         .http_only(true)
         .same_site(SameSite::Lax)
@@ -136,7 +145,7 @@ fn pair_of(pair: &[u8]) -> (&[u8], &[u8]) {
 }
 
 fn is_ours(name: &[u8]) -> bool {
-    name == COOKIE_HTTPS.as_bytes() || name == COOKIE_HTTP.as_bytes()
+    [COOKIE_HTTPS, COOKIE_HTTP, flow::COOKIE_HTTPS, flow::COOKIE_HTTP].iter().any(|ours| name == ours.as_bytes())
 }
 
 const fn name(scheme: Scheme) -> &'static str {

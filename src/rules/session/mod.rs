@@ -3,18 +3,24 @@
 //! All times are whole seconds since the Unix epoch. Not here: what is live, revoked or used (`trace::sessions`).
 
 mod cookie;
+pub mod flow;
 pub mod force;
 mod link;
 mod payload;
+mod visit;
 
 pub use cookie::{COOKIE_HTTP, COOKIE_HTTPS, Credentials, clear_cookie, cookie, read, strip};
 pub use force::Force;
 pub use link::{Csrf, LINK_TTL_MAX_SECONDS, SignInLink};
+pub use visit::TraceLink;
 
 use std::fmt;
 
 use self::payload::{Reader, Writer};
-use super::token::{Keys, Purpose, TokenError};
+use super::{
+    access::{Role, Way},
+    token::{Keys, Purpose, TokenError},
+};
 
 /// The longest name of a person, in octets.
 pub const NAME_BYTES_MAX: usize = 64;
@@ -60,8 +66,14 @@ impl fmt::Debug for Id {
 pub struct Identity {
     /// His id, new at every sign-in.
     pub id: Id,
-    /// His name, as the link gave it; at most [`NAME_BYTES_MAX`] octets.
+    /// His name; at most [`NAME_BYTES_MAX`] octets. A guest's is that of whoever invited him.
     pub name: String,
+    /// What he may do.
+    pub role: Role,
+    /// How he proved who he is.
+    pub way: Way,
+    /// The host he signed in at, lower case, without port: he is nobody elsewhere.
+    pub host: String,
     /// When he signed in.
     pub issued: u64,
     /// Until when that counts.
@@ -72,18 +84,21 @@ impl Identity {
     /// As a token.
     pub fn seal(&self, keys: &Keys) -> String {
         let mut payload = Writer::default();
-        payload.id(self.id).number(self.issued).number(self.expiry).text(cut(&self.name, NAME_BYTES_MAX));
+        payload.id(self.id).number(self.issued).number(self.expiry);
+        payload.octet(self.role.octet()).octet(self.way.octet());
+        payload.text(cut(&self.name, NAME_BYTES_MAX)).text(cut(&self.host, HOST_BYTES_MAX));
         keys.seal(Purpose::Identity, payload.bytes())
     }
 
-    /// From a token.
+    /// From a token. Where it counts is for [`read`] to see.
     ///
     /// # Errors
     /// The token is no identity of these keys, or its time is over.
     pub fn open(token: &str, keys: &Keys, now: u64) -> Result<Self, TokenError> {
         let identity = Reader::whole(&keys.open(Purpose::Identity, token)?, |payload| {
             let (id, issued, expiry) = (payload.id()?, payload.number()?, payload.number()?);
-            Some(Self { id, issued, expiry, name: payload.text()? })
+            let (role, way) = (Role::from_octet(payload.octet()?)?, Way::from_octet(payload.octet()?)?);
+            Some(Self { id, issued, expiry, role, way, name: payload.text()?, host: payload.text()? })
         })?;
         if identity.expiry > now { Ok(identity) } else { Err(TokenError::Expired) }
     }
@@ -102,6 +117,8 @@ pub struct Session {
     pub expiry: u64,
     /// The most spans it may record.
     pub spans_max: u64,
+    /// The most requests it may record.
+    pub requests_max: u64,
     /// How it was started.
     pub kind: SessionKind,
 }
@@ -113,16 +130,30 @@ pub enum SessionKind {
     Session,
     /// With *Run page trace*: one page and what it loads.
     Page,
+    /// By a trace link, with the visitor's consent: so many minutes or requests.
+    Guest,
+}
+
+impl SessionKind {
+    /// Its word.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Session => "session",
+            Self::Page => "page",
+            Self::Guest => "guest",
+        }
+    }
 }
 
 impl Session {
     /// As a token.
     pub fn seal(&self, keys: &Keys) -> String {
         let mut payload = Writer::default();
-        payload.id(self.id).id(self.identity).number(self.expiry).number(self.spans_max);
+        payload.id(self.id).id(self.identity).number(self.expiry).number(self.spans_max).number(self.requests_max);
         payload.octet(match self.kind {
             SessionKind::Session => 0,
             SessionKind::Page => 1,
+            SessionKind::Guest => 2,
         });
         payload.text(cut(&self.host, HOST_BYTES_MAX));
         keys.seal(Purpose::Session, payload.bytes())
@@ -135,13 +166,14 @@ impl Session {
     pub fn open(token: &str, keys: &Keys, now: u64) -> Result<Self, TokenError> {
         let session = Reader::whole(&keys.open(Purpose::Session, token)?, |payload| {
             let (id, identity) = (payload.id()?, payload.id()?);
-            let (expiry, spans_max) = (payload.number()?, payload.number()?);
+            let (expiry, spans_max, requests_max) = (payload.number()?, payload.number()?, payload.number()?);
             let kind = match payload.octet()? {
                 0 => SessionKind::Session,
                 1 => SessionKind::Page,
+                2 => SessionKind::Guest,
                 _ => return None,
             };
-            Some(Self { id, identity, expiry, spans_max, kind, host: payload.text()? })
+            Some(Self { id, identity, expiry, spans_max, requests_max, kind, host: payload.text()? })
         })?;
         if session.expiry > now { Ok(session) } else { Err(TokenError::Expired) }
     }

@@ -4,7 +4,10 @@ use http::{HeaderMap, HeaderValue, Method, header::COOKIE};
 use proptest::prelude::*;
 
 use super::*;
-use crate::rules::headers::Scheme;
+use crate::rules::{
+    access::{Role, Way},
+    headers::Scheme,
+};
 
 const NOW: u64 = 1_800_000_000;
 
@@ -13,7 +16,15 @@ fn keys() -> Keys {
 }
 
 fn identity() -> Identity {
-    Identity { id: Id::from_bytes([1; 16]), name: "Ada".into(), issued: NOW, expiry: NOW + 3600 }
+    Identity {
+        id: Id::from_bytes([1; 16]),
+        name: "Ada".into(),
+        role: Role::Tracer,
+        way: Way::Link,
+        host: "app.example".into(),
+        issued: NOW,
+        expiry: NOW + 3600,
+    }
 }
 
 fn session() -> Session {
@@ -23,6 +34,7 @@ fn session() -> Session {
         host: "app.example".into(),
         expiry: NOW + 600,
         spans_max: 1000,
+        requests_max: 100,
         kind: SessionKind::Page,
     }
 }
@@ -71,7 +83,7 @@ fn a_session_counts_for_its_identity_host_and_time_only() {
         let credentials = read(&cookies(&[&sent_back(&set)]), Scheme::Http, &keys(), host, now);
         assert_eq!(credentials.refused, refused);
         assert_eq!(credentials.session.is_some(), refused.is_none());
-        assert_eq!(credentials.identity.is_some(), now < identity().expiry);
+        assert_eq!(credentials.identity.is_some(), now < identity().expiry && host == identity().host);
     };
     check(&session(), "app.example", NOW, None);
     check(&session(), "other.example", NOW, Some(TokenError::Elsewhere));
@@ -120,13 +132,69 @@ fn stripping_leaves_every_other_octet() {
 
 #[test]
 fn links_live_ten_minutes_at_most() {
-    let link = SignInLink::new(Id::from_bytes([3; 16]), "Ada", NOW, 86_400);
+    let link = SignInLink::new(Id::from_bytes([3; 16]), ("Ada", Role::Viewer), NOW, 86_400);
     assert_eq!(link.expiry, NOW + 600);
     let token = link.seal(&keys());
     assert_eq!(SignInLink::open(&token, &keys(), NOW + 599), Ok(link.clone()));
     assert_eq!(SignInLink::open(&token, &keys(), NOW + 600), Err(TokenError::Expired));
     let longer = SignInLink { expiry: NOW + 601, ..link }.seal(&keys());
     assert_eq!(SignInLink::open(&longer, &keys(), NOW), Err(TokenError::Expired), "however it was made");
+}
+
+fn trace_link() -> TraceLink {
+    TraceLink {
+        nonce: Id::from_bytes([5; 16]),
+        issued: NOW,
+        expiry: NOW + 600,
+        name: "Ada".into(),
+        host: "app.example".into(),
+        path: "/cart?step=2".into(),
+        seconds: 300,
+        requests_max: 50,
+    }
+}
+
+#[test]
+fn a_trace_link_counts_for_its_host_and_time_only() {
+    let token = trace_link().seal(&keys()).unwrap();
+    let open = |host: &str, now: u64| TraceLink::open(&token, &keys(), host, now);
+    assert_eq!(open("app.example", NOW), Ok(trace_link()));
+    assert_eq!(open("other.example", NOW), Err(TokenError::Elsewhere));
+    assert_eq!(open("app.example", NOW + 600), Err(TokenError::Expired));
+    let longer = TraceLink { expiry: NOW + 601, ..trace_link() }.seal(&keys()).unwrap();
+    assert_eq!(TraceLink::open(&longer, &keys(), "app.example", NOW), Err(TokenError::Expired), "however it was made");
+    assert!(TraceLink { path: "/x".repeat(600), ..trace_link() }.seal(&keys()).is_err());
+}
+
+#[test]
+fn a_flow_counts_in_the_browser_that_began_it() {
+    let flow = flow::Flow {
+        state: Id::from_bytes([6; 16]),
+        nonce: Id::from_bytes([7; 16]),
+        verifier: "v".repeat(43),
+        expiry: NOW + 600,
+        host: "app.example".into(),
+        redirect: "https://app.example/back".into(),
+    };
+    for scheme in [Scheme::Http, Scheme::Https] {
+        let set = flow.cookie(scheme, &keys());
+        let text = set.to_str().unwrap();
+        assert!(
+            text.contains("; HttpOnly") && text.contains("; SameSite=Lax") && text.contains("; Max-Age=600"),
+            "{text}"
+        );
+        assert_eq!(text.starts_with("__Host-"), scheme == Scheme::Https);
+        let sent = sent_back(&set);
+        let read = |headers: &HeaderMap, host: &str, now: u64| flow::Flow::read(headers, scheme, &keys(), host, now);
+        assert_eq!(read(&cookies(&[&sent]), "app.example", NOW), Ok(flow.clone()));
+        assert_eq!(read(&cookies(&[&sent]), "b.example", NOW), Err(TokenError::Elsewhere));
+        assert_eq!(read(&cookies(&[&sent]), "app.example", NOW + 600), Err(TokenError::Expired));
+        assert_eq!(read(&cookies(&[&sent, &sent]), "app.example", NOW), Err(TokenError::Malformed));
+        assert_eq!(read(&cookies(&[]), "app.example", NOW), Err(TokenError::Malformed));
+        let mut headers = cookies(&[&sent]);
+        strip(&mut headers);
+        assert_eq!(headers, cookies(&[]), "no upstream sees it");
+    }
 }
 
 #[test]
@@ -178,7 +246,7 @@ proptest! {
     fn payloads_survive(id: [u8; 16], expiry in NOW + 1.., spans_max: u64, name in "\\PC{0,16}", page: bool) {
         let id = Id::from_bytes(id);
         prop_assert_eq!(Id::parse(&id.to_string()), Some(id));
-        let person = Identity { id, name, issued: NOW, expiry };
+        let person = Identity { id, name, expiry, ..identity() };
         prop_assert_eq!(Identity::open(&person.seal(&keys()), &keys(), NOW), Ok(person));
         let kind = if page { SessionKind::Page } else { SessionKind::Session };
         let traced = Session { id, expiry, spans_max, kind, ..session() };
@@ -200,7 +268,8 @@ proptest! {
             Session::open(&keys().seal(Purpose::Session, &payload), &keys(), u64::MAX).is_err(),
             SignInLink::open(&keys().seal(Purpose::SignIn, &payload), &keys(), u64::MAX).is_err(),
             Force::open(&keys().seal(Purpose::Force, &payload), &keys(), u64::MAX).is_err(),
+            TraceLink::open(&keys().seal(Purpose::TraceLink, &payload), &keys(), "", u64::MAX).is_err(),
         ];
-        prop_assert_eq!(refused, [true; 4]);
+        prop_assert_eq!(refused, [true; 5]);
     }
 }

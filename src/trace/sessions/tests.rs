@@ -1,8 +1,13 @@
 use super::*;
-use crate::rules::session::SessionKind;
+use crate::rules::access::{Role, Way};
 
 fn id(number: u8) -> Id {
     Id::from_bytes([number; 16])
+}
+
+fn ada(issued: u64) -> Identity {
+    let (name, host) = (String::from("Ada"), String::from("a.dev"));
+    Identity { id: id(0), name, role: Role::Tracer, way: Way::Link, host, issued, expiry: 100 }
 }
 
 fn session(number: u8) -> Session {
@@ -12,6 +17,7 @@ fn session(number: u8) -> Session {
         host: String::from("a.dev"),
         expiry: 100,
         spans_max: 10,
+        requests_max: u64::MAX,
         kind: SessionKind::Session,
     }
 }
@@ -63,11 +69,55 @@ fn expired_entries_make_room_and_a_full_house_is_refused() {
 #[test]
 fn a_session_keeps_its_meter() {
     let sessions = sessions(2);
-    sessions.meter(&session(1), 0).unwrap().fetch_add(5, Ordering::Relaxed);
-    assert_eq!(sessions.meter(&session(1), 0).unwrap().load(Ordering::Relaxed), 5);
+    let meter = |number: u8| sessions.meter(&session(number), &ada(0), 0);
+    meter(1).unwrap().fetch_add(5, Ordering::Relaxed);
+    assert_eq!(meter(1).unwrap().load(Ordering::Relaxed), 5);
     assert_eq!(sessions.spans_used(id(1)), 5);
-    assert!(sessions.meter(&session(2), 0).is_some());
-    assert!(sessions.meter(&session(3), 0).is_none());
+    assert!(meter(2).is_some());
+    assert!(meter(3).is_none());
+}
+
+#[test]
+fn requests_are_counted_across_workers() {
+    let sessions = Arc::new(sessions(10));
+    let guest = Session { requests_max: 1000, ..session(1) };
+    sessions.meter(&guest, &ada(0), 0).unwrap();
+    let workers = (0..4).map(|_| {
+        let sessions = Arc::clone(&sessions);
+        std::thread::spawn(move || (0..500).filter(|_| sessions.take_request(id(1))).count())
+    });
+    let workers: Vec<_> = workers.collect();
+    let taken: usize = workers.into_iter().map(|worker| worker.join().unwrap()).sum();
+    assert_eq!(taken, 1000);
+    assert!(!sessions.take_request(id(2)), "an unknown one has none");
+}
+
+#[test]
+fn live_sessions_are_listed_until_they_end() {
+    let sessions = sessions(10);
+    for number in 1..=3 {
+        sessions.meter(&session(number), &ada(0), u64::from(number)).unwrap();
+    }
+    let ids = |now: u64, max: usize| sessions.live(now, max).iter().map(|live| live.id).collect::<Vec<_>>();
+    assert_eq!(ids(3, 2), [id(3), id(2)]);
+    sessions.revoke_id(id(3), 3).unwrap();
+    assert_eq!(ids(3, 9), [id(2), id(1)]);
+    assert_eq!(sessions.live_session(id(2)).unwrap().person, "Ada");
+    assert_eq!(ids(100, 9), [], "over");
+    sessions.revoke(id(0), 100, 3).unwrap();
+    assert_eq!(ids(3, 9), [], "whose sign-in ended");
+}
+
+#[test]
+fn a_person_is_revoked_with_all_he_was_given_so_far() {
+    let sessions = sessions(10);
+    sessions.meter(&session(1), &ada(5), 5).unwrap();
+    sessions.revoke_person("Ada", 10).unwrap();
+    assert!(!sessions.counts(&ada(5)) && !sessions.counts(&ada(10)) && sessions.counts(&ada(11)));
+    assert!(sessions.counts(&Identity { name: String::from("Bob"), ..ada(5) }));
+    assert_eq!(sessions.live(10, 9), []);
+    sessions.revoke_person("Ada", 20).unwrap();
+    assert!(!sessions.counts(&ada(11)), "again");
 }
 
 #[test]

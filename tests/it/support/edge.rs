@@ -28,6 +28,7 @@ use waylight::{
         upstreams::UpstreamServices,
     },
     rules::{
+        access::{Role, Way},
         session::{Id, Identity, Session, SessionKind, cookie},
         token::Keys,
     },
@@ -100,7 +101,7 @@ pub(crate) struct Stage {
 struct SignedIn;
 
 impl Pages for SignedIn {
-    fn claims(&self, _: &http::Uri, facts: &Facts) -> bool {
+    fn claims(&self, _: &http::Uri, _: &http::HeaderMap, facts: &mut Facts) -> bool {
         facts.credentials.identity.is_some()
     }
 }
@@ -168,13 +169,22 @@ impl Stage {
     pub(crate) fn cookie(&self, number: u8, host: &str) -> String {
         let now = clock::unix_seconds();
         let id = |kind: u8| Id::from_bytes([kind, number, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
-        let identity = Identity { id: id(1), name: String::from("ada"), issued: now, expiry: now + 600 };
+        let identity = Identity {
+            id: id(1),
+            name: String::from("ada"),
+            role: Role::Tracer,
+            way: Way::Link,
+            host: host.to_owned(),
+            issued: now,
+            expiry: now + 600,
+        };
         let session = Session {
             id: id(2),
             identity: identity.id,
             host: host.to_owned(),
             expiry: now + 600,
             spans_max: 1000,
+            requests_max: u64::MAX,
             kind: SessionKind::Session,
         };
         let header = cookie(self.scheme, &self.keys, &identity, Some(&session), now);

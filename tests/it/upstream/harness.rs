@@ -19,7 +19,7 @@ use tokio::{runtime::Handle, task::LocalSet};
 use waylight::{
     body::Body,
     clock,
-    config::model::{Endpoint, Scheme, Toggle, Upstream, UpstreamHost, UpstreamTls},
+    config::model::{Endpoint, Scheme, Upstream, UpstreamHost, UpstreamTls},
     error::ProxyError,
     proxy::{
         context::{Conn, Context},
@@ -95,7 +95,7 @@ impl Worker {
             requests: Cell::new(1),
             refusal: Cell::new(None),
         };
-        Rc::new(Context::new(Rc::new(conn), request, Arc::clone(&self.counters), Toggle::Off))
+        Rc::new(Context::new(Rc::new(conn), request, Arc::clone(&self.counters), None))
     }
 
     pub(super) async fn send(&self, request: Request) -> Outcome {

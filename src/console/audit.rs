@@ -1,0 +1,207 @@
+//! The audit log: who did what, when and from where. Written before it is done, so that what cannot be written down
+//! is not done; only what takes something away (stop, sign out, revoke) is done all the same, and reported.
+//!
+//! It never holds a token. Where the lines are kept is for `app` to know.
+
+use std::{net::IpAddr, sync::Arc};
+
+use serde::{Deserialize, Serialize};
+use tracing::error;
+
+use super::Visit;
+use crate::{
+    clock,
+    config::model::ClientAddress,
+    error::BoxError,
+    rules::{privacy, session::Identity},
+    trace::counters::Counters,
+};
+
+/// The longest subject, in characters.
+const SUBJECT_CHARS_MAX: usize = 200;
+
+/// Where the lines are kept.
+pub trait AuditLog: Send + Sync {
+    /// Appends one line, without its newline.
+    ///
+    /// # Errors
+    /// It could not be written.
+    fn append(&self, line: &str) -> Result<(), BoxError>;
+
+    /// The latest lines, newest first, at most so many.
+    ///
+    /// # Errors
+    /// They could not be read.
+    fn recent(&self, max: usize) -> Result<Vec<String>, BoxError>;
+}
+
+/// What somebody did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Deed {
+    /// Signed in.
+    SignIn,
+    /// Signed out.
+    SignOut,
+    /// Made a sign-in link; on the admin listener.
+    LinkMade,
+    /// Started a tracing session.
+    SessionStart,
+    /// Stopped one.
+    SessionStop,
+    /// Had one page traced.
+    PageTrace,
+    /// Made a trace link.
+    TraceLinkMade,
+    /// Agreed to be traced by a trace link.
+    TraceLinkUsed,
+    /// Took a trace out of Waylight.
+    Export,
+    /// Showed a trace to people without a sign-in.
+    Share,
+    /// Kept what would have been forgotten, or put something in.
+    Keep,
+    /// Ended somebody's session or sign-ins.
+    Revoke,
+    /// Erased what was kept.
+    Erase,
+    /// Changed settings, or had them read anew.
+    Settings,
+}
+
+impl Deed {
+    /// Whether it takes something away: that is never refused.
+    const fn takes_away(self) -> bool {
+        matches!(self, Self::SignOut | Self::SessionStop | Self::Revoke)
+    }
+}
+
+/// One entry.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AuditEntry {
+    /// When, in seconds since the Unix epoch.
+    pub at: u64,
+    /// What.
+    pub deed: Deed,
+    /// Who; of a guest, who invited him. Empty: whoever may reach the admin listener.
+    #[serde(default)]
+    pub person: String,
+    /// His role.
+    #[serde(default)]
+    pub role: String,
+    /// How he proved who he is.
+    #[serde(default)]
+    pub way: String,
+    /// From where, as far as that is kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client: Option<IpAddr>,
+    /// The host asked.
+    #[serde(default)]
+    pub host: String,
+    /// What it was done to: a session, a trace, a person, a path.
+    #[serde(default)]
+    pub subject: String,
+}
+
+/// The audit log, as the console writes it.
+pub struct Audit {
+    log: Box<dyn AuditLog>,
+    counters: Arc<Counters>,
+}
+
+impl Audit {
+    /// An audit log whose lines are kept in `log`.
+    pub fn new(log: Box<dyn AuditLog>, counters: Arc<Counters>) -> Self {
+        Self { log, counters }
+    }
+
+    /// Writes an entry down.
+    ///
+    /// # Errors
+    /// It could not be written, and may not be done then.
+    pub fn write(&self, entry: &AuditEntry) -> Result<(), BoxError> {
+        let written = serde_json::to_string(entry).map_err(BoxError::from).and_then(|line| self.log.append(&line));
+        match written {
+            Ok(()) => Ok(()),
+            Err(error) => {
+                self.counters.audit_failed.one();
+                error!(%error, deed = ?entry.deed, "the audit log could not be written");
+                if entry.deed.takes_away() { Ok(()) } else { Err(error) }
+            }
+        }
+    }
+
+    /// The latest entries, newest first, at most so many. Lines that cannot be read are left out.
+    ///
+    /// # Errors
+    /// The log could not be read.
+    pub fn recent(&self, max: usize) -> Result<Vec<AuditEntry>, BoxError> {
+        let lines = self.log.recent(max)?;
+        Ok(lines.iter().filter_map(|line| serde_json::from_str(line).ok()).collect())
+    }
+}
+
+impl std::fmt::Debug for Audit {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Audit").finish_non_exhaustive()
+    }
+}
+
+impl AuditEntry {
+    /// What somebody does, who may be read from the visit, or just became somebody.
+    pub(super) fn of(deed: Deed, visit: &Visit, who: &Identity, keep: ClientAddress) -> Self {
+        Self {
+            at: clock::unix_seconds(),
+            deed,
+            person: who.name.clone(),
+            role: who.role.word().to_owned(),
+            way: who.way.word().to_owned(),
+            client: privacy::client_address(visit.client, keep),
+            host: visit.host.clone(),
+            subject: String::new(),
+        }
+    }
+
+    /// What whoever may reach the admin listener, or the machine, did.
+    pub fn of_operator(deed: Deed, subject: impl Into<String>) -> Self {
+        Self {
+            at: clock::unix_seconds(),
+            deed,
+            person: String::new(),
+            role: String::new(),
+            way: "admin-listener".to_owned(),
+            client: None,
+            host: String::new(),
+            subject: String::new(),
+        }
+        .about(subject)
+    }
+
+    /// The same, done to this.
+    #[must_use]
+    pub fn about(self, subject: impl Into<String>) -> Self {
+        let subject: String = subject.into().chars().take(SUBJECT_CHARS_MAX).collect();
+        Self { subject, ..self }
+    }
+}
+
+/// Lines kept in memory, the latest few: where nothing must outlive the process.
+#[derive(Debug, Default)]
+pub struct Ephemeral(std::sync::Mutex<std::collections::VecDeque<String>>);
+
+/// So many lines are kept in memory.
+const LINES_MAX: usize = 1000;
+
+impl AuditLog for Ephemeral {
+    fn append(&self, line: &str) -> Result<(), BoxError> {
+        let mut lines = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        lines.truncate(LINES_MAX - 1);
+        lines.push_front(line.to_owned());
+        Ok(())
+    }
+
+    fn recent(&self, max: usize) -> Result<Vec<String>, BoxError> {
+        let lines = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        Ok(lines.iter().take(max).cloned().collect())
+    }
+}

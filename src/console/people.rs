@@ -1,0 +1,157 @@
+//! Who may do what, as the pages and the API ask it; and ending other people's sessions and sign-ins, at once, on every
+//! worker, and beyond a restart.
+
+use bytes::Bytes;
+use http::{Request, Response, StatusCode};
+use tracing::info;
+
+use super::{
+    Console, Visit,
+    audit::{AuditEntry, Deed},
+    endpoints::PEOPLE,
+    form,
+    pages::People,
+    redirect,
+};
+use crate::{
+    clock,
+    error::BoxError,
+    rules::{
+        access::{Action, may},
+        session::{Csrf, Id, Identity},
+    },
+    trace::sessions::LiveSession,
+};
+
+/// So many sessions are listed.
+const SESSIONS_SHOWN_MAX: usize = 1000;
+/// So many entries of the audit log are listed on the page.
+const ENTRIES_SHOWN_MAX: usize = 50;
+
+/// Why something is not done.
+#[derive(Debug)]
+pub enum Denied {
+    /// It is not known who asks.
+    Unknown,
+    /// His role does not allow it.
+    Role,
+    /// What was asked for makes no sense.
+    Unfit(&'static str),
+    /// It could not be written down.
+    Unavailable(BoxError),
+}
+
+/// What is revoked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Revoked {
+    /// One tracing session.
+    Session(Id),
+    /// One sign-in, and the sessions it started.
+    Identity(Id),
+    /// All sign-ins, links and guests of a person so far.
+    Person(String),
+}
+
+impl Console {
+    /// Who asks, if he may do that.
+    ///
+    /// # Errors
+    /// [`Denied::Unknown`] or [`Denied::Role`].
+    pub fn authorise<'v>(&self, visit: &'v Visit, action: Action) -> Result<&'v Identity, Denied> {
+        let identity = visit.credentials.identity.as_ref().ok_or(Denied::Unknown)?;
+        if may(identity.role, action) { Ok(identity) } else { Err(Denied::Role) }
+    }
+
+    /// As [`Self::authorise`], and writes down what he does.
+    ///
+    /// # Errors
+    /// As above, or it could not be written down, and may not be done then.
+    pub fn audited<'v>(
+        &self,
+        visit: &'v Visit,
+        action: Action,
+        deed: Deed,
+        subject: &str,
+    ) -> Result<&'v Identity, Denied> {
+        let who = self.authorise(visit, action)?;
+        self.record(deed, visit, who, subject).map_err(Denied::Unavailable)?;
+        Ok(who)
+    }
+
+    /// The sessions that live, the latest first, at most a thousand; of guests, the person is who invited them.
+    ///
+    /// # Errors
+    /// Who asks may not read.
+    pub fn live_sessions(&self, visit: &Visit) -> Result<Vec<LiveSession>, Denied> {
+        self.authorise(visit, Action::Read)?;
+        Ok(self.sessions.live(clock::unix_seconds(), SESSIONS_SHOWN_MAX))
+    }
+
+    /// The latest entries of the audit log, newest first.
+    ///
+    /// # Errors
+    /// Who asks may not read them, or they could not be read.
+    pub fn audit_entries(&self, visit: &Visit, max: usize) -> Result<Vec<AuditEntry>, Denied> {
+        self.authorise(visit, Action::Audit)?;
+        self.audit.recent(max.min(SESSIONS_SHOWN_MAX)).map_err(Denied::Unavailable)
+    }
+
+    /// Revokes, at once. Everybody who may trace may end his own sessions, and those of guests he invited.
+    ///
+    /// # Errors
+    /// Who asks may not, or it could not be written down.
+    pub fn revoke(&self, visit: &Visit, what: &Revoked) -> Result<(), Denied> {
+        let who = visit.credentials.identity.as_ref().ok_or(Denied::Unknown)?;
+        let own = match what {
+            Revoked::Session(id) => self.sessions.live_session(*id).is_some_and(|live| live.person == who.name),
+            Revoked::Identity(id) => *id == who.id,
+            Revoked::Person(_) => false,
+        };
+        let action = if own { Action::Trace } else { Action::Revoke };
+        let subject = match what {
+            Revoked::Session(id) => format!("session {id}"),
+            Revoked::Identity(id) => format!("sign-in {id}"),
+            Revoked::Person(name) => format!("person {name}"),
+        };
+        self.audited(visit, action, Deed::Revoke, &subject)?;
+        let now = clock::unix_seconds();
+        let done = match what {
+            Revoked::Session(id) | Revoked::Identity(id) => self.sessions.revoke_id(*id, now),
+            Revoked::Person(name) => self.sessions.revoke_person(name, now),
+        };
+        done.map_err(Denied::Unavailable)?;
+        info!(by = who.name, subject, "revoked");
+        Ok(())
+    }
+
+    /// The page of sessions, people and what they did.
+    pub(super) fn people(&self, visit: &Visit) -> Response<Bytes> {
+        let read = || {
+            let who = self.authorise(visit, Action::Revoke)?;
+            Ok((who, self.live_sessions(visit)?, self.audit_entries(visit, ENTRIES_SHOWN_MAX)?))
+        };
+        let (who, sessions, entries) = match read() {
+            Ok(read) => read,
+            Err(denied) => return Denied::page(denied),
+        };
+        let csrf = Csrf { identity: who.id, expiry: who.expiry }.seal(&self.keys);
+        People { host: &visit.host, sessions: &sessions, entries: &entries, csrf: &csrf, now: clock::unix_seconds() }
+            .render()
+    }
+
+    /// The form that revokes.
+    pub(super) fn revoke_form(&self, request: &Request<Bytes>, visit: &Visit) -> Response<Bytes> {
+        let field = |name: &str| form::value(request.body(), name).filter(|text| !text.trim().is_empty());
+        let id = |name: &str| field(name).map(|text| Id::parse(text.trim()));
+        let what = match (id("session"), id("identity"), field("person")) {
+            (Some(Some(id)), None, None) => Revoked::Session(id),
+            (None, Some(Some(id)), None) => Revoked::Identity(id),
+            (None, None, Some(name)) => Revoked::Person(name.trim().to_owned()),
+            _ => return Denied::Unfit("Say which session, sign-in or person.").page(),
+        };
+        match self.revoke(visit, &what) {
+            Ok(()) => redirect(StatusCode::SEE_OTHER, PEOPLE),
+            Err(denied) => denied.page(),
+        }
+    }
+}
