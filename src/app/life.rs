@@ -3,7 +3,8 @@
 
 use std::{net::SocketAddr, num::NonZero, sync::Arc, time::Duration};
 
-use tokio::{runtime::Handle, task::JoinSet};
+use tokio::{runtime::Handle, sync::watch, task::JoinSet};
+use tracing::warn;
 
 use super::{pages, print::Printer, state::State};
 use crate::{
@@ -22,14 +23,23 @@ use crate::{
         counters::Counters,
         encode::Resource,
         export::Exporters,
+        live::{Hub, HubLimits},
         outbox::{Inbox, Outbox},
         receive::{Receiver, ReceiverHandle, ReceiverLimits},
+        requests::{
+            intake::{IntakeParts, RequestIntake, StoreBounds},
+            log::{RequestInbox, RequestOutbox},
+            recent::Requests,
+            ring::Ring,
+        },
         sink::Sink,
     },
 };
 
 /// Spans may take so long to leave at the end.
 const FLUSH: Duration = Duration::from_secs(5);
+/// Chunks of ended requests that may wait for the background: 8 MiB.
+const CHUNKS_MAX: usize = 256;
 /// The receiver's last messages may take so long.
 const RECEIVE: Duration = Duration::from_secs(1);
 /// The console and the admin listener may take so long to end.
@@ -54,6 +64,7 @@ pub(super) struct Life {
     /// Consoles that answer, and whatever else ends with the process.
     pub(super) tasks: JoinSet<()>,
     spans: Spans,
+    log: Log,
 }
 
 impl Life {
@@ -67,9 +78,11 @@ impl Life {
         let sessions = Arc::new(state.sessions(config.limits.sessions_max)?);
         let counters = Arc::new(Counters::default());
         let (outbox, inbox) = Outbox::new(config.trace.queue_max, Arc::clone(&counters));
+        let (ended, log) = RequestOutbox::new(CHUNKS_MAX, Arc::clone(&counters));
         let workers = (0..worker_count(config)).map(|_| {
             let counters = Arc::new(Counters::default());
-            Worker { outbox: outbox.counted_by(Arc::clone(&counters)), counters }
+            let requests = ended.counted_by(Arc::clone(&counters));
+            Worker { outbox: outbox.counted_by(Arc::clone(&counters)), requests, counters }
         });
         let exporters = Exporters::new(&config.exports)?;
         let upstream = UpstreamServices::new(&Handle::current(), Arc::clone(&counters));
@@ -86,15 +99,18 @@ impl Life {
         let console = Arc::new(Console::new(parts, config.access.clone(), config.privacy));
         let door = door(&mut tasks, &console);
         let services = Services { permits: Arc::default(), sessions, door, upstream };
+        let log = Log::begin(config, log, &counters);
         let workers = workers.collect();
-        let life = Self { state, services, exporters, workers, counters, audit, console, tasks, spans };
+        let life = Self { state, services, exporters, workers, counters, audit, console, tasks, spans, log };
         Ok((life, keys))
     }
 
-    /// Tells whom the edge's spans come from, and what is hidden of all spans.
+    /// Tells what a reload changed: whom the edge's spans come from, what is hidden of all spans, and which requests are
+    /// stored.
     pub(super) fn describe(&self, config: &Config) {
         self.spans.collector.describe(resource(config));
         self.spans.collector.redact(Arc::new(redaction(config)));
+        self.log.bounds.send_replace(bounds(config));
     }
 
     /// Another console, for other keys or other access rules. The one before answers until no snapshot leads to it.
@@ -113,12 +129,15 @@ impl Life {
 
     /// Ends. Started processes first: their last spans are still wanted.
     pub(super) async fn end(self) {
-        let Self { services, mut tasks, spans: Spans { collector, receiver, .. }, .. } = self;
+        let Self { services, mut tasks, spans: Spans { collector, receiver, .. }, log, workers, .. } = self;
+        // With the workers' ends of the queue: nothing comes any more.
+        drop(workers);
         services.upstream.supervisor.shutdown().await;
         if let Some(receiver) = receiver {
             receiver.shutdown(RECEIVE).await;
         }
         collector.shutdown(FLUSH).await;
+        log.intake.shutdown(FLUSH).await;
         drop(services);
         tokio::time::timeout(TASKS, async { while tasks.join_next().await.is_some() {} }).await.ok();
     }
@@ -138,12 +157,14 @@ impl Spans {
         sinks: Vec<Arc<Sink>>,
         counters: &Arc<Counters>,
     ) -> Result<Self, BoxError> {
-        let receiver = match config.trace.receive_http {
-            Some(address) => Some(
-                Receiver::bind(address, ReceiverLimits::default())
-                    .await
-                    .map_err(|error| format!("spans cannot be received at {address}: {error}"))?,
-            ),
+        let receiver = match config.receive.http {
+            Some(address) => match Receiver::bind(address, ReceiverLimits::default()).await {
+                Ok(receiver) => Some(receiver),
+                Err(error) => {
+                    warn!(%address, %error, "spans of apps cannot be received here; everything else goes on");
+                    None
+                }
+            },
             None => None,
         };
         let address = receiver.as_ref().map(Receiver::address).transpose()?;
@@ -152,6 +173,31 @@ impl Spans {
         let receiver = receiver.map(|receiver| receiver.serve(collector.intake()));
         Ok(Self { collector, receiver, address })
     }
+}
+
+/// The log of requests, in the background.
+struct Log {
+    intake: RequestIntake,
+    bounds: watch::Sender<StoreBounds>,
+    /// Ends when it is dropped.
+    _publishing: JoinSet<()>,
+}
+
+impl Log {
+    fn begin(config: &Config, inbox: RequestInbox, counters: &Arc<Counters>) -> Self {
+        let hub = Hub::new(HubLimits::default(), Arc::clone(counters));
+        let requests = Requests::new(Arc::new(Ring::new(config.requests.recent_max)), None);
+        let (bounds, bounds_now) = watch::channel(bounds(config));
+        let mut publishing = JoinSet::new();
+        publishing.spawn(Arc::clone(&hub).run());
+        let parts = IntakeParts { requests, hub, counters: Arc::clone(counters), bounds: bounds_now };
+        Self { intake: RequestIntake::start(parts, inbox), bounds, _publishing: publishing }
+    }
+}
+
+fn bounds(config: &Config) -> StoreBounds {
+    let requests = &config.requests;
+    StoreBounds { which: requests.store, untraced_per_second_max: requests.store_per_second_max }
 }
 
 /// So many workers are wished; by default one for each processor.

@@ -8,7 +8,8 @@ pub(super) fn keep(running: &Config, wished: &mut Config) -> Vec<&'static str> {
     keep_one("workers", &running.workers, &mut wished.workers, &mut kept);
     keep_one("state_dir", &running.state_dir, &mut wished.state_dir, &mut kept);
     keep_one("trace.queue_max", &running.trace.queue_max, &mut wished.trace.queue_max, &mut kept);
-    keep_one("trace.receive_http", &running.trace.receive_http, &mut wished.trace.receive_http, &mut kept);
+    keep_one("receive", &running.receive, &mut wished.receive, &mut kept);
+    keep_one("requests.recent_max", &running.requests.recent_max, &mut wished.requests.recent_max, &mut kept);
     keep_one("limits.sessions_max", &running.limits.sessions_max, &mut wished.limits.sessions_max, &mut kept);
     let (running, wished) = (&running.access, &mut wished.access);
     keep_one("access.audit_bytes_max", &running.audit_bytes_max, &mut wished.audit_bytes_max, &mut kept);

@@ -104,11 +104,13 @@ fn work(index: usize, worker: Worker, orders: Orders) -> Result<(), Box<dyn std:
         let Orders { mut snapshots, plan, permits, drain } = orders;
         let counters = Arc::clone(&worker.counters);
         let edge = Edge::new(&snapshots.borrow_and_update().clone(), worker)?;
+        let requests = edge.requests();
         let entry = Entry { worker: index, plan, permits, counters, drain };
         let served = entry::run(entry, edge.clone());
         tokio::select! {
             () = served => Ok(()),
             () = follow(&edge, snapshots) => Ok(()),
+            () = requests.keep_handing_over() => Ok(()),
         }
     })
 }

@@ -2,6 +2,7 @@
 //! here reads back as the same configuration, secrets aside; a test does that.
 
 mod access;
+mod requests;
 
 use std::fmt::{Display, Write as _};
 
@@ -45,6 +46,8 @@ pub fn effective(config: &Config) -> String {
     config.middleware.iter().for_each(|(name, middleware)| out.middleware(name, middleware));
     config.upstreams.values().for_each(|upstream| out.upstream(upstream));
     out.trace(&config.trace);
+    out.requests(&config.requests);
+    out.receive(&config.receive);
     config.exports.iter().for_each(|export| out.export(export));
     if let Some(sentry) = &config.sentry {
         out.table("[sentry]");
@@ -191,6 +194,9 @@ impl Writer {
             let (ratio, spans) = (trace.ratio, trace.spans_per_minute_max);
             self.set("trace", format!("{{ ratio = {ratio:?}, spans_per_minute_max = {spans} }}"));
         }
+        if route.tail.is_on() {
+            self.toggle("tail", route.tail);
+        }
         if let Some(octets) = route.request_body_bytes_max {
             self.size("request_body_bytes_max", octets);
         }
@@ -308,9 +314,6 @@ impl Writer {
         self.names("redact_query", &trace.redact_query);
         self.names("redact_headers", &trace.redact_headers);
         self.names("redact_attributes", &trace.redact_attributes);
-        if let Some(address) = trace.receive_http {
-            self.word("receive_http", &address.to_string());
-        }
     }
 
     fn export(&mut self, export: &Export) {

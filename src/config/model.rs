@@ -3,13 +3,14 @@
 
 mod access;
 mod middleware;
+mod requests;
 mod upstream;
 
 use std::{collections::BTreeMap, fmt, net::SocketAddr, path::PathBuf, time::Duration};
 
 use http::{HeaderName, HeaderValue, Method, StatusCode, Uri};
 
-pub use self::{access::*, middleware::*, upstream::*};
+pub use self::{access::*, middleware::*, requests::*, upstream::*};
 use crate::rules::route::{Conditions, HostPattern, PathPattern};
 pub use crate::rules::{
     headers::{Scheme, redact::KeyPattern},
@@ -38,6 +39,10 @@ pub struct Config {
     pub upstreams: BTreeMap<String, Upstream>,
     /// What is traced, and within which budgets.
     pub trace: Trace,
+    /// What is kept of requests.
+    pub requests: Requests,
+    /// How spans of applications come in.
+    pub receive: Receive,
     /// OTLP back ends.
     pub exports: Vec<Export>,
     /// The Sentry project that browser SDKs report to.
@@ -187,6 +192,8 @@ pub struct Route {
     pub propagation: Option<Propagation>,
     /// Traces requests of this route, whoever sends them.
     pub trace: Option<RouteTrace>,
+    /// Tail mode: its requests are recorded in full, and kept where a rule of `requests.keep` holds at their end.
+    pub tail: Toggle,
     /// The largest request body, overriding `limits.request_body_bytes_max`.
     pub request_body_bytes_max: Option<u64>,
 }
@@ -264,8 +271,6 @@ pub struct Trace {
     pub redact_headers: Vec<HeaderName>,
     /// Keys of attributes whose values are hidden, of the edge's spans and of applications'.
     pub redact_attributes: Vec<KeyPattern>,
-    /// Where apps send their spans: what a started process is told.
-    pub receive_http: Option<SocketAddr>,
 }
 
 /// One OTLP back end.

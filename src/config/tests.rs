@@ -129,6 +129,7 @@ fn the_effective_configuration_reads_back_as_itself() {
         for start in config.upstreams.values_mut().filter_map(|upstream| upstream.start.as_mut()) {
             start.env.values_mut().for_each(|value| *value = Secret::new(""));
         }
+        config.receive.token = None;
         config
     };
     assert_eq!(plain(again), plain(config));

@@ -1,5 +1,7 @@
 //! What the stages of one request tell each other. They never import one another: they meet here.
 
+mod keeping;
+
 use std::{
     cell::{Cell, OnceCell, RefCell},
     fmt,
@@ -11,6 +13,7 @@ use std::{
 use http::{HeaderMap, Method, Uri, Version};
 use opentelemetry::{Value, trace::SpanId};
 
+pub use self::keeping::{Keeping, Place};
 use super::permits::Permit;
 use crate::{
     body::{Body, End, Watch},
@@ -19,7 +22,7 @@ use crate::{
     error::ErrorType,
     rules::{
         headers::{forwarded::PeerTrust, redact::Redaction},
-        privacy::{self, ClientAddress},
+        privacy,
         session::Credentials,
         trace_context::{MetaTags, Outgoing},
     },
@@ -27,6 +30,7 @@ use crate::{
     trace::{
         counters::Counters,
         phases::{Phase, Phases},
+        requests::{hints::Hints, row::HeaderSets},
         scope::{Scope, Span},
         stage::Stage,
     },
@@ -122,7 +126,11 @@ pub struct Context {
     pub status: Cell<u16>,
     client_left: Cell<bool>,
     octets: Cell<u64>,
-    access_log: Option<ClientAddress>,
+    keeping: Rc<Keeping>,
+    hints: Hints,
+    trigger: Cell<&'static str>,
+    headers: RefCell<Option<Box<HeaderSets>>>,
+    is_ours: Cell<bool>,
     finished: Cell<bool>,
     permit: RefCell<Option<Permit>>,
     credentials: RefCell<Option<Box<Credentials>>>,
@@ -136,7 +144,7 @@ pub use crate::rules::route::Params;
 
 impl Context {
     /// A request whose head was just read.
-    pub fn new(conn: Rc<Conn>, request: &Request, counters: Arc<Counters>, access_log: Option<ClientAddress>) -> Self {
+    pub fn new(conn: Rc<Conn>, request: &Request, counters: Arc<Counters>, keeping: Rc<Keeping>) -> Self {
         let phases = Phases::default();
         phases.mark(Phase::Received, clock::now());
         counters.requests.one();
@@ -163,7 +171,11 @@ impl Context {
             status: Cell::new(0),
             client_left: Cell::new(false),
             octets: Cell::new(0),
-            access_log,
+            keeping,
+            hints: Hints::read(request.headers()),
+            trigger: Cell::new(""),
+            headers: RefCell::default(),
+            is_ours: Cell::new(false),
             finished: Cell::new(false),
             permit: RefCell::default(),
             credentials: RefCell::default(),
@@ -201,9 +213,10 @@ impl Context {
         }
     }
 
-    /// Turns tracing on: spans hang under `root`, which ends with the request, and `outgoing` goes on to the upstream
-    /// and to the page.
-    pub fn trace(&self, root: Span, outgoing: Outgoing) {
+    /// Turns tracing on, for the reason `trigger`: spans hang under `root`, which ends with the request, and `outgoing`
+    /// goes on to the upstream and to the page.
+    pub fn trace(&self, root: Span, outgoing: Outgoing, trigger: &'static str) {
+        self.trigger.set(trigger);
         self.counters.requests_traced.one();
         *self.outgoing.borrow_mut() = Some(Box::new(outgoing));
         self.scope.replace(root.scope());
@@ -274,6 +287,7 @@ impl Context {
             return unread;
         }
         self.status.set(response.status().as_u16());
+        self.keep_headers(Place::Sent, response.headers());
         response.map(|body| body.watched(Rc::clone(self) as Rc<dyn Watch>))
     }
 
@@ -299,11 +313,12 @@ impl Context {
         self.phases.mark(Phase::Ended, clock::now());
         self.permit.take();
         self.count(end);
+        self.list(end);
         self.end_root(end);
         if end == End::Failed {
             self.warn();
         }
-        if self.access_log.is_some() {
+        if self.keeping.access_log.is_some() {
             self.log(end);
         }
     }
@@ -372,7 +387,7 @@ impl Context {
 
     fn log(&self, end: End) {
         let at = |phase| self.phases.at(phase).map(|moment: Instant| moment.since(self.received()).as_micros());
-        let client = privacy::client_address(self.client.get(), self.access_log.unwrap_or_default());
+        let client = privacy::client_address(self.client.get(), self.keeping.access_log.unwrap_or_default());
         tracing::info!(
             target: "waylight::access",
             request_id = %self.request_id,
@@ -453,6 +468,13 @@ impl RequestId {
 impl Default for RequestId {
     fn default() -> Self {
         Self::new()
+    }
+}
+
+impl RequestId {
+    /// As a number.
+    pub fn number(self) -> u128 {
+        self.0
     }
 }
 

@@ -17,6 +17,7 @@ use crate::{
     trace::{
         counters::Counters,
         outbox::Outbox,
+        requests::log::RequestOutbox,
         sessions::{Budget, Sessions},
     },
 };
@@ -90,7 +91,8 @@ impl Snapshot {
         // Every worker builds the same stack from the same snapshot: what cannot be built shows here, and only here.
         let counters = Arc::new(Counters::default());
         let (outbox, _inbox) = Outbox::new(1, Arc::clone(&counters));
-        Stack::build(&snapshot, &Worker { counters, outbox }, None)?;
+        let (requests, _log) = RequestOutbox::new(1, Arc::clone(&counters));
+        Stack::build(&snapshot, &Worker { counters, outbox, requests }, None)?;
         Ok(snapshot)
     }
 }

@@ -9,7 +9,7 @@ use super::{
     admission::{Admission, AdmissionLayer, BodyLimit, BodyLimitLayer, Silence, SilenceLayer},
     answer::Answer,
     client::{Client, ClientLayer},
-    context::{Conn, Context},
+    context::{Conn, Context, Keeping},
     handler::{Handler, Serve},
     inject::{Inject, InjectLayer},
     middleware::{self, Chain, Part},
@@ -25,10 +25,14 @@ use super::{
 };
 use crate::{
     body::Body,
-    config::model::{self, Action, ClientAddress, Proof},
+    config::model::{self, Action, Proof},
     rules::route::{Hosts, Table},
     service::{LocalBoxFuture, Outcome, Request, Response},
-    trace::{counters::Counters, outbox::Outbox},
+    trace::{
+        counters::Counters,
+        outbox::Outbox,
+        requests::log::{RequestLog, RequestOutbox},
+    },
 };
 
 /// What a request passes before its site is known.
@@ -60,13 +64,14 @@ pub struct Worker {
     pub counters: Arc<Counters>,
     /// Where its spans go.
     pub outbox: Outbox,
+    /// Where the records of its requests go.
+    pub requests: RequestOutbox,
 }
 
 /// All stages, of one worker and snapshot.
 pub struct Stack {
     front: Front,
     upstreams: Upstreams,
-    access_log: Option<ClientAddress>,
 }
 
 impl Stack {
@@ -101,11 +106,7 @@ impl Stack {
             .layer(RescueLayer)
             .layer(ClientLayer { trusted: config.access.trusted_proxies.as_slice().into() })
             .service(Site { sites: Hosts::new(sites) });
-        Ok(Self {
-            front,
-            upstreams,
-            access_log: config.log.access.is_on().then_some(config.privacy.client_address_log),
-        })
+        Ok(Self { front, upstreams })
     }
 }
 
@@ -210,7 +211,9 @@ pub struct Edge(Rc<Current>);
 
 struct Current {
     worker: Worker,
+    log: Rc<RequestLog>,
     stack: RefCell<Rc<Stack>>,
+    keeping: RefCell<Rc<Keeping>>,
 }
 
 impl Edge {
@@ -220,7 +223,9 @@ impl Edge {
     /// As [`Stack::build`].
     pub fn new(snapshot: &Snapshot, worker: Worker) -> Result<Self, BuildError> {
         let stack = Rc::new(Stack::build(snapshot, &worker, None)?);
-        Ok(Self(Rc::new(Current { worker, stack: RefCell::new(stack) })))
+        let log = Rc::new(RequestLog::new(worker.requests.clone()));
+        let keeping = RefCell::new(keeping(snapshot, &log));
+        Ok(Self(Rc::new(Current { worker, log, stack: RefCell::new(stack), keeping })))
     }
 
     /// Goes on with the stack of `snapshot`; requests in progress keep theirs.
@@ -231,13 +236,20 @@ impl Edge {
         let previous = Rc::clone(&self.0.stack.borrow());
         let stack = Rc::new(Stack::build(snapshot, &self.0.worker, Some(&previous))?);
         *self.0.stack.borrow_mut() = stack;
+        *self.0.keeping.borrow_mut() = keeping(snapshot, &self.0.log);
         Ok(())
+    }
+
+    /// The log of this worker's requests, which is to be handed over in time.
+    pub fn requests(&self) -> Rc<RequestLog> {
+        Rc::clone(&self.0.log)
     }
 
     /// Answers a request that is not of hyper's making.
     pub fn answer(&self, conn: &Rc<Conn>, request: Request) -> LocalBoxFuture<'static, Response> {
         let stack = Rc::clone(&self.0.stack.borrow());
-        let cx = Context::new(Rc::clone(conn), &request, Arc::clone(&self.0.worker.counters), stack.access_log);
+        let keeping = Rc::clone(&self.0.keeping.borrow());
+        let cx = Context::new(Rc::clone(conn), &request, Arc::clone(&self.0.worker.counters), keeping);
         let waiting = Waiting(Rc::new(cx));
         // Boxed for the request, so that an idle connection does not carry the size of the whole stack.
         Box::pin(async move {
@@ -254,6 +266,15 @@ impl Edge {
             cx.answered(response)
         })
     }
+}
+
+/// How requests are kept, as `snapshot` has it.
+fn keeping(snapshot: &Snapshot, log: &Rc<RequestLog>) -> Rc<Keeping> {
+    Rc::new(Keeping {
+        access_log: snapshot.config.log.access.is_on().then_some(snapshot.config.privacy.client_address_log),
+        redaction: Arc::clone(&snapshot.redaction),
+        log: Rc::clone(log),
+    })
 }
 
 impl Serve for Edge {

@@ -2,8 +2,16 @@
 
 use std::{cell::Cell, rc::Rc, sync::Arc};
 
-use super::context::{Conn, Context};
-use crate::{clock, config::model::Scheme, service::Request, trace::counters::Counters};
+use super::context::{Conn, Context, Keeping};
+use crate::{
+    clock,
+    config::model::Scheme,
+    service::Request,
+    trace::{
+        counters::Counters,
+        requests::log::{RequestLog, RequestOutbox},
+    },
+};
 
 /// A plain connection from 192.0.2.1.
 pub(crate) fn conn() -> Rc<Conn> {
@@ -20,5 +28,12 @@ pub(crate) fn conn() -> Rc<Conn> {
 
 /// The context of `request`, on a connection of its own.
 pub(crate) fn context(request: &Request) -> Rc<Context> {
-    Rc::new(Context::new(conn(), request, Arc::new(Counters::default()), None))
+    let counters = Arc::new(Counters::default());
+    Rc::new(Context::new(conn(), request, Arc::clone(&counters), keeping(counters)))
+}
+
+/// Keeps nothing.
+pub(crate) fn keeping(counters: Arc<Counters>) -> Rc<Keeping> {
+    let log = Rc::new(RequestLog::new(RequestOutbox::new(1, counters).0));
+    Rc::new(Keeping { access_log: None, redaction: Arc::default(), log })
 }

@@ -8,7 +8,7 @@ use std::{
 use http::{HeaderMap, Version, header::USER_AGENT};
 use opentelemetry::trace::TraceFlags;
 
-use super::context::{Context, method_name};
+use super::context::{Context, Place, method_name};
 use crate::{
     clock::Instant,
     rules::{
@@ -83,7 +83,8 @@ impl Tracer {
         self.describe(&mut root, cx, headers);
         handshake(&root, cx);
         cx.redaction.get_or_init(|| Arc::clone(&self.redaction));
-        cx.trace(root, outgoing);
+        cx.trace(root, outgoing, trigger.name);
+        cx.keep_headers(Place::Received, headers);
     }
 
     /// The attributes that the OpenTelemetry semantic conventions ask of an HTTP server span.

@@ -9,6 +9,7 @@ pub mod find;
 pub mod framing;
 pub mod headers;
 pub mod html;
+pub mod keep;
 pub mod length;
 pub mod page;
 pub mod privacy;

@@ -153,6 +153,12 @@ counters! {
         app_spans_dropped,
         /// Spans not recorded because a budget was spent.
         traces_refused_budget,
+        /// Ended requests that are not listed because the background did not keep up.
+        requests_unlogged,
+        /// Requests that are listed, but were not stored: too many a second, or the store did not keep up.
+        requests_unstored,
+        /// Events that live views were not sent because there were too many; they were told of the gap.
+        live_events_skipped,
         /// Sign-ins that succeeded.
         sign_ins,
         /// Tokens that were refused: forged, expired, used before, or of another kind.

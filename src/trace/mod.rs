@@ -10,6 +10,7 @@ pub mod encode;
 pub mod export;
 pub mod ids;
 pub mod kept;
+pub mod live;
 pub mod outbox;
 pub mod phases;
 pub mod quota;

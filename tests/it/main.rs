@@ -28,6 +28,8 @@ mod injection;
 mod licences;
 // Spans to OTLP back ends: every protocol, what goes wrong with them, and what must not leak between them.
 mod otlp;
+// What is listed of every request.
+mod requests;
 // From host and path to an answer: sites, routes, middleware, redirects.
 mod routing;
 // Reloads of the real binary: every way to ask for one, and what a faulty file does not do.

@@ -78,7 +78,10 @@ port_variable = "PORT"
 
 [trace]
 service_name = "waylight"
-receive_http = "127.0.0.1:0"
+
+[receive]
+http = "127.0.0.1:0"
+grpc = "off"
 "#,
         directory = quoted(directory),
         program = quoted(program),

@@ -3,6 +3,7 @@
 mod access;
 mod middleware;
 mod references;
+mod requests;
 mod site;
 mod trace;
 mod upstream;
@@ -34,6 +35,8 @@ pub(super) fn config(document: &Document<'_>) -> Option<Config> {
         document.fault(root.span.clone(), "there is no site", Some(hint.to_owned()));
     }
     let trace = trace::trace(&root.sub("trace"));
+    let requests = requests::requests(&root.sub("requests"));
+    let receive = requests::receive(&root.sub("receive"));
     let exports = trace::exports(&root);
     let sentry = root.opt("sentry", Value::table).and_then(trace::sentry);
     let access = access::access(&root.sub("access"));
@@ -42,7 +45,7 @@ pub(super) fn config(document: &Document<'_>) -> Option<Config> {
     let timeouts = timeouts(&root.sub("timeouts"));
     let admin = admin(&root.sub("admin"));
     root.finish();
-    references.resolve(&listeners, trace.receive_http, admin.as_ref());
+    references.resolve(&listeners, &receive, admin.as_ref());
     let config = Config {
         workers,
         state_dir,
@@ -53,6 +56,8 @@ pub(super) fn config(document: &Document<'_>) -> Option<Config> {
         middleware,
         upstreams,
         trace,
+        requests,
+        receive,
         exports,
         sentry,
         access,

@@ -10,7 +10,7 @@ use std::{
 
 use super::super::{
     document::{Document, Value, quoted_list},
-    model::{Admin, AdminAddress, Endpoint, Listener},
+    model::{Admin, AdminAddress, Endpoint, Listener, Receive},
     value::nearest,
 };
 use crate::rules::route::HostPattern;
@@ -85,7 +85,7 @@ impl<'d> References<'d> {
     }
 
     /// Looks at everything noted.
-    pub(super) fn resolve(&self, listeners: &[Listener], receive: Option<SocketAddr>, admin: Option<&Admin>) {
+    pub(super) fn resolve(&self, listeners: &[Listener], receive: &Receive, admin: Option<&Admin>) {
         self.resolve_names();
         let admin = admin.and_then(|admin| match admin.address {
             AdminAddress::Tcp(address) => Some(address),
@@ -96,7 +96,7 @@ impl<'d> References<'d> {
             if admin.is_some_and(|address| is_same(endpoint, address)) {
                 self.document.fault(span.clone(), "the upstream is the admin listener", Some(hint.to_owned()));
             }
-            if receive.is_some_and(|address| is_same(endpoint, address)) {
+            if receive.addresses().any(|address| is_same(endpoint, address)) {
                 self.document.fault(span.clone(), "the upstream is the OTLP receiver", Some(hint.to_owned()));
             }
             if listeners.iter().any(|listener| is_same(endpoint, listener.address)) {

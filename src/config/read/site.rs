@@ -82,6 +82,7 @@ fn route(table: Table<'_>, references: &References<'_>) -> Option<Route> {
     let inject = table.opt("inject", |value| value.choice(INJECT));
     let propagation = table.opt("propagation", |value| value.choice(PROPAGATION));
     let trace = table.opt("trace", Value::table).map(route_trace);
+    let tail = table.or("tail", Toggle::Off, Value::toggle);
     let request_body_bytes_max = table.opt("request_body_bytes_max", |value| value.size(0..=1024 * GIB));
     table.finish();
     let path = path?;
@@ -98,6 +99,7 @@ fn route(table: Table<'_>, references: &References<'_>) -> Option<Route> {
         inject,
         propagation,
         trace,
+        tail,
         request_body_bytes_max,
     })
 }

@@ -29,7 +29,6 @@ pub(super) fn trace(table: &Table<'_>) -> Trace {
         redact_query: table.or("redact_query", Vec::new(), |value| value.list(Value::word)),
         redact_headers: table.or("redact_headers", Vec::new(), |value| value.list(Value::header_name)),
         redact_attributes: table.or("redact_attributes", Vec::new(), |value| value.list(key_pattern)),
-        receive_http: table.opt("receive_http", Value::address),
     };
     table.check();
     trace

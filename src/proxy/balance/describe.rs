@@ -19,6 +19,9 @@ pub(super) fn request(span: &mut Span, request: &Request, endpoint: &Endpoint, a
     }
     span.set("server.address", || endpoint.host.clone());
     span.set("server.port", || i64::from(endpoint.port));
+    if let Some(upstream) = cx.upstream.get() {
+        span.set("waylight.upstream", || upstream.to_string());
+    }
     span.set("url.full", || url_full(endpoint, request.uri(), cx));
     span.set("network.protocol.name", || "http");
     span.set("network.protocol.version", || "1.1");

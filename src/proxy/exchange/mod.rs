@@ -25,7 +25,7 @@ use self::{
 };
 use super::{
     attempt::{Answer, Failed, Stale},
-    context::Context,
+    context::{Context, Place},
     wire::{Age, Lease, SendError, Wire},
 };
 use crate::{
@@ -115,12 +115,14 @@ impl Exchange {
             request.headers_mut().insert(header::HOST, host);
         }
         cx.propagate(request.headers_mut(), target.span);
+        cx.keep_headers(Place::Forwarded, request.headers());
         let spare = spare(&request, lease.age);
         let upgrade = request.extensions().get::<OnUpgrade>().cloned().filter(|_| headers::upgrades(request.headers()));
         let (request, sending) = Sending::watch(request, cx);
         match self.head(lease.wire.send(request), &sending).await {
             Ok(response) => {
                 cx.phases.mark(Phase::FirstByte, clock::now());
+                cx.keep_headers(Place::Upstream, response.headers());
                 let lease = headers::keeps_alive(&response).then_some(lease);
                 let streaming = Streaming::new(lease, sending, self.bounds.timeout_idle, cx);
                 self.answer(response, streaming, upgrade)

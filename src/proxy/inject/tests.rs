@@ -71,7 +71,7 @@ fn trace(cx: &Context) -> Inbox {
     let trust = Policy::Restart.trust(trace_context::Presenter::Anyone);
     let outgoing = trace_context::propagate(&Incoming::default(), trust, &Settings::default(), new);
     let begin = Begin { trace_id: outgoing.trace_id, flags: TraceFlags::SAMPLED, outbox, meter: None, spans_max: 9 };
-    cx.trace(Span::root(begin, None, clock::now()), outgoing);
+    cx.trace(Span::root(begin, None, clock::now()), outgoing, "test");
     inbox
 }
 

@@ -105,6 +105,7 @@ impl<S: Handler> Handler for Reserved<S> {
             return self.pass(request, cx).await;
         }
         strip(request.headers_mut(), &self.private);
+        cx.is_ours();
         let (head, body) = request.into_parts();
         // Of people who are signed in nothing is recorded here, but a ratio may have chosen this request.
         let mut span = cx.span(Stage::Reserved);

@@ -53,6 +53,8 @@ const QUERY_NAMES: [&str; 14] = [
 /// Query parameters with one of these in their name are hidden, in lower case.
 const QUERY_PARTS: [&str; 9] =
     ["token", "secret", "password", "passwd", "apikey", "api_key", "api-key", "signature", "credential"];
+/// What one of them begins with.
+const QUERY_PART_INITIALS: &[u8] = b"tspac";
 
 /// Headers that hold a client's address.
 const ADDRESS_HEADERS: [&str; 6] =
@@ -194,24 +196,54 @@ impl Redaction {
 
     /// Whether the values of a query parameter are hidden; `name` as it is written in the query.
     pub fn hides_query(&self, name: &str) -> bool {
-        let name = percent_decode_str(name).decode_utf8_lossy().to_ascii_lowercase();
-        QUERY_NAMES.contains(&name.as_str())
-            || QUERY_PARTS.iter().any(|part| name.contains(part))
-            || self.query.contains(&name)
+        // Nearly every name is short and plain: this is asked for every parameter of every request.
+        let mut plain = [0; 64];
+        if let Some(plain) = plain.get_mut(..name.len())
+            && !name.contains('%')
+        {
+            plain.copy_from_slice(name.as_bytes());
+            plain.make_ascii_lowercase();
+            return std::str::from_utf8(plain).is_ok_and(|name| self.hides_lower(name));
+        }
+        self.hides_lower(&percent_decode_str(name).decode_utf8_lossy().to_ascii_lowercase())
+    }
+
+    fn hides_lower(&self, name: &str) -> bool {
+        let octets = name.as_bytes();
+        let part_at = |at: usize| QUERY_PARTS.iter().any(|part| octets[at..].starts_with(part.as_bytes()));
+        QUERY_NAMES.contains(&name)
+            || (0..octets.len()).any(|at| QUERY_PART_INITIALS.contains(&octets[at]) && part_at(at))
+            || self.query.iter().any(|hidden| hidden == name)
     }
 
     /// A query, without its `?`, as it may be shown.
     pub fn query<'a>(&self, query: &'a str) -> Cow<'a, str> {
-        let is_hidden =
-            |pair: &str| pair.split_once('=').is_some_and(|(name, value)| !value.is_empty() && self.hides_query(name));
-        if !query.split('&').any(is_hidden) {
+        if !query.split('&').any(|pair| self.hidden(pair).is_some()) {
             return query.into();
         }
-        let shown = query.split('&').map(|pair| match pair.split_once('=') {
-            Some((name, _)) if is_hidden(pair) => format!("{name}={REDACTED}"),
-            _ => pair.to_owned(),
-        });
-        shown.collect::<Vec<_>>().join("&").into()
+        let mut shown = String::with_capacity(query.len());
+        self.query_parts(query, |part| shown.push_str(part));
+        shown.into()
+    }
+
+    /// A query, without its `?`, as it may be shown: piece by piece, to be joined. Allocates nothing where names are
+    /// plain.
+    pub fn query_parts(&self, query: &str, mut write: impl FnMut(&str)) {
+        for (index, pair) in query.split('&').enumerate() {
+            if index > 0 {
+                write("&");
+            }
+            match self.hidden(pair) {
+                Some(name) => [name, "=", REDACTED].into_iter().for_each(&mut write),
+                None => write(pair),
+            }
+        }
+    }
+
+    /// The name of a parameter whose value is there, and hidden.
+    fn hidden<'a>(&self, pair: &'a str) -> Option<&'a str> {
+        let (name, value) = pair.split_once('=')?;
+        (!value.is_empty() && self.hides_query(name)).then_some(name)
     }
 
     /// A URL or a path with a query, as it may be shown: without credentials (RFC 3986 section 3.2.1), without a

@@ -32,7 +32,6 @@ export function configuration({ upstream, app, exports = [], sentryDsn, middlewa
     '[timeouts]',
     'drain = "2s"',
     '[trace]',
-    'receive_http = "127.0.0.1:0"',
     ...(sentryDsn ? ['[sentry]', `dsn = ${quoted(sentryDsn)}`] : []),
     ...(app
       ? ['[upstream.app.start]', `command = [${app.map(quoted).join(', ')}]`]

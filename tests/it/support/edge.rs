@@ -37,6 +37,10 @@ use waylight::{
         counters::Counters,
         outbox::{Inbox, Outbox},
         record::SpanRecord,
+        requests::{
+            log::{RequestInbox, RequestOutbox},
+            row::RequestRow,
+        },
         sessions::{Ephemeral, Sessions},
     },
 };
@@ -94,6 +98,7 @@ pub(crate) struct Stage {
     // Kept, so that the door stays open.
     _calls: mpsc::Receiver<Call>,
     pub(crate) inbox: Inbox,
+    pub(crate) log: RequestInbox,
     scheme: Scheme,
 }
 
@@ -128,8 +133,9 @@ impl Stage {
         let snapshot = Snapshot::build(config, None, Arc::clone(&keys), services.clone()).unwrap();
         let counters = Arc::new(Counters::default());
         let (outbox, inbox) = Outbox::new(64, Arc::clone(&counters));
-        let edge = Edge::new(&snapshot, Worker { counters: Arc::clone(&counters), outbox }).unwrap();
-        Self { edge, keys, services, counters, _calls: calls, inbox, scheme }
+        let (requests, log) = RequestOutbox::new(64, Arc::clone(&counters));
+        let edge = Edge::new(&snapshot, Worker { counters: Arc::clone(&counters), outbox, requests }).unwrap();
+        Self { edge, keys, services, counters, _calls: calls, inbox, log, scheme }
     }
 
     /// A client's connection.
@@ -198,6 +204,22 @@ impl Stage {
             spans.extend(batch);
         }
         spans
+    }
+}
+
+impl Stage {
+    /// The requests that ended, as they are listed.
+    pub(crate) fn listed(&mut self) -> Vec<RequestRow> {
+        self.edge.requests().hand_over();
+        let mut rows = Vec::new();
+        while let Ok(chunk) = self.log.try_recv() {
+            chunk.read(|entry, _, headers| {
+                let mut row = entry.row();
+                row.headers = headers;
+                rows.push(row);
+            });
+        }
+        rows
     }
 }
 

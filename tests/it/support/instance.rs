@@ -42,6 +42,9 @@ format = "json"
 access = false
 [[listener]]
 address = "127.0.0.1:0"
+[receive]
+http = "127.0.0.1:0"
+grpc = "off"
 [admin]
 address = "127.0.0.1:0"
 "#;

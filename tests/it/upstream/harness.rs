@@ -22,12 +22,15 @@ use waylight::{
     config::model::{Endpoint, Scheme, Upstream, UpstreamHost, UpstreamTls},
     error::ProxyError,
     proxy::{
-        context::{Conn, Context},
+        context::{Conn, Context, Keeping},
         handler::Handler as _,
         upstreams::{Forward, UpstreamServices, Upstreams},
     },
     service::{Outcome, Request, Response},
-    trace::counters::Counters,
+    trace::{
+        counters::Counters,
+        requests::log::{RequestLog, RequestOutbox},
+    },
 };
 
 /// Runs a test as a worker runs its tasks: on one thread, with tasks that stay on it.
@@ -95,7 +98,9 @@ impl Worker {
             requests: Cell::new(1),
             refusal: Cell::new(None),
         };
-        Rc::new(Context::new(Rc::new(conn), request, Arc::clone(&self.counters), None))
+        let log = Rc::new(RequestLog::new(RequestOutbox::new(1, Arc::clone(&self.counters)).0));
+        let keeping = Keeping { access_log: None, redaction: Arc::default(), log };
+        Rc::new(Context::new(Rc::new(conn), request, Arc::clone(&self.counters), Rc::new(keeping)))
     }
 
     pub(super) async fn send(&self, request: Request) -> Outcome {

@@ -199,7 +199,7 @@ pub(super) async fn traced(worker: &Worker) -> Vec<SpanRecord> {
     let begin = Begin { trace_id: outgoing.trace_id, flags: TraceFlags::SAMPLED, outbox, meter: None, spans_max: 100 };
     let root = Span::root(begin, None, cx.phases.at(waylight::trace::phases::Phase::Received).unwrap());
     cx.redaction.get_or_init(Arc::default);
-    cx.trace(root, outgoing);
+    cx.trace(root, outgoing, "test");
     let outcome = worker.forward.handle(request, &cx).await;
     if let Ok(response) = outcome {
         text(cx.answered(response)).await.unwrap();

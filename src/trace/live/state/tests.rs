@@ -1,0 +1,76 @@
+use opentelemetry::{KeyValue, trace::TraceFlags};
+
+use super::*;
+use crate::trace::record::Origin;
+
+const TRACE: TraceId = TraceId::from_bytes([1; 16]);
+
+fn span(stage: Stage, id: u8) -> SpanRecord {
+    SpanRecord {
+        trace_id: TRACE,
+        span_id: SpanId::from_bytes([id; 8]),
+        parent: SpanId::INVALID,
+        parent_origin: Origin::Local,
+        flags: TraceFlags::SAMPLED,
+        stage,
+        name: None,
+        start: Instant::from_nanos(0),
+        end: Instant::from_nanos(1),
+        error: None,
+        attributes: vec![KeyValue::new("waylight.upstream", "app")],
+        events: Vec::new(),
+        links: Vec::new(),
+        dropped_attributes: 0,
+    }
+}
+
+fn at(seconds: u64) -> Instant {
+    Instant::from_nanos(seconds * 1_000_000_000)
+}
+
+fn awaiting(names: &[&str]) -> Option<TraceState> {
+    Some(TraceState::Partial { waiting_for: names.iter().map(|name| (*name).into()).collect() })
+}
+
+#[test]
+fn a_trace_is_open_then_partial_then_done() {
+    let mut states = States::default();
+    assert_eq!(states.state(TRACE, at(0)), None);
+    states.recorded(&[span(Stage::Route, 1)], at(0));
+    assert_eq!(states.state(TRACE, at(0)), Some(TraceState::Open));
+    states.recorded(&[span(Stage::UpstreamRequest, 2), span(Stage::Request, 3)], at(1));
+    assert_eq!(states.state(TRACE, at(1)), awaiting(&["app"]));
+    states.arrived(TRACE, SpanId::from_bytes([2; 8]), at(2));
+    assert_eq!(states.state(TRACE, at(2)), Some(TraceState::Done));
+}
+
+#[test]
+fn an_app_may_be_first_and_may_never_come() {
+    let mut states = States::default();
+    states.arrived(TRACE, SpanId::from_bytes([2; 8]), at(0));
+    states.recorded(&[span(Stage::UpstreamRequest, 2), span(Stage::Request, 3)], at(1));
+    assert_eq!(states.state(TRACE, at(1)), Some(TraceState::Done));
+    states.recorded(&[span(Stage::UpstreamRequest, 4), span(Stage::Request, 5)], at(2));
+    assert_eq!(states.state(TRACE, at(2)), awaiting(&["app"]));
+    assert_eq!(states.state(TRACE, at(12)), Some(TraceState::Done));
+}
+
+#[test]
+fn changes_are_told_once() {
+    let mut states = States::default();
+    states.recorded(&[span(Stage::Route, 1)], at(0));
+    assert_eq!(states.changed(|_| false, at(0)), []);
+    assert_eq!(states.changed(|_| true, at(0)), [(TRACE, TraceState::Open)]);
+    assert_eq!(states.changed(|_| true, at(0)), []);
+    states.recorded(&[span(Stage::Request, 1)], at(0));
+    assert_eq!(states.changed(|_| true, at(0)), [(TRACE, TraceState::Done)]);
+}
+
+#[test]
+fn traces_are_bounded() {
+    let mut states = States::default();
+    for number in 0..TRACES_MAX as u128 + 100 {
+        states.arrived(TraceId::from_bytes((number + 1).to_be_bytes()), SpanId::INVALID, at(0));
+    }
+    assert_eq!(states.traces.len(), TRACES_MAX);
+}

@@ -1,0 +1,129 @@
+use super::*;
+
+fn hub(limits: HubLimits) -> Arc<Hub> {
+    Hub::new(limits, Arc::new(Counters::default()))
+}
+
+fn patch(id: u128) -> Event {
+    Event::RequestPatch(Patch { id, page: None, trace: None })
+}
+
+fn ids(batch: &Batch) -> Vec<u128> {
+    let id = |(_, event): &(u64, Event)| match event {
+        Event::RequestPatch(patch) => patch.id,
+        other => panic!("{other:?}"),
+    };
+    batch.events.iter().map(id).collect()
+}
+
+async fn batch(reader: &mut Reader) -> Arc<Batch> {
+    match reader.next().await {
+        Delivery::Batch(batch) => batch,
+        Delivery::Gap { from, to } => panic!("a gap from {from} to {to}"),
+    }
+}
+
+async fn gap(reader: &mut Reader) -> u64 {
+    match reader.next().await {
+        Delivery::Batch(batch) => panic!("{batch:?}"),
+        Delivery::Gap { from, to } => to - from + 1,
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn events_come_in_batches_that_are_encoded_once() {
+    clock::follow_tokio();
+    let hub = hub(HubLimits::default());
+    let (mut one, mut two) = (hub.subscribe(None), hub.subscribe(None));
+    let mut running = tokio::task::JoinSet::new();
+    running.spawn(Arc::clone(&hub).run());
+    tokio::time::sleep(Duration::from_millis(10)).await;
+    hub.publish(|| patch(1));
+    hub.publish(|| patch(2));
+    let (first, second) = (batch(&mut one).await, batch(&mut two).await);
+    assert_eq!(ids(&first), [1, 2]);
+    assert!(Arc::ptr_eq(&first, &second));
+    assert_eq!(first.encoded(|_| Bytes::from_static(b"once")), "once");
+    assert_eq!(second.encoded(|_| panic!("encoded again")), "once");
+}
+
+#[tokio::test]
+async fn a_reader_goes_on_where_he_was() {
+    let hub = hub(HubLimits::default());
+    let mut first = hub.subscribe(None);
+    for id in 1..=3 {
+        hub.publish(|| patch(id));
+    }
+    hub.flush();
+    let seen = batch(&mut first).await.events[1].0;
+    let mut again = hub.subscribe(Some(seen));
+    assert_eq!(ids(&*batch(&mut again).await), [3]);
+    // A number of another life, from before or from the future.
+    assert!(matches!(hub.subscribe(Some(1)).next().await, Delivery::Gap { from: 2, .. }));
+    let mut strange = hub.subscribe(Some(u64::MAX));
+    hub.publish(|| patch(4));
+    hub.flush();
+    assert_eq!(ids(&*batch(&mut strange).await), [4]);
+}
+
+#[tokio::test]
+async fn whoever_is_too_slow_is_told_what_he_missed() {
+    let hub = hub(HubLimits { replay_batches_max: 2, ..HubLimits::default() });
+    let mut reader = hub.subscribe(None);
+    for id in 1..=5 {
+        hub.publish(|| patch(id));
+        hub.flush();
+    }
+    assert_eq!(gap(&mut reader).await, 3);
+    assert_eq!(ids(&*batch(&mut reader).await), [4]);
+    assert_eq!(ids(&*batch(&mut reader).await), [5]);
+}
+
+#[tokio::test]
+async fn too_many_events_are_skipped_and_told() {
+    let hub = hub(HubLimits { batch_events_max: 2, ..HubLimits::default() });
+    let mut reader = hub.subscribe(None);
+    for id in 1..=5 {
+        hub.publish(|| patch(id));
+    }
+    hub.flush();
+    assert_eq!(hub.counters.live_events_skipped.value(), 3);
+    assert_eq!(ids(&*batch(&mut reader).await), [1, 2]);
+    assert_eq!(gap(&mut reader).await, 3);
+    hub.publish(|| patch(6));
+    hub.flush();
+    assert_eq!(ids(&*batch(&mut reader).await), [6]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_made_for_nobody() {
+    clock::follow_tokio();
+    let hub = hub(HubLimits::default());
+    hub.publish(|| panic!("nobody looks"));
+    let reader = hub.subscribe(None);
+    hub.flush();
+    drop(reader);
+    // He may come back.
+    hub.publish(|| patch(2));
+    tokio::time::advance(WATCH_AFTER).await;
+    hub.flush();
+    hub.publish(|| panic!("nobody looks any more"));
+    hub.flush();
+    assert!(hub.lock().replay.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_trace_is_watched_while_somebody_looks_and_a_little_longer() {
+    clock::follow_tokio();
+    let hub = hub(HubLimits { watched_max: 1, ..HubLimits::default() });
+    let (one, two) = (TraceId::from_bytes([1; 16]), TraceId::from_bytes([2; 16]));
+    let watching = hub.watch(one).unwrap();
+    assert!(hub.watch(two).is_none());
+    assert!(hub.is_watched(one) && !hub.is_watched(two));
+    drop(watching);
+    hub.flush();
+    assert!(hub.is_watched(one));
+    tokio::time::advance(WATCH_AFTER).await;
+    hub.flush();
+    assert!(!hub.is_watched(one));
+}

@@ -1,0 +1,301 @@
+//! A request as its worker writes it down when it ends: one compact record in octets, of borrowed facts. Writing one
+//! allocates nothing; reading gives back borrowed facts again, and [`Entry::row`] owned ones.
+//!
+//! The form is this process's own, from worker to background, and never stored.
+
+use std::{
+    net::{IpAddr, Ipv6Addr},
+    str,
+};
+
+use opentelemetry::trace::TraceId;
+
+use super::{
+    hints::{Destination, Hints},
+    row::{CacheOutcome, Moment, RequestRow, TEXT_BYTES_MAX},
+};
+use crate::rules::{headers::redact::Redaction, session::Id};
+
+/// No record is longer, in octets.
+pub const ENTRY_BYTES_MAX: usize = 2_560;
+/// The moments of a row, in order.
+const MOMENTS: [Moment; 5] = [Moment::Routed, Moment::Chosen, Moment::Connected, Moment::Sent, Moment::FirstByte];
+/// What stands for a moment that was not reached.
+const NEVER: u64 = u64::MAX;
+
+/// The facts of one request.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Entry<'a> {
+    /// As in [`RequestRow`], like all that is not explained.
+    pub id: u128,
+    /// Nanoseconds since the Unix epoch.
+    pub start: u64,
+    /// Nanoseconds.
+    pub duration: u64,
+    /// Nanoseconds after `start`, in the order of [`Moment`].
+    pub moments: [Option<u64>; 5],
+    /// The status; 0 for none.
+    pub status: u16,
+    /// Octets of the response's body.
+    pub bytes: u64,
+    /// The method.
+    pub method: &'a str,
+    /// The scheme.
+    pub scheme: &'static str,
+    /// The version.
+    pub version: &'static str,
+    /// The host.
+    pub host: &'a str,
+    /// The path.
+    pub path: &'a str,
+    /// The query, as it may be shown.
+    pub query: Query<'a>,
+    /// The route.
+    pub route: &'a str,
+    /// The upstream.
+    pub upstream: &'a str,
+    /// The error.
+    pub error: &'a str,
+    /// The client's address, as privacy settings leave it.
+    pub client: Option<IpAddr>,
+    /// Who sent it, if he is signed in.
+    pub sender: Option<Sender<'a>>,
+    /// Its trace, and why it is traced.
+    pub trace: Option<(TraceId, &'a str)>,
+    /// What joins it to a page view.
+    pub hints: Hints,
+}
+
+/// Who sent a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sender<'a> {
+    /// His sign-in.
+    pub identity: Id,
+    /// His name.
+    pub person: &'a str,
+    /// His tracing session.
+    pub session: Option<Id>,
+}
+
+/// A query.
+#[derive(Clone, Copy, Debug)]
+pub enum Query<'a> {
+    /// As it came, and what is to be hidden of it while it is written.
+    Raw(&'a str, &'a Redaction),
+    /// As it may be shown.
+    Shown(&'a str),
+}
+
+impl PartialEq for Query<'_> {
+    /// Queries are alike where they are shown alike.
+    fn eq(&self, other: &Self) -> bool {
+        let shown = |query: &Self| match query {
+            Self::Raw(text, redaction) => redaction.query(text).into_owned(),
+            Self::Shown(text) => (*text).to_owned(),
+        };
+        shown(self) == shown(other)
+    }
+}
+
+impl<'a> Entry<'a> {
+    /// Appends the record to `buffer`, which has room for [`ENTRY_BYTES_MAX`] octets.
+    pub fn write(&self, buffer: &mut Vec<u8>) {
+        let at = buffer.len();
+        buffer.extend_from_slice(&[0; 2]);
+        buffer.extend_from_slice(&self.id.to_le_bytes());
+        for number in [self.start, self.duration, self.bytes] {
+            buffer.extend_from_slice(&number.to_le_bytes());
+        }
+        for moment in self.moments {
+            buffer.extend_from_slice(&moment.unwrap_or(NEVER).to_le_bytes());
+        }
+        buffer.extend_from_slice(&self.status.to_le_bytes());
+        for number in [self.hints.browser, self.hints.url, self.hints.referer] {
+            buffer.extend_from_slice(&number.to_le_bytes());
+        }
+        buffer.push(self.hints.destination.code());
+        buffer.push(u8::from(self.scheme == "https"));
+        buffer.push(version_code(self.version));
+        let address = match self.client {
+            None => Ipv6Addr::UNSPECIFIED,
+            Some(IpAddr::V4(address)) => address.to_ipv6_mapped(),
+            Some(IpAddr::V6(address)) => address,
+        };
+        buffer.extend_from_slice(&address.octets());
+        for words in [self.method, self.host, self.path, self.route, self.upstream, self.error] {
+            text(buffer, words);
+        }
+        self.query.write(buffer);
+        buffer.push(u8::from(self.trace.is_some()));
+        if let Some((trace, trigger)) = self.trace {
+            buffer.extend_from_slice(&trace.to_bytes());
+            text(buffer, trigger);
+        }
+        buffer.push(u8::from(self.sender.is_some()));
+        if let Some(sender) = self.sender {
+            buffer.extend_from_slice(&sender.identity.to_bytes());
+            text(buffer, sender.person);
+            buffer.push(u8::from(sender.session.is_some()));
+            buffer.extend_from_slice(&sender.session.map_or([0; 16], Id::to_bytes));
+        }
+        let length = u16::try_from(buffer.len() - at - 2).unwrap_or(u16::MAX);
+        buffer[at..at + 2].copy_from_slice(&length.to_le_bytes());
+    }
+
+    /// Takes the first record off `records`; `None` at their end.
+    pub fn next(records: &mut &'a [u8]) -> Option<(Self, &'a [u8])> {
+        let whole = *records;
+        let length = usize::from(u16::from_le_bytes(take(records)?));
+        let (record, rest) = records.split_at_checked(length)?;
+        *records = rest;
+        Some((Self::read(record)?, &whole[..length + 2]))
+    }
+
+    fn read(mut record: &'a [u8]) -> Option<Self> {
+        let from = &mut record;
+        let id = u128::from_le_bytes(take(from)?);
+        let [start, duration, bytes] = [number(from)?, number(from)?, number(from)?];
+        let mut moments = [None; 5];
+        for moment in &mut moments {
+            *moment = Some(number(from)?).filter(|nanos| *nanos != NEVER);
+        }
+        let status = u16::from_le_bytes(take(from)?);
+        let [browser, url, referer] = [number(from)?, number(from)?, number(from)?];
+        let [destination, scheme, version] = take(from)?;
+        let client = Ipv6Addr::from(take::<16>(from)?).to_canonical();
+        let [method, host, path, route, upstream, error, query] =
+            [words(from)?, words(from)?, words(from)?, words(from)?, words(from)?, words(from)?, words(from)?];
+        let trace = match take(from)? {
+            [0] => None,
+            [_] => Some((TraceId::from_bytes(take(from)?), words(from)?)),
+        };
+        let sender = match take(from)? {
+            [0] => None,
+            [_] => {
+                let (identity, person, [is_traced]) = (Id::from_bytes(take(from)?), words(from)?, take(from)?);
+                let session = Id::from_bytes(take(from)?);
+                Some(Sender { identity, person, session: (is_traced != 0).then_some(session) })
+            }
+        };
+        Some(Self {
+            id,
+            start,
+            duration,
+            moments,
+            status,
+            bytes,
+            method,
+            scheme: if scheme == 1 { "https" } else { "http" },
+            version: ["1.0", "1.1", "2"][usize::from(version.min(2))],
+            host,
+            path,
+            query: Query::Shown(query),
+            route,
+            upstream,
+            error,
+            client: Some(client).filter(|client| *client != Ipv6Addr::UNSPECIFIED),
+            sender,
+            trace,
+            hints: Hints { browser, url, referer, destination: Destination::of(destination) },
+        })
+    }
+
+    /// The row of these facts. Its page, and header sets, are for others to say.
+    pub fn row(&self) -> RequestRow {
+        let query = match self.query {
+            Query::Raw(text, redaction) => redaction.query(text).into(),
+            Query::Shown(text) => text.into(),
+        };
+        let moments = MOMENTS.into_iter().zip(self.moments).filter_map(|(name, at)| Some((name, at?)));
+        RequestRow {
+            id: self.id,
+            start: self.start,
+            duration: self.duration,
+            first_byte: self.moments[4],
+            method: self.method.into(),
+            scheme: self.scheme,
+            host: self.host.into(),
+            path: self.path.into(),
+            query,
+            version: self.version,
+            status: self.status,
+            bytes: self.bytes,
+            route: self.route.into(),
+            upstream: self.upstream.into(),
+            cache: CacheOutcome::default(),
+            error: self.error.into(),
+            client: self.client.map_or_else(String::new, |client| client.to_string()).into(),
+            destination: self.hints.destination.as_str().into(),
+            page: None,
+            identity: self.sender.map(|sender| sender.identity),
+            person: self.sender.map_or("", |sender| sender.person).into(),
+            session: self.sender.and_then(|sender| sender.session),
+            trace: self.trace.map(|(trace, _)| trace),
+            trigger: self.trace.map_or("", |(_, trigger)| trigger).into(),
+            moments: moments.collect(),
+            headers: None,
+        }
+    }
+}
+
+impl Query<'_> {
+    fn write(self, buffer: &mut Vec<u8>) {
+        match self {
+            Self::Shown(shown) => text(buffer, shown),
+            Self::Raw(raw, redaction) => {
+                let at = buffer.len();
+                buffer.extend_from_slice(&[0; 2]);
+                redaction.query_parts(raw, |part| {
+                    let room = TEXT_BYTES_MAX.saturating_sub(buffer.len() - at - 2);
+                    buffer.extend_from_slice(cut(part, room).as_bytes());
+                });
+                let length = u16::try_from(buffer.len() - at - 2).unwrap_or(u16::MAX);
+                buffer[at..at + 2].copy_from_slice(&length.to_le_bytes());
+            }
+        }
+    }
+}
+
+/// At most so many octets of a text, cut where a character ends.
+pub fn cut(text: &str, bytes_max: usize) -> &str {
+    let mut end = text.len().min(bytes_max);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    &text[..end]
+}
+
+fn text(buffer: &mut Vec<u8>, words: &str) {
+    let words = cut(words, TEXT_BYTES_MAX);
+    // No longer than `TEXT_BYTES_MAX`.
+    buffer.extend_from_slice(&u16::try_from(words.len()).unwrap_or(0).to_le_bytes());
+    buffer.extend_from_slice(words.as_bytes());
+}
+
+fn version_code(version: &str) -> u8 {
+    match version {
+        "1.0" => 0,
+        "2" => 2,
+        _ => 1,
+    }
+}
+
+fn take<const N: usize>(from: &mut &[u8]) -> Option<[u8; N]> {
+    let (taken, rest) = from.split_first_chunk()?;
+    *from = rest;
+    Some(*taken)
+}
+
+fn number(from: &mut &[u8]) -> Option<u64> {
+    take(from).map(u64::from_le_bytes)
+}
+
+fn words<'a>(from: &mut &'a [u8]) -> Option<&'a str> {
+    let length = u16::from_le_bytes(take(from)?);
+    let (text, rest) = from.split_at_checked(length.into())?;
+    *from = rest;
+    str::from_utf8(text).ok()
+}
+
+#[cfg(test)]
+pub(super) mod tests;

@@ -1,0 +1,172 @@
+//! What joins a request to its page view, taken from its head as numbers, so that nothing of it has to be kept: which
+//! browser sent it, which URL it asked for, and which one referred to it.
+
+use std::{
+    hash::{BuildHasher as _, Hash as _, Hasher as _},
+    net::IpAddr,
+    sync::LazyLock,
+};
+
+use foldhash::fast::RandomState;
+use http::{
+    HeaderMap, HeaderName, HeaderValue,
+    header::{ACCEPT, REFERER, USER_AGENT},
+};
+
+const SEC_FETCH_DEST: HeaderName = HeaderName::from_static("sec-fetch-dest");
+
+/// One for all workers: what one of them sees is joined to what another saw.
+static HASHER: LazyLock<RandomState> = LazyLock::new(RandomState::default);
+
+/// What joins a request to its page view. A hash of 0 stands for nothing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Hints {
+    /// The browser: its user agent, and later with it its address or sign-in.
+    pub browser: u64,
+    /// The URL asked for.
+    pub url: u64,
+    /// The URL that referred to it.
+    pub referer: u64,
+    /// What it is for.
+    pub destination: Destination,
+}
+
+impl Hints {
+    /// What the head says. The browser is its user agent only, until [`Self::sent_by`].
+    pub fn read(headers: &HeaderMap) -> Self {
+        Self {
+            browser: headers.get(USER_AGENT).map_or(0, |agent| hash(|to| to.write(agent.as_bytes()))),
+            url: 0,
+            referer: headers.get(REFERER).and_then(|referer| referer.to_str().ok()).map_or(0, referer_hash),
+            destination: Destination::read(headers),
+        }
+    }
+
+    /// With the URL asked for, where it may refer to others.
+    #[must_use]
+    pub fn asking(mut self, host: &str, path: &str, query: Option<&str>) -> Self {
+        if self.destination.refers() {
+            self.url = url_hash(host, path, query);
+        }
+        self
+    }
+
+    /// With the browser told apart by its address, as a browser that nobody is signed in at is.
+    #[must_use]
+    pub fn sent_from(mut self, client: IpAddr) -> Self {
+        let agent = self.browser;
+        self.browser = hash(|to| {
+            to.write_u64(agent);
+            client.hash(to);
+        });
+        self
+    }
+
+    /// With the browser told apart by its sign-in.
+    #[must_use]
+    pub fn sent_by(mut self, identity: [u8; 16]) -> Self {
+        self.browser = hash(|to| to.write(&identity));
+        self
+    }
+}
+
+/// What a request is for, as `Sec-Fetch-Dest` says (Fetch Standard, "request destination").
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Destination(u8);
+
+/// Known destinations, with the empty one first; and those that may refer to others.
+const DESTINATIONS: [(&str, Refers); 22] = [
+    ("", Refers::No),
+    ("document", Refers::Yes),
+    ("empty", Refers::No),
+    ("image", Refers::No),
+    ("script", Refers::Yes),
+    ("style", Refers::Yes),
+    ("font", Refers::No),
+    ("iframe", Refers::Yes),
+    ("frame", Refers::Yes),
+    ("audio", Refers::No),
+    ("audioworklet", Refers::Yes),
+    ("embed", Refers::Yes),
+    ("fencedframe", Refers::Yes),
+    ("manifest", Refers::No),
+    ("object", Refers::Yes),
+    ("paintworklet", Refers::Yes),
+    ("report", Refers::No),
+    ("serviceworker", Refers::Yes),
+    ("sharedworker", Refers::Yes),
+    ("track", Refers::No),
+    ("video", Refers::No),
+    ("worker", Refers::Yes),
+];
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Refers {
+    Yes,
+    No,
+}
+
+impl Destination {
+    /// A page.
+    pub const DOCUMENT: Self = Self(1);
+
+    /// What a head says. Browsers do not say it to sites without TLS; there a wish for HTML is a page's.
+    fn read(headers: &HeaderMap) -> Self {
+        if let Some(said) = headers.get(SEC_FETCH_DEST) {
+            let known = DESTINATIONS.iter().position(|(name, _)| name.as_bytes() == said.as_bytes());
+            return Self::of(known.and_then(|at| u8::try_from(at).ok()).unwrap_or(0));
+        }
+        let wishes_page = |accept: &HeaderValue| accept.as_bytes().starts_with(b"text/html");
+        if headers.get(ACCEPT).is_some_and(wishes_page) { Self::DOCUMENT } else { Self(0) }
+    }
+
+    /// The destination of this number; unknown ones are empty.
+    pub(super) fn of(code: u8) -> Self {
+        if usize::from(code) < DESTINATIONS.len() { Self(code) } else { Self(0) }
+    }
+
+    pub(super) fn code(self) -> u8 {
+        self.0
+    }
+
+    /// Its word; empty if it is not known.
+    pub fn as_str(self) -> &'static str {
+        DESTINATIONS[usize::from(self.0)].0
+    }
+
+    /// Whether other requests may name its URL as their referer: styles ask for fonts.
+    pub fn refers(self) -> bool {
+        DESTINATIONS[usize::from(self.0)].1 == Refers::Yes
+    }
+}
+
+fn hash(write: impl FnOnce(&mut foldhash::fast::FoldHasher<'_>)) -> u64 {
+    let mut hasher = HASHER.build_hasher();
+    write(&mut hasher);
+    // 0 stands for nothing.
+    hasher.finish().max(1)
+}
+
+fn url_hash(host: &str, path: &str, query: Option<&str>) -> u64 {
+    hash(|to| {
+        to.write(host.as_bytes());
+        to.write(path.as_bytes());
+        to.write(query.unwrap_or_default().as_bytes());
+    })
+}
+
+/// The hash of a referer, which is that of the URL it names; its port is left out, as it is there.
+fn referer_hash(referer: &str) -> u64 {
+    let Some((_, rest)) = referer.split_once("://") else { return 0 };
+    let (authority, target) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+    let bracket = authority.rfind(']').unwrap_or(0);
+    let host = authority[bracket..].find(':').map_or(authority, |colon| &authority[..bracket + colon]);
+    let (path, query) = match target.split_once('?') {
+        Some((path, query)) => (path, Some(query)),
+        None => (if target.is_empty() { "/" } else { target }, None),
+    };
+    url_hash(host, path, query)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,244 @@
+//! The background end of the request log: takes chunks from the workers, joins requests to their page views, keeps them
+//! in the ring, publishes them, and has written down what is to be stored, in batches.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::{
+    sync::{mpsc, watch},
+    task::JoinSet,
+};
+use tracing::warn;
+
+use super::{
+    entry::Entry,
+    join::{Joined, Joiner},
+    log::{Chunk, RequestInbox},
+    recent::Requests,
+    ring::Slot,
+    row::{HeaderSets, RequestRow},
+};
+use crate::{
+    clock::{self, Instant},
+    config::model::StoreRequests,
+    trace::{
+        counters::Counters,
+        live::{Event, Hub, Patch},
+    },
+};
+
+/// Chunks taken at once.
+const CHUNKS_MAX: usize = 16;
+/// Rows wait so long for others, and for their page, before they are written.
+const WRITE_EVERY: Duration = Duration::from_millis(500);
+/// The most rows of one write.
+const ROWS_MAX: usize = 4_096;
+/// Writes that may wait for the store.
+const WRITES_MAX: usize = 8;
+
+/// What is stored of requests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StoreBounds {
+    /// Which.
+    pub which: StoreRequests,
+    /// The most untraced ones in a second.
+    pub untraced_per_second_max: u64,
+}
+
+/// What an intake works with.
+#[derive(Clone, Debug)]
+pub struct IntakeParts {
+    /// Where requests are kept.
+    pub requests: Requests,
+    /// Where they are published.
+    pub hub: Arc<Hub>,
+    /// What is counted.
+    pub counters: Arc<Counters>,
+    /// What is stored; a reload may say otherwise.
+    pub bounds: watch::Receiver<StoreBounds>,
+}
+
+/// A running intake.
+#[derive(Debug)]
+pub struct RequestIntake {
+    tasks: JoinSet<()>,
+    stop: watch::Sender<()>,
+}
+
+impl RequestIntake {
+    /// Starts on the current tokio runtime.
+    pub fn start(parts: IntakeParts, inbox: RequestInbox) -> Self {
+        let mut tasks = JoinSet::new();
+        let (stop, stopped) = watch::channel(());
+        let (write, writes) = mpsc::channel(WRITES_MAX);
+        tasks.spawn(write_down(parts.requests.clone(), Arc::clone(&parts.counters), writes));
+        let running = Running { parts, joiner: Joiner::default(), pending: Vec::new(), write, second: 0, untraced: 0 };
+        tasks.spawn(running.run(inbox, stopped));
+        Self { tasks, stop }
+    }
+
+    /// Takes what waits, has it written, and gives up after `within`. Call it when the workers have ended.
+    pub async fn shutdown(mut self, within: Duration) {
+        self.stop.send_replace(());
+        let all = async { while self.tasks.join_next().await.is_some() {} };
+        if tokio::time::timeout(within, all).await.is_err() {
+            warn!("the log of requests did not end in time");
+        }
+    }
+}
+
+enum Write {
+    Rows(Vec<RequestRow>),
+    Patches(Vec<Patch>),
+}
+
+struct Running {
+    parts: IntakeParts,
+    joiner: Joiner,
+    /// Rows to be stored.
+    pending: Vec<RequestRow>,
+    write: mpsc::Sender<Write>,
+    /// The second that untraced requests are counted in, since the Unix epoch.
+    second: u64,
+    untraced: u64,
+}
+
+impl Running {
+    async fn run(mut self, mut inbox: RequestInbox, mut stopped: watch::Receiver<()>) {
+        let mut chunks = Vec::with_capacity(CHUNKS_MAX);
+        let mut due = tokio::time::interval(WRITE_EVERY);
+        due.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                biased;
+                _ = stopped.changed() => break,
+                _ = due.tick() => self.write_pending(),
+                taken = inbox.recv_many(&mut chunks, CHUNKS_MAX) => {
+                    if taken == 0 {
+                        break;
+                    }
+                    self.take(&mut chunks);
+                }
+            }
+        }
+        inbox.close();
+        while inbox.recv_many(&mut chunks, CHUNKS_MAX).await > 0 {
+            self.take(&mut chunks);
+        }
+        self.write_pending();
+    }
+
+    fn take(&mut self, chunks: &mut Vec<Chunk>) {
+        let mut slots = Vec::new();
+        let mut patches = Vec::new();
+        for chunk in chunks.drain(..) {
+            chunk.read(|entry, octets, headers| {
+                let Joined { page, late } = self.joiner.join(entry);
+                patches.extend(late.into_iter().map(|id| Patch { id, page, trace: None }));
+                slots.push((entry.id, Slot::new(octets, page)));
+                self.publish(entry, page);
+                self.store(entry, page, headers);
+            });
+        }
+        self.parts.requests.ring().push(slots);
+        self.patch(patches);
+        if self.pending.len() >= ROWS_MAX {
+            self.write_pending();
+        }
+    }
+
+    fn publish(&self, entry: &Entry<'_>, page: Option<u128>) {
+        self.parts.hub.publish(|| {
+            let mut row = entry.row();
+            row.page = page;
+            Event::Request(Arc::new(row))
+        });
+    }
+
+    fn store(&mut self, entry: &Entry<'_>, page: Option<u128>, headers: Option<Box<HeaderSets>>) {
+        let traced = entry.trace.is_some();
+        if self.parts.requests.store().is_none() || !(traced || self.has_room(clock::now())) {
+            return;
+        }
+        let mut row = entry.row();
+        row.page = page;
+        row.headers = headers;
+        self.pending.push(row);
+    }
+
+    /// Whether an untraced request is stored, by the settings.
+    fn has_room(&mut self, now: Instant) -> bool {
+        let bounds = *self.parts.bounds.borrow();
+        if bounds.which == StoreRequests::Traced {
+            return false;
+        }
+        let second = now.unix_nanos() / 1_000_000_000;
+        if self.second != second {
+            (self.second, self.untraced) = (second, 0);
+        }
+        if self.untraced >= bounds.untraced_per_second_max {
+            self.parts.counters.requests_unstored.one();
+            return false;
+        }
+        self.untraced += 1;
+        true
+    }
+
+    fn patch(&mut self, mut patches: Vec<Patch>) {
+        for patch in &patches {
+            self.parts.hub.publish(|| Event::RequestPatch(patch.clone()));
+            self.parts.requests.ring().patch(patch);
+        }
+        patches.retain(|patch| match self.pending.iter_mut().rev().find(|row| row.id == patch.id) {
+            Some(row) => {
+                row.page = patch.page.or(row.page);
+                false
+            }
+            None => self.parts.requests.store().is_some(),
+        });
+        // Rows that are written already, or are being written: after them.
+        let count = patches.len() as u64;
+        if count > 0 && self.write.try_send(Write::Patches(patches)).is_err() {
+            self.parts.counters.requests_unstored.add(count);
+        }
+    }
+
+    fn write_pending(&mut self) {
+        if self.pending.is_empty() {
+            return;
+        }
+        let rows = std::mem::take(&mut self.pending);
+        let count = rows.len() as u64;
+        if self.write.try_send(Write::Rows(rows)).is_err() {
+            self.parts.counters.requests_unstored.add(count);
+        }
+    }
+}
+
+/// Writes to the store, one thing after the other, until nothing comes any more.
+async fn write_down(requests: Requests, counters: Arc<Counters>, mut writes: mpsc::Receiver<Write>) {
+    while let Some(write) = writes.recv().await {
+        match write {
+            Write::Rows(rows) => {
+                let Some(store) = requests.store() else { continue };
+                let ids: Vec<u128> = rows.iter().map(|row| row.id).collect();
+                match store.write_requests(rows).await {
+                    Ok(()) => requests.ring().stored(ids),
+                    Err(error) => {
+                        counters.requests_unstored.add(ids.len() as u64);
+                        warn!(%error, requests = ids.len(), "requests were not stored");
+                    }
+                }
+            }
+            Write::Patches(patches) => {
+                for patch in patches {
+                    if let Err(error) = requests.patch(&patch).await {
+                        warn!(%error, "a stored request could not be joined to its page");
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

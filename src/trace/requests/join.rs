@@ -1,0 +1,152 @@
+//! Which page view a request belongs to. A page is known by browser and URL; what refers to that URL belongs to it, and
+//! so does what refers to its frames, scripts and styles. `now` comes with the requests; everything is bounded.
+//!
+//! A page ends after much of what it loads: what refers to a page that is not known yet is remembered, and joined when
+//! the page turns up.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    hash::Hash,
+};
+
+use super::{
+    entry::Entry,
+    hints::{Destination, Hints},
+};
+
+/// URLs remembered, and requests that wait for their page.
+const REMEMBERED_MAX: usize = 16_384;
+/// A request without a referer belongs to the browser's last page, if that is no older, in nanoseconds.
+const LAST_PAGE_NANOS: u64 = 30_000_000_000;
+
+/// Joins requests to page views.
+#[derive(Debug)]
+pub struct Joiner {
+    /// The page that a browser's URL belongs to.
+    urls: Bounded<(u64, u64), u128>,
+    /// The last page of each browser, and when it began.
+    last: Bounded<u64, (u128, u64)>,
+    /// What refers to a browser's URL that is not known yet.
+    waiting: Bounded<(u64, u64), Vec<Waiting>>,
+}
+
+/// A request that waits for its page, and the URL that others may refer to.
+#[derive(Clone, Copy, Debug)]
+struct Waiting {
+    id: u128,
+    url: u64,
+}
+
+/// What was found out.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Joined {
+    /// The page of the request asked for.
+    pub page: Option<u128>,
+    /// Earlier requests that belong to the page, which was not known before.
+    pub late: Vec<u128>,
+}
+
+/// The most requests that wait for one URL.
+const WAITING_MAX: usize = 256;
+
+impl Default for Joiner {
+    fn default() -> Self {
+        Self {
+            urls: Bounded::new(REMEMBERED_MAX),
+            last: Bounded::new(REMEMBERED_MAX),
+            waiting: Bounded::new(REMEMBERED_MAX / 16),
+        }
+    }
+}
+
+impl Joiner {
+    /// Joins one request.
+    pub fn join(&mut self, entry: &Entry<'_>) -> Joined {
+        let Hints { browser, url, referer, destination } = entry.hints;
+        if destination == Destination::DOCUMENT {
+            self.last.insert(browser, (entry.id, entry.start));
+            return Joined { page: Some(entry.id), late: self.known(browser, url, entry.id) };
+        }
+        if let Some(page) = self.urls.find(&(browser, referer)).copied() {
+            let late = if url == 0 { Vec::new() } else { self.known(browser, url, page) };
+            return Joined { page: Some(page), late };
+        }
+        if referer != 0 {
+            let waiting = self.waiting.entry((browser, referer));
+            if waiting.len() < WAITING_MAX {
+                waiting.push(Waiting { id: entry.id, url });
+            }
+            return Joined::default();
+        }
+        let recent = |(_, since): &&(u128, u64)| entry.start.saturating_sub(*since) < LAST_PAGE_NANOS;
+        // Nothing says that a request without a destination is a browser's.
+        let last = self.last.find(&browser).filter(|_| destination != Destination::default()).filter(recent);
+        Joined { page: last.map(|(page, _)| *page), late: Vec::new() }
+    }
+
+    /// From now on `url` belongs to `page`; gives back what waited for it.
+    fn known(&mut self, browser: u64, url: u64, page: u128) -> Vec<u128> {
+        let mut late = Vec::new();
+        let mut urls = vec![url];
+        while let Some(url) = urls.pop() {
+            self.urls.insert((browser, url), page);
+            for waiting in self.waiting.remove(&(browser, url)).unwrap_or_default() {
+                late.push(waiting.id);
+                if waiting.url != 0 && waiting.url != url {
+                    urls.push(waiting.url);
+                }
+            }
+        }
+        late
+    }
+}
+
+/// A map that forgets what was put in first.
+#[derive(Debug)]
+struct Bounded<K, V> {
+    max: usize,
+    entries: HashMap<K, V>,
+    order: VecDeque<K>,
+}
+
+impl<K: Eq + Hash + Copy, V> Bounded<K, V> {
+    fn new(max: usize) -> Self {
+        Self { max, entries: HashMap::new(), order: VecDeque::new() }
+    }
+
+    fn find(&self, key: &K) -> Option<&V> {
+        self.entries.get(key)
+    }
+
+    fn insert(&mut self, key: K, value: V) {
+        if self.entries.insert(key, value).is_none() {
+            self.order.push_back(key);
+            self.forget();
+        }
+    }
+
+    fn entry(&mut self, key: K) -> &mut V
+    where
+        V: Default,
+    {
+        if !self.entries.contains_key(&key) {
+            self.insert(key, V::default());
+        }
+        self.entries.entry(key).or_default()
+    }
+
+    /// Its place in the order is left behind.
+    fn remove(&mut self, key: &K) -> Option<V> {
+        self.entries.remove(key)
+    }
+
+    fn forget(&mut self) {
+        while self.order.len() > self.max {
+            let Some(eldest) = self.order.pop_front() else { return };
+            self.entries.remove(&eldest);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,175 @@
+//! The last requests, listed or kept afterwards from here: their records in octets, some 350 octets each with all that
+//! belongs to them, at most so many. Shared by the background; a reader copies references out and looks at leisure.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use opentelemetry::trace::TraceId;
+
+use super::{entry::Entry, row::RequestRow};
+use crate::trace::live::Patch;
+
+/// The last requests.
+#[derive(Debug)]
+pub struct Ring {
+    max: usize,
+    inner: Mutex<Inner>,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    slots: VecDeque<Arc<Slot>>,
+    /// The place of the first slot, counted from the beginning of time.
+    first: u64,
+    places: HashMap<u128, u64>,
+}
+
+/// One request.
+#[derive(Clone, Debug)]
+pub struct Slot {
+    octets: Box<[u8]>,
+    page: Option<u128>,
+    trace: Option<(TraceId, Box<str>)>,
+    kept_in: KeptIn,
+}
+
+/// Where else a request is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeptIn {
+    /// Nowhere.
+    RingOnly,
+    /// In the store, too.
+    Store,
+}
+
+impl Slot {
+    /// A request that is in no store.
+    pub fn new(octets: &[u8], page: Option<u128>) -> Self {
+        Self { octets: octets.into(), page, trace: None, kept_in: KeptIn::RingOnly }
+    }
+
+    /// Where else it is.
+    pub fn kept_in(&self) -> KeptIn {
+        self.kept_in
+    }
+
+    /// Its row; `None` only by a fault of ours.
+    pub fn row(&self) -> Option<RequestRow> {
+        let (entry, _) = Entry::next(&mut &*self.octets)?;
+        let mut row = entry.row();
+        row.page = self.page;
+        if let Some((trace, trigger)) = &self.trace {
+            row.trace = Some(*trace);
+            row.trigger.clone_from(trigger);
+        }
+        Some(row)
+    }
+}
+
+impl Ring {
+    /// An empty ring for so many requests.
+    pub fn new(max: usize) -> Self {
+        Self { max, inner: Mutex::default() }
+    }
+
+    /// Puts requests in, the latest last; as many of the eldest are forgotten.
+    pub fn push(&self, slots: impl IntoIterator<Item = (u128, Slot)>) {
+        let mut inner = self.lock();
+        for (id, slot) in slots {
+            if self.max == 0 {
+                return;
+            }
+            while inner.slots.len() >= self.max {
+                inner.forget_eldest();
+            }
+            let place = inner.first + inner.slots.len() as u64;
+            inner.slots.push_back(Arc::new(slot));
+            inner.places.insert(id, place);
+        }
+    }
+
+    /// One request.
+    pub fn find(&self, id: u128) -> Option<Arc<Slot>> {
+        let mut inner = self.lock();
+        inner.slot(id).map(|slot| Arc::clone(slot))
+    }
+
+    /// Adds what became known; says whether the request is still here.
+    pub fn patch(&self, patch: &Patch) -> Option<KeptIn> {
+        let mut inner = self.lock();
+        let slot = Arc::make_mut(inner.slot(patch.id)?);
+        slot.page = patch.page.or(slot.page);
+        if let Some(trace) = &patch.trace {
+            slot.trace = Some(trace.clone());
+        }
+        Some(slot.kept_in)
+    }
+
+    /// These requests are in the store now.
+    pub fn stored(&self, ids: impl IntoIterator<Item = u128>) {
+        let mut inner = self.lock();
+        for id in ids {
+            if let Some(slot) = inner.slot(id) {
+                Arc::make_mut(slot).kept_in = KeptIn::Store;
+            }
+        }
+    }
+
+    /// All requests that are in no store, the eldest first.
+    pub fn unstored(&self) -> Vec<Arc<Slot>> {
+        let inner = self.lock();
+        inner.slots.iter().filter(|slot| slot.kept_in == KeptIn::RingOnly).map(Arc::clone).collect()
+    }
+
+    /// Forgets the requests that `gone` says, and how many they were.
+    pub fn erase(&self, gone: impl Fn(&RequestRow) -> bool) -> u64 {
+        let mut inner = self.lock();
+        let slots = std::mem::take(&mut inner.slots);
+        let before = slots.len();
+        let left = slots.into_iter().filter_map(|slot| {
+            let row = slot.row().filter(|row| !gone(row))?;
+            Some((row.id, slot))
+        });
+        let left: Vec<_> = left.collect();
+        let erased = before - left.len();
+        inner.places = left.iter().enumerate().map(|(at, (id, _))| (*id, at as u64)).collect();
+        inner.first = 0;
+        inner.slots = left.into_iter().map(|(_, slot)| slot).collect();
+        erased as u64
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.lock().slots.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        // Poisoned by a panic elsewhere, it is still whole.
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Inner {
+    fn slot(&mut self, id: u128) -> Option<&mut Arc<Slot>> {
+        let at = self.places.get(&id)?.checked_sub(self.first)?;
+        self.slots.get_mut(usize::try_from(at).ok()?)
+    }
+
+    fn forget_eldest(&mut self) {
+        let Some(eldest) = self.slots.pop_front() else { return };
+        self.first += 1;
+        if let Some((entry, _)) = Entry::next(&mut &*eldest.octets) {
+            self.places.remove(&entry.id);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
