@@ -10,6 +10,7 @@ pub mod audit;
 pub mod endpoints;
 pub mod export;
 mod form;
+mod oidc;
 mod pages;
 mod people;
 mod style;
@@ -33,7 +34,8 @@ pub use self::{
 use self::{
     attempts::Attempts,
     audit::Audit,
-    endpoints::{PEOPLE, TRACE, Who},
+    endpoints::{OIDC_CALLBACK, PEOPLE, SIGN_IN_OIDC, TRACE, Who},
+    oidc::Provider,
     ways::{Arrivals, Tokens},
 };
 use crate::{
@@ -65,6 +67,7 @@ pub struct Console {
     tokens: Tokens,
     attempts: Attempts,
     arrivals: Arrivals,
+    provider: Option<Provider>,
 }
 
 /// What a console is made of.
@@ -112,7 +115,8 @@ impl Console {
         let Parts { keys, sessions, audit, counters } = parts;
         let tokens = Tokens::new(&access.tokens);
         let (attempts, arrivals) = (Attempts::default(), Arrivals::default());
-        Self { keys, sessions, audit, counters, access, privacy, tokens, attempts, arrivals }
+        let provider = access.oidc.as_ref().map(Provider::new);
+        Self { keys, sessions, audit, counters, access, privacy, tokens, attempts, arrivals, provider }
     }
 
     /// Whether a request may know that these pages exist: of somebody who is signed in; of whoever has a link that is
@@ -135,6 +139,7 @@ impl Console {
                 self.is_open(visit) || token(uri).is_some_and(|token| self.link(&token).is_some())
             }
             Some(Who::Entrance | Who::SignedIn) => self.is_open(visit),
+            Some(Who::Flow) => self.comes_back(headers, visit),
             Some(Who::TraceLink) => token(uri).is_some_and(|token| self.visit_link(&token, &visit.host).is_some()),
             _ => false,
         }
@@ -166,6 +171,8 @@ impl Console {
             HOME => self.home(visit, StatusCode::OK, None),
             SIGN_IN if is_read => self.entrance(visit, token(request.uri())),
             SIGN_IN => self.sign_in(request, visit),
+            SIGN_IN_OIDC => self.depart(request, visit).await,
+            OIDC_CALLBACK => self.arrive(request, visit).await,
             TRACE if is_read => self.consent(request, visit),
             TRACE => self.agree(request, visit),
             PEOPLE => self.people(visit),

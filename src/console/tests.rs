@@ -3,15 +3,16 @@
 use http::header::{CACHE_CONTROL, COOKIE, SET_COOKIE};
 
 use super::{
-    endpoints::{PAGE, RESTART, SIGN_OUT, START, STOP},
+    audit::{AuditLog, Deed},
+    endpoints::{INVITE, PAGE, RESTART, REVOKE, SIGN_OUT, START, STOP},
     *,
 };
 use crate::{
     clock,
-    config::model::Config,
+    config::model::{Config, Mapping, NamedToken, Proof},
     rules::{
-        access::Role,
-        session::{Csrf, Id, Identity, Session, SessionKind, SignInLink},
+        access::{Role, Way},
+        session::{self, Csrf, Id, Identity, Session, SessionKind, SignInLink},
         token::Purpose,
     },
     trace::sessions::Ephemeral,
@@ -299,4 +300,272 @@ fn a_full_house_says_so() {
         browser.console.sessions.meter(&session, &whose, 0).unwrap();
     }
     assert_eq!(browser.press(START, "").status(), StatusCode::SERVICE_UNAVAILABLE);
+}
+
+/// Somebody with this role, by a cookie.
+fn somebody(role: Role) -> Browser {
+    let mut browser = Browser::new(SignIn::Admin);
+    browser.become_one(role);
+    browser
+}
+
+impl Browser {
+    fn become_one(&mut self, role: Role) {
+        let now = clock::unix_seconds();
+        let id = Id::from_bytes([role as u8 + 100; 16]);
+        let (name, host) = (String::from("Bob"), String::from("app.example"));
+        let who = Identity { id, name, role, way: Way::Link, host, issued: now, expiry: now + 600 };
+        let cookie = session::cookie(Scheme::Http, &self.console.keys, &who, None, now);
+        self.cookie = Some(HeaderValue::try_from(cookie.to_str().unwrap().split(';').next().unwrap()).unwrap());
+    }
+
+    /// A form with its hidden token, whether or not the page shows one.
+    fn force(&mut self, path: &str, form: &str) -> Response<Bytes> {
+        let who = self.credentials().identity.unwrap();
+        let csrf = Csrf { identity: who.id, expiry: who.expiry }.seal(&self.console.keys);
+        self.post(path, &format!("csrf={csrf}&{form}"))
+    }
+
+    fn audit(&self) -> Vec<(Deed, String, String)> {
+        let entries = self.console.audit.recent(100).unwrap();
+        entries.into_iter().map(|entry| (entry.deed, entry.person, entry.subject)).collect()
+    }
+
+    fn claims_with(&self, path: &str, headers: &[(&'static str, &str)], trust: PeerTrust) -> Option<Identity> {
+        let mut visit = Visit { peer_trust: trust, ..self.visit() };
+        let headers = headers
+            .iter()
+            .map(|(name, value)| (http::HeaderName::from_static(name), HeaderValue::try_from(*value).unwrap()));
+        let claims = self.console.claims(&path.parse().unwrap(), &headers.collect(), &mut visit);
+        visit.credentials.identity.filter(|_| claims)
+    }
+}
+
+#[test]
+fn every_endpoint_against_every_role() {
+    let stranger = Browser::new(SignIn::Admin);
+    let public = Browser::new(SignIn::Public);
+    for endpoint in endpoints::ENDPOINTS {
+        let path = endpoint.path;
+        assert!(!stranger.claims(path), "a stranger: {path}");
+        let open = matches!(endpoint.who, Who::Entrance | Who::SignedIn);
+        assert_eq!(public.claims(path), open, "a stranger, where sign-in is public: {path}");
+        for role in Role::ALL {
+            let mut browser = somebody(role);
+            let admitted = endpoint.who.admits(role);
+            // A guest is a stranger to all that he may not use; others know that the pages exist.
+            assert_eq!(browser.claims(path), admitted || role > Role::Guest, "{role}: {path}");
+            if !browser.claims(path) {
+                continue;
+            }
+            let method = endpoint.methods.rsplit(", ").next().unwrap();
+            let before = browser.audit();
+            let response = match method {
+                "POST" => browser.force(path, "path=/&minutes=1&requests=1&person=Eve"),
+                _ => browser.get(path),
+            };
+            let done = response.status().is_success() || response.status().is_redirection();
+            if !admitted {
+                assert_eq!(response.status(), StatusCode::FORBIDDEN, "{role}: {path}");
+                assert_eq!(browser.audit(), before, "{role} changed something: {path}");
+            } else if !matches!(endpoint.who, Who::Entrance) {
+                assert!(done, "{role}: {path}: {}", response.status());
+            }
+        }
+    }
+    for path in ["/_waylight/unknown", "/_waylight/assets/x.css", "/_waylight/api/v1/me"] {
+        assert!(!stranger.claims(path) && !public.claims(path) && !somebody(Role::Guest).claims(path), "{path}");
+        assert!(somebody(Role::Viewer).claims(path), "{path}");
+    }
+}
+
+#[test]
+fn a_visitor_is_told_agrees_and_is_traced_so_long() {
+    let mut maker = somebody(Role::Tracer);
+    let page = text(&maker.press(INVITE, "path=%2Fcart%3Fa%3D1&minutes=5&requests=2"));
+    let link = page.split("<pre class=\"link\">").nth(1).unwrap().split("</pre>").next().unwrap();
+    let target = link.strip_prefix("http://app.example:8080").unwrap().to_owned();
+    let mut visitor = Browser { console: maker.console, cookie: None };
+    assert!(visitor.claims(&target));
+    for _ in 0..2 {
+        let page = text(&visitor.get(&target));
+        for told in ["Bob", "5 minutes", "2 requests", "/cart?a=1", "I agree"] {
+            assert!(page.contains(told), "{told}: {page}");
+        }
+    }
+    let request = Request::post(&target).header("sec-fetch-site", "cross-site").body(Bytes::new()).unwrap();
+    assert_eq!(visitor.send(&request).status(), StatusCode::FORBIDDEN, "nobody agrees for him");
+    assert_eq!(visitor.credentials().session, None, "nothing happened so far");
+    assert_eq!(leads_to(&visitor.post(&target, "")), "/cart?a=1");
+    let Credentials { identity: Some(guest), session: Some(session), .. } = visitor.credentials() else {
+        panic!("he is traced")
+    };
+    assert_eq!((guest.role, session.kind, session.requests_max), (Role::Guest, SessionKind::Guest, 2));
+    assert!(session.expiry <= clock::unix_seconds() + 300 && guest.expiry == session.expiry);
+    assert!(visitor.console.sessions.take_request(session.id) && visitor.console.sessions.take_request(session.id));
+    assert!(!visitor.console.sessions.take_request(session.id), "so many");
+    let page = text(&visitor.get(HOME));
+    assert!(
+        page.contains("no longer traced") && page.contains("2 of 2") && !page.contains("Make a trace link"),
+        "{page}"
+    );
+    let kept = visitor.cookie.clone();
+    let again = visitor.post(&target, "");
+    assert_eq!((again.status(), visitor.get(&target).status()), (StatusCode::GONE, StatusCode::GONE), "once");
+    // Whoever asked sees it.
+    visitor.become_one(Role::Tracer);
+    assert!(text(&visitor.get(HOME)).contains("A visitor of <b>app.example</b>"));
+    visitor.cookie.clone_from(&kept);
+    assert_eq!(leads_to(&visitor.press(STOP, "")), "/");
+    assert_eq!(visitor.cookie, None);
+    visitor.cookie = kept;
+    assert_eq!(visitor.credentials(), Credentials::default(), "for good");
+    let deeds: Vec<_> = visitor.audit().into_iter().map(|(deed, ..)| deed).collect();
+    assert_eq!(deeds, [Deed::SessionStop, Deed::TraceLinkUsed, Deed::TraceLinkMade]);
+}
+
+#[test]
+fn invitations_are_bounded() {
+    let maker = somebody(Role::Tracer);
+    let wished = |path: &str| Invitation { path: path.into(), seconds: u64::MAX, requests_max: u64::MAX };
+    let link = maker.console.trace_link(&maker.visit(), "http://app.example", &wished("/a")).unwrap();
+    let token = link.split_once("token=").unwrap().1;
+    let made = maker.console.visit_link(token, "app.example").unwrap();
+    let access = &maker.console.access;
+    assert_eq!((made.seconds, made.requests_max), (access.guest_ttl.as_secs(), access.guest_requests_max));
+    for path in ["//evil.example", "a", "/_waylight/", &"/x".repeat(700)] {
+        let denied = maker.console.trace_link(&maker.visit(), "", &wished(path));
+        assert!(matches!(denied, Err(Denied::Unfit(_))), "{path}");
+    }
+    maker.console.sessions.revoke_person("Bob", clock::unix_seconds()).unwrap();
+    assert_eq!(maker.console.visit_link(token, "app.example"), None, "with whoever made it");
+}
+
+#[test]
+fn people_and_sessions_are_revoked() {
+    let mut tracer = somebody(Role::Tracer);
+    tracer.press(START, "");
+    let session = tracer.credentials().session.unwrap();
+    let mut admin = Browser { console: tracer.console, cookie: None };
+    admin.become_one(Role::Admin);
+    let page = text(&admin.get(PEOPLE));
+    assert!(page.contains(&session.id.to_string()), "{page}");
+    assert_eq!(leads_to(&admin.force(REVOKE, &format!("session={}", session.id))), PEOPLE);
+    assert!(admin.console.sessions.is_revoked(session.id));
+    for form in ["", "session=x", "session=&person=", &format!("session={}&person=Bob", session.id)] {
+        assert_eq!(admin.force(REVOKE, form).status(), StatusCode::UNPROCESSABLE_ENTITY, "{form}");
+    }
+    assert_eq!(leads_to(&admin.force(REVOKE, "person=Bob")), PEOPLE);
+    assert_eq!(admin.credentials(), Credentials::default(), "he himself, too: his name is Bob");
+    assert_eq!(admin.audit()[0], (Deed::Revoke, "Bob".into(), "person Bob".into()));
+}
+
+#[test]
+fn what_cannot_be_written_down_is_not_done() {
+    struct Full;
+    impl AuditLog for Full {
+        fn append(&self, _: &str) -> Result<(), crate::error::BoxError> {
+            Err("disk full".into())
+        }
+        fn recent(&self, _: usize) -> Result<Vec<String>, crate::error::BoxError> {
+            Ok(Vec::new())
+        }
+    }
+    let mut browser = somebody(Role::Admin);
+    browser.press(START, "");
+    let session = browser.credentials().session.unwrap();
+    browser.console.audit = Arc::new(Audit::new(Box::new(Full), Arc::clone(&browser.console.counters)));
+    let failed = StatusCode::SERVICE_UNAVAILABLE;
+    assert_eq!(browser.force(INVITE, "path=/&minutes=1&requests=1").status(), failed);
+    assert_eq!(browser.force(STOP, "").status(), StatusCode::SEE_OTHER, "what takes away is done");
+    assert!(browser.console.sessions.is_revoked(session.id));
+    assert_eq!(browser.force(START, "").status(), failed);
+    assert_eq!(browser.credentials().session, None);
+    let link = browser.link(50, "Ada");
+    browser.cookie = None;
+    assert_eq!(browser.post(&link, "").status(), failed);
+    assert_eq!(browser.cookie, None, "nobody signed in");
+    assert_eq!(browser.console.counters.audit_failed.value(), 4);
+}
+
+const TOKEN: &str = "a named token of thirty-two characters, at least";
+
+fn named() -> Browser {
+    let mut browser = Browser::new(SignIn::Public);
+    let token = NamedToken {
+        name: "ci".into(),
+        role: Role::Viewer,
+        token: crate::config::model::Secret::new(TOKEN),
+        hosts: vec![crate::rules::route::HostPattern::parse("app.example").unwrap()],
+    };
+    browser.console.tokens = Tokens::new(&[token]);
+    browser
+}
+
+#[test]
+fn a_named_token_counts_at_the_api_and_on_the_sign_in_page() {
+    let mut browser = named();
+    let api = "/_waylight/api/v1/me";
+    let bearer = format!("Bearer {TOKEN}");
+    let come = |browser: &Browser, path: &str, value: &str| {
+        browser.claims_with(path, &[("authorization", value)], PeerTrust::Unknown).map(|who| (who.name, who.role))
+    };
+    assert_eq!(come(&browser, api, &bearer), Some(("ci".into(), Role::Viewer)));
+    assert_eq!(come(&browser, PEOPLE, &bearer), None, "not on the pages");
+    assert_eq!(come(&browser, "/", &bearer), None, "not at the app");
+    assert_eq!(come(&browser, api, "Bearer nothing"), None);
+    assert_eq!(come(&browser, api, &format!("Basic {TOKEN}")), None);
+    let response = browser.post(SIGN_IN, &format!("token={}", TOKEN.replace(' ', "+")));
+    assert_eq!(leads_to(&response), HOME);
+    let who = browser.credentials().identity.unwrap();
+    assert_eq!((who.name.as_str(), who.role, who.way), ("ci", Role::Viewer, Way::Token));
+    assert!(browser.claims(START) && browser.press(SIGN_OUT, "").status() == StatusCode::SEE_OTHER);
+    browser.post(SIGN_IN, &format!("token={}", TOKEN.replace(' ', "+")));
+    browser.console.tokens = Tokens::new(&[]);
+    assert!(!browser.claims(START), "taken out of the file, it ends");
+}
+
+#[test]
+fn bearer_tokens_cannot_be_guessed_for_long() {
+    let browser = named();
+    let come = |value: &str| {
+        browser.claims_with("/_waylight/api/x", &[("authorization", value)], PeerTrust::Unknown).is_some()
+    };
+    let bearer = format!("Bearer {TOKEN}");
+    assert!(come(&bearer));
+    // The minute may turn once in between.
+    assert!((0..30).any(|number| !come(&format!("Bearer guess {number}")) && !come(&bearer)));
+}
+
+#[test]
+fn a_proxy_is_believed_if_it_is_trusted() {
+    let mut browser = Browser::new(SignIn::Admin);
+    let name = http::HeaderName::from_static;
+    browser.console.access.forward_auth =
+        Some(Proof { user: name("x-user"), role: Some(name("x-role")), groups: None, mapping: Mapping::default() });
+    let ada = [("x-user", "ada"), ("x-role", "tracer")];
+    let come = |browser: &Browser, headers: &[(&'static str, &str)], trust: PeerTrust| {
+        browser.claims_with(HOME, headers, trust).map(|who| (who.name, who.role, who.way))
+    };
+    assert_eq!(come(&browser, &ada, PeerTrust::Trusted), Some(("ada".into(), Role::Tracer, Way::Proxy)));
+    assert_eq!(come(&browser, &ada, PeerTrust::Unknown), None, "anybody can send a header");
+    assert_eq!(come(&browser, &[("x-user", "ada")], PeerTrust::Trusted), None, "no role");
+    assert_eq!(come(&browser, &[], PeerTrust::Trusted), None);
+    // The cookie of a session he started says who it is, but the proxy has to say it, too.
+    let who = browser.claims_with(HOME, &ada, PeerTrust::Trusted).unwrap();
+    let cookie = session::cookie(Scheme::Http, &browser.console.keys, &who, None, clock::unix_seconds());
+    browser.cookie = Some(HeaderValue::try_from(cookie.to_str().unwrap().split(';').next().unwrap()).unwrap());
+    assert_eq!(come(&browser, &[], PeerTrust::Trusted), None, "signed out there");
+    let other = [("x-user", "bob"), ("x-role", "viewer")];
+    assert_eq!(come(&browser, &other, PeerTrust::Trusted).unwrap().0, "bob", "the proxy is right");
+}
+
+#[test]
+fn the_admin_listener_shows_its_sign_in_page_and_nothing_more() {
+    let browser = Browser::new(SignIn::Admin);
+    for endpoint in endpoints::ENDPOINTS {
+        let mut visit = Visit { door: Door::Admin, ..browser.visit() };
+        let claims = browser.console.claims(&endpoint.path.parse().unwrap(), &HeaderMap::new(), &mut visit);
+        assert_eq!(claims, matches!(endpoint.who, Who::Entrance | Who::SignedIn), "{}", endpoint.path);
+    }
 }

@@ -158,7 +158,7 @@ impl Console {
 
     /// Asks for a link or a token.
     pub(super) fn ask(&self, status: StatusCode, visit: &Visit, fault: Option<&str>) -> Response<Bytes> {
-        let provider = if self.access.oidc.is_some() && self.is_open(visit) { Provider::There } else { Provider::None };
+        let provider = if self.provider.is_some() && self.is_open(visit) { Provider::There } else { Provider::None };
         pages::code(status, &visit.host, fault, provider)
     }
 

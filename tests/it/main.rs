@@ -32,6 +32,8 @@ mod otlp;
 mod requests;
 // From host and path to an answer: sites, routes, middleware, redirects.
 mod routing;
+// People: who is answered, what each way to sign in is worth, and what nobody sees.
+mod people;
 // Reloads of the real binary: every way to ask for one, and what a faulty file does not do.
 mod reload;
 // What several modules need: counting allocations, a strict OTLP receiver.

@@ -15,7 +15,11 @@ use crate::{
     body::Body,
     config::model::Scheme,
     error::{ErrorType, ProxyError},
-    rules::{headers::forwarded::PeerTrust, reserved::is_reserved, session::Credentials},
+    rules::{
+        headers::forwarded::PeerTrust,
+        reserved::is_reserved,
+        session::{self, Credentials},
+    },
     service::{Outcome, Request},
     trace::stage::Stage,
 };
@@ -117,6 +121,9 @@ impl<S: Handler> Handler for Reserved<S> {
 
 impl<S: Handler> Reserved<S> {
     async fn pass(&self, mut request: Request, cx: &Rc<Context>) -> Outcome {
+        if is_reserved(request.uri().path()) {
+            session::strip(request.headers_mut());
+        }
         strip(request.headers_mut(), &self.private);
         self.inner.handle(request, cx).await
     }

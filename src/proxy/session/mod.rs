@@ -82,7 +82,10 @@ impl<S: Handler> Handler for Session<S> {
         if credentials.identity.is_some() {
             cx.identify(credentials);
         }
-        session::strip(request.headers_mut());
+        // Our own pages need what the cookies say; `reserved` takes them off where they are not asked.
+        if !is_reserved(request.uri().path()) {
+            session::strip(request.headers_mut());
+        }
         force::strip(request.headers_mut());
         self.inner.handle(request, cx).await
     }

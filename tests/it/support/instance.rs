@@ -131,6 +131,11 @@ impl Instance {
         ask(&self.admin, method, path, fields)
     }
 
+    /// Its directory, for the next one.
+    pub(crate) fn take_directory(&mut self) -> TempDir {
+        std::mem::replace(&mut self.directory, tempfile::tempdir().unwrap())
+    }
+
     pub(crate) fn wait(&mut self) -> ExitStatus {
         self.child.wait().unwrap()
     }

@@ -4,6 +4,7 @@ mod allocator;
 pub(crate) mod instance;
 pub(crate) mod client;
 pub(crate) mod edge;
+pub(crate) mod openid;
 pub(crate) mod plain;
 pub(crate) mod receiver;
 pub(crate) mod strict;

@@ -1,0 +1,7 @@
+//! People, at the real binary: who is answered and who is not, and what each way to sign in is worth.
+
+mod authority;
+mod browser;
+mod oidc;
+mod restart;
+mod signs;

@@ -1,0 +1,57 @@
+//! What was revoked or used stays so: on every worker, and in the next process.
+
+use rustix::process::Signal;
+
+use super::browser::{Browser, echo};
+use crate::support::instance::{HEAD, Instance};
+
+fn config() -> String {
+    format!(
+        "{HEAD}[[site]]\nhosts = [\"*\"]\n[[site.route]]\npath = \"/*\"\nupstream = \"app\"\n\
+         [upstream.app]\nendpoints = [\"http://{}\"]\n",
+        echo()
+    )
+}
+
+fn link(instance: &Instance, name: &str, role: &str) -> String {
+    instance.admin("POST", &format!("/link?name={name}&role={role}"), &[("waylight-admin", "1")]).body
+}
+
+/// Whether the pages are there for a browser, on whatever worker answers.
+fn is_somebody(browser: &mut Browser) -> bool {
+    let answers: Vec<_> =
+        (0..8).map(|_| browser.get("/_waylight/").field("content-security-policy").is_some()).collect();
+    assert!(answers.iter().all(|answer| *answer == answers[0]), "workers disagree");
+    answers[0]
+}
+
+#[test]
+fn a_revoked_person_stays_out() {
+    let mut instance = Instance::start(&config());
+    let (mut ada, mut admin) = (Browser::at(&instance.address), Browser::at(&instance.address));
+    let unused = link(&instance, "Ada", "tracer");
+    let used = link(&instance, "Ada", "tracer");
+    ada.follow(&used);
+    admin.follow(&link(&instance, "Root", "admin"));
+    ada.press("/_waylight/start", "");
+    assert!(is_somebody(&mut ada) && is_somebody(&mut admin));
+    assert_eq!(admin.press("/_waylight/revoke", "person=Ada").status, 303);
+    assert!(!is_somebody(&mut ada));
+    assert!(ada.follow(&unused).body.starts_with("POST /"), "nor by a link he still had");
+    let cookies = (ada.cookies.clone(), admin.cookies.clone());
+    instance.signal(Signal::KILL);
+    instance.wait();
+    let directory = instance.take_directory();
+    let again = Instance::start_in(directory, &config());
+    let mut browser = Browser { address: again.address.to_string(), cookies: cookies.0 };
+    assert!(!is_somebody(&mut browser), "after a restart");
+    browser.cookies = cookies.1;
+    assert!(is_somebody(&mut browser), "others are still signed in");
+    let page = browser.get(&format!("/{}", used.trim().splitn(4, '/').nth(3).unwrap()));
+    assert!(page.body.starts_with("GET /"), "a link of a revoked person is no link: {}", page.body);
+    let audit = std::fs::read_to_string(again.path(".waylight/audit.jsonl")).unwrap();
+    assert!(audit.contains("\"deed\":\"revoke\",\"person\":\"Root\""), "{audit}");
+    for token in [&used, &unused].map(|link| link.trim().split("token=").nth(1).unwrap()) {
+        assert!(!audit.contains(token), "no token stands there");
+    }
+}
