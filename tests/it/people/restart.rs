@@ -47,6 +47,7 @@ fn a_revoked_person_stays_out() {
     assert!(!is_somebody(&mut browser), "after a restart");
     browser.cookies = cookies.1;
     assert!(is_somebody(&mut browser), "others are still signed in");
+    browser.cookies.clear();
     let page = browser.get(&format!("/{}", used.trim().splitn(4, '/').nth(3).unwrap()));
     assert!(page.body.starts_with("GET /"), "a link of a revoked person is no link: {}", page.body);
     let audit = std::fs::read_to_string(again.path(".waylight/audit.jsonl")).unwrap();

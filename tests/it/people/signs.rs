@@ -42,7 +42,7 @@ fn a_trace_link_of_the_command_line_traces_a_visitor() {
     let mut visitor = Browser::at(&instance.address);
     let path = format!("/{}", link.trim().splitn(4, '/').nth(3).unwrap());
     let page = visitor.get(&path).body;
-    assert!(page.contains("Ada asks to trace your visit") && page.contains("2 minutes") && page.contains("9 requests"));
+    assert!(page.contains("Ada asks to trace your visit") && page.contains("2 minutes") && page.contains("5 requests"));
     let agreed = visitor.follow(&link);
     assert_eq!((agreed.status, agreed.field("location")), (303, Some("/cart")));
     for _ in 0..12 {
@@ -50,7 +50,10 @@ fn a_trace_link_of_the_command_line_traces_a_visitor() {
         assert!(answer.body.starts_with("GET /cart") && !answer.body.contains("waylight="), "{}", answer.body);
     }
     let metrics = instance.admin("GET", "/metrics", &[]).body;
-    assert!(metrics.contains("\nwaylight_requests_traced_total 5\n"), "the site's bound is the lower one: {metrics}");
+    assert!(
+        metrics.contains("\nwaylight_requests_traced_total 5\n"),
+        "the bound of the configuration is the lower one: {metrics}"
+    );
     assert!(visitor.get("/_waylight/").body.contains("no longer traced"));
     for path in ["/_waylight/people", "/_waylight/api/v1/requests"] {
         assert!(visitor.get(path).body.starts_with("GET /_waylight/"), "he sees no console");
