@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use waylight::rules::{
     headers::{
-        Scheme,
+        Names, Scheme,
         forwarded::{self, PeerTrust, Told},
         hop,
         redact::Redaction,
@@ -38,10 +38,13 @@ pub(super) fn run(data: &[u8]) {
     let client = forwarded::client(&headers, peer, Scheme::Http, &trusted);
     for peer_trust in [PeerTrust::Trusted, PeerTrust::Unknown] {
         let mut told = headers.clone();
-        forwarded::write(&mut told, Told { peer, peer_trust, client: &client, host: None });
+        let peer_value = forwarded::peer_value(peer);
+        let tells = Told { peer, peer_value: &peer_value, peer_trust, client: &client, host: None };
+        forwarded::write(&mut told, Names::of(&headers), tells);
     }
     let _ = via::passes(&headers, "waylight");
-    let _ = hop::strip(&mut headers);
+    let names = Names::of(&headers);
+    let _ = hop::strip(&mut headers, names);
     for name in ["connection", "keep-alive", "transfer-encoding", "upgrade", "proxy-connection"] {
         assert!(!headers.contains_key(name), "{name} goes on");
     }

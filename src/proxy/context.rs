@@ -1,19 +1,23 @@
 //! What the stages of one request tell each other. They never import one another: they meet here.
 
+mod conn;
 mod keeping;
 
 use std::{
     cell::{Cell, OnceCell, RefCell},
     fmt,
-    net::{IpAddr, SocketAddr},
+    net::IpAddr,
     rc::Rc,
     sync::Arc,
 };
 
 use http::{HeaderMap, Method, Uri, Version};
-use opentelemetry::{Value, trace::SpanId};
+use opentelemetry::{StringValue, Value, trace::SpanId};
 
-pub use self::keeping::{Keeping, Place};
+pub use self::{
+    conn::{Conn, Handshake, Refusal, Same},
+    keeping::{Keeping, Place},
+};
 use super::permits::Permit;
 use crate::{
     body::{Body, End, Watch},
@@ -22,6 +26,7 @@ use crate::{
     error::ErrorType,
     rules::{
         headers::{forwarded::PeerTrust, redact::Redaction},
+        hex::Hex,
         privacy,
         session::Credentials,
         trace_context::{MetaTags, Outgoing},
@@ -35,54 +40,6 @@ use crate::{
         stage::Stage,
     },
 };
-
-/// One client connection. Facts older than any cookie are kept here as plain timestamps, and become spans only when
-/// tracing turns on.
-#[derive(Debug)]
-pub struct Conn {
-    /// The other end.
-    pub peer: SocketAddr,
-    /// Our end.
-    pub local: SocketAddr,
-    /// Whether TLS is spoken.
-    pub scheme: Scheme,
-    /// When it was accepted.
-    pub accepted: Instant,
-    /// What the TLS handshake agreed on.
-    pub tls: Option<Handshake>,
-    /// Requests begun on it.
-    pub requests: Cell<u64>,
-    /// The request that cannot be understood in one way only, if there is one.
-    pub refusal: Cell<Option<Refusal>>,
-}
-
-/// What a TLS handshake agreed on.
-#[derive(Clone, Debug)]
-pub struct Handshake {
-    /// When it began.
-    pub start: Instant,
-    /// When it ended.
-    pub end: Instant,
-    /// `1.2` or `1.3`.
-    pub version: &'static str,
-    /// The cipher suite, as IANA writes it.
-    pub cipher: &'static str,
-    /// The name asked for.
-    pub server_name: Option<Box<str>>,
-    /// Whether an earlier session was resumed.
-    pub resumed: bool,
-}
-
-/// A request that the framing guard refused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Refusal {
-    /// Which request of the connection it is, counted from 1.
-    pub request: u64,
-    /// The status it is answered with.
-    pub status: u16,
-    /// Why, in words for logs and spans.
-    pub reason: &'static str,
-}
 
 /// One request, from the moment its head was read.
 pub struct Context {
@@ -113,13 +70,13 @@ pub struct Context {
     /// The host that a trusted proxy says was asked for, as written.
     pub forwarded_host: OnceCell<Box<str>>,
     /// The host asked for: lower case, without port.
-    pub host: OnceCell<Box<str>>,
+    pub host: OnceCell<Arc<str>>,
     /// The name of the route taken.
-    pub route: OnceCell<Rc<str>>,
+    pub route: OnceCell<Arc<str>>,
     /// Path parameters that the route's pattern took.
     pub params: RefCell<Params>,
     /// The name of the upstream that was asked.
-    pub upstream: OnceCell<Rc<str>>,
+    pub upstream: OnceCell<Arc<str>>,
     /// What went wrong, if anything did.
     pub error: Cell<Option<ErrorType>>,
     /// The status answered with; 0 until then.
@@ -352,11 +309,11 @@ impl Context {
             root.set("http.response.status_code", || i64::from(status));
         }
         if let Some(route) = self.route.get() {
-            root.rename(|| format!("{} {route}", method_name(&self.method)));
-            root.set("http.route", || route.to_string());
+            root.rename(|| [method_name(&self.method), " ", route].concat());
+            root.set("http.route", || StringValue::from(Arc::clone(route)));
         }
         if let Some(upstream) = self.upstream.get() {
-            root.set("waylight.upstream", || upstream.to_string());
+            root.set("waylight.upstream", || StringValue::from(Arc::clone(upstream)));
         }
         match (end, self.error.get()) {
             (End::Dropped, _) => root.fail("client_disconnected", || "the client went away".to_owned()),
@@ -428,17 +385,17 @@ fn cut_off(error: Option<ErrorType>) -> &'static str {
 }
 
 /// The method as semantic conventions write it in a span's name: unknown ones would be unbounded.
-pub fn method_name(method: &Method) -> &str {
+pub fn method_name(method: &Method) -> &'static str {
     match *method {
-        Method::GET
-        | Method::HEAD
-        | Method::POST
-        | Method::PUT
-        | Method::DELETE
-        | Method::CONNECT
-        | Method::OPTIONS
-        | Method::TRACE
-        | Method::PATCH => method.as_str(),
+        Method::GET => "GET",
+        Method::HEAD => "HEAD",
+        Method::POST => "POST",
+        Method::PUT => "PUT",
+        Method::DELETE => "DELETE",
+        Method::CONNECT => "CONNECT",
+        Method::OPTIONS => "OPTIONS",
+        Method::TRACE => "TRACE",
+        Method::PATCH => "PATCH",
         _ => "HTTP",
     }
 }
@@ -480,6 +437,6 @@ impl RequestId {
 
 impl fmt::Display for RequestId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:032x}", self.0)
+        Hex(self.0.to_be_bytes()).fmt(f)
     }
 }

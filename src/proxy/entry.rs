@@ -11,7 +11,7 @@ use tokio::sync::watch;
 
 use super::{
     conn::{self, Place, Protocols, Settings, Terms},
-    context::{Conn, Handshake},
+    context::{Conn, Handshake, Same},
     drain::{Drain, Drainer, drain},
     handler::Serve,
     listener::{Accepted, Acceptor, Bound, Listeners},
@@ -246,5 +246,6 @@ fn conn<I>(accepted: &Accepted<I>, tls: Option<Handshake>) -> Rc<Conn> {
         tls,
         requests: Cell::new(0),
         refusal: Cell::new(None),
+        same: Same::default(),
     })
 }

@@ -2,7 +2,7 @@
 
 use std::{cell::Cell, rc::Rc, sync::Arc};
 
-use super::context::{Conn, Context, Keeping};
+use super::context::{Conn, Context, Keeping, Same};
 use crate::{
     clock,
     config::model::Scheme,
@@ -23,6 +23,7 @@ pub(crate) fn conn() -> Rc<Conn> {
         tls: None,
         requests: Cell::new(1),
         refusal: Cell::new(None),
+        same: Same::default(),
     })
 }
 

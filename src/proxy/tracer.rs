@@ -1,12 +1,13 @@
 //! Begins to record a request: its trace context, its root span, and what is known of it at the head.
 
 use std::{
+    net::IpAddr,
     rc::Rc,
     sync::{Arc, atomic::AtomicU64},
 };
 
 use http::{HeaderMap, Version, header::USER_AGENT};
-use opentelemetry::trace::TraceFlags;
+use opentelemetry::{StringValue, trace::TraceFlags};
 
 use super::context::{Context, Place, method_name};
 use crate::{
@@ -22,6 +23,9 @@ use crate::{
 
 /// A handshake this long before its first request is told in attributes only: the time between was the client's.
 const HANDSHAKE_GAP_NANOS_MAX: u64 = 1_000_000_000;
+
+/// So much of a user agent is recorded, in octets; a header that is text is ASCII.
+const AGENT_BYTES_MAX: usize = 256;
 
 /// Begins recordings.
 #[derive(Clone, Debug)]
@@ -90,8 +94,8 @@ impl Tracer {
     /// The attributes that the OpenTelemetry semantic conventions ask of an HTTP server span.
     fn describe(&self, root: &mut Span, cx: &Context, headers: &HeaderMap) {
         let method = method_name(&cx.method);
-        root.rename(|| method.to_owned());
-        root.set("http.request.method", || if method == "HTTP" { "_OTHER".to_owned() } else { method.to_owned() });
+        root.rename(|| method);
+        root.set("http.request.method", || if method == "HTTP" { "_OTHER" } else { method });
         if method == "HTTP" {
             root.set("http.request.method_original", || cx.method.to_string());
         }
@@ -101,15 +105,20 @@ impl Tracer {
             root.set("url.query", || self.redaction.query(query).into_owned());
         }
         if let Some(host) = cx.host.get() {
-            root.set("server.address", || host.to_string());
+            root.set("server.address", || StringValue::from(Arc::clone(host)));
         }
         root.set("server.port", || i64::from(cx.conn.local.port()));
+        let peer = cx.conn.peer.ip();
+        // Most often it is the connection's own, which is written once.
+        let text = |kept: IpAddr| {
+            if kept == peer { StringValue::from(cx.conn.peer_text()) } else { kept.to_string().into() }
+        };
         let setting = self.redaction.client_address();
         if let Some(client) = privacy::client_address(cx.client.get(), setting) {
-            root.set("client.address", || client.to_string());
+            root.set("client.address", || text(client));
         }
-        if let Some(peer) = privacy::client_address(cx.conn.peer.ip(), setting) {
-            root.set("network.peer.address", || peer.to_string());
+        if let Some(kept) = privacy::client_address(peer, setting) {
+            root.set("network.peer.address", || text(kept));
             root.set("network.peer.port", || i64::from(cx.conn.peer.port()));
         }
         root.set("network.protocol.version", || match cx.version {
@@ -118,7 +127,7 @@ impl Tracer {
             _ => "1.1",
         });
         if let Some(agent) = headers.get(USER_AGENT).and_then(|agent| agent.to_str().ok()) {
-            root.set("user_agent.original", || agent.chars().take(256).collect::<String>());
+            root.set("user_agent.original", || agent[..agent.len().min(AGENT_BYTES_MAX)].to_owned());
         }
         if let Some(tls) = &cx.conn.tls {
             root.set("tls.protocol.version", || tls.version);

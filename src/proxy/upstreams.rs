@@ -112,7 +112,7 @@ pub struct Forward(Rc<Inner>);
 
 struct Inner {
     wish: Upstream,
-    name: Rc<str>,
+    name: Arc<str>,
     balance: Balance<Once>,
 }
 
@@ -138,7 +138,7 @@ impl Forward {
 impl Handler for Forward {
     async fn handle(&self, request: Request, cx: &Rc<Context>) -> Outcome {
         // A request reaches one upstream only; should it ever reach another, the first one stays named.
-        cx.upstream.get_or_init(|| Rc::clone(&self.0.name));
+        cx.upstream.get_or_init(|| Arc::clone(&self.0.name));
         let request = exchange::prepare(request, cx)?;
         let outcome = self.0.balance.handle(request, cx).await;
         if let Err(error) = &outcome {
@@ -184,7 +184,7 @@ impl Attempt for Once {
         }
         match self.connect.lease(choice, port, span, cx).await {
             Ok(lease) => {
-                let target = Target { endpoint, port, span: span.id() };
+                let target = Target { endpoint, port };
                 self.exchange.exchange(lease, request, target, cx).await
             }
             Err(error) => {

@@ -24,9 +24,9 @@ impl AuthorityError {
     }
 }
 
-/// The host asked for, as sent but without port: the target's authority where there is one, which must agree with the
-/// `Host` field in HTTP/2 and overrides it in HTTP/1.1; else the `Host` field.
-pub fn host<'a>(uri: &'a Uri, headers: &'a HeaderMap, version: http::Version) -> Result<&'a str, AuthorityError> {
+/// The authority asked for, as sent: the target's where there is one, which must agree with the `Host` field in HTTP/2
+/// and overrides it in HTTP/1.1; else the `Host` field.
+pub fn asked<'a>(uri: &'a Uri, headers: &'a HeaderMap, version: http::Version) -> Result<&'a str, AuthorityError> {
     let mut fields = headers.get_all(HOST).iter();
     let field = fields.next();
     if fields.next().is_some() {
@@ -44,8 +44,19 @@ pub fn host<'a>(uri: &'a Uri, headers: &'a HeaderMap, version: http::Version) ->
         (None, Some(field)) => field,
         (None, None) => return Err(AuthorityError::Missing),
     };
-    without_port(chosen)
+    Ok(chosen)
 }
+
+/// What a host's name is written with.
+const NAMED: [bool; 256] = {
+    let mut named = [false; 256];
+    let mut byte = 0_u8;
+    while byte < 128 {
+        named[byte as usize] = byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~');
+        byte += 1;
+    }
+    named
+};
 
 /// A host with its port taken off: a name, an IPv4 address, or an IPv6 address in brackets.
 pub fn without_port(authority: &str) -> Result<&str, AuthorityError> {
@@ -62,7 +73,7 @@ pub fn without_port(authority: &str) -> Result<&str, AuthorityError> {
         authority.split_once(':').unwrap_or((authority, ""))
     };
     let host = host.strip_suffix('.').unwrap_or(host);
-    let named = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+    let named = |byte: u8| NAMED[usize::from(byte)];
     let valid = !host.is_empty()
         && host.len() <= 255
         && (host.starts_with('[') || host.bytes().all(named) && host.bytes().any(|byte| byte.is_ascii_alphanumeric()))

@@ -8,6 +8,7 @@ pub mod certificate;
 pub mod find;
 pub mod framing;
 pub mod headers;
+pub mod hex;
 pub mod html;
 pub mod keep;
 pub mod length;

@@ -79,8 +79,8 @@ fn span(buffer: &mut Vec<u8>, record: &SpanRecord) {
     varint(buffer, 6, kind(&record.stage.kind()));
     fixed64(buffer, 7, record.start.unix_nanos());
     fixed64(buffer, 8, record.end.max(record.start).unix_nanos());
-    key_value(buffer, 9, "waylight.stage", &record.stage.id().into());
-    key_value(buffer, 9, "sentry.op", &record.stage.op().into());
+    key_value(buffer, 9, "waylight.stage", &Value::from(record.stage.id()));
+    key_value(buffer, 9, "sentry.op", &Value::from(record.stage.op()));
     for attribute in &record.attributes {
         key_value(buffer, 9, attribute.key.as_str(), &attribute.value);
     }
@@ -124,12 +124,32 @@ fn attributes(buffer: &mut Vec<u8>, tag: u32, attributes: &[KeyValue]) {
     }
 }
 
+/// Most of what is encoded are attributes, and most of these are short: their lengths are known before they are written,
+/// so that nothing is written twice.
 fn key_value(buffer: &mut Vec<u8>, tag: u32, key: &str, value: &Value) {
+    if let Value::String(value) = value
+        && let value = value.as_str().as_bytes()
+        // Each of four lengths takes one octet then.
+        && key.len() + value.len() < 120
+    {
+        let (key_length, value_length) = (key.len() as u8, value.len() as u8);
+        buffer.reserve(key.len() + value.len() + 10);
+        encode_key(tag, WireType::LengthDelimited, buffer);
+        buffer.extend_from_slice(&[key_length + value_length + 6, TEXT_KEY, key_length]);
+        buffer.extend_from_slice(key.as_bytes());
+        buffer.extend_from_slice(&[NESTED_VALUE, value_length + 2, TEXT_KEY, value_length]);
+        buffer.extend_from_slice(value);
+        return;
+    }
     nested(buffer, tag, |buffer| {
         text(buffer, 1, key);
         nested(buffer, 2, |buffer| any_value(buffer, value));
     });
 }
+
+/// The key of field 1, and of field 2, where they hold octets.
+const TEXT_KEY: u8 = 1 << 3 | WireType::LengthDelimited as u8;
+const NESTED_VALUE: u8 = 2 << 3 | WireType::LengthDelimited as u8;
 
 /// The members of a `oneof` are written even where they equal their type's default.
 fn any_value(buffer: &mut Vec<u8>, value: &Value) {
@@ -186,7 +206,10 @@ fn nested(buffer: &mut Vec<u8>, tag: u32, write: impl FnOnce(&mut Vec<u8>)) {
 
 fn octets(buffer: &mut Vec<u8>, tag: u32, value: &[u8]) {
     encode_key(tag, WireType::LengthDelimited, buffer);
-    encode_varint(value.len() as u64, buffer);
+    match u8::try_from(value.len()) {
+        Ok(short @ 0..128) => buffer.push(short),
+        _ => encode_varint(value.len() as u64, buffer),
+    }
     buffer.extend_from_slice(value);
 }
 

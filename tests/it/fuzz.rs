@@ -100,6 +100,8 @@ mod headers_target;
 mod html_target;
 #[path = "../../fuzz/targets/otlp.rs"]
 mod otlp_target;
+#[path = "../../fuzz/targets/response.rs"]
+mod response_target;
 #[path = "../../fuzz/targets/routing.rs"]
 mod routing_target;
 #[path = "../../fuzz/targets/template.rs"]
@@ -145,6 +147,11 @@ fn html() {
 #[test]
 fn otlp() {
     explore("otlp", otlp_target::run);
+}
+
+#[test]
+fn response() {
+    explore("response", response_target::run);
 }
 
 #[test]

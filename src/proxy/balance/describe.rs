@@ -12,8 +12,8 @@ use crate::{
 /// Describes `request`, in its attempt number `attempts`, on `span`.
 pub(super) fn request(span: &mut Span, request: &Request, endpoint: &Endpoint, attempts: u32, cx: &Context) {
     let method = method_name(request.method());
-    span.rename(|| method.to_owned());
-    span.set("http.request.method", || if method == "HTTP" { "_OTHER".to_owned() } else { method.to_owned() });
+    span.rename(|| method);
+    span.set("http.request.method", || if method == "HTTP" { "_OTHER" } else { method });
     if method == "HTTP" {
         span.set("http.request.method_original", || request.method().as_str().to_owned());
     }
@@ -33,7 +33,8 @@ pub(super) fn request(span: &mut Span, request: &Request, endpoint: &Endpoint, a
 fn url_full(endpoint: &Endpoint, uri: &Uri, cx: &Context) -> String {
     let host = &endpoint.host;
     let (open, close) = if host.contains(':') { ("[", "]") } else { ("", "") };
-    let mut url = format!("{}://{open}{host}{close}:{}{}", endpoint.scheme.as_str(), endpoint.port, uri.path());
+    let port = endpoint.port.to_string();
+    let mut url = [endpoint.scheme.as_str(), "://", open, host, close, ":", &port, uri.path()].concat();
     // A query may hold secrets: it is shown only where it is known what to hide.
     if let (Some(query), Some(redaction)) = (uri.query(), cx.redaction.get()) {
         url.push('?');

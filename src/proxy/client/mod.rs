@@ -55,9 +55,10 @@ impl<S: Handler> Handler for Client<S> {
             return Err(error.with_detail(refusal.reason));
         }
         request::check(&request).map_err(|fault| refused(fault, cx))?;
-        let host = authority::host(request.uri(), request.headers(), request.version())
+        let host = authority::asked(request.uri(), request.headers(), request.version())
+            .and_then(|asked| cx.conn.host(asked))
             .map_err(|error| ProxyError::client(ErrorType::HttpRequestError).with_detail(error.reason()))?;
-        let known = cx.host.set(host.to_ascii_lowercase().into());
+        let known = cx.host.set(host);
         debug_assert!(known.is_ok(), "the host is read once");
         self.believe(&request, cx);
         self.inner.handle(request, cx).await

@@ -99,6 +99,7 @@ impl Client {
             tls: None,
             requests: Cell::new(0),
             refusal: Cell::new(None),
+            same: crate::proxy::context::Same::default(),
         });
         let counters = Arc::new(Counters::default());
         let terms =

@@ -4,31 +4,23 @@ use std::{
     cell::Cell,
     io,
     net::{IpAddr, SocketAddr},
-    rc::Rc,
     sync::Arc,
     time::Duration,
 };
 
-use hyper::rt::{Read, Write};
-use hyper_util::rt::TokioIo;
 use tokio::{net::TcpStream, time::timeout};
 
 use super::{
     Bounds,
-    pool::Pool,
     resolver::{Lookup, Resolver},
     tls::{self, Client},
 };
 use crate::{
     config::model::Endpoint,
     error::{ErrorType, ProxyError, Retry},
-    proxy::wire::Http1,
+    proxy::wire::{Http1, Io},
     trace::{scope::Scope, stage::Stage},
 };
-
-/// A read buffer grows up to this, in octets: large bodies come in few pieces, and idle connections stay small. A body
-/// of 64 KiB and its head fit into one read.
-const READ_BUFFER_MAX: usize = 72 * 1024;
 
 /// How one endpoint's connections are opened.
 #[derive(Debug)]
@@ -61,26 +53,21 @@ impl Dial {
         Self { host, tls, resolver, bounds, turn: Cell::new(0) }
     }
 
-    /// Opens a connection whose end `pool` is told of.
-    pub(super) async fn open(
-        &self,
-        port: u16,
-        pool: &Rc<Pool>,
-        scope: &Scope,
-    ) -> Result<(Http1, SocketAddr), ProxyError> {
+    /// Opens a connection.
+    pub(super) async fn open(&self, port: u16, scope: &Scope) -> Result<(Http1, SocketAddr), ProxyError> {
         let step = Cell::new(Step::Name);
         let opening = async {
             let addresses = self.addresses(scope).await?;
             step.set(Step::Tcp);
             let (stream, peer) = self.tcp(&addresses, port, scope).await?;
-            let wire = match &self.tls {
-                None => codec(TokioIo::new(stream), pool).await?,
+            let io = match &self.tls {
+                None => Io::Plain(stream),
                 Some(client) => {
                     step.set(Step::Tls);
-                    codec(TokioIo::new(shake_hands(client, stream, scope).await?), pool).await?
+                    Io::Tls(Box::new(shake_hands(client, stream, scope).await?))
                 }
             };
-            Ok((wire, peer))
+            Ok((Http1::new(io), peer))
         };
         match timeout(self.bounds.timeout_connect, opening).await {
             Ok(opened) => opened,
@@ -182,27 +169,6 @@ async fn shake_hands(
         tls::describe(&mut span, stream.get_ref().1);
     }
     Ok(stream)
-}
-
-async fn codec<T>(io: T, pool: &Rc<Pool>) -> Result<Http1, ProxyError>
-where
-    T: Read + Write + Unpin + Send + 'static,
-{
-    let mut builder = hyper::client::conn::http1::Builder::new();
-    builder.max_buf_size(READ_BUFFER_MAX);
-    let (sender, connection) =
-        builder.handshake(io).await.map_err(|error| unsent(ErrorType::ProxyInternalError).with_source(error))?;
-    let pool = Rc::downgrade(pool);
-    // Not waited for at drain: it ends with the requests it serves, and an idle one has nothing to lose.
-    tokio::task::spawn_local(async move {
-        if let Err(error) = connection.with_upgrades().await {
-            tracing::debug!(%error, "upstream connection ended");
-        }
-        if let Some(pool) = pool.upgrade() {
-            pool.lose_closed();
-        }
-    });
-    Ok(Http1(sender))
 }
 
 /// An error before anything was sent.

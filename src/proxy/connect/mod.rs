@@ -115,7 +115,7 @@ impl Connect {
     async fn open(&self, way: &Way, port: u16, cx: &Rc<Context>) -> Result<(Http1, std::net::SocketAddr), ProxyError> {
         let mut wait = cx.span(Stage::UpstreamWait);
         let scope = if wait.is_on() { wait.scope() } else { Scope::off() };
-        let opened = way.dial.open(port, &way.pool, &scope).await;
+        let opened = way.dial.open(port, &scope).await;
         match &opened {
             Ok(_) => self.counters.upstream_connections_opened.one(),
             Err(error) => wait.fail(error.kind.token(), || error.to_string()),

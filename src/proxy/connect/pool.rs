@@ -1,6 +1,7 @@
 //! One endpoint's idle connections on one worker. The one used last is taken first, so that the others may go.
 //!
-//! A connection whose upstream closes it, or sends bytes nobody asked for, leaves at once: its task says so.
+//! A connection whose upstream closes it, or sends bytes nobody asked for, leaves at once: whatever arrives on an idle
+//! one rings the pool's bell.
 
 use std::{
     cell::{Cell, RefCell},
@@ -8,12 +9,15 @@ use std::{
     net::SocketAddr,
     rc::{Rc, Weak},
     sync::Arc,
+    task::{Context, Wake, Waker},
     time::Duration,
 };
 
+use tokio::sync::Notify;
+
 use crate::{
     clock::{self, Instant},
-    proxy::wire::{Home, Wire, WireState},
+    proxy::wire::{Home, Wire},
     trace::counters::Counters,
 };
 
@@ -25,7 +29,24 @@ pub(super) struct Pool<W = crate::proxy::wire::Http1> {
     timeout_idle: Duration,
     counters: Arc<Counters>,
     sweeping: Cell<bool>,
+    bell: Arc<Bell>,
+    /// Rings the bell.
+    waker: Waker,
     this: Weak<Self>,
+}
+
+/// Rung when something happened to an idle connection.
+#[derive(Debug, Default)]
+struct Bell(Notify);
+
+impl Wake for Bell {
+    fn wake(self: Arc<Self>) {
+        self.0.notify_one();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.0.notify_one();
+    }
 }
 
 #[derive(Debug)]
@@ -38,12 +59,15 @@ struct Idle<W> {
 impl<W: Wire> Pool<W> {
     /// Room for `idle_max` connections, each for `timeout_idle`.
     pub(super) fn new(idle_max: usize, timeout_idle: Duration, counters: Arc<Counters>) -> Rc<Self> {
+        let bell = Arc::new(Bell::default());
         Rc::new_cyclic(|this| Self {
             idle: RefCell::default(),
             idle_max,
             timeout_idle,
             counters,
             sweeping: Cell::new(false),
+            waker: Waker::from(Arc::clone(&bell)),
+            bell,
             this: Weak::clone(this),
         })
     }
@@ -51,58 +75,58 @@ impl<W: Wire> Pool<W> {
     /// The connection used last, if it still can be used.
     pub(super) fn take(&self, now: Instant) -> Option<(W, SocketAddr)> {
         let mut idle = self.idle.borrow_mut();
-        let mut place = idle.len();
-        while place > 0 {
-            place -= 1;
-            match idle[place].wire.state() {
-                // Its codec has not come to rest yet; it is left for later.
-                WireState::Busy => continue,
-                WireState::Closed => self.counters.upstream_connections_lost.one(),
-                WireState::Ready if now.since(idle[place].since) >= self.timeout_idle => {}
-                WireState::Ready => {
-                    self.counters.upstream_connections_idle.down();
-                    return idle.remove(place).map(|idle| (idle.wire, idle.peer));
-                }
-            }
+        while let Some(Idle { mut wire, peer, since }) = idle.pop_back() {
             self.counters.upstream_connections_idle.down();
-            idle.remove(place);
+            if !wire.is_at_rest(&mut Context::from_waker(Waker::noop())) {
+                self.counters.upstream_connections_lost.one();
+            } else if now.since(since) < self.timeout_idle {
+                return Some((wire, peer));
+            }
         }
         None
     }
 
-    /// Lets go of connections that ended while they were idle.
-    pub(super) fn lose_closed(&self) {
+    /// Lets go of connections to which something happened while they were idle.
+    fn lose_closed(&self) {
+        let mut cx = Context::from_waker(&self.waker);
         self.retain(|idle| {
-            let lost = idle.wire.state() == WireState::Closed;
-            if lost {
+            let rests = idle.wire.is_at_rest(&mut cx);
+            if !rests {
                 self.counters.upstream_connections_lost.one();
             }
-            !lost
+            rests
         });
     }
 
-    fn retain(&self, keep: impl FnMut(&Idle<W>) -> bool) {
+    fn retain(&self, keep: impl FnMut(&mut Idle<W>) -> bool) {
         let mut idle = self.idle.borrow_mut();
         let before = idle.len();
-        idle.retain(keep);
+        idle.retain_mut(keep);
         for _ in idle.len()..before {
             self.counters.upstream_connections_idle.down();
         }
     }
 
-    /// Closes what was idle for too long, until nothing is idle.
+    /// Closes what the upstream has closed, and what was idle for too long, until nothing is idle.
     fn sweep(self: Rc<Self>) {
         if self.sweeping.replace(true) {
             return;
         }
-        let pool = Rc::downgrade(&self);
+        let (pool, bell) = (Rc::downgrade(&self), Arc::clone(&self.bell));
         let timeout = self.timeout_idle;
         tokio::task::spawn_local(async move {
+            let mut due = tokio::time::Instant::now() + timeout;
             loop {
-                tokio::time::sleep(timeout).await;
+                // On time, or rung.
+                let rung = tokio::time::timeout_at(due, bell.0.notified()).await.is_ok();
                 let Some(pool) = pool.upgrade() else { return };
-                let now = clock::now();
-                pool.retain(|idle| now.since(idle.since) < timeout);
+                if rung {
+                    pool.lose_closed();
+                } else {
+                    due += timeout;
+                    let now = clock::now();
+                    pool.retain(|idle| now.since(idle.since) < timeout);
+                }
                 if pool.idle.borrow().is_empty() {
                     pool.sweeping.set(false);
                     return;
@@ -113,8 +137,8 @@ impl<W: Wire> Pool<W> {
 }
 
 impl<W: Wire> Home<W> for Pool<W> {
-    fn take_back(&self, wire: W, peer: SocketAddr) {
-        if self.idle_max == 0 || wire.state() == WireState::Closed {
+    fn take_back(&self, mut wire: W, peer: SocketAddr) {
+        if self.idle_max == 0 || !wire.is_at_rest(&mut Context::from_waker(&self.waker)) {
             return;
         }
         let mut idle = self.idle.borrow_mut();
@@ -126,7 +150,9 @@ impl<W: Wire> Home<W> for Pool<W> {
         }
         idle.push_back(Idle { wire, peer, since: clock::now() });
         drop(idle);
-        if let Some(pool) = self.this.upgrade() {
+        if !self.sweeping.get()
+            && let Some(pool) = self.this.upgrade()
+        {
             pool.sweep();
         }
     }

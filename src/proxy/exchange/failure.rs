@@ -1,26 +1,20 @@
-//! What a failed exchange is called: from hyper's errors to the types of RFC 9209.
+//! What a failed exchange is called: from what a connection says to the types of RFC 9209.
 
-use std::{error::Error as _, io};
+use std::io;
 
 use crate::{
-    error::{ErrorType, ProxyError, Retry, Side},
-    proxy::wire::Age,
+    error::{BoxError, ErrorType, ProxyError, Retry, Side},
+    proxy::wire::{Age, Sent, WireError},
 };
 
-/// Why no head of a response came over a connection of this age; `Unsent` if the request never left.
-pub(super) fn of_head(error: hyper::Error, age: Age, sent: Sent) -> ProxyError {
-    if let Some(client) = of_client(&error) {
-        return client;
-    }
-    let kind = if sent == Sent::Nothing || error.is_closed() || error.is_canceled() || error.is_incomplete_message() {
-        ErrorType::ConnectionTerminated
-    } else if error.is_parse_too_large() {
-        ErrorType::HttpResponseHeaderSectionSize
-    } else if error.is_parse() {
-        ErrorType::HttpProtocolError
-    } else {
-        // Reading or writing failed.
-        ErrorType::ConnectionTerminated
+/// Why no head of a response came over a connection of this age.
+pub(super) fn of_head(error: WireError, age: Age, sent: Sent) -> ProxyError {
+    let kind = match error {
+        WireError::Body(error) => return of_request(&error),
+        _ if sent == Sent::Nothing => ErrorType::ConnectionTerminated,
+        WireError::Closed | WireError::Io(_) => ErrorType::ConnectionTerminated,
+        WireError::TooLarge => ErrorType::HttpResponseHeaderSectionSize,
+        WireError::Malformed(_) | WireError::Framing(_) => ErrorType::HttpProtocolError,
     };
     let retry = match (kind, sent, age) {
         (_, Sent::Nothing, _) => Retry::Unsent,
@@ -31,31 +25,19 @@ pub(super) fn of_head(error: hyper::Error, age: Age, sent: Sent) -> ProxyError {
     ProxyError::upstream(kind).with_retry(retry).with_detail(sentence(kind)).with_source(error)
 }
 
-/// Whether anything of a request was sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Sent {
-    /// Nothing was.
-    Nothing,
-    /// Something may have been.
-    Something,
-}
-
 /// Why a response's body ended early.
-pub(super) fn of_body(error: hyper::Error) -> ProxyError {
-    let malformed = error
-        .source()
-        .and_then(|source| source.downcast_ref::<io::Error>())
-        .is_some_and(|error| matches!(error.kind(), io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput));
-    let kind = if malformed { ErrorType::HttpResponseTransferCoding } else { ErrorType::HttpResponseIncomplete };
+pub(super) fn of_body(error: WireError) -> ProxyError {
+    let kind = match error {
+        WireError::Body(error) => return of_request(&error),
+        WireError::Framing(_) => ErrorType::HttpResponseTransferCoding,
+        _ => ErrorType::HttpResponseIncomplete,
+    };
     ProxyError::upstream(kind).with_detail(sentence(kind)).with_source(error)
 }
 
-/// The fault of the request's own body, if that is what went wrong.
-fn of_client(error: &hyper::Error) -> Option<ProxyError> {
-    if !error.is_user() {
-        return None;
-    }
-    let mut cause = error.source();
+/// The fault of the request's own body.
+fn of_request(error: &BoxError) -> ProxyError {
+    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(&**error);
     while let Some(known) = cause {
         if let Some(told) = told(known) {
             let again = match told.side {
@@ -64,23 +46,20 @@ fn of_client(error: &hyper::Error) -> Option<ProxyError> {
                 Side::Upstream => ProxyError::upstream(told.kind),
             };
             let again = again.with_status(told.status());
-            return Some(match told.detail() {
+            return match told.detail() {
                 Some(detail) => again.with_detail(detail),
                 None => again,
-            });
+            };
         }
         cause = known.source();
     }
-    let detail = "the client's request ended early";
-    Some(ProxyError::client(ErrorType::HttpRequestError).with_detail(detail))
+    ProxyError::client(ErrorType::HttpRequestError).with_detail("the client's request ended early")
 }
 
 /// Whether a request failed since its client went away while it sent the body, and not since the body was refused.
-pub(super) fn client_left(error: &hyper::Error) -> bool {
-    if !error.is_user() {
-        return false;
-    }
-    let mut cause = error.source();
+pub(super) fn client_left(error: &WireError) -> bool {
+    let WireError::Body(error) = error else { return false };
+    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(&**error);
     while let Some(known) = cause.filter(|known| told(*known).is_none()) {
         if is_departure(known) {
             return true;

@@ -5,10 +5,12 @@ use std::sync::LazyLock;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Response, Version, header};
 
+use super::streaming::Reuse;
 use crate::{
     error::{ErrorType, ProxyError},
     proxy::context::Context,
     rules::headers::{
+        Field, Names,
         forwarded::{self, Client, Told},
         hop, via,
     },
@@ -26,23 +28,30 @@ static VIA: LazyLock<[Option<HeaderValue>; 3]> = LazyLock::new(|| {
 /// # Errors
 /// If the request passed here before.
 pub(super) fn forward_request(headers: &mut HeaderMap, cx: &Context) -> Result<(), ProxyError> {
-    if via::passes(headers, &PSEUDONYM) > 0 {
+    let names = Names::of(headers);
+    if names.any(Field::VIA) && via::passes(headers, &PSEUDONYM) > 0 {
         let detail = "an upstream sent the request back to Waylight";
         return Err(ProxyError::proxy(ErrorType::ProxyLoopDetected).with_detail(detail));
     }
-    let mut hop = hop::strip(headers);
+    let mut hop = hop::strip(headers, names);
     if cx.version != Version::HTTP_11 {
         // Neither HTTP/1.0 nor HTTP/2 can switch protocols this way.
         hop.upgrade = None;
     }
     hop.write_http1(headers);
-    if cx.version == Version::HTTP_2 {
+    if cx.version == Version::HTTP_2 && names.any(Field::COOKIE) {
         join_cookies(headers);
     }
     let host = headers.get(header::HOST).cloned();
     let client = Client { address: cx.client.get(), scheme: cx.scheme.get(), host: cx.forwarded_host.get().cloned() };
-    let told = Told { peer: cx.conn.peer.ip(), peer_trust: cx.peer_trust.get(), client: &client, host: host.as_ref() };
-    forwarded::write(headers, told);
+    let told = Told {
+        peer: cx.conn.peer.ip(),
+        peer_value: cx.conn.peer_value(),
+        peer_trust: cx.peer_trust.get(),
+        client: &client,
+        host: host.as_ref(),
+    };
+    forwarded::write(headers, names, told);
     let element = match cx.version {
         Version::HTTP_10 => &VIA[0],
         Version::HTTP_2 => &VIA[2],
@@ -65,33 +74,37 @@ fn join_cookies(headers: &mut HeaderMap) {
     }
 }
 
-/// Makes a response's header fields those that the client is meant to see.
-pub(super) fn forward_response(headers: &mut HeaderMap) {
-    if headers.contains_key(header::TRANSFER_ENCODING) {
-        // Its length was not what counted (RFC 9112 section 6.3).
+/// Makes a response's header fields those that the client is meant to see, and says whether the connection can be used
+/// again after it (RFC 9112 section 9.3). Not if its end could be taken for two places (RFC 9112 section 6.3).
+pub(super) fn forward_response(response: &mut Response<()>) -> Reuse {
+    // HTTP/1.0 may keep alive too, but whoever speaks it now rarely means it.
+    let mut stays = response.version() == Version::HTTP_11;
+    let headers = response.headers_mut();
+    let names = Names::of(headers);
+    if names.any(Field::TRANSFER_ENCODING) && names.any(Field::CONTENT_LENGTH) {
+        // Its length was not what counted.
         headers.remove(header::CONTENT_LENGTH);
+        stays = false;
     }
-    hop::strip(headers);
+    if names.any(Field::CONNECTION) {
+        let closes = |value: &HeaderValue| {
+            value
+                .as_bytes()
+                .split(|octet| *octet == b',')
+                .any(|option| option.trim_ascii().eq_ignore_ascii_case(b"close"))
+        };
+        stays &= !headers.get_all(header::CONNECTION).iter().any(closes);
+    }
+    hop::strip(headers, names);
+    if stays { Reuse::Yes } else { Reuse::No }
 }
 
 /// Makes the header fields of a response that switches protocols those that the client is meant to see.
 pub(super) fn forward_switch(headers: &mut HeaderMap) {
-    hop::strip(headers).write_http1(headers);
+    hop::strip(headers, Names::of(headers)).write_http1(headers);
 }
 
 /// Whether the request that goes to the upstream asks it to switch protocols.
 pub(super) fn upgrades(headers: &HeaderMap) -> bool {
     headers.contains_key(header::UPGRADE)
-}
-
-/// Whether the connection can be used again after this response (RFC 9112 section 9.3). Not if its end could be taken
-/// for two places (RFC 9112 section 6.3).
-pub(super) fn keeps_alive<B>(response: &Response<B>) -> bool {
-    let closes = |value: &HeaderValue| {
-        value.as_bytes().split(|octet| *octet == b',').any(|option| option.trim_ascii().eq_ignore_ascii_case(b"close"))
-    };
-    let headers = response.headers();
-    let ambiguous = headers.contains_key(header::TRANSFER_ENCODING) && headers.contains_key(header::CONTENT_LENGTH);
-    // HTTP/1.0 may keep alive too, but whoever speaks it now rarely means it.
-    response.version() == Version::HTTP_11 && !ambiguous && !headers.get_all(header::CONNECTION).iter().any(closes)
 }

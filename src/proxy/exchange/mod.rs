@@ -14,12 +14,10 @@ use std::{future::Future, pin::pin, rc::Rc, time::Duration};
 
 use http::{HeaderValue, Method, StatusCode, Uri, Version, header};
 use http_body::Body as _;
-use hyper::{body::Incoming, upgrade::OnUpgrade};
-use opentelemetry::trace::SpanId;
+use hyper::upgrade::OnUpgrade;
 use tokio::time::timeout;
 
 use self::{
-    failure::Sent,
     sending::{Sending, Wait},
     streaming::Streaming,
 };
@@ -33,8 +31,7 @@ use crate::{
     clock,
     config::model::{Endpoint, Scheme, Upstream, UpstreamHost},
     error::{ErrorType, ProxyError},
-    rules::retry,
-    service::{Request, Response},
+    service::Request,
     trace::phases::Phase,
 };
 
@@ -52,8 +49,6 @@ pub(super) struct Target<'a> {
     pub(super) endpoint: &'a Endpoint,
     /// Its port, which may be another one each time its process starts.
     pub(super) port: u16,
-    /// The client span, if there is one: the parent of what happens at the endpoint.
-    pub(super) span: Option<SpanId>,
 }
 
 /// Bounds on an exchange.
@@ -114,27 +109,22 @@ impl Exchange {
         if let Some(host) = self.host(target.endpoint, target.port) {
             request.headers_mut().insert(header::HOST, host);
         }
-        cx.propagate(request.headers_mut(), target.span);
         cx.keep_headers(Place::Forwarded, request.headers());
-        let spare = spare(&request, lease.age);
         let upgrade = request.extensions().get::<OnUpgrade>().cloned().filter(|_| headers::upgrades(request.headers()));
         let (request, sending) = Sending::watch(request, cx);
         match self.head(lease.wire.send(request), &sending).await {
             Ok(response) => {
                 cx.phases.mark(Phase::FirstByte, clock::now());
                 cx.keep_headers(Place::Upstream, response.headers());
-                let lease = headers::keeps_alive(&response).then_some(lease);
-                let streaming = Streaming::new(lease, sending, self.bounds.timeout_idle, cx);
-                self.answer(response, streaming, upgrade)
+                self.answer(response, (lease, sending), upgrade, cx)
             }
             Err(NoHead::Timeout(error)) => Err(failed(error)),
-            Err(NoHead::Failed(SendError { error, unsent })) => {
-                let sent = if unsent.is_some() { Sent::Nothing } else { Sent::Something };
+            Err(NoHead::Failed(SendError { error, sent, request })) => {
                 if failure::client_left(&error) {
                     cx.client_left();
                 }
                 let stale = if lease.age == Age::Reused { Stale::Yes } else { Stale::No };
-                Err(Failed { error: failure::of_head(error, lease.age, sent), request: unsent.or(spare), stale })
+                Err(Failed { error: failure::of_head(error, lease.age, sent), request, stale })
             }
         }
     }
@@ -142,9 +132,9 @@ impl Exchange {
     /// Waits for the response's head as long as the upstream may take.
     async fn head(
         &self,
-        sent: impl Future<Output = Result<http::Response<Incoming>, SendError>>,
+        sent: impl Future<Output = Result<http::Response<()>, SendError>>,
         sending: &Sending,
-    ) -> Result<http::Response<Incoming>, NoHead> {
+    ) -> Result<http::Response<()>, NoHead> {
         let mut sent = pin!(sent);
         loop {
             let error = match sending.wait(clock::now(), self.bounds) {
@@ -163,25 +153,25 @@ impl Exchange {
 
     fn answer<W: Wire>(
         &self,
-        mut response: http::Response<Incoming>,
-        streaming: Streaming<W>,
+        mut response: http::Response<()>,
+        (lease, sending): (Lease<W>, Sending),
         upgrade: Option<OnUpgrade>,
+        cx: &Rc<Context>,
     ) -> Result<Answer, Failed> {
         if response.status() != StatusCode::SWITCHING_PROTOCOLS {
-            headers::forward_response(response.headers_mut());
-            let (mut parts, incoming) = response.into_parts();
-            parts.version = Version::HTTP_11;
-            return Ok(Answer { response: Response::from_parts(parts, streaming.body(incoming)), tunnel: None });
+            let reuse = headers::forward_response(&mut response);
+            *response.version_mut() = Version::HTTP_11;
+            let streaming = Streaming { lease, reuse, sending, timeout_idle: self.bounds.timeout_idle, cx };
+            return Ok(Answer { response: response.map(|()| streaming.body()), tunnel: None });
         }
-        let Some(client) = upgrade else {
+        let (Some(client), Some(upstream)) = (upgrade, lease.wire.into_stream()) else {
             let error = ProxyError::upstream(ErrorType::HttpUpgradeFailed)
                 .with_detail("the upstream switched protocols, which nobody asked for");
             return Err(failed(error));
         };
-        let upstream = hyper::upgrade::on(&mut response);
         headers::forward_switch(response.headers_mut());
         let tunnel = tunnel::carry(client, upstream, self.bounds.timeout_idle);
-        Ok(Answer { response: response.map(|_| Body::empty()), tunnel: Some(Box::pin(tunnel)) })
+        Ok(Answer { response: response.map(|()| Body::empty()), tunnel: Some(Box::pin(tunnel)) })
     }
 
     fn host(&self, endpoint: &Endpoint, port: u16) -> Option<HeaderValue> {
@@ -208,18 +198,4 @@ enum NoHead {
 /// A failure after which the request is not sent again.
 fn failed(error: ProxyError) -> Failed {
     Failed { error, request: None, stale: Stale::No }
-}
-
-/// A copy of `request`, if it may be needed again: its connection may turn out to be stale.
-fn spare(request: &Request, age: Age) -> Option<Request> {
-    if age == Age::Fresh || !request.body().is_end_stream() || !retry::is_idempotent(request.method()) {
-        return None;
-    }
-    let mut copy = Request::default();
-    *copy.method_mut() = request.method().clone();
-    *copy.uri_mut() = request.uri().clone();
-    *copy.version_mut() = request.version();
-    *copy.headers_mut() = request.headers().clone();
-    *copy.extensions_mut() = request.extensions().clone();
-    Some(copy)
 }

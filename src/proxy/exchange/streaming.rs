@@ -9,8 +9,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use http_body::{Body as _, Frame, SizeHint};
-use hyper::body::Incoming;
+use http_body::{Frame, SizeHint};
 use tokio::time::{Instant as TokioInstant, Sleep, sleep};
 
 use super::{failure, sending::Sending};
@@ -20,61 +19,81 @@ use crate::{
     error::{BoxError, ErrorType, ProxyError},
     proxy::{
         context::Context,
-        wire::{Lease, Wire},
+        wire::{Lease, Wire, WireError},
     },
 };
 
 /// What is needed to let a body stream.
-pub(super) struct Streaming<W: Wire> {
-    lease: Option<Lease<W>>,
-    sending: Sending,
-    timeout_idle: Duration,
-    cx: Rc<Context>,
+pub(super) struct Streaming<'a, W: Wire> {
+    /// The connection it comes over.
+    pub(super) lease: Lease<W>,
+    /// Whether the connection may be used again.
+    pub(super) reuse: Reuse,
+    /// How far the request got.
+    pub(super) sending: Sending,
+    /// The most that the upstream may be silent.
+    pub(super) timeout_idle: Duration,
+    /// The request.
+    pub(super) cx: &'a Rc<Context>,
 }
 
-impl<W: Wire> Streaming<W> {
-    /// A body after which the connection `lease`, if it can be used again, goes back.
-    pub(super) fn new(lease: Option<Lease<W>>, sending: Sending, timeout_idle: Duration, cx: &Rc<Context>) -> Self {
-        Self { lease, sending, timeout_idle, cx: Rc::clone(cx) }
-    }
+/// Whether a connection may be used again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Reuse {
+    /// It may, once everything was said.
+    Yes,
+    /// It may not.
+    No,
+}
 
-    /// Lets `incoming` stream.
-    pub(super) fn body(mut self, incoming: Incoming) -> Body {
-        if incoming.is_end_stream() {
-            self.complete();
-            return Body::empty();
+impl<W: Wire> Streaming<'_, W> {
+    /// The response's body. One that is here already needs nobody to wait for it.
+    pub(super) fn body(self) -> Body {
+        let Self { mut lease, reuse, sending, timeout_idle, cx } = self;
+        if let Some(whole) = lease.wire.whole_body() {
+            give_back(lease, reuse, &sending);
+            return Body::full(whole);
         }
-        Body::boxed(Streamed { incoming, streaming: self, silent_since: None, alarm: None })
+        let lease = Some(lease);
+        Body::boxed(Streamed {
+            lease,
+            reuse,
+            sending,
+            timeout_idle,
+            cx: Rc::clone(cx),
+            silent_since: None,
+            alarm: None,
+            failed: None,
+        })
     }
+}
 
-    fn complete(&mut self) {
-        // The rest of a request that was answered early would be taken for the next one.
-        if let Some(lease) = self.lease.take()
-            && self.sending.is_done()
-        {
-            lease.put_back();
-        }
-    }
-
-    fn fail(&mut self, error: ProxyError) -> BoxError {
-        self.lease = None;
-        self.cx.error.set(Some(error.kind));
-        Box::new(error)
+/// Gives a connection back, if everything was said on it: the rest of a request that was answered early would be taken
+/// for the next one.
+fn give_back<W: Wire>(lease: Lease<W>, reuse: Reuse, sending: &Sending) {
+    if reuse == Reuse::Yes && sending.is_done() && lease.wire.is_reusable() {
+        lease.put_back();
     }
 }
 
 struct Streamed<W: Wire> {
-    incoming: Incoming,
-    streaming: Streaming<W>,
+    /// Until the body's end.
+    lease: Option<Lease<W>>,
+    reuse: Reuse,
+    sending: Sending,
+    timeout_idle: Duration,
+    cx: Rc<Context>,
     /// Since when the upstream, and not the client, is waited for.
     silent_since: Option<Instant>,
     /// Made when first needed, and only armed again when it goes off.
     alarm: Option<Pin<Box<Sleep>>>,
+    /// What the body ends in, once what came before it has had time to go out.
+    failed: Option<WireError>,
 }
 
 impl<W: Wire> Streamed<W> {
     fn poll_alarm(&mut self, cx: &mut TaskContext<'_>) -> Poll<BoxError> {
-        let bound = self.streaming.timeout_idle;
+        let bound = self.timeout_idle;
         let now = clock::now();
         let since = *self.silent_since.get_or_insert(now);
         let alarm = self.alarm.get_or_insert_with(|| Box::pin(sleep(bound)));
@@ -83,11 +102,28 @@ impl<W: Wire> Streamed<W> {
             if left.is_zero() {
                 let error = ProxyError::upstream(ErrorType::ConnectionReadTimeout)
                     .with_detail(format!("the upstream was silent for {bound:?} within its response"));
-                return Poll::Ready(self.streaming.fail(error));
+                return Poll::Ready(self.fail(error));
             }
             alarm.as_mut().reset(TokioInstant::now() + left);
         }
         Poll::Pending
+    }
+
+    fn fail(&mut self, error: ProxyError) -> BoxError {
+        self.lease = None;
+        self.cx.error.set(Some(error.kind));
+        Box::new(error)
+    }
+
+    /// Gives the connection back at the body's end.
+    fn complete(&mut self) {
+        if let Some(lease) = self.lease.take() {
+            give_back(lease, self.reuse, &self.sending);
+        }
+    }
+
+    fn left(&self) -> Option<u64> {
+        self.lease.as_ref().map_or(Some(0), |lease| lease.wire.body_left())
     }
 }
 
@@ -97,32 +133,42 @@ impl<W: Wire> http_body::Body for Streamed<W> {
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         let this = &mut *self;
-        let polled = match Pin::new(&mut this.incoming).poll_frame(cx) {
+        if let Some(error) = this.failed.take() {
+            return Poll::Ready(Some(Err(this.fail(failure::of_body(error)))));
+        }
+        let Some(lease) = &mut this.lease else { return Poll::Ready(None) };
+        let polled = match lease.wire.poll_frame(cx) {
             Poll::Pending => return this.poll_alarm(cx).map(|error| Some(Err(error))),
             Poll::Ready(polled) => polled,
         };
         this.silent_since = None;
         Poll::Ready(match polled {
             Some(Ok(frame)) => {
-                if this.incoming.is_end_stream() {
-                    this.streaming.complete();
+                // Not waiting for the end to be asked for: nobody may ask.
+                if this.left() == Some(0) {
+                    this.complete();
                 }
                 Some(Ok(frame))
             }
-            Some(Err(error)) => Some(Err(this.streaming.fail(failure::of_body(error)))),
+            Some(Err(error)) => {
+                // The server drops what it has not written yet when a body fails.
+                this.failed = Some(error);
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
             None => {
-                this.streaming.complete();
+                this.complete();
                 None
             }
         })
     }
 
     fn is_end_stream(&self) -> bool {
-        self.incoming.is_end_stream()
+        self.lease.is_none()
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.incoming.size_hint()
+        self.left().map_or_else(SizeHint::default, SizeHint::with_exact)
     }
 }
 

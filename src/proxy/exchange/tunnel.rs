@@ -12,28 +12,27 @@ use tokio::{
 use crate::{
     clock::{self, Instant},
     error::{ErrorType, ProxyError},
-    proxy::attempt::Carried,
+    proxy::{attempt::Carried, wire::Rewound},
 };
 
 /// Octets read at once.
 const BUFFER: usize = 16 * 1024;
-/// How long both sides may take to let go of HTTP.
+/// How long the client's side may take to let go of HTTP.
 const TIMEOUT_SWITCH: Duration = Duration::from_secs(10);
 /// A tunnel in which nothing moves is closed after this many times the upstream's `timeout_idle`: people leave chats
 /// open, and TCP notices a vanished peer only when somebody sends.
 const IDLE_FACTOR: u32 = 60;
 
 /// Carries octets between the client and the upstream.
-pub(super) async fn carry(client: OnUpgrade, upstream: OnUpgrade, timeout_idle: Duration) -> Carried {
-    let switched = timeout(TIMEOUT_SWITCH, async { tokio::try_join!(client, upstream) }).await;
-    let (client, upstream) = match switched {
-        Ok(Ok(both)) => both,
-        Ok(Err(error)) => return failed(ProxyError::upstream(ErrorType::HttpUpgradeFailed).with_source(error)),
-        Err(_) => return failed(ProxyError::upstream(ErrorType::HttpUpgradeFailed).with_detail("took too long")),
+pub(super) async fn carry(client: OnUpgrade, upstream: Rewound, timeout_idle: Duration) -> Carried {
+    let client = match timeout(TIMEOUT_SWITCH, client).await {
+        Ok(Ok(client)) => client,
+        Ok(Err(error)) => return failed(ProxyError::client(ErrorType::HttpUpgradeFailed).with_source(error)),
+        Err(_) => return failed(ProxyError::client(ErrorType::HttpUpgradeFailed).with_detail("took too long")),
     };
     let moved = Rc::new(Cell::new(clock::now()));
     let (from_client, to_client) = split(TokioIo::new(client));
-    let (from_upstream, to_upstream) = split(TokioIo::new(upstream));
+    let (from_upstream, to_upstream) = split(upstream);
     let sent = Cell::new(0);
     let received = Cell::new(0);
     let both = async {
@@ -54,9 +53,10 @@ fn failed(error: ProxyError) -> Carried {
     Carried { error: Some(error), ..Carried::default() }
 }
 
-async fn copy<I>(mut from: ReadHalf<I>, mut to: WriteHalf<I>, octets: &Cell<u64>, moved: &Cell<Instant>)
+async fn copy<F, T>(mut from: ReadHalf<F>, mut to: WriteHalf<T>, octets: &Cell<u64>, moved: &Cell<Instant>)
 where
-    I: AsyncRead + AsyncWrite,
+    F: AsyncRead,
+    T: AsyncWrite,
 {
     let mut buffer = vec![0; BUFFER];
     // An end in one direction is passed on, and leaves the other direction open; so does an error, whose other half

@@ -99,7 +99,7 @@ impl<S: Handler> Handler for Reserved<S> {
             return self.pass(request, cx).await;
         };
         let mut facts = Facts {
-            host: cx.host.get().cloned().unwrap_or_default(),
+            host: cx.host.get().map_or("", |host| host).into(),
             scheme: cx.scheme.get(),
             client: cx.client.get(),
             peer_trust: cx.peer_trust.get(),

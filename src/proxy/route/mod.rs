@@ -1,7 +1,7 @@
 //! Path, method, headers and query to a route, and on to that route's own pipeline. What the rules are is told in
 //! `rules::route`; here they are asked, and a traced request hears why the other candidates missed.
 
-use std::rc::Rc;
+use std::{rc::Rc, sync::Arc};
 
 use http::{HeaderValue, Method, StatusCode, header::ALLOW};
 use opentelemetry::{Array, StringValue, Value};
@@ -26,14 +26,14 @@ pub struct Route<S> {
 
 #[derive(Debug)]
 struct Entry<S> {
-    name: Rc<str>,
-    pattern: Rc<str>,
+    name: Arc<str>,
+    pattern: Arc<str>,
     pipeline: Rc<S>,
 }
 
 impl<S> Route<S> {
     /// Routes in the order of the file: what each demands, its name, and its pipeline.
-    pub fn new(routes: impl IntoIterator<Item = (Conditions, Rc<str>, S)>) -> Self {
+    pub fn new(routes: impl IntoIterator<Item = (Conditions, Arc<str>, S)>) -> Self {
         let entries = routes.into_iter().map(|(conditions, name, pipeline)| {
             let pattern = conditions.path.as_str().into();
             (conditions, Entry { name, pattern, pipeline: Rc::new(pipeline) })
@@ -75,9 +75,9 @@ impl<S> Route<S> {
                 return Err(error);
             }
         };
-        span.set("http.route", || entry.pattern.to_string());
-        span.set("waylight.route.name", || entry.name.to_string());
-        let known = cx.route.set(Rc::clone(&entry.pattern));
+        span.set("http.route", || StringValue::from(Arc::clone(&entry.pattern)));
+        span.set("waylight.route.name", || StringValue::from(Arc::clone(&entry.name)));
+        let known = cx.route.set(Arc::clone(&entry.pattern));
         debug_assert!(known.is_ok(), "a request is routed once");
         if !params.is_empty() {
             *cx.params.borrow_mut() = params;

@@ -8,7 +8,7 @@ fn check(version: Version, uri: &str, hosts: &[&str], expect: Result<&str, Autho
         headers.append(HOST, HeaderValue::from_str(host).unwrap());
     }
     let uri: Uri = uri.parse().unwrap();
-    assert_eq!(host(&uri, &headers, version), expect, "{uri} {hosts:?}");
+    assert_eq!(asked(&uri, &headers, version).and_then(without_port), expect, "{uri} {hosts:?}");
 }
 
 #[test]

@@ -1,4 +1,5 @@
-//! The chunked transfer coding, RFC 9112 section 7.1: where its last chunk ends. Trailers are not looked at here.
+//! The chunked transfer coding, RFC 9112 section 7.1: where its data stand, and where its last chunk ends. Trailers are
+//! not looked at here.
 
 use super::Fault;
 
@@ -10,7 +11,7 @@ const SIZE_DIGITS_MAX: u8 = 15;
 
 /// Follows a chunked body.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Chunks {
+pub struct Chunks {
     at: At,
     /// Of this chunk: its size while that is read, then the octets left.
     size: u64,
@@ -29,28 +30,58 @@ enum At {
     DataLf,
 }
 
+/// What stands next in a chunked body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Next {
+    /// It cannot be known yet.
+    More,
+    /// So many octets of data.
+    Data(u64),
+    /// Trailers: the last chunk is over.
+    Last,
+}
+
 impl Chunks {
     /// How many of `octets` belong to chunks, and whether the last chunk is among them.
     pub(super) fn scan(&mut self, octets: &[u8]) -> (usize, Result<bool, Fault>) {
         let mut at = 0;
-        while at < octets.len() {
-            if self.at == At::Data {
-                let available = octets.len() - at;
-                let taken = usize::try_from(self.size).map_or(available, |size| size.min(available));
-                at += taken;
-                self.size -= taken as u64;
-                if self.size == 0 {
-                    self.at = At::DataCr;
+        loop {
+            let (used, next) = self.next(&octets[at..]);
+            at += used;
+            match next {
+                Ok(Next::Data(size)) if at < octets.len() => {
+                    let available = octets.len() - at;
+                    let taken = usize::try_from(size).map_or(available, |size| size.min(available));
+                    at += taken;
+                    self.took(taken as u64);
                 }
-                continue;
-            }
-            match self.step(octets[at]) {
-                Ok(false) => at += 1,
-                Ok(true) => return (at + 1, Ok(true)),
+                Ok(next) => return (at, Ok(next == Next::Last)),
                 Err(fault) => return (at, Err(fault)),
             }
         }
-        (at, Ok(false))
+    }
+
+    /// How many of `octets` are no data, and what stands behind them.
+    pub fn next(&mut self, octets: &[u8]) -> (usize, Result<Next, Fault>) {
+        for (at, octet) in octets.iter().enumerate() {
+            if self.at == At::Data {
+                return (at, Ok(Next::Data(self.size)));
+            }
+            match self.step(*octet) {
+                Ok(false) => {}
+                Ok(true) => return (at + 1, Ok(Next::Last)),
+                Err(fault) => return (at, Err(fault)),
+            }
+        }
+        (octets.len(), Ok(if self.at == At::Data { Next::Data(self.size) } else { Next::More }))
+    }
+
+    /// So many octets of data were taken; at most as many as [`Self::next`] said.
+    pub fn took(&mut self, octets: u64) {
+        self.size = self.size.saturating_sub(octets);
+        if self.at == At::Data && self.size == 0 {
+            self.at = At::DataCr;
+        }
     }
 
     fn step(&mut self, octet: u8) -> Result<bool, Fault> {

@@ -5,9 +5,10 @@
 //! leniency is what smuggling lives on, and never more lenient than the parser behind it. Values in, values out: the
 //! octets stay where they are, and nothing is allocated.
 
-mod chunks;
+pub mod chunks;
 mod fields;
 pub mod request;
+pub mod response;
 
 use http::StatusCode;
 

@@ -7,6 +7,7 @@ use http::{
 };
 
 use super::Fault;
+use crate::rules::headers::{Field, Names};
 
 /// Whether a request may be handled at all.
 ///
@@ -21,6 +22,10 @@ pub fn check<B>(request: &Request<B>) -> Result<(), Fault> {
         Method::OPTIONS => {}
         _ if request.uri().path() == "*" => return Err(Fault::bad("the target * belongs to OPTIONS")),
         _ => {}
+    }
+    let names = Names::of(request.headers());
+    if !names.any(Field::CONTENT_LENGTH) && !names.any(Field::EXPECT) {
+        return Ok(());
     }
     let mut lengths = request.headers().get_all(CONTENT_LENGTH).iter();
     if lengths.next().is_some_and(|length| !is_canonical(length.as_bytes())) {

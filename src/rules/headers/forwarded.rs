@@ -10,7 +10,10 @@ use std::net::{IpAddr, SocketAddr};
 use http::{HeaderMap, HeaderName, HeaderValue, header::FORWARDED};
 use ipnet::IpNet;
 
-use super::list;
+use super::{
+    list,
+    names::{Field, Names},
+};
 
 /// `X-Forwarded-For`
 pub const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
@@ -94,6 +97,8 @@ pub fn is_trusted(address: IpAddr, trusted: &[IpNet]) -> bool {
 pub struct Told<'a> {
     /// The other end of the connection.
     pub peer: IpAddr,
+    /// Its address as a field's value ([`peer_value`]).
+    pub peer_value: &'a HeaderValue,
     /// Whether what it says is believed.
     pub peer_trust: PeerTrust,
     /// Who sent the request.
@@ -111,28 +116,34 @@ pub enum PeerTrust {
     Unknown,
 }
 
-/// Writes `X-Forwarded-For`, `-Proto` and `-Host` toward the upstream, and `Forwarded` where a trusted proxy used it.
-/// What anybody else wrote is replaced, and his other fields of this kind are removed.
-pub fn write(headers: &mut HeaderMap, told: Told<'_>) {
-    let mut forwarded_for = String::with_capacity(40);
-    let trusted = told.peer_trust == PeerTrust::Trusted;
-    if trusted {
+/// An address as the value of `X-Forwarded-For`: it is the same for all requests of a connection.
+pub fn peer_value(peer: IpAddr) -> HeaderValue {
+    // An address is digits, dots and colons.
+    HeaderValue::try_from(peer.to_canonical().to_string()).unwrap_or(HeaderValue::from_static("unknown"))
+}
+
+/// Writes `X-Forwarded-For`, `-Proto` and `-Host` toward the upstream, and `Forwarded` where a trusted proxy used it,
+/// into a request that has the fields `names`. What anybody else wrote is replaced, and his other fields of this kind
+/// are removed.
+pub fn write(headers: &mut HeaderMap, names: Names, told: Told<'_>) {
+    let mut forwarded_for = told.peer_value.clone();
+    if told.peer_trust == PeerTrust::Trusted {
+        let mut list_of = String::with_capacity(40);
         for address in list(headers.get_all(X_FORWARDED_FOR).iter()) {
-            forwarded_for.push_str(&String::from_utf8_lossy(address));
-            forwarded_for.push_str(", ");
+            list_of.push_str(&String::from_utf8_lossy(address));
+            list_of.push_str(", ");
         }
         append_forwarded(headers, told);
-    } else {
-        const FORGED: [HeaderName; 3] = [FORWARDED, X_FORWARDED_PORT, X_REAL_IP];
-        // One look at the names that are there is cheaper than a search for each.
-        if headers.keys().any(|name| FORGED.contains(name)) {
-            for name in FORGED {
-                headers.remove(name);
-            }
+        if !list_of.is_empty() {
+            list_of.push_str(&told.peer.to_canonical().to_string());
+            forwarded_for = HeaderValue::try_from(list_of).unwrap_or(forwarded_for);
+        }
+    } else if names.any(Field::ORIGIN) {
+        for name in [FORWARDED, X_FORWARDED_PORT, X_REAL_IP] {
+            headers.remove(name);
         }
     }
-    forwarded_for.push_str(&told.peer.to_canonical().to_string());
-    set(headers, X_FORWARDED_FOR, HeaderValue::try_from(forwarded_for).ok());
+    headers.insert(X_FORWARDED_FOR, forwarded_for);
     headers.insert(X_FORWARDED_PROTO, HeaderValue::from_static(told.client.scheme.as_str()));
     let host = match &told.client.host {
         Some(host) => HeaderValue::from_str(host).ok(),

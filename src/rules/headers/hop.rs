@@ -3,30 +3,13 @@
 
 use http::{
     HeaderMap, HeaderName, HeaderValue,
-    header::{CONNECTION, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE, TRANSFER_ENCODING, UPGRADE},
+    header::{CONNECTION, TE, UPGRADE},
 };
 
-use super::list;
-
-const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
-const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
-const HTTP2_SETTINGS: HeaderName = HeaderName::from_static("http2-settings");
-/// No field of HTTP, but CGI hands it to programs as `HTTP_PROXY`, which many obey.
-const PROXY: HeaderName = HeaderName::from_static("proxy");
-
-/// Removed wherever they are.
-const HOP_BY_HOP: [HeaderName; 10] = [
-    CONNECTION,
-    KEEP_ALIVE,
-    PROXY_CONNECTION,
-    PROXY_AUTHENTICATE,
-    PROXY_AUTHORIZATION,
-    TE,
-    TRANSFER_ENCODING,
-    UPGRADE,
-    HTTP2_SETTINGS,
-    PROXY,
-];
+use super::{
+    list,
+    names::{Field, Names, field},
+};
 
 /// Meant for all recipients: a `Connection` that names one of these is at fault (RFC 9110 section 7.6.1), and obeying
 /// it would let clients take from a request what whoever stands before Waylight has added.
@@ -92,25 +75,28 @@ pub enum Trailers {
     Unknown,
 }
 
-/// Removes hop-by-hop fields from a request or a response, and says what they said.
+/// Removes hop-by-hop fields from a request or a response that has the fields `names`, and says what they said.
 ///
 /// `Upgrade` counts only where `Connection` names it (RFC 9110 section 7.8), and never for `h2c`: a hop that changed
 /// to HTTP/2 behind our back could be told anything. What is meant for all recipients, such as `Host`, `Cookie` or
 /// `X-Forwarded-For`, stays even if `Connection` names it.
-pub fn strip(headers: &mut HeaderMap) -> Hop {
+pub fn strip(headers: &mut HeaderMap, names: Names) -> Hop {
     let mut hop = Hop::default();
+    if !names.any(Field::HOP_BY_HOP) {
+        return hop;
+    }
     // Trailers are for every hop that HTTP/2 speaks, which has no `Connection`.
-    if headers.contains_key(TE) && has_token(headers, TE, b"trailers") {
+    if names.any(Field::TE) && has_token(headers, TE, b"trailers") {
         hop.trailers = Trailers::Taken;
     }
-    if headers.contains_key(CONNECTION) {
-        if headers.contains_key(UPGRADE) && has_token(headers, CONNECTION, b"upgrade") {
+    if names.any(Field::CONNECTION) {
+        if names.any(Field::UPGRADE) && has_token(headers, CONNECTION, b"upgrade") {
             hop.upgrade = upgrade(headers);
         }
         remove_named(headers);
     }
-    // One look at the names that are there is cheaper than one search for each that might be.
-    while let Some(name) = headers.keys().find(|name| HOP_BY_HOP.contains(name)).cloned() {
+    let is_hop = |name: &&HeaderName| field(name).is_some_and(|field| Field::HOP_BY_HOP.holds(field));
+    while let Some(name) = headers.keys().find(is_hop).cloned() {
         headers.remove(name);
     }
     hop

@@ -3,16 +3,18 @@
 
 pub mod forwarded;
 pub mod hop;
+pub mod names;
 pub mod redact;
 pub mod via;
 
 pub use forwarded::Scheme;
+pub use names::{Field, Names};
 
 use http::HeaderValue;
 
 /// The elements of a comma-separated list over several fields, without the blanks around them, RFC 9110 section 5.6.1.
 /// Knows nothing of quoted strings.
-fn list<'a>(values: impl Iterator<Item = &'a HeaderValue>) -> impl Iterator<Item = &'a [u8]> {
+pub(super) fn list<'a>(values: impl Iterator<Item = &'a HeaderValue>) -> impl Iterator<Item = &'a [u8]> {
     values
         .flat_map(|value| value.as_bytes().split(|&octet| octet == b','))
         .map(<[u8]>::trim_ascii)

@@ -7,7 +7,7 @@ use ipnet::IpNet;
 use proptest::prelude::*;
 
 use super::{
-    forwarded::{Client, PeerTrust, Told, client, elements, write},
+    forwarded::{Client, PeerTrust, Told, client, elements, peer_value, write},
     hop::{Hop, Trailers, strip},
     redact::{KeyPattern, Redaction, Shown},
     *,
@@ -18,6 +18,16 @@ fn headers(fields: &[(&str, &str)]) -> HeaderMap {
         (HeaderName::from_bytes(name.as_bytes()).unwrap(), HeaderValue::from_str(value).unwrap())
     };
     fields.iter().map(field).collect()
+}
+
+fn strip_named(map: &mut HeaderMap) -> Hop {
+    let names = Names::of(map);
+    strip(map, names)
+}
+
+fn write_named(map: &mut HeaderMap, told: Told<'_>) {
+    let names = Names::of(map);
+    write(map, names, told);
 }
 
 fn ip(text: &str) -> IpAddr {
@@ -32,7 +42,7 @@ fn trusted() -> Vec<IpNet> {
 fn hop_by_hop_fields_go_no_further() {
     let check = |before: &[(&str, &str)], after: &[(&str, &str)]| {
         let mut map = headers(before);
-        let hop = strip(&mut map);
+        let hop = strip_named(&mut map);
         assert_eq!(map, headers(after), "{before:?}");
         hop
     };
@@ -106,7 +116,10 @@ fn the_upstream_is_told_what_is_known() {
         let peer_trust =
             if forwarded::is_trusted(ip(peer), &trusted()) { PeerTrust::Trusted } else { PeerTrust::Unknown };
         let host = HeaderValue::from_static("site");
-        write(&mut map, Told { peer: ip(peer), peer_trust, client: &seen, host: Some(&host) });
+        write_named(
+            &mut map,
+            Told { peer: ip(peer), peer_value: &peer_value(ip(peer)), peer_trust, client: &seen, host: Some(&host) },
+        );
         assert_eq!(map, headers(after), "{before:?}");
     };
     check(
@@ -219,8 +232,8 @@ proptest! {
         let mut map = headers(&[(NAMES[name], &first), (NAMES[name], &second)]);
         let seen = client(&map, ip("10.0.0.1"), Scheme::Http, &trusted());
         via::passes(&map, "me");
-        write(&mut map, Told { peer: ip("10.0.0.1"), peer_trust: PeerTrust::Trusted, client: &seen, host: None });
-        strip(&mut map);
+        write_named(&mut map, Told { peer: ip("10.0.0.1"), peer_value: &peer_value(ip("10.0.0.1")), peer_trust: PeerTrust::Trusted, client: &seen, host: None });
+        strip_named(&mut map);
         Redaction::default().url(&first);
     }
 

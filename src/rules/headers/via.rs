@@ -6,9 +6,6 @@ use super::list;
 
 /// How often the list names `pseudonym`: more than 0 in a request means a loop.
 pub fn passes(headers: &HeaderMap, pseudonym: &str) -> usize {
-    if !headers.contains_key(VIA) {
-        return 0;
-    }
     list(headers.get_all(VIA).iter())
         .filter(|element| {
             let mut words = element.split(|octet| matches!(octet, b' ' | b'\t')).filter(|word| !word.is_empty());

@@ -233,11 +233,11 @@ impl Outgoing {
     }
 
     fn traceparent(&self, span_id: SpanId) -> String {
-        Traceparent { trace_id: self.trace_id, span_id, flags: self.flags }.to_string()
+        Traceparent { trace_id: self.trace_id, span_id, flags: self.flags }.text()
     }
 
     fn sentry_trace(&self, span_id: SpanId) -> String {
-        SentryTrace { trace_id: self.trace_id, span_id, sampled: self.sentry }.to_string()
+        SentryTrace { trace_id: self.trace_id, span_id, sampled: self.sentry }.text()
     }
 }
 

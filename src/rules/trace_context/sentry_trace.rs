@@ -1,10 +1,9 @@
 //! `sentry-trace`: `traceid-spanid[-sampled]`.
 
-use std::fmt;
-
 use opentelemetry::trace::{SpanId, TraceId};
 
 use super::{span_id, trace_id};
+use crate::rules::hex::Hex;
 
 /// A valid `sentry-trace`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,14 +45,19 @@ impl SentryTrace {
     }
 }
 
-impl fmt::Display for SentryTrace {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let flag = match self.sampled {
+impl SentryTrace {
+    /// As a header's value.
+    pub fn text(&self) -> String {
+        let mut text = String::with_capacity(51);
+        Hex(self.trace_id.to_bytes()).push_to(&mut text);
+        text.push('-');
+        Hex(self.span_id.to_bytes()).push_to(&mut text);
+        text.push_str(match self.sampled {
             Sampled::Yes => "-1",
             Sampled::No => "-0",
             Sampled::Deferred => "",
-        };
-        write!(f, "{:032x}-{:016x}{flag}", self.trace_id, self.span_id)
+        });
+        text
     }
 }
 

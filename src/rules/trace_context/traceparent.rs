@@ -1,10 +1,9 @@
 //! `traceparent`, W3C Trace Context level 2 section 3.2.
 
-use std::fmt;
-
 use opentelemetry::trace::{SpanId, TraceFlags, TraceId};
 
 use super::{hex, span_id, trace_id};
+use crate::rules::hex::Hex;
 
 /// The bit that says that the trace id is random, section 3.2.2.5.2. opentelemetry has no name for it.
 pub const RANDOM: TraceFlags = TraceFlags::new(0x02);
@@ -49,8 +48,16 @@ impl Traceparent {
     }
 }
 
-impl fmt::Display for Traceparent {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "00-{:032x}-{:016x}-{:02x}", self.trace_id, self.span_id, self.flags)
+impl Traceparent {
+    /// As a header's value.
+    pub fn text(&self) -> String {
+        let mut text = String::with_capacity(LENGTH);
+        text.push_str("00-");
+        Hex(self.trace_id.to_bytes()).push_to(&mut text);
+        text.push('-');
+        Hex(self.span_id.to_bytes()).push_to(&mut text);
+        text.push('-');
+        Hex([self.flags.to_u8()]).push_to(&mut text);
+        text
     }
 }

@@ -20,7 +20,7 @@ use waylight::{
         model::{Config, Scheme, Toggle},
     },
     proxy::{
-        context::Conn,
+        context::{Conn, Same},
         permits::Permits,
         reserved::{Call, Door, Facts, Pages},
         snapshot::{Services, Snapshot},
@@ -148,6 +148,7 @@ impl Stage {
             tls: None,
             requests: Cell::new(1),
             refusal: Cell::new(None),
+            same: Same::default(),
         })
     }
 

@@ -11,7 +11,7 @@ use waylight::{
     config::model::{Limits, Scheme, Timeouts},
     proxy::{
         conn::{Protocols, Settings, Terms, serve_connection},
-        context::Conn,
+        context::{Conn, Same},
         drain::{Drainer, drain},
         handler::Serve,
     },
@@ -78,6 +78,7 @@ pub(crate) fn connect_to(serve: impl Serve) -> (DuplexStream, Drainer) {
         tls: None,
         requests: Cell::new(0),
         refusal: Cell::new(None),
+        same: Same::default(),
     });
     let terms = Terms {
         settings: Rc::new(settings()),

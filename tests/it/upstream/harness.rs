@@ -22,7 +22,7 @@ use waylight::{
     config::model::{Endpoint, Scheme, Upstream, UpstreamHost, UpstreamTls},
     error::ProxyError,
     proxy::{
-        context::{Conn, Context, Keeping},
+        context::{Conn, Context, Keeping, Same},
         handler::Handler as _,
         upstreams::{Forward, UpstreamServices, Upstreams},
     },
@@ -97,6 +97,7 @@ impl Worker {
             tls: None,
             requests: Cell::new(1),
             refusal: Cell::new(None),
+            same: Same::default(),
         };
         let log = Rc::new(RequestLog::new(RequestOutbox::new(1, Arc::clone(&self.counters)).0));
         let keeping = Keeping { access_log: None, redaction: Arc::default(), log };

@@ -1,17 +1,44 @@
-use std::cell::Cell;
+use std::{cell::Cell, task::Poll};
+
+use bytes::Bytes;
+use http_body::Frame;
 
 use super::*;
-use crate::{proxy::wire::SendError, service::Request};
+use crate::{
+    proxy::wire::{Rewound, SendError, WireError},
+    service::Request,
+};
 
-struct Fake(Rc<Cell<WireState>>, u8);
+/// A connection by its name, at rest or not.
+struct Fake(Rc<Cell<bool>>, u8);
 
 impl Wire for Fake {
-    fn state(&self) -> WireState {
+    fn is_at_rest(&mut self, _: &mut Context<'_>) -> bool {
         self.0.get()
     }
 
-    async fn send(&mut self, _: Request) -> Result<http::Response<hyper::body::Incoming>, SendError> {
+    async fn send(&mut self, _: Request) -> Result<http::Response<()>, SendError> {
         unreachable!("nothing is sent here")
+    }
+
+    fn whole_body(&mut self) -> Option<Bytes> {
+        None
+    }
+
+    fn poll_frame(&mut self, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, WireError>>> {
+        Poll::Ready(None)
+    }
+
+    fn body_left(&self) -> Option<u64> {
+        None
+    }
+
+    fn is_reusable(&self) -> bool {
+        true
+    }
+
+    fn into_stream(self) -> Option<Rewound> {
+        None
     }
 }
 
@@ -22,18 +49,18 @@ fn peer() -> SocketAddr {
 struct Case {
     pool: Rc<Pool<Fake>>,
     counters: Arc<Counters>,
-    states: Vec<Rc<Cell<WireState>>>,
+    rests: Vec<Rc<Cell<bool>>>,
 }
 
 /// A pool of two with `count` connections given back to it, one after the other.
 fn filled(count: u8) -> Case {
     let counters = Arc::new(Counters::default());
     let pool = Pool::new(2, Duration::from_secs(30), Arc::clone(&counters));
-    let states: Vec<_> = (0..count).map(|_| Rc::new(Cell::new(WireState::Ready))).collect();
-    for (name, state) in (0..).zip(&states) {
-        pool.take_back(Fake(Rc::clone(state), name), peer());
+    let rests: Vec<_> = (0..count).map(|_| Rc::new(Cell::new(true))).collect();
+    for (name, rests) in (0..).zip(&rests) {
+        pool.take_back(Fake(Rc::clone(rests), name), peer());
     }
-    Case { pool, counters, states }
+    Case { pool, counters, rests }
 }
 
 fn taken(pool: &Pool<Fake>) -> Option<u8> {
@@ -66,15 +93,18 @@ async fn one_too_many_takes_the_place_of_the_oldest() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn closed_ones_are_lost_and_busy_ones_wait() {
+async fn what_happens_to_idle_ones_loses_them() {
     local(async || {
         let case = filled(2);
-        case.states[1].set(WireState::Busy);
-        assert_eq!(taken(&case.pool), Some(0));
-        assert_eq!(taken(&case.pool), None);
-        case.states[1].set(WireState::Closed);
-        case.pool.lose_closed();
+        case.rests[1].set(false);
+        case.pool.waker.wake_by_ref();
+        tokio::time::sleep(Duration::from_millis(1)).await;
         assert_eq!(case.counters.upstream_connections_lost.value(), 1);
+        assert_eq!(case.counters.upstream_connections_idle.value(), 1);
+        // Unheard of until it is taken.
+        case.rests[0].set(false);
+        assert_eq!(taken(&case.pool), None);
+        assert_eq!(case.counters.upstream_connections_lost.value(), 2);
         assert_eq!(case.counters.upstream_connections_idle.value(), 0);
     })
     .await;

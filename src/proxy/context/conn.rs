@@ -1,0 +1,104 @@
+//! One client connection, as its requests see it.
+
+use std::{
+    cell::{Cell, OnceCell, RefCell},
+    net::SocketAddr,
+    sync::Arc,
+};
+
+use http::HeaderValue;
+
+use crate::{
+    clock::Instant,
+    config::model::Scheme,
+    rules::{
+        authority::{self, AuthorityError},
+        headers::forwarded::peer_value,
+    },
+};
+
+/// One client connection. Facts older than any cookie are kept here as plain timestamps, and become spans only when
+/// tracing turns on.
+#[derive(Debug)]
+pub struct Conn {
+    /// The other end.
+    pub peer: SocketAddr,
+    /// Our end.
+    pub local: SocketAddr,
+    /// Whether TLS is spoken.
+    pub scheme: Scheme,
+    /// When it was accepted.
+    pub accepted: Instant,
+    /// What the TLS handshake agreed on.
+    pub tls: Option<Handshake>,
+    /// Requests begun on it.
+    pub requests: Cell<u64>,
+    /// The request that cannot be understood in one way only, if there is one.
+    pub refusal: Cell<Option<Refusal>>,
+    /// What is the same for all its requests, and worked out once.
+    pub same: Same,
+}
+
+/// What is the same for all requests of a connection, or most often is: worked out when first needed.
+#[derive(Debug, Default)]
+pub struct Same {
+    forwarded: OnceCell<HeaderValue>,
+    peer: OnceCell<Arc<str>>,
+    host: RefCell<Option<(Box<str>, Arc<str>)>>,
+}
+
+impl Conn {
+    /// The other end's address, as `X-Forwarded-For` tells it.
+    pub fn peer_value(&self) -> &HeaderValue {
+        self.same.forwarded.get_or_init(|| peer_value(self.peer.ip()))
+    }
+
+    /// The other end's address, as spans tell it.
+    pub fn peer_text(&self) -> Arc<str> {
+        Arc::clone(self.same.peer.get_or_init(|| self.peer.ip().to_string().into()))
+    }
+
+    /// The host that `authority` names: lower case, without port.
+    ///
+    /// # Errors
+    /// It is no host.
+    pub fn host(&self, authority: &str) -> Result<Arc<str>, AuthorityError> {
+        let mut last = self.same.host.borrow_mut();
+        if let Some((asked, host)) = &*last
+            && **asked == *authority
+        {
+            return Ok(Arc::clone(host));
+        }
+        let host: Arc<str> = authority::without_port(authority)?.to_ascii_lowercase().into();
+        *last = Some((authority.into(), Arc::clone(&host)));
+        Ok(host)
+    }
+}
+
+/// What a TLS handshake agreed on.
+#[derive(Clone, Debug)]
+pub struct Handshake {
+    /// When it began.
+    pub start: Instant,
+    /// When it ended.
+    pub end: Instant,
+    /// `1.2` or `1.3`.
+    pub version: &'static str,
+    /// The cipher suite, as IANA writes it.
+    pub cipher: &'static str,
+    /// The name asked for.
+    pub server_name: Option<Box<str>>,
+    /// Whether an earlier session was resumed.
+    pub resumed: bool,
+}
+
+/// A request that the framing guard refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// Which request of the connection it is, counted from 1.
+    pub request: u64,
+    /// The status it is answered with.
+    pub status: u16,
+    /// Why, in words for logs and spans.
+    pub reason: &'static str,
+}

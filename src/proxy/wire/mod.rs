@@ -1,0 +1,92 @@
+//! One connection to an upstream, as `connect` opens it and `exchange` uses it: where these two stages meet.
+//!
+//! [`Wire`] is the seam behind which the codec can be replaced. [`Http1`] is HTTP/1.1, of our own: a request is written
+//! and its response is read where the request is handled, without a task of the connection's between the two, which
+//! costs half of what hyper's client does (`docs/performance.md`). The framing it trusts is that of `rules::framing`.
+
+mod error;
+mod http1;
+mod io;
+
+use std::{
+    future::Future,
+    net::SocketAddr,
+    rc::Rc,
+    task::{Context, Poll},
+};
+
+use bytes::Bytes;
+use http_body::Frame;
+
+pub use self::{
+    error::{SendError, Sent, WireError},
+    http1::Http1,
+    io::{Io, Rewound},
+};
+use crate::service::Request;
+
+/// A connection that takes one request at a time.
+pub trait Wire: 'static {
+    /// Whether the connection, on which nothing is in progress, can take a request: the upstream has neither closed it
+    /// nor said anything that nobody asked for. If it can, the task of `cx` is woken when that may have changed.
+    fn is_at_rest(&mut self, cx: &mut Context<'_>) -> bool;
+
+    /// Sends `request`, and waits for the head of the final response. Dropping the future spoils the connection.
+    fn send(&mut self, request: Request) -> impl Future<Output = Result<http::Response<()>, SendError>>;
+
+    /// The response's body, if all of it is here already, or if it has none.
+    fn whole_body(&mut self) -> Option<Bytes>;
+
+    /// The next part of the response's body.
+    fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, WireError>>>;
+
+    /// What is left of the response's body, in octets, where its length is known.
+    fn body_left(&self) -> Option<u64>;
+
+    /// Whether the exchange is over, and the connection may take another request.
+    fn is_reusable(&self) -> bool;
+
+    /// The octets that follow a response that switched protocols.
+    fn into_stream(self) -> Option<Rewound>;
+}
+
+/// A connection lent out for one exchange. Dropping it closes the connection.
+pub struct Lease<W: Wire> {
+    /// The connection.
+    pub wire: W,
+    /// Where it comes from, and may go back to.
+    pub home: Rc<dyn Home<W>>,
+    /// The address it leads to.
+    pub peer: SocketAddr,
+    /// Whether it carried a request before.
+    pub age: Age,
+}
+
+impl<W: Wire> Lease<W> {
+    /// Gives the connection back, to be used again.
+    pub fn put_back(self) {
+        let Self { wire, home, peer, .. } = self;
+        home.take_back(wire, peer);
+    }
+}
+
+impl<W: Wire> std::fmt::Debug for Lease<W> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Lease").field("peer", &self.peer).field("age", &self.age).finish_non_exhaustive()
+    }
+}
+
+/// What takes connections back.
+pub trait Home<W> {
+    /// Keeps `wire`, which leads to `peer`, for a later request, or closes it.
+    fn take_back(&self, wire: W, peer: SocketAddr);
+}
+
+/// Whether a connection carried a request before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Age {
+    /// It was opened for this request.
+    Fresh,
+    /// It was idle in the pool, and the upstream may have closed it unseen.
+    Reused,
+}

@@ -1,0 +1,66 @@
+//! How the end of a response's body is found, RFC 9112 section 6.3; and which responses could be understood in two ways.
+
+use http::{
+    HeaderMap, Method, StatusCode, Version,
+    header::{CONTENT_LENGTH, TRANSFER_ENCODING},
+};
+
+use crate::rules::headers::list;
+
+/// How the end of a response's body is found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BodyEnd {
+    /// It has none.
+    Nothing,
+    /// After so many octets.
+    Length(u64),
+    /// By the chunked transfer coding.
+    Chunked,
+    /// When the sender closes the connection.
+    Close,
+}
+
+/// How the body ends of a response to a request of `method`.
+///
+/// # Errors
+/// What is wrong, in words: lengths that differ or are no numbers, or a transfer coding in HTTP/1.0.
+pub fn body_end(
+    method: &Method,
+    status: StatusCode,
+    version: Version,
+    headers: &HeaderMap,
+) -> Result<BodyEnd, &'static str> {
+    if *method == Method::HEAD
+        || status.is_informational()
+        || matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED)
+    {
+        return Ok(BodyEnd::Nothing);
+    }
+    if headers.contains_key(TRANSFER_ENCODING) {
+        if version != Version::HTTP_11 {
+            return Err("a transfer coding, which HTTP/1.0 does not know");
+        }
+        let last = list(headers.get_all(TRANSFER_ENCODING).iter()).last();
+        let is_chunked = last.is_some_and(|coding| coding.eq_ignore_ascii_case(b"chunked"));
+        return Ok(if is_chunked { BodyEnd::Chunked } else { BodyEnd::Close });
+    }
+    let mut length = None;
+    for value in list(headers.get_all(CONTENT_LENGTH).iter()) {
+        let digits = Some(value).filter(|value| !value.is_empty() && value.iter().all(u8::is_ascii_digit));
+        let said: u64 = digits
+            .and_then(|digits| std::str::from_utf8(digits).ok()?.parse().ok())
+            .ok_or("a length that is no number")?;
+        if length.is_some_and(|before| before != said) {
+            return Err("two lengths that differ");
+        }
+        length = Some(said);
+    }
+    match length {
+        Some(length) => Ok(BodyEnd::Length(length)),
+        None if headers.contains_key(CONTENT_LENGTH) => Err("a length that is no number"),
+        None => Ok(BodyEnd::Close),
+    }
+}
+
+#[cfg(test)]
+mod tests;

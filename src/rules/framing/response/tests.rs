@@ -1,0 +1,42 @@
+use http::HeaderValue;
+
+use super::*;
+
+fn check(method: &Method, status: u16, version: Version, fields: &[(&str, &str)], expect: Result<BodyEnd, &str>) {
+    let mut headers = HeaderMap::new();
+    for (name, value) in fields {
+        headers.append(http::HeaderName::from_bytes(name.as_bytes()).unwrap(), HeaderValue::from_str(value).unwrap());
+    }
+    let status = StatusCode::from_u16(status).unwrap();
+    assert_eq!(body_end(method, status, version, &headers), expect, "{method} {status} {fields:?}");
+}
+
+#[test]
+fn bodies_end_where_section_6_3_says() {
+    use BodyEnd::{Chunked, Close, Length, Nothing};
+    let (v10, v11) = (Version::HTTP_10, Version::HTTP_11);
+    let length = ("content-length", "5");
+    check(&Method::GET, 200, v11, &[length], Ok(Length(5)));
+    check(&Method::GET, 200, v11, &[], Ok(Close));
+    check(&Method::HEAD, 200, v11, &[length], Ok(Nothing));
+    check(&Method::GET, 304, v11, &[length], Ok(Nothing));
+    check(&Method::GET, 204, v11, &[], Ok(Nothing));
+    check(&Method::GET, 101, v11, &[], Ok(Nothing));
+    check(&Method::GET, 200, v11, &[("transfer-encoding", "chunked")], Ok(Chunked));
+    check(&Method::GET, 200, v11, &[("transfer-encoding", "gzip, Chunked")], Ok(Chunked));
+    check(&Method::GET, 200, v11, &[("transfer-encoding", "gzip")], Ok(Close));
+    check(&Method::GET, 200, v11, &[("transfer-encoding", "chunked"), length], Ok(Chunked));
+    check(
+        &Method::GET,
+        200,
+        v10,
+        &[("transfer-encoding", "chunked")],
+        Err("a transfer coding, which HTTP/1.0 does not know"),
+    );
+    check(&Method::GET, 200, v11, &[length, length], Ok(Length(5)));
+    check(&Method::GET, 200, v11, &[("content-length", "5, 5")], Ok(Length(5)));
+    check(&Method::GET, 200, v11, &[length, ("content-length", "6")], Err("two lengths that differ"));
+    for wrong in ["", "+5", "-1", "0x5", "5 5", "99999999999999999999", "5;a"] {
+        check(&Method::GET, 200, v11, &[("content-length", wrong)], Err("a length that is no number"));
+    }
+}
