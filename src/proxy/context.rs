@@ -25,7 +25,7 @@ use crate::{
     config::model::Scheme,
     error::ErrorType,
     rules::{
-        headers::{forwarded::PeerTrust, redact::Redaction},
+        headers::{forwarded::PeerTrust, hop::Hop, redact::Redaction},
         hex::Hex,
         privacy,
         session::Credentials,
@@ -69,6 +69,8 @@ pub struct Context {
     pub redaction: OnceCell<Arc<Redaction>>,
     /// The host that a trusted proxy says was asked for, as written.
     pub forwarded_host: OnceCell<Box<str>>,
+    /// What the client said of its own connection; known where its route is.
+    pub hop: OnceCell<Hop>,
     /// The host asked for: lower case, without port.
     pub host: OnceCell<Arc<str>>,
     /// The name of the route taken.
@@ -120,6 +122,7 @@ impl Context {
             peer_trust: Cell::new(PeerTrust::Unknown),
             redaction: OnceCell::new(),
             forwarded_host: OnceCell::new(),
+            hop: OnceCell::new(),
             host: OnceCell::new(),
             route: OnceCell::new(),
             params: RefCell::default(),

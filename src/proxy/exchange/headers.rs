@@ -33,7 +33,8 @@ pub(super) fn forward_request(headers: &mut HeaderMap, cx: &Context) -> Result<(
         let detail = "an upstream sent the request back to Waylight";
         return Err(ProxyError::proxy(ErrorType::ProxyLoopDetected).with_detail(detail));
     }
-    let mut hop = hop::strip(headers, names);
+    let written = hop::strip(headers, names);
+    let mut hop = cx.hop.get().cloned().unwrap_or(written);
     if cx.version != Version::HTTP_11 {
         // Neither HTTP/1.0 nor HTTP/2 can switch protocols this way.
         hop.upgrade = None;

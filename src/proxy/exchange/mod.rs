@@ -61,13 +61,8 @@ struct Bounds {
 /// Makes `request` one that can be handed on: origin form, HTTP/1.1, and without what is meant for Waylight only.
 ///
 /// # Errors
-/// `CONNECT` asks for a tunnel to anywhere, which a reverse proxy does not give; and a request may pass only once.
+/// A request may pass only once.
 pub(super) fn prepare(mut request: Request, cx: &Context) -> Result<Request, ProxyError> {
-    if request.method() == Method::CONNECT {
-        return Err(ProxyError::client(ErrorType::HttpRequestDenied)
-            .with_status(StatusCode::NOT_IMPLEMENTED)
-            .with_detail("CONNECT is not supported"));
-    }
     if let Some(authority) = request.uri().authority() {
         // Absolute form, or HTTP/2: the authority counts, and `Host` is written anew (RFC 9112 section 3.2.2).
         let host = HeaderValue::from_str(authority.as_str());

@@ -1,7 +1,8 @@
 //! What a route says of tracing and propagation, as soon as the route is known.
 //!
 //! Its own trace rule may turn recording on: the root span and the routing are then put in with the moments that were
-//! kept anyway. The trace context of a request that stays untraced is left alone, or removed.
+//! kept anyway. The trace context of a request that stays untraced is left alone, or removed. And here end the fields
+//! that concern the client's connection only: what comes after is about the request.
 
 use std::{rc::Rc, sync::Arc};
 
@@ -14,6 +15,7 @@ use crate::{
     clock,
     config::model::RouteTrace,
     rules::{
+        headers::{Field, Names, hop},
         sampling::{self, Decision, Share},
         trace_context::{self, Policy as Propagation},
     },
@@ -67,6 +69,12 @@ impl<S: Handler> Handler for Policy<S> {
             cx.name_transaction();
         } else {
             trace_context::pass_untraced(request.headers_mut(), *propagation);
+        }
+        // Before middleware: a client's `Connection` must not name what an operator sets.
+        let names = Names::of(request.headers());
+        if names.any(Field::HOP_BY_HOP) {
+            let hop = hop::strip(request.headers_mut(), names);
+            cx.hop.get_or_init(|| hop);
         }
         self.inner.handle(request, cx).await
     }
