@@ -7,7 +7,7 @@ use clap::{Args, Parser, Subcommand, builder::Styles};
 use http::{Method, Uri};
 
 use super::{
-    demo, force, health,
+    backup, demo, force, health,
     link::{self, LinkError},
     run::{self, RunError, Started},
     source::{self, LoadError, Source},
@@ -31,6 +31,7 @@ Examples:
   waylight link --site shop.example            print a sign-in link of a running instance
   waylight link --trace --path /cart           print a link that has a visitor traced, once he agrees
   curl -H \"$(waylight force URL)\" URL          have one request of a client traced
+  waylight backup traces.db                    copy what is stored, while the server runs
   waylight demo                                a small shop, traced: nothing else is needed
 
 Exit codes: 0 done, 1 failed, 2 wrong command line, 3 faulty configuration.
@@ -61,6 +62,9 @@ pub struct Run {
     /// Where to listen, with --upstream [default: 127.0.0.1:8080]
     #[arg(long, value_name = "ADDR", requires = "upstream")]
     pub listen: Option<SocketAddr>,
+    /// Keep requests and traces in memory only: nothing of them is left on disk
+    #[arg(long)]
+    pub ephemeral: bool,
 }
 
 /// What may be asked.
@@ -76,6 +80,8 @@ pub enum Command {
     Demo(Demo),
     /// Ask a running instance whether it is healthy; exit 1 if not
     Health,
+    /// Copy the stored requests and traces into a new file, while the server runs or not
+    Backup(Backup),
     /// Print the version
     Version,
     /// The demo's app; the demo starts it by itself
@@ -124,6 +130,14 @@ pub struct Force {
     pub method: Method,
 }
 
+/// Where the copy goes.
+#[derive(Args, Debug)]
+pub struct Backup {
+    /// The new file; to restore, stop the server and put it in the state directory as `traces.db`
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+}
+
 /// How the demo runs.
 #[derive(Args, Debug)]
 pub struct Demo {
@@ -154,6 +168,7 @@ pub fn main() -> ExitCode {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => failed(&terminal::causes(&*error)),
         },
+        Some(Command::Backup(options)) => minted(backup::backup(&Source::of_running(config), &options)),
         Some(Command::Version) => {
             terminal::say(format_args!("waylight {}", env!("CARGO_PKG_VERSION")));
             ExitCode::SUCCESS
@@ -180,6 +195,7 @@ fn serve(config: Option<PathBuf>, options: Run) -> ExitCode {
     outcome(run::run(run::Run {
         source,
         print: Toggle::Off,
+        ephemeral: if options.ephemeral { Toggle::On } else { Toggle::Off },
         started: if greets { Box::new(greet) } else { Box::new(|_| {}) },
     }))
 }

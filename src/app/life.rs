@@ -8,7 +8,7 @@ use tracing::warn;
 
 use super::{pages, print::Printer, state::State};
 use crate::{
-    config::model::{Config, Toggle},
+    config::model::{Config, Store, StoreKind, Toggle},
     console::{Console, Parts, audit::Audit},
     error::BoxError,
     proxy::{
@@ -25,6 +25,7 @@ use crate::{
         export::Exporters,
         live::{Hub, HubLimits},
         outbox::{Inbox, Outbox},
+        quota::Quota,
         receive::{Receiver, ReceiverHandle, ReceiverLimits},
         requests::{
             intake::{IntakeParts, RequestIntake, StoreBounds},
@@ -33,6 +34,11 @@ use crate::{
             ring::Ring,
         },
         sink::Sink,
+        store::{
+            TraceStore,
+            memory::{MemoryLimits, MemoryStore},
+            sqlite::SqliteStore,
+        },
     },
 };
 
@@ -53,6 +59,8 @@ pub(super) struct Life {
     pub(super) services: Services,
     /// The OTLP back ends.
     pub(super) exporters: Arc<Exporters>,
+    /// What is kept of requests and traces; `None`: nothing.
+    pub(super) store: Option<Arc<dyn TraceStore>>,
     /// Each worker's counters and its way to the collector.
     pub(super) workers: Vec<Worker>,
     /// What the background counts.
@@ -86,7 +94,10 @@ impl Life {
         });
         let exporters = Exporters::new(&config.exports)?;
         let upstream = UpstreamServices::new(&Handle::current(), Arc::clone(&counters));
-        let spans = Spans::begin(config, inbox, sinks(print, &exporters), &counters).await?;
+        let quota = Arc::new(Quota::unlimited());
+        let (store, stored) = store(config, &state, &quota, &counters)?.unzip();
+        let sinks = sinks(print, &exporters).into_iter().chain(stored).collect();
+        let spans = Spans::begin(config, inbox, sinks, &counters).await?;
         upstream.supervisor.receive_spans_at(spans.address);
         let mut tasks = JoinSet::new();
         let audit = Arc::new(Audit::new(Box::new(state.audit(&config.access)?), Arc::clone(&counters)));
@@ -98,16 +109,17 @@ impl Life {
         };
         let console = Arc::new(Console::new(parts, config.access.clone(), config.privacy));
         let door = door(&mut tasks, &console);
-        let services = Services { permits: Arc::default(), sessions, door, upstream };
-        let log = Log::begin(config, log, &counters);
+        let services = Services { permits: Arc::default(), sessions, quota, door, upstream };
+        let log = Log::begin(config, log, store.clone(), &counters);
         let workers = workers.collect();
-        let life = Self { state, services, exporters, workers, counters, audit, console, tasks, spans, log };
+        let life = Self { state, services, exporters, store, workers, counters, audit, console, tasks, spans, log };
         Ok((life, keys))
     }
 
-    /// Tells what a reload changed: whom the edge's spans come from, what is hidden of all spans, and which requests are
-    /// stored.
+    /// Tells what a reload changed: whom the edge's spans come from, what is hidden of all spans, which requests are
+    /// stored, and how many spans a month.
     pub(super) fn describe(&self, config: &Config) {
+        self.services.quota.limit(quota(&config.store));
         self.spans.collector.describe(resource(config));
         self.spans.collector.redact(Arc::new(redaction(config)));
         self.log.bounds.send_replace(bounds(config));
@@ -129,7 +141,7 @@ impl Life {
 
     /// Ends. Started processes first: their last spans are still wanted.
     pub(super) async fn end(self) {
-        let Self { services, mut tasks, spans: Spans { collector, receiver, .. }, log, workers, .. } = self;
+        let Self { services, mut tasks, store, spans: Spans { collector, receiver, .. }, log, workers, .. } = self;
         // With the workers' ends of the queue: nothing comes any more.
         drop(workers);
         services.upstream.supervisor.shutdown().await;
@@ -138,7 +150,7 @@ impl Life {
         }
         collector.shutdown(FLUSH).await;
         log.intake.shutdown(FLUSH).await;
-        drop(services);
+        drop((services, store));
         tokio::time::timeout(TASKS, async { while tasks.join_next().await.is_some() {} }).await.ok();
     }
 }
@@ -184,9 +196,14 @@ struct Log {
 }
 
 impl Log {
-    fn begin(config: &Config, inbox: RequestInbox, counters: &Arc<Counters>) -> Self {
+    fn begin(
+        config: &Config,
+        inbox: RequestInbox,
+        store: Option<Arc<dyn TraceStore>>,
+        counters: &Arc<Counters>,
+    ) -> Self {
         let hub = Hub::new(HubLimits::default(), Arc::clone(counters));
-        let requests = Requests::new(Arc::new(Ring::new(config.requests.recent_max)), None);
+        let requests = Requests::new(Arc::new(Ring::new(config.requests.recent_max)), store);
         let (bounds, bounds_now) = watch::channel(bounds(config));
         let mut publishing = JoinSet::new();
         publishing.spawn(Arc::clone(&hub).run());
@@ -212,6 +229,40 @@ fn sinks(print: Toggle, exporters: &Arc<Exporters>) -> Vec<Arc<Sink>> {
         sinks.push(Printer::start());
     }
     sinks
+}
+
+/// What is kept, and the sink that leads to it.
+type Kept = (Arc<dyn TraceStore>, Arc<Sink>);
+
+fn store(
+    config: &Config,
+    state: &State,
+    quota_of_month: &Arc<Quota>,
+    counters: &Arc<Counters>,
+) -> Result<Option<Kept>, BoxError> {
+    let settings = &config.store;
+    quota_of_month.limit(quota(settings));
+    let (quota, counters) = (Arc::clone(quota_of_month), Arc::clone(counters));
+    Ok(match settings.kind {
+        StoreKind::Off => None,
+        StoreKind::Memory => {
+            let store = Arc::new(MemoryStore::new(MemoryLimits::of(settings), quota, counters));
+            Some((Arc::clone(&store) as _, store))
+        }
+        StoreKind::Disk => {
+            let store = Arc::new(SqliteStore::start(state.directory(), settings, quota, counters)?);
+            let sink = store.ahead();
+            Some((store, sink))
+        }
+    })
+}
+
+/// Spans a month; without a bound where none is stored.
+fn quota(settings: &Store) -> u64 {
+    match settings.kind {
+        StoreKind::Off => u64::MAX,
+        StoreKind::Disk | StoreKind::Memory => settings.spans_per_month_max,
+    }
 }
 
 fn resource(config: &Config) -> Resource {

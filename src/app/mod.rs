@@ -1,6 +1,7 @@
 //! Floor 6, what lives: the command line, start, reload, drain, and the demo.
 
 pub mod admin;
+pub mod backup;
 pub mod cli;
 pub mod demo;
 pub mod force;

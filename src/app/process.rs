@@ -33,6 +33,7 @@ use crate::{
 /// The running process.
 pub(super) struct Process {
     pub(super) source: Source,
+    pub(super) manner: Manner,
     pub(super) files: Files,
     pub(super) telemetry: Telemetry,
     pub(super) life: Life,
@@ -44,6 +45,15 @@ pub(super) struct Process {
     pub(super) drainer: Drainer,
     pub(super) admin: Option<AdminTask>,
     written: Option<Written>,
+}
+
+/// What the command line says of the manner in which it runs.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Manner {
+    /// Whether traces are printed at the terminal.
+    pub(super) print: Toggle,
+    /// Whether nothing is kept on disk.
+    pub(super) ephemeral: Toggle,
 }
 
 /// The admin listener that answers now.
@@ -64,7 +74,7 @@ impl Process {
         source: Source,
         loaded: Loaded,
         telemetry: Telemetry,
-        print: Toggle,
+        manner: Manner,
     ) -> Result<Self, BoxError> {
         let Loaded { config, warnings, files } = loaded;
         for warning in &warnings {
@@ -74,7 +84,7 @@ impl Process {
         let listeners = Listeners::open(&config.listeners, worker_count(&config), None)?;
         let admin = config.admin.as_ref().map(|admin| bind_admin(&admin.address)).transpose()?;
         let plan = Arc::new(Plan { listeners, tls: tls(&config, None)?, settings: settings(&config) });
-        let (life, keys) = Life::begin(&config, print).await?;
+        let (life, keys) = Life::begin(&config, manner.print).await?;
         let snapshot = Arc::new(Snapshot::build(config, None, keys, life.services.clone())?);
         let counters = life.workers.iter().map(|worker| Arc::clone(&worker.counters));
         let counters = counters.chain([Arc::clone(&life.counters)]).collect();
@@ -88,6 +98,7 @@ impl Process {
         let workers = Workers::start(&life.workers, &orders)?;
         let mut process = Self {
             source,
+            manner,
             files: Files::look(files),
             telemetry,
             life,

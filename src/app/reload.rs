@@ -63,7 +63,7 @@ impl Process {
                 return Err(why(&error));
             }
         };
-        let Loaded { mut config, warnings, files } = loaded;
+        let Loaded { mut config, warnings, files } = loaded.kept_in_memory(self.manner.ephemeral);
         self.files = Files::look(files);
         let restart = restart::keep(&self.config(), &mut config);
         let prepared = self.prepare(config).map_err(|error| Arc::from(causes(&*error)))?;

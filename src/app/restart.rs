@@ -1,6 +1,6 @@
 //! Settings that count from the next start only. docs/operations.md lists them, each with its reason.
 
-use crate::config::model::Config;
+use crate::config::model::{Config, Store};
 
 /// Puts what runs in place of what a reload cannot change, and names what would have changed.
 pub(super) fn keep(running: &Config, wished: &mut Config) -> Vec<&'static str> {
@@ -10,6 +10,9 @@ pub(super) fn keep(running: &Config, wished: &mut Config) -> Vec<&'static str> {
     keep_one("trace.queue_max", &running.trace.queue_max, &mut wished.trace.queue_max, &mut kept);
     keep_one("receive", &running.receive, &mut wished.receive, &mut kept);
     keep_one("requests.recent_max", &running.requests.recent_max, &mut wished.requests.recent_max, &mut kept);
+    // The quota may change while it runs; the rest of the store may not.
+    let store = Store { spans_per_month_max: wished.store.spans_per_month_max, ..running.store.clone() };
+    keep_one("store", &store, &mut wished.store, &mut kept);
     keep_one("limits.sessions_max", &running.limits.sessions_max, &mut wished.limits.sessions_max, &mut kept);
     let (running, wished) = (&running.access, &mut wished.access);
     keep_one("access.audit_bytes_max", &running.audit_bytes_max, &mut wished.audit_bytes_max, &mut kept);

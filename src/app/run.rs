@@ -10,7 +10,7 @@ use tracing::{error, info, warn};
 
 use super::{
     instance::{Phase, Reason},
-    process::Process,
+    process::{Manner, Process},
     signals::{Signals, Wish},
     source::{LoadError, Source},
     telemetry::{Lines, Telemetry},
@@ -31,6 +31,8 @@ pub struct Run {
     pub source: Source,
     /// Whether traces are printed at the terminal.
     pub print: Toggle,
+    /// Whether nothing is kept on disk, whatever the configuration says.
+    pub ephemeral: Toggle,
     /// Told once when everything runs.
     pub started: Box<dyn FnOnce(&Started<'_>) + Send>,
 }
@@ -81,14 +83,16 @@ enum End {
 /// # Errors
 /// A faulty configuration, or what could not be started.
 pub fn run(run: Run) -> Result<(), RunError> {
-    let loaded = run.source.load().map_err(RunError::Faulty)?;
+    let loaded = run.source.load().map_err(RunError::Faulty)?.kept_in_memory(run.ephemeral);
     let telemetry = Telemetry::install(Lines::new(&loaded.config.log)?)?;
     // Collector, back ends, admin listener and console: never on a worker.
     let background = Builder::new_multi_thread().worker_threads(2).thread_name("background").enable_all().build()?;
     let lived = background.block_on(async {
         // Before anything else runs: a signal from now on is not lost.
         let signals = Signals::listen()?;
-        let process = Process::start(run.source, loaded, telemetry, run.print).await?;
+        let process =
+            Process::start(run.source, loaded, telemetry, Manner { print: run.print, ephemeral: run.ephemeral })
+                .await?;
         process.instance.phase.send_replace(Phase::Ready);
         info!(version = env!("CARGO_PKG_VERSION"), workers = process.life.workers.len(), "ready");
         let snapshot = std::sync::Arc::clone(&process.snapshots.borrow());

@@ -13,7 +13,7 @@ use http::Uri;
 use super::{verify, whereabouts::Whereabouts};
 use crate::config::{
     self, Diagnostics,
-    model::{AdminAddress, Config, Toggle},
+    model::{AdminAddress, Config, StoreKind, Toggle},
     otel_env::OtelEnv,
 };
 
@@ -51,6 +51,16 @@ pub struct Loaded {
     pub warnings: Vec<String>,
     /// Every file that it depends on.
     pub files: Vec<PathBuf>,
+}
+
+impl Loaded {
+    /// The same, but with nothing kept on disk, if so wished.
+    pub(super) fn kept_in_memory(mut self, ephemeral: Toggle) -> Self {
+        if ephemeral.is_on() && self.config.store.kind == StoreKind::Disk {
+            self.config.store.kind = StoreKind::Memory;
+        }
+        self
+    }
 }
 
 /// Why there is no configuration.

@@ -12,7 +12,7 @@ use super::{
     model::{
         Action, Admin, AdminAddress, Coding, CompressLevel, Config, Endpoint, Export, ExportProtocol,
         HeadersMiddleware, Inject, Listener, LogFormat, Middleware, Propagation, Redirect, Respond, Rewrite, Route,
-        Site, StartPort, Toggle, Trace, Upstream, UpstreamHost, ValueCondition,
+        Site, StartPort, Store, StoreKind, Toggle, Trace, Upstream, UpstreamHost, ValueCondition,
     },
     write::{duration, key, quoted, size, text},
 };
@@ -48,6 +48,7 @@ pub fn effective(config: &Config) -> String {
     out.trace(&config.trace);
     out.requests(&config.requests);
     out.receive(&config.receive);
+    out.store(&config.store);
     config.exports.iter().for_each(|export| out.export(export));
     if let Some(sentry) = &config.sentry {
         out.table("[sentry]");
@@ -314,6 +315,26 @@ impl Writer {
         self.names("redact_query", &trace.redact_query);
         self.names("redact_headers", &trace.redact_headers);
         self.names("redact_attributes", &trace.redact_attributes);
+    }
+
+    fn store(&mut self, store: &Store) {
+        self.table("[store]");
+        self.word(
+            "kind",
+            match store.kind {
+                StoreKind::Disk => "disk",
+                StoreKind::Memory => "memory",
+                StoreKind::Off => "off",
+            },
+        );
+        self.duration("keep_traces", store.keep_traces);
+        self.duration("keep_requests", store.keep_requests);
+        self.size("size_max", store.size_max);
+        self.set("requests_max", store.requests_max);
+        self.set("spans_per_month_max", store.spans_per_month_max);
+        self.set("spans_per_trace_max", store.spans_per_trace_max);
+        self.duration("flush_interval", store.flush_interval);
+        self.size("queue_bytes_max", store.queue_bytes_max as u64);
     }
 
     fn export(&mut self, export: &Export) {

@@ -43,6 +43,8 @@ pub struct Config {
     pub requests: Requests,
     /// How spans of applications come in.
     pub receive: Receive,
+    /// What is kept of it.
+    pub store: Store,
     /// OTLP back ends.
     pub exports: Vec<Export>,
     /// The Sentry project that browser SDKs report to.
@@ -271,6 +273,40 @@ pub struct Trace {
     pub redact_headers: Vec<HeaderName>,
     /// Keys of attributes whose values are hidden, of the edge's spans and of applications'.
     pub redact_attributes: Vec<KeyPattern>,
+}
+
+/// What is kept of requests and traces.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Store {
+    /// Where.
+    pub kind: StoreKind,
+    /// How long traces, and requests with one.
+    pub keep_traces: Duration,
+    /// How long requests without a trace.
+    pub keep_requests: Duration,
+    /// The most octets on disk, or of spans in memory; the oldest go first.
+    pub size_max: u64,
+    /// The most requests; the index of each takes some 100 octets of memory.
+    pub requests_max: usize,
+    /// The most spans of one calendar month in UTC: after that no new trace begins.
+    pub spans_per_month_max: u64,
+    /// The most spans of one trace, those of applications included.
+    pub spans_per_trace_max: u64,
+    /// What comes within this time is written at once; the most that a crash can lose.
+    pub flush_interval: Duration,
+    /// The most octets that wait to be written.
+    pub queue_bytes_max: usize,
+}
+
+/// Where requests and traces are kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StoreKind {
+    /// In the state directory.
+    Disk,
+    /// In memory: gone with the process.
+    Memory,
+    /// Nowhere.
+    Off,
 }
 
 /// One OTLP back end.

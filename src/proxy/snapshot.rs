@@ -17,6 +17,7 @@ use crate::{
     trace::{
         counters::Counters,
         outbox::Outbox,
+        quota::Quota,
         requests::log::RequestOutbox,
         sessions::{Budget, Sessions},
     },
@@ -29,6 +30,8 @@ pub struct Services {
     pub permits: Arc<Permits>,
     /// What is live, revoked and used.
     pub sessions: Arc<Sessions>,
+    /// How many spans may still be stored this month.
+    pub quota: Arc<Quota>,
     /// The way to Waylight's own pages.
     pub door: Door,
     /// Name look-ups, processes and roots of trust.

@@ -95,6 +95,7 @@ impl Stack {
                 redaction: Arc::clone(&snapshot.redaction),
                 sentry: Arc::clone(&snapshot.sentry),
                 spans_max: config.trace.spans_per_request_max,
+                quota: Arc::clone(&snapshot.services.quota),
             }),
         };
         let mut sites = Vec::new();

@@ -11,14 +11,14 @@ use opentelemetry::{StringValue, trace::TraceFlags};
 
 use super::context::{Context, Place, method_name};
 use crate::{
-    clock::Instant,
+    clock::{self, Instant},
     rules::{
         headers::redact::Redaction,
         privacy,
         session::Id,
         trace_context::{self, Incoming, NewIds, Policy, Presenter, Settings},
     },
-    trace::{ids, outbox::Outbox, recording::Begin, scope::Span, stage::Stage},
+    trace::{ids, outbox::Outbox, quota::Quota, recording::Begin, scope::Span, stage::Stage},
 };
 
 /// A handshake this long before its first request is told in attributes only: the time between was the client's.
@@ -38,6 +38,8 @@ pub struct Tracer {
     pub sentry: Arc<Settings>,
     /// The most spans of one request.
     pub spans_max: u32,
+    /// How many spans may still be stored this month.
+    pub quota: Arc<Quota>,
 }
 
 /// Why a request is recorded, and whose budget its spans are taken from.
@@ -63,8 +65,12 @@ impl Trigger {
 }
 
 impl Tracer {
-    /// Turns tracing on for this request.
+    /// Turns tracing on for this request, unless this month's quota is spent.
     pub fn begin(&self, cx: &Rc<Context>, headers: &HeaderMap, policy: Policy, trigger: Trigger) {
+        if !self.quota.admits(clock::unix_seconds()) {
+            cx.counters.traces_refused_quota.one();
+            return;
+        }
         let incoming = Incoming::read(headers);
         let new = NewIds { trace_id: ids::trace_id(), sample_rate: trigger.sample_rate };
         let outgoing = trace_context::propagate(&incoming, policy.trust(trigger.presenter), &self.sentry, new);

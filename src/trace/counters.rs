@@ -143,6 +143,14 @@ counters! {
         spans_dropped_store,
         /// Spans dropped because their trace had too many.
         spans_dropped_trace,
+        /// Requests stored.
+        requests_stored,
+        /// Requests not listed because the store could not write them.
+        requests_dropped_store,
+        /// Transactions that the store could not write.
+        store_writes_failed,
+        /// Broken files that the store set aside.
+        store_files_set_aside,
         /// Stored spans removed: too old, too many, or erased.
         stored_spans_removed,
         /// Stored requests removed: too old, too many, or erased.
@@ -159,6 +167,8 @@ counters! {
         requests_unstored,
         /// Events that live views were not sent because there were too many; they were told of the gap.
         live_events_skipped,
+        /// Traces not begun because the month's quota of spans was spent.
+        traces_refused_quota,
         /// Sign-ins that succeeded.
         sign_ins,
         /// Tokens that were refused: forged, expired, used before, or of another kind.

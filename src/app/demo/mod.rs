@@ -36,6 +36,7 @@ pub fn demo(options: &Demo) -> Result<(), RunError> {
     let run_options = Run {
         source: Source::Text(text),
         print: Toggle::On,
+        ephemeral: Toggle::Off,
         started: Box::new(move |started| welcome(started, &file)),
     };
     run(run_options)

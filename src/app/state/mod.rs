@@ -73,6 +73,11 @@ impl State {
         Ok(Self { directory: directory.into(), _lock: lock })
     }
 
+    /// Where it is.
+    pub fn directory(&self) -> &Path {
+        &self.directory
+    }
+
     /// The keys: of the configured secrets, or else of one that is made at first run.
     ///
     /// # Errors

@@ -37,6 +37,7 @@ pub(super) fn config(document: &Document<'_>) -> Option<Config> {
     let trace = trace::trace(&root.sub("trace"));
     let requests = requests::requests(&root.sub("requests"));
     let receive = requests::receive(&root.sub("receive"));
+    let store = trace::store(&root.sub("store"));
     let exports = trace::exports(&root);
     let sentry = root.opt("sentry", Value::table).and_then(trace::sentry);
     let access = access::access(&root.sub("access"));
@@ -58,6 +59,7 @@ pub(super) fn config(document: &Document<'_>) -> Option<Config> {
         trace,
         requests,
         receive,
+        store,
         exports,
         sentry,
         access,

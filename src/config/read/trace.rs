@@ -1,4 +1,4 @@
-//! `[trace]`, `[[export]]` and `[sentry]`.
+//! `[trace]`, `[store]`, `[[export]]` and `[sentry]`.
 
 use std::{collections::BTreeMap, ops::Range, time::Duration};
 
@@ -7,8 +7,8 @@ use http::Uri;
 use super::{
     super::{
         document::{Table, Value},
-        model::{Export, ExportProtocol, KeyPattern, Sentry, Toggle, Trace},
-        value::{GIB, HOUR, MIB, MINUTE, SECOND},
+        model::{Export, ExportProtocol, KeyPattern, Sentry, Store, StoreKind, Toggle, Trace},
+        value::{DAY, GIB, HOUR, MIB, MINUTE, SECOND},
     },
     upstream::secrets,
 };
@@ -37,6 +37,28 @@ pub(super) fn trace(table: &Table<'_>) -> Trace {
 fn key_pattern(value: &Value<'_>) -> Option<KeyPattern> {
     let hint = "write `user.email`, `user.*`, `*.password` or `*card*`";
     value.parsed("a pattern of keys", hint, KeyPattern::parse)
+}
+
+pub(super) fn store(table: &Table<'_>) -> Store {
+    let keep = MINUTE..=3650 * DAY;
+    let store = Store {
+        kind: table.or("kind", StoreKind::Disk, |value| {
+            value.choice(&[("disk", StoreKind::Disk), ("memory", StoreKind::Memory), ("off", StoreKind::Off)])
+        }),
+        keep_traces: table.or("keep_traces", 7 * DAY, |value| value.duration(keep.clone())),
+        keep_requests: table.or("keep_requests", DAY, |value| value.duration(keep)),
+        size_max: table.or("size_max", GIB, |value| value.size(MIB..=1024 * GIB)),
+        requests_max: table.or("requests_max", 1_000_000, |value| value.count(1_000..=50_000_000)),
+        spans_per_month_max: table.or("spans_per_month_max", 1_000_000, |value| value.count(0..=u64::MAX)),
+        spans_per_trace_max: table.or("spans_per_trace_max", 100_000, |value| value.count(1..=10_000_000)),
+        flush_interval: table.or("flush_interval", Duration::from_millis(250), |value| {
+            value.duration(Duration::from_millis(1)..=10 * SECOND)
+        }),
+        queue_bytes_max: table
+            .or("queue_bytes_max", 32 * MIB as usize, |value| value.size(MIB as usize..=4 * GIB as usize)),
+    };
+    table.check();
+    store
 }
 
 pub(super) fn exports(root: &Table<'_>) -> Vec<Export> {

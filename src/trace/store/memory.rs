@@ -16,6 +16,7 @@ use super::{
 };
 use crate::{
     clock::{self, Instant},
+    config::model::Store,
     service::BoxFuture,
     trace::{
         counters::Counters,
@@ -40,6 +41,18 @@ pub struct MemoryLimits {
     pub spans_per_trace_max: usize,
     /// Octets of spans, encoded.
     pub bytes_max: usize,
+}
+
+impl MemoryLimits {
+    /// As the settings of a store say; spans are bounded by their octets.
+    pub fn of(settings: &Store) -> Self {
+        Self {
+            requests_max: settings.requests_max,
+            spans_max: usize::MAX,
+            spans_per_trace_max: usize::try_from(settings.spans_per_trace_max).unwrap_or(usize::MAX),
+            bytes_max: usize::try_from(settings.size_max).unwrap_or(usize::MAX),
+        }
+    }
 }
 
 impl Default for MemoryLimits {

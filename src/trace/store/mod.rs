@@ -3,11 +3,11 @@
 //! [`TraceStore`] says nothing of how: SQLite is one store, memory another. Writes are batched off the request path;
 //! reading never waits for writing.
 
-#[expect(dead_code, reason = "the store on disk, which comes next, asks for the rest")]
 mod index;
 pub mod memory;
 pub mod query;
 mod split;
+pub mod sqlite;
 #[cfg(test)]
 pub(crate) mod testing;
 
@@ -82,6 +82,17 @@ pub enum StoreError {
     Closed,
     /// Anything else.
     Failed(BoxError),
+}
+
+impl StoreError {
+    /// The same, for somebody else whom it concerns.
+    fn again(&self) -> Self {
+        match self {
+            Self::Full(error) => Self::Full(error.to_string().into()),
+            Self::Closed => Self::Closed,
+            Self::Failed(error) => Self::Failed(error.to_string().into()),
+        }
+    }
 }
 
 impl std::fmt::Display for StoreError {

@@ -1,5 +1,7 @@
 //! For tests of stores: rows, spans, and what every store does with them.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use opentelemetry::trace::TraceId;
 use opentelemetry_proto::tonic::{
@@ -15,6 +17,7 @@ use super::{
 };
 use crate::{
     clock,
+    config::model::{Store, StoreKind},
     rules::{find::Find, session::Id},
     trace::{
         requests::row::{CacheOutcome, HeaderSets, Moment, RequestRow},
@@ -206,5 +209,22 @@ fn full(number: u64) -> RequestRow {
             sent: field("d"),
         })),
         ..row(u128::from(number))
+    }
+}
+
+/// The defaults, but for what makes tests wait.
+pub(crate) fn settings() -> Store {
+    let day = Duration::from_secs(86_400);
+    Store {
+        kind: StoreKind::Disk,
+        // Rows of tests are from 1970.
+        keep_traces: 36_500 * day,
+        keep_requests: 36_500 * day,
+        size_max: 1 << 30,
+        requests_max: 1_000_000,
+        spans_per_month_max: 1_000_000,
+        spans_per_trace_max: 100_000,
+        flush_interval: Duration::from_millis(1),
+        queue_bytes_max: 32 << 20,
     }
 }

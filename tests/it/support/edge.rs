@@ -36,6 +36,7 @@ use waylight::{
     trace::{
         counters::Counters,
         outbox::{Inbox, Outbox},
+        quota::Quota,
         record::SpanRecord,
         requests::{
             log::{RequestInbox, RequestOutbox},
@@ -127,6 +128,7 @@ impl Stage {
         let services = Services {
             permits: Arc::new(Permits::default()),
             sessions: Arc::new(Sessions::new(1000, Box::new(Ephemeral), [])),
+            quota: Arc::new(Quota::unlimited()),
             door: Door { pages: Arc::new(SignedIn), calls: door },
             upstream: upstream_services(),
         };

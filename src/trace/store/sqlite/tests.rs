@@ -1,0 +1,284 @@
+//! The store on disk: what every store does, and what a disk does to it.
+
+use std::{os::unix::fs::PermissionsExt as _, time::Duration};
+
+use tempfile::TempDir;
+
+use super::*;
+use crate::trace::store::testing::{keeps_its_word, row, settings, spans};
+
+fn start(directory: &Path, settings: &Settings) -> SqliteStore {
+    SqliteStore::start(directory, settings, Arc::new(Quota::unlimited()), Arc::default()).unwrap()
+}
+
+fn here() -> (TempDir, SqliteStore) {
+    let directory = tempfile::tempdir().unwrap();
+    let store = start(directory.path(), &settings());
+    (directory, store)
+}
+
+fn trace(number: u128) -> TraceId {
+    TraceId::from(number)
+}
+
+/// Ends the store's threads: when the file can be opened alone, nobody has it open.
+fn ended(store: SqliteStore) {
+    let path = store.path.clone();
+    drop(store);
+    loop {
+        let db = Connection::open(&path).unwrap();
+        let alone = db
+            .pragma_update(None, "locking_mode", "EXCLUSIVE")
+            .and_then(|()| db.execute_batch("BEGIN EXCLUSIVE; COMMIT"));
+        if alone.is_ok() {
+            return;
+        }
+        thread::yield_now();
+    }
+}
+
+async fn all(store: &SqliteStore) -> Vec<u128> {
+    let page = store.requests(RequestQuery { limit: 1_000, ..RequestQuery::default() }).await.unwrap();
+    page.items.iter().map(|row| row.id).collect()
+}
+
+#[tokio::test]
+async fn it_keeps_its_word() {
+    let (_directory, store) = here();
+    keeps_its_word(&store).await;
+}
+
+#[tokio::test]
+async fn everything_is_there_after_a_restart() {
+    let (directory, store) = here();
+    let quota = Arc::clone(&store.shared.quota);
+    store.write_requests((1..=50).map(row).collect()).await.unwrap();
+    store.write(spans([7, 7, 8])).await.unwrap();
+    assert_eq!(quota.state(clock::unix_seconds()).used, 3);
+    let mode = |name: &str| fs::metadata(directory.path().join(name)).unwrap().permissions().mode() & 0o777;
+    assert_eq!((mode("traces.db"), mode("traces.db-wal")), (0o600, 0o600));
+    ended(store);
+    let store = start(directory.path(), &settings());
+    assert_eq!(all(&store).await.len(), 50);
+    assert_eq!(store.trace(trace(7)).await.unwrap().len(), 1);
+    let usage = store.usage(clock::now().unix_nanos()).await.unwrap();
+    assert_eq!((usage.requests, usage.spans, usage.spans_since), (50, 3, 3));
+    assert_eq!(store.shared.quota.state(clock::unix_seconds()).used, 3, "the quota survives");
+    store.write_requests(vec![row(51), RequestRow { status: 500, ..row(1) }]).await.unwrap();
+    assert_eq!(all(&store).await.len(), 51, "an id that was there before the restart is replaced");
+    assert_eq!(store.request(1).await.unwrap().unwrap().status, 500);
+}
+
+#[tokio::test]
+async fn a_newer_file_is_refused() {
+    let (directory, store) = here();
+    ended(store);
+    let path = directory.path().join(FILE);
+    Connection::open(&path).unwrap().pragma_update(None, "user_version", 99).unwrap();
+    let before = fs::read(&path).unwrap();
+    let refusal = SqliteStore::start(directory.path(), &settings(), Arc::new(Quota::unlimited()), Arc::default());
+    let refusal = refusal.unwrap_err().to_string();
+    assert!(refusal.contains("newer Waylight (version 99"), "{refusal}");
+    assert_eq!(fs::read(&path).unwrap(), before, "and left as it is");
+}
+
+#[tokio::test]
+async fn a_broken_file_is_set_aside() {
+    let (directory, store) = here();
+    store.write_requests((1..=2_000).map(row).collect()).await.unwrap();
+    ended(store);
+    let path = directory.path().join(FILE);
+    let whole = fs::read(&path).unwrap();
+    let mut header = whole.clone();
+    header[..16].copy_from_slice(b"no database here");
+    let foreign = tempfile::tempdir().unwrap();
+    let foreign = foreign.path().join("foreign.db");
+    Connection::open(&foreign).unwrap().execute_batch("CREATE TABLE theirs (a)").unwrap();
+    let broken = [header, whole[..whole.len() / 2].to_vec(), fs::read(&foreign).unwrap()];
+    for (count, octets) in broken.iter().enumerate() {
+        fs::write(&path, octets).unwrap();
+        let store = start(directory.path(), &settings());
+        assert_eq!(all(&store).await, []);
+        store.write_requests(vec![row(1)]).await.unwrap();
+        assert_eq!(all(&store).await, [1]);
+        assert_eq!(store.shared.counters.store_files_set_aside.value(), 1);
+        ended(store);
+        let aside = fs::read_dir(directory.path()).unwrap().map(|entry| entry.unwrap().path());
+        let aside: Vec<_> = aside.filter(|path| path.to_string_lossy().contains(".broken-")).collect();
+        let kept = aside.iter().filter(|path| broken.contains(&fs::read(path).unwrap())).count();
+        assert_eq!(kept, count + 1, "nothing of it is lost: {aside:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_file_that_breaks_later_is_set_aside() {
+    let (directory, store) = here();
+    store.write_requests((1..=20_000).map(row).collect()).await.unwrap();
+    ended(store);
+    let path = directory.path().join(FILE);
+    let mut octets = fs::read(&path).unwrap();
+    let middle = octets.len() / 4;
+    octets[middle..middle * 3].fill(0xa5);
+    fs::write(&path, octets).unwrap();
+    // Its first page is whole; reading the rows finds it out.
+    let store = start(directory.path(), &settings());
+    assert_eq!(all(&store).await.len(), 0);
+    store.write_requests(vec![row(1)]).await.unwrap();
+    assert_eq!((all(&store).await.len(), store.shared.counters.store_files_set_aside.value()), (1, 1));
+}
+
+#[tokio::test]
+async fn a_full_disk_fails_writes_and_nothing_else() {
+    let directory = tempfile::tempdir().unwrap();
+    // SQLite refuses to go beyond a number of pages just as it does where the disk ends.
+    let store = start(directory.path(), &Settings { size_max: 1 << 20, ..settings() });
+    store.write_requests((1..=100).map(row).collect()).await.unwrap();
+    store.write(spans([1])).await.unwrap();
+    let large = |id: u128| RequestRow { path: format!("/{:0200x}", fastrand::u128(..)).into(), ..row(id) };
+    let failure = store.write_requests((1_000..9_000).map(large).collect()).await.unwrap_err();
+    assert!(matches!(failure, StoreError::Full(_)), "{failure}");
+    assert!(store.write(spans((0..8_000).map(|_| fastrand::u128(1..)))).await.is_err());
+    let counters = &store.shared.counters;
+    assert_eq!((counters.requests_dropped_store.value(), counters.spans_dropped_store.value()), (8_000, 8_000));
+    assert_eq!(counters.store_writes_failed.value(), 2);
+    assert_eq!((all(&store).await.len(), store.trace(trace(1)).await.unwrap().len()), (100, 1), "what was accepted");
+    store.write_requests(vec![large(101)]).await.unwrap();
+    assert!(store.request(101).await.unwrap().is_some(), "when it can write again, it does");
+}
+
+#[tokio::test]
+async fn a_file_that_cannot_be_written_is_tried_again() {
+    let directory = tempfile::tempdir().unwrap();
+    // Stands for a read-only directory, which would not stop a test that runs as root.
+    let path = directory.path().join(FILE);
+    fs::create_dir(&path).unwrap();
+    let store = start(directory.path(), &settings());
+    let refusal = store.write(spans([1])).await.unwrap_err().to_string();
+    assert!(refusal.contains("cannot write"), "{refusal}");
+    assert!(store.write_requests(vec![row(1)]).await.is_err());
+    assert!(store.requests(RequestQuery::default()).await.unwrap().items.is_empty());
+    fs::remove_dir(&path).unwrap();
+    while store.write(spans([1])).await.is_err() {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    store.write_requests(vec![row(1)]).await.unwrap();
+    assert_eq!((all(&store).await, store.trace(trace(1)).await.unwrap().len()), (vec![1], 1));
+    assert!(store.shared.counters.store_writes_failed.value() >= 2);
+}
+
+/// Removes what is to go, as the writer does between writes.
+fn tidy(store: &SqliteStore, settings: &Settings) {
+    let mut db = schema::open(&store.path).unwrap();
+    while retention::step(&mut db, settings, &store.shared).unwrap() {}
+}
+
+#[tokio::test]
+async fn what_is_too_old_goes() {
+    let directory = tempfile::tempdir().unwrap();
+    let day = Duration::from_secs(86_400);
+    let settings = Settings { keep_requests: day, keep_traces: 7 * day, ..settings() };
+    let store = start(directory.path(), &settings);
+    let ago = |id: u128, days: u64, traced: Option<TraceId>| RequestRow {
+        start: clock::now().unix_nanos() - days * 86_400_000_000_000 + 3_600_000_000_000,
+        trace: traced,
+        ..row(id)
+    };
+    let traced = Some(trace(9));
+    let rows = vec![
+        ago(1, 1, None),
+        ago(2, 2, None),
+        ago(3, 3, traced),
+        ago(4, 7, traced),
+        ago(5, 8, traced),
+        ago(6, 30, None),
+    ];
+    store.write_requests(rows).await.unwrap();
+    tidy(&store, &settings);
+    assert_eq!(all(&store).await, [1, 3, 4]);
+    assert_eq!(store.request(2).await.unwrap(), None);
+    assert_eq!(store.shared.counters.stored_requests_removed.value(), 3);
+}
+
+#[tokio::test]
+async fn what_is_too_much_goes_in_small_steps() {
+    let directory = tempfile::tempdir().unwrap();
+    let settings = Settings { size_max: 4 << 20, requests_max: 30_000, ..settings() };
+    let store = start(directory.path(), &settings);
+    let now = clock::now().unix_nanos();
+    let random =
+        |id: u128| RequestRow { start: now + id as u64, path: format!("/{:x}", fastrand::u128(..)).into(), ..row(id) };
+    for thousand in 0..35 {
+        store.write_requests((thousand * 1_000..(thousand + 1) * 1_000).map(random).collect()).await.unwrap();
+        store.write(spans((0..400).map(|_| fastrand::u128(1..)))).await.unwrap();
+        tidy(&store, &settings);
+    }
+    tidy(&store, &settings);
+    let usage = store.usage(0).await.unwrap();
+    assert!(usage.requests < 30_000 && usage.requests > 0, "{usage:?}");
+    assert!(fs::metadata(&store.path).unwrap().len() < 5 << 20, "the file is bounded");
+    let newest = all(&store).await[0];
+    assert_eq!(newest, 34_999, "the oldest went");
+}
+
+#[tokio::test]
+async fn no_trace_outgrows_its_bound() {
+    let directory = tempfile::tempdir().unwrap();
+    let limited = Settings { spans_per_trace_max: 3, ..settings() };
+    let store = start(directory.path(), &limited);
+    for _ in 0..3 {
+        store.write(spans([1, 1])).await.unwrap();
+    }
+    let counters = Arc::clone(&store.shared.counters);
+    assert_eq!((counters.spans_stored.value(), counters.spans_dropped_trace.value()), (4, 2));
+    ended(store);
+    let store = start(directory.path(), &limited);
+    store.write(spans([1, 2])).await.unwrap();
+    assert_eq!(store.trace(trace(1)).await.unwrap().len(), 2, "it is remembered over a restart");
+    assert_eq!(store.trace(trace(2)).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn nothing_erased_is_left_in_the_file() {
+    let (directory, store) = here();
+    let secret = "Aphrodite of Melos";
+    let theirs = |id: u128| RequestRow { person: secret.into(), trace: Some(trace(5)), ..row(id) };
+    store.write_requests((1..=100).map(theirs).collect()).await.unwrap();
+    store.write(spans([5])).await.unwrap();
+    let erased = store.erase(Whom::Person(secret.into())).await.unwrap();
+    assert_eq!(erased, Erased { requests: 100, traces: 1, spans: 1 });
+    store.write(spans([5])).await.unwrap();
+    assert_eq!(store.trace(trace(5)).await.unwrap().len(), 0, "spans that were still on their way are not kept");
+    ended(store);
+    let octets = fs::read(directory.path().join(FILE)).unwrap();
+    assert!(memchr::memmem::find(&octets, secret.as_bytes()).is_none());
+}
+
+#[tokio::test]
+async fn a_backup_can_be_put_in_place() {
+    let (directory, store) = here();
+    store.write_requests((1..=10).map(row).collect()).await.unwrap();
+    store.write(spans([3])).await.unwrap();
+    let copy = directory.path().join("copy.db");
+    backup(&store.path, &copy).unwrap();
+    assert!(backup(&store.path, &copy).unwrap_err().to_string().contains("there already"));
+    assert_eq!(fs::metadata(&copy).unwrap().permissions().mode() & 0o777, 0o600);
+    let elsewhere = tempfile::tempdir().unwrap();
+    assert!(backup(&elsewhere.path().join(FILE), &elsewhere.path().join("x")).is_err());
+    assert!(!elsewhere.path().join("x").exists());
+    fs::copy(&copy, elsewhere.path().join(FILE)).unwrap();
+    let restored = start(elsewhere.path(), &settings());
+    assert_eq!((all(&restored).await.len(), restored.trace(trace(3)).await.unwrap().len()), (10, 1));
+    restored.write_requests(vec![row(11)]).await.unwrap();
+}
+
+#[tokio::test]
+async fn the_sink_does_not_wait_for_the_disk() {
+    let (_directory, store) = here();
+    let store = Arc::new(store);
+    let sink = store.ahead();
+    for number in 1..=300 {
+        sink.write(spans([number])).await.unwrap();
+    }
+    sink.flush(clock::now().plus(Duration::from_secs(60))).await.unwrap();
+    assert_eq!(store.usage(0).await.unwrap().spans, 300);
+}

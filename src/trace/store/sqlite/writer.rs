@@ -1,0 +1,540 @@
+//! The one thread that writes. What comes within the flush interval becomes one transaction; whoever waits is answered
+//! when it is on the disk. Between transactions it fills the index, and removes what is too old or too much.
+
+use std::{
+    collections::HashMap,
+    path::PathBuf,
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
+
+use opentelemetry::trace::TraceId;
+use rusqlite::{Connection, Transaction, params};
+use tokio::{
+    runtime::{Builder, Runtime},
+    sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot},
+    time::{Instant, timeout_at},
+};
+use tracing::{error, info, warn};
+
+use super::{
+    Shared, retention, rows,
+    schema::{self, OpenError},
+};
+use crate::{
+    clock,
+    config::model::Store as Settings,
+    error::BoxError,
+    trace::{
+        quota,
+        requests::row::RequestRow,
+        sink::Batch,
+        store::{
+            StoreError,
+            index::Seq,
+            query::{Erased, Whom},
+            split::Splitter,
+        },
+    },
+};
+
+/// Jobs that may wait, whatever their size.
+const JOBS_MAX: usize = 1_024;
+/// Spans and requests of one transaction: more are not waited for.
+const GROUP_MAX: usize = 8_192;
+/// zstd's quickest level but for the negative ones, which pack half as well.
+const ZSTD_LEVEL: i32 = 1;
+/// Traces whose number of spans is remembered; of others it is looked up.
+const TRACES_MAX: usize = 65_536;
+/// Between two looks at what is too old.
+const TIDY_EVERY: Duration = Duration::from_secs(5);
+/// The same, while there is more to remove: in small steps, with room for writes between them.
+const TIDY_AGAIN: Duration = Duration::from_millis(20);
+/// Between two attempts to open a file that cannot be written, and two complaints about it.
+const RETRY: Duration = Duration::from_secs(1);
+const COMPLAIN: Duration = Duration::from_secs(30);
+/// Rows that are read into the index at once.
+const LOAD_ROWS: usize = 16_384;
+pub(super) const HOUR_NANOS: u64 = 3_600_000_000_000;
+
+/// What is written.
+pub(super) enum Job {
+    Spans(Batch, Waiting),
+    Rows(Vec<RequestRow>, Reply<()>),
+    Erase(Whom, Reply<Erased>),
+    Flush(Reply<()>),
+}
+
+pub(super) type Reply<T> = oneshot::Sender<Result<T, StoreError>>;
+
+/// Whether somebody waits until spans are on the disk.
+pub(super) enum Waiting {
+    For(Reply<()>),
+    Nobody,
+}
+
+/// The way to the writer, bounded by jobs and octets.
+#[derive(Debug)]
+pub(super) struct Queue {
+    jobs: mpsc::Sender<Queued>,
+    kib: Arc<Semaphore>,
+    kib_max: usize,
+}
+
+/// A job, and its share of the queue.
+pub(super) struct Queued {
+    job: Job,
+    _share: OwnedSemaphorePermit,
+}
+
+impl Queue {
+    pub(super) fn new(bytes_max: usize) -> (Self, mpsc::Receiver<Queued>) {
+        let (jobs, queued) = mpsc::channel(JOBS_MAX);
+        let kib_max = (bytes_max / 1_024).clamp(1, u32::MAX as usize);
+        (Self { jobs, kib: Arc::new(Semaphore::new(kib_max)), kib_max }, queued)
+    }
+
+    /// Waits for room.
+    pub(super) async fn send(&self, job: Job, bytes: usize) -> Result<(), StoreError> {
+        // What is larger than the whole queue waits until it is alone.
+        let kib = u32::try_from((bytes / 1_024 + 1).min(self.kib_max)).unwrap_or(u32::MAX);
+        let share = Arc::clone(&self.kib).acquire_many_owned(kib).await.map_err(|_| StoreError::Closed)?;
+        self.jobs.send(Queued { job, _share: share }).await.map_err(|_| StoreError::Closed)
+    }
+}
+
+/// The writer.
+pub(super) struct Writer {
+    path: PathBuf,
+    pub(super) settings: Settings,
+    pub(super) shared: Arc<Shared>,
+    runtime: Option<Runtime>,
+    db: Option<Connection>,
+    try_open_at: Option<Instant>,
+    complained: Option<Instant>,
+    splitter: Splitter,
+    compressor: zstd::bulk::Compressor<'static>,
+    traces: Traces,
+    next_row: Seq,
+    next_batch: Seq,
+    /// Rows below this number are not in the index yet.
+    loaded_from: Seq,
+}
+
+/// What a transaction changes in memory, once it is on the disk.
+#[derive(Default)]
+struct Change {
+    rows: Vec<(Seq, usize, usize)>,
+    spans: u64,
+    refused: u64,
+    /// Jobs that are no message.
+    malformed: Vec<usize>,
+}
+
+impl Writer {
+    pub(super) fn new(path: PathBuf, settings: Settings, shared: Arc<Shared>) -> Result<Self, BoxError> {
+        Ok(Self {
+            path,
+            settings,
+            shared,
+            runtime: Some(Builder::new_current_thread().enable_time().build()?),
+            db: None,
+            try_open_at: None,
+            complained: None,
+            splitter: Splitter::default(),
+            compressor: zstd::bulk::Compressor::new(ZSTD_LEVEL)?,
+            traces: Traces::default(),
+            next_row: 1,
+            next_batch: 1,
+            loaded_from: 1,
+        })
+    }
+
+    /// Opens the file before anything else runs.
+    pub(super) fn open_first(&mut self) -> Result<(), OpenError> {
+        match self.open() {
+            Err(newer @ OpenError::Newer { .. }) => Err(newer),
+            Err(error) => {
+                self.complain(&error);
+                // What cannot be read now is not waited for.
+                self.shared.loaded.send_replace(true);
+                Ok(())
+            }
+            Ok(()) => Ok(()),
+        }
+    }
+
+    /// Writes until the last [`Queue`] is gone and everything that waited is written.
+    pub(super) fn run(mut self, mut jobs: mpsc::Receiver<Queued>) {
+        let Some(runtime) = self.runtime.take() else { return };
+        runtime.block_on(async {
+            let mut tidy_at = Instant::now();
+            loop {
+                let first = if self.is_loading() {
+                    match jobs.try_recv() {
+                        Ok(job) => Some(job),
+                        Err(mpsc::error::TryRecvError::Disconnected) => return,
+                        Err(mpsc::error::TryRecvError::Empty) => {
+                            self.load();
+                            continue;
+                        }
+                    }
+                } else {
+                    match timeout_at(tidy_at, jobs.recv()).await {
+                        Ok(Some(job)) => Some(job),
+                        Ok(None) => return,
+                        Err(_) => None,
+                    }
+                };
+                if let Some(first) = first {
+                    let group = gather(first, &mut jobs, self.settings.flush_interval).await;
+                    self.write(group);
+                    self.load();
+                }
+                if Instant::now() >= tidy_at && !self.is_loading() {
+                    tidy_at = Instant::now() + if self.tidy() { TIDY_AGAIN } else { TIDY_EVERY };
+                }
+            }
+        });
+    }
+
+    fn is_loading(&self) -> bool {
+        self.db.is_some() && self.loaded_from > 1
+    }
+
+    /// Reads some of the rows that an earlier process wrote into the index, the latest first.
+    fn load(&mut self) {
+        let Some(db) = self.db.as_ref().filter(|_| self.loaded_from > 1) else { return };
+        match rows::before(db, self.loaded_from, LOAD_ROWS) {
+            Ok(rows) => {
+                self.loaded_from = rows.first().filter(|_| rows.len() == LOAD_ROWS).map_or(1, |(seq, _)| *seq);
+                self.shared.index.put_older(&rows);
+            }
+            Err(error) => {
+                self.loaded_from = 1;
+                self.failed(&error);
+            }
+        }
+        if self.loaded_from == 1 {
+            self.shared.loaded.send_replace(true);
+        }
+    }
+
+    fn tidy(&mut self) -> bool {
+        let Some(db) = self.db.as_mut() else { return false };
+        match retention::step(db, &self.settings, &self.shared) {
+            Ok(more) => more,
+            Err(error) => {
+                self.failed(&error);
+                false
+            }
+        }
+    }
+
+    /// Writes a group in one transaction, and answers whoever waits.
+    fn write(&mut self, group: Vec<Queued>) {
+        let mut jobs: Vec<Job> = group.into_iter().map(|queued| queued.job).collect();
+        let last = jobs.pop_if(|job| matches!(job, Job::Erase(..) | Job::Flush(_)));
+        let written = if jobs.is_empty() { Ok(Change::default()) } else { self.commit(&jobs) };
+        match written {
+            Ok(change) => self.accept(jobs, &change),
+            Err(error) => self.refuse(jobs, &error),
+        }
+        match last {
+            Some(Job::Erase(whom, reply)) => drop(reply.send(self.erase(&whom))),
+            Some(Job::Flush(reply)) => drop(reply.send(Ok(()))),
+            _ => {}
+        }
+    }
+
+    fn commit(&mut self, jobs: &[Job]) -> Result<Change, StoreError> {
+        self.ensure_open()?;
+        let Some(mut db) = self.db.take() else { return Err(StoreError::Closed) };
+        let done = self.transact(&mut db, jobs);
+        self.db = Some(db);
+        done.map_err(|error| {
+            // What was counted of their traces may not have been written.
+            self.traces = Traces::default();
+            if let StoreError::Full(cause) | StoreError::Failed(cause) = &error
+                && let Some(cause) = cause.downcast_ref()
+            {
+                self.failed(cause);
+            }
+            if matches!(error, StoreError::Full(_)) {
+                // Room for the next ones, if there is anything to remove.
+                self.tidy();
+            }
+            error
+        })
+    }
+
+    fn transact(&mut self, db: &mut Connection, jobs: &[Job]) -> Result<Change, StoreError> {
+        let mut change = Change::default();
+        let transaction = db.transaction()?;
+        for (index, job) in jobs.iter().enumerate() {
+            match job {
+                Job::Spans(batch, _) => self.put_spans(&transaction, batch, index, &mut change)?,
+                Job::Rows(rows, _) => {
+                    let mut statement = rows::prepare_put(&transaction)?;
+                    for (place, row) in rows.iter().enumerate() {
+                        let seq = rows::put(&mut statement, self.next_row, row)?;
+                        self.next_row = self.next_row.max(seq + 1);
+                        change.rows.push((seq, index, place));
+                    }
+                }
+                Job::Erase(..) | Job::Flush(_) => {}
+            }
+        }
+        if change.spans > 0 {
+            let hour = clock::now().unix_nanos() / HOUR_NANOS;
+            transaction
+                .prepare_cached("INSERT INTO written VALUES (?1, ?2) ON CONFLICT DO UPDATE SET spans = spans + ?2")?
+                .execute([hour.cast_signed(), change.spans.cast_signed()])?;
+        }
+        transaction.commit()?;
+        Ok(change)
+    }
+
+    fn put_spans(
+        &mut self,
+        transaction: &Transaction<'_>,
+        batch: &Batch,
+        index: usize,
+        change: &mut Change,
+    ) -> Result<(), StoreError> {
+        let received = clock::now().unix_nanos().cast_signed();
+        let mut put = transaction.prepare_cached(
+            "INSERT INTO batch (seq, trace, received, spans, size, data) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        )?;
+        let Self { splitter, compressor, traces, next_batch, settings, .. } = self;
+        let mut failed = None;
+        let split = splitter.split(batch.encoded(), |trace, spans, encoded| {
+            if failed.is_some() {
+                return;
+            }
+            let mut one = || -> Result<(), StoreError> {
+                let known = traces.spans(transaction, trace)?;
+                if *known >= settings.spans_per_trace_max {
+                    change.refused += spans as u64;
+                    return Ok(());
+                }
+                let data = compressor.compress(encoded).map_err(super::failed)?;
+                let (count, size) = (spans as i64, encoded.len() as i64);
+                put.execute(params![next_batch.cast_signed(), trace.to_bytes(), received, count, size, data])?;
+                *next_batch += 1;
+                *known += spans as u64;
+                change.spans += spans as u64;
+                Ok(())
+            };
+            failed = one().err();
+        });
+        if split.is_err() {
+            change.malformed.push(index);
+        }
+        failed.map_or(Ok(()), Err)
+    }
+
+    fn accept(&mut self, jobs: Vec<Job>, change: &Change) {
+        let row = |(seq, job, place): &(Seq, usize, usize)| match &jobs[*job] {
+            // One that is not in the index yet will be read as it is now.
+            Job::Rows(rows, _) if *seq >= self.loaded_from => Some((*seq, &rows[*place])),
+            _ => None,
+        };
+        self.shared.index.put(change.rows.iter().filter_map(row));
+        self.shared.spans.fetch_add(change.spans, Ordering::Relaxed);
+        self.shared.quota.spend(change.spans, clock::unix_seconds());
+        let counters = &self.shared.counters;
+        counters.spans_stored.add(change.spans);
+        counters.requests_stored.add(change.rows.len() as u64);
+        counters.spans_dropped_trace.add(change.refused);
+        for (index, job) in jobs.into_iter().enumerate() {
+            let malformed = change.malformed.contains(&index);
+            match job {
+                Job::Spans(batch, waiting) => {
+                    if malformed {
+                        counters.spans_dropped_store.add(batch.spans() as u64);
+                    }
+                    let outcome = if malformed {
+                        Err(StoreError::Failed("the spans are no OTLP message".into()))
+                    } else {
+                        Ok(())
+                    };
+                    waiting.tell(outcome);
+                }
+                Job::Rows(_, reply) => drop(reply.send(Ok(()))),
+                Job::Erase(..) | Job::Flush(_) => {}
+            }
+        }
+    }
+
+    fn refuse(&self, jobs: Vec<Job>, error: &StoreError) {
+        let counters = &self.shared.counters;
+        counters.store_writes_failed.one();
+        for job in jobs {
+            match job {
+                Job::Spans(batch, waiting) => {
+                    counters.spans_dropped_store.add(batch.spans() as u64);
+                    waiting.tell(Err(error.again()));
+                }
+                Job::Rows(rows, reply) => {
+                    counters.requests_dropped_store.add(rows.len() as u64);
+                    drop(reply.send(Err(error.again())));
+                }
+                Job::Erase(..) | Job::Flush(_) => {}
+            }
+        }
+    }
+
+    fn erase(&mut self, whom: &Whom) -> Result<Erased, StoreError> {
+        self.ensure_open()?;
+        let Some(db) = self.db.as_mut() else { return Err(StoreError::Closed) };
+        let (erased, traces) = retention::erase(db, whom, &self.shared)?;
+        // Spans of theirs that are still on their way are not wanted either.
+        traces.into_iter().for_each(|trace| self.traces.refuse(trace));
+        Ok(erased)
+    }
+}
+
+/// The file.
+impl Writer {
+    fn ensure_open(&mut self) -> Result<(), StoreError> {
+        if self.db.is_some() {
+            return Ok(());
+        }
+        if self.try_open_at.is_some_and(|at| Instant::now() < at) {
+            return Err(StoreError::Full("the store's file could not be opened; it is tried again".into()));
+        }
+        self.open().map_err(|error| {
+            self.complain(&error);
+            StoreError::Full(error.to_string().into())
+        })?;
+        info!(path = %self.path.display(), "the store can write again");
+        Ok(())
+    }
+
+    fn open(&mut self) -> Result<(), OpenError> {
+        self.try_open_at = Some(Instant::now() + RETRY);
+        match self.open_file() {
+            Err(OpenError::Broken(error)) => {
+                self.set_aside(&*error)?;
+                self.open_file()
+            }
+            opened => opened,
+        }
+    }
+
+    fn open_file(&mut self) -> Result<(), OpenError> {
+        let db = schema::open(&self.path)?;
+        retention::bound(&db, &self.settings)?;
+        let number = |sql: &str| db.query_row(sql, [], |row| row.get::<_, i64>(0)).map(i64::cast_unsigned);
+        self.next_row = number("SELECT coalesce(max(seq), 0) + 1 FROM request")?;
+        self.next_batch = number("SELECT coalesce(max(seq), 0) + 1 FROM batch")?;
+        self.shared.spans.store(number("SELECT coalesce(sum(spans), 0) FROM batch")?, Ordering::Relaxed);
+        let now = clock::unix_seconds();
+        let month = quota::month(now).start * 1_000_000_000 / HOUR_NANOS;
+        let used = number(&format!("SELECT coalesce(sum(spans), 0) FROM written WHERE hour >= {month}"))?;
+        // Opened again, it counts on.
+        let known = self.shared.quota.state(now).used;
+        self.shared.quota.spend(used.saturating_sub(known), now);
+        self.loaded_from = self.next_row;
+        self.shared.loaded.send_replace(self.loaded_from == 1);
+        self.shared.index.clear();
+        self.traces = Traces::default();
+        self.shared.file.fetch_add(1, Ordering::Release);
+        self.db = Some(db);
+        Ok(())
+    }
+
+    fn set_aside(&mut self, why: &(dyn std::error::Error + 'static)) -> Result<(), OpenError> {
+        let aside = schema::set_aside(&self.path).map_err(|error| OpenError::Unwritable(error.into()))?;
+        self.shared.counters.store_files_set_aside.one();
+        error!(error = why, aside = %aside.display(), "the store's file is broken: it was set aside, and a new one begun");
+        Ok(())
+    }
+
+    /// Something went wrong with the file.
+    fn failed(&mut self, error: &rusqlite::Error) {
+        if error.sqlite_error_code().is_some_and(schema::is_broken) {
+            self.db = None;
+            if let Err(error) = self.set_aside(error) {
+                self.complain(&error);
+            }
+            self.try_open_at = None;
+            if let Err(error) = self.open() {
+                self.complain(&error);
+                self.shared.loaded.send_replace(true);
+            }
+            return;
+        }
+        self.complain(error);
+    }
+
+    fn complain(&mut self, why: &(dyn std::error::Error + 'static)) {
+        let now = Instant::now();
+        if self.complained.is_none_or(|last| now.duration_since(last) >= COMPLAIN) {
+            self.complained = Some(now);
+            warn!(error = why, path = %self.path.display(), "the store cannot write; requests are served as before");
+        }
+    }
+}
+
+impl Waiting {
+    fn tell(self, outcome: Result<(), StoreError>) {
+        match self {
+            // Whoever waited may have gone.
+            Self::For(reply) => drop(reply.send(outcome)),
+            Self::Nobody => {}
+        }
+    }
+}
+
+/// Takes what comes within `interval`, up to a whole group, and to a job that needs everything before it written.
+async fn gather(first: Queued, jobs: &mut mpsc::Receiver<Queued>, interval: Duration) -> Vec<Queued> {
+    let deadline = Instant::now() + interval;
+    let weight = |queued: &Queued| match &queued.job {
+        Job::Spans(batch, _) => batch.spans(),
+        Job::Rows(rows, _) => rows.len(),
+        Job::Erase(..) | Job::Flush(_) => GROUP_MAX,
+    };
+    let mut total = weight(&first);
+    let mut group = vec![first];
+    while total < GROUP_MAX {
+        let Ok(Some(next)) = timeout_at(deadline, jobs.recv()).await else { break };
+        total += weight(&next);
+        group.push(next);
+    }
+    group
+}
+
+/// Spans of traces that were written to of late, in two generations: when the younger is full, the elder is forgotten.
+#[derive(Default)]
+struct Traces {
+    young: HashMap<TraceId, u64>,
+    old: HashMap<TraceId, u64>,
+}
+
+impl Traces {
+    fn spans(&mut self, db: &Connection, trace: TraceId) -> rusqlite::Result<&mut u64> {
+        if self.young.len() >= TRACES_MAX / 2 {
+            self.old = std::mem::take(&mut self.young);
+        }
+        match self.young.entry(trace) {
+            std::collections::hash_map::Entry::Occupied(known) => Ok(known.into_mut()),
+            std::collections::hash_map::Entry::Vacant(place) => {
+                let spans = match self.old.remove(&trace) {
+                    Some(spans) => spans,
+                    None => db
+                        .prepare_cached("SELECT coalesce(sum(spans), 0) FROM batch WHERE trace = ?1")?
+                        .query_row([trace.to_bytes()], |row| row.get::<_, i64>(0))?
+                        .cast_unsigned(),
+                };
+                Ok(place.insert(spans))
+            }
+        }
+    }
+
+    /// No more spans of this trace.
+    fn refuse(&mut self, trace: TraceId) {
+        self.young.insert(trace, u64::MAX);
+    }
+}
