@@ -65,13 +65,13 @@ pub(super) fn step(db: &mut Connection, settings: &Settings, shared: &Shared) ->
     rows.dedup();
     if !rows.is_empty() || !batches.is_empty() {
         let transaction = db.transaction()?;
-        remove_rows(&transaction, &rows)?;
+        let gone = remove_rows(&transaction, &rows)?;
         if let Some(last) = batches.last() {
             transaction.prepare_cached("DELETE FROM batch WHERE seq <= ?1")?.execute([last.seq])?;
         }
         transaction.commit()?;
         let spans = batches.iter().map(|batch| batch.spans).sum();
-        shared.removed(&rows, spans);
+        shared.removed(&rows, gone, spans);
     }
     let shrunk = shrink(db)?;
     Ok(shrunk || rows.len() >= ROWS_STEP || batches.len() >= BATCHES_STEP)
@@ -79,7 +79,6 @@ pub(super) fn step(db: &mut Connection, settings: &Settings, shared: &Shared) ->
 
 /// Removes what is kept of somebody, so that the file holds no octet of it. Gives the traces, too.
 pub(super) fn erase(db: &mut Connection, whom: &Whom, shared: &Shared) -> Result<(Erased, Vec<TraceId>), StoreError> {
-    db.pragma_update(None, "secure_delete", "ON")?;
     let transaction = db.transaction()?;
     let (rows, traces) = theirs(&transaction, whom)?;
     let mut erased = Erased { requests: rows.len() as u64, ..Erased::default() };
@@ -91,11 +90,10 @@ pub(super) fn erase(db: &mut Connection, whom: &Whom, shared: &Shared) -> Result
         erased.traces += u64::from(gone > 0);
         erased.spans += spans.cast_unsigned();
     }
-    remove_rows(&transaction, &rows)?;
+    let gone = remove_rows(&transaction, &rows)?;
     transaction.commit()?;
-    shared.removed(&rows, erased.spans);
-    // The log still holds what was written once.
-    db.pragma_update(None, "secure_delete", "OFF")?;
+    shared.removed(&rows, gone, erased.spans);
+    // The file's own pages are clean; the log still holds what was written once.
     db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
     Ok((erased, traces))
 }
@@ -121,9 +119,10 @@ fn theirs(db: &Transaction<'_>, whom: &Whom) -> rusqlite::Result<(Vec<Seq>, Vec<
     Ok((rows.into_iter().map(|(seq, _)| seq).collect(), traces))
 }
 
-fn remove_rows(db: &Transaction<'_>, rows: &[Seq]) -> rusqlite::Result<()> {
+/// Removes rows, and says how many there were.
+fn remove_rows(db: &Transaction<'_>, rows: &[Seq]) -> rusqlite::Result<usize> {
     let mut statement = db.prepare_cached("DELETE FROM request WHERE seq = ?1")?;
-    rows.iter().try_for_each(|seq| statement.execute([seq.cast_signed()]).map(drop))
+    rows.iter().try_fold(0, |gone, seq| Ok(gone + statement.execute([seq.cast_signed()])?))
 }
 
 /// The batches that came first.
@@ -158,10 +157,10 @@ fn pragma(db: &Connection, name: &str) -> rusqlite::Result<i64> {
 }
 
 impl Shared {
-    fn removed(&self, rows: &[Seq], spans: u64) {
+    fn removed(&self, rows: &[Seq], gone: usize, spans: u64) {
         self.index.remove(rows.iter().copied());
         self.spans.fetch_sub(spans, Ordering::Relaxed);
-        self.counters.stored_requests_removed.add(rows.len() as u64);
+        self.counters.stored_requests_removed.add(gone as u64);
         self.counters.stored_spans_removed.add(spans);
     }
 }

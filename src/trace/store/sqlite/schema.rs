@@ -36,9 +36,6 @@ pub(super) fn open(path: &Path) -> Result<Connection, OpenError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut db = Connection::open_with_flags(path, flags)?;
     db.pragma_update(None, "busy_timeout", BUSY_MILLIS)?;
-    // Both only count while the file is empty.
-    db.pragma_update(None, "page_size", 8_192)?;
-    db.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
     let version: i64 = db.pragma_query_value(None, "user_version", |row| row.get(0))?;
     let known = MIGRATIONS.len() as i64;
     if version > known {
@@ -49,10 +46,16 @@ pub(super) fn open(path: &Path) -> Result<Connection, OpenError> {
     if version < 0 || (tables > 0 && !is_ours) {
         return Err(OpenError::Broken("it is another program's".into()));
     }
+    if tables == 0 {
+        db.pragma_update(None, "page_size", 8_192)?;
+        db.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
+    }
     db.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
     db.pragma_update(None, "synchronous", "FULL")?;
     db.pragma_update_and_check(None, "wal_autocheckpoint", CHECKPOINT_PAGES, |_| Ok(()))?;
     db.pragma_update_and_check(None, "journal_size_limit", LOG_BYTES_MAX, |_| Ok(()))?;
+    // What is removed is overwritten: somebody may have asked for it.
+    db.pragma_update_and_check(None, "secure_delete", "ON", |_| Ok(()))?;
     db.pragma_update(None, "cache_size", -16_384)?;
     db.set_prepared_statement_cache_capacity(32);
     for (index, migration) in MIGRATIONS.iter().enumerate().skip(usize::try_from(version).unwrap_or_default()) {

@@ -79,7 +79,7 @@ async fn a_newer_file_is_refused() {
     let refusal = SqliteStore::start(directory.path(), &settings(), Arc::new(Quota::unlimited()), Arc::default());
     let refusal = refusal.unwrap_err().to_string();
     assert!(refusal.contains("newer Waylight (version 99"), "{refusal}");
-    assert_eq!(fs::read(&path).unwrap(), before, "and left as it is");
+    assert!(fs::read(&path).unwrap() == before, "and left as it is");
 }
 
 #[tokio::test]
@@ -137,9 +137,9 @@ async fn a_full_disk_fails_writes_and_nothing_else() {
     let large = |id: u128| RequestRow { path: format!("/{:0200x}", fastrand::u128(..)).into(), ..row(id) };
     let failure = store.write_requests((1_000..9_000).map(large).collect()).await.unwrap_err();
     assert!(matches!(failure, StoreError::Full(_)), "{failure}");
-    assert!(store.write(spans((0..8_000).map(|_| fastrand::u128(1..)))).await.is_err());
+    assert!(store.write(spans((0..60_000).map(|_| fastrand::u128(1..)))).await.is_err());
     let counters = &store.shared.counters;
-    assert_eq!((counters.requests_dropped_store.value(), counters.spans_dropped_store.value()), (8_000, 8_000));
+    assert_eq!((counters.requests_dropped_store.value(), counters.spans_dropped_store.value()), (8_000, 60_000));
     assert_eq!(counters.store_writes_failed.value(), 2);
     assert_eq!((all(&store).await.len(), store.trace(trace(1)).await.unwrap().len()), (100, 1), "what was accepted");
     store.write_requests(vec![large(101)]).await.unwrap();

@@ -11,7 +11,7 @@ use std::{
 use opentelemetry::trace::TraceId;
 use rusqlite::{Connection, Transaction, params};
 use tokio::{
-    runtime::{Builder, Runtime},
+    runtime::Builder,
     sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot},
     time::{Instant, timeout_at},
 };
@@ -108,7 +108,6 @@ pub(super) struct Writer {
     path: PathBuf,
     pub(super) settings: Settings,
     pub(super) shared: Arc<Shared>,
-    runtime: Option<Runtime>,
     db: Option<Connection>,
     try_open_at: Option<Instant>,
     complained: Option<Instant>,
@@ -137,7 +136,6 @@ impl Writer {
             path,
             settings,
             shared,
-            runtime: Some(Builder::new_current_thread().enable_time().build()?),
             db: None,
             try_open_at: None,
             complained: None,
@@ -166,7 +164,10 @@ impl Writer {
 
     /// Writes until the last [`Queue`] is gone and everything that waited is written.
     pub(super) fn run(mut self, mut jobs: mpsc::Receiver<Queued>) {
-        let Some(runtime) = self.runtime.take() else { return };
+        let runtime = match Builder::new_current_thread().enable_time().build() {
+            Ok(runtime) => runtime,
+            Err(error) => return error!(%error, "the store cannot run"),
+        };
         runtime.block_on(async {
             let mut tidy_at = Instant::now();
             loop {
