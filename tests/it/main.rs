@@ -42,5 +42,7 @@ mod support;
 mod tracing;
 // An untraced request allocates nothing for tracing.
 mod untraced;
+// The store: what a kill leaves, backups, and a spent quota.
+mod store;
 // The way to upstreams: pools, retries, streaming, tunnels, TLS, and processes started on demand.
 mod upstream;

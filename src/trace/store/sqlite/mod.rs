@@ -4,6 +4,7 @@
 //! is on the disk. A few threads read ([`read`]). When the file cannot be written, writes fail, are counted, and are
 //! tried again with the next ones; the edge runs on.
 
+mod queue;
 mod read;
 mod retention;
 mod rows;
@@ -27,8 +28,9 @@ use tokio::sync::{oneshot, watch};
 
 pub use self::schema::backup;
 use self::{
+    queue::{Job, Queue, Waiting},
     read::{Reader, Readers},
-    writer::{Job, Queue, Waiting, Writer},
+    writer::Writer,
 };
 use super::{
     Capabilities, StoreError, Stored, Survives, TraceStore,

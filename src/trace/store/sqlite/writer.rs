@@ -12,13 +12,15 @@ use opentelemetry::trace::TraceId;
 use rusqlite::{Connection, Transaction, params};
 use tokio::{
     runtime::Builder,
-    sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot},
+    sync::mpsc,
     time::{Instant, timeout_at},
 };
 use tracing::{error, info, warn};
 
 use super::{
-    Shared, retention, rows,
+    Shared,
+    queue::{Job, Queued, gather},
+    retention, rows,
     schema::{self, OpenError},
 };
 use crate::{
@@ -27,7 +29,6 @@ use crate::{
     error::BoxError,
     trace::{
         quota,
-        requests::row::RequestRow,
         sink::Batch,
         store::{
             StoreError,
@@ -38,10 +39,6 @@ use crate::{
     },
 };
 
-/// Jobs that may wait, whatever their size.
-const JOBS_MAX: usize = 1_024;
-/// Spans and requests of one transaction: more are not waited for.
-const GROUP_MAX: usize = 8_192;
 /// zstd's quickest level but for the negative ones, which pack half as well.
 const ZSTD_LEVEL: i32 = 1;
 /// Traces whose number of spans is remembered; of others it is looked up.
@@ -56,52 +53,6 @@ const COMPLAIN: Duration = Duration::from_secs(30);
 /// Rows that are read into the index at once.
 const LOAD_ROWS: usize = 16_384;
 pub(super) const HOUR_NANOS: u64 = 3_600_000_000_000;
-
-/// What is written.
-pub(super) enum Job {
-    Spans(Batch, Waiting),
-    Rows(Vec<RequestRow>, Reply<()>),
-    Erase(Whom, Reply<Erased>),
-    Flush(Reply<()>),
-}
-
-pub(super) type Reply<T> = oneshot::Sender<Result<T, StoreError>>;
-
-/// Whether somebody waits until spans are on the disk.
-pub(super) enum Waiting {
-    For(Reply<()>),
-    Nobody,
-}
-
-/// The way to the writer, bounded by jobs and octets.
-#[derive(Debug)]
-pub(super) struct Queue {
-    jobs: mpsc::Sender<Queued>,
-    kib: Arc<Semaphore>,
-    kib_max: usize,
-}
-
-/// A job, and its share of the queue.
-pub(super) struct Queued {
-    job: Job,
-    _share: OwnedSemaphorePermit,
-}
-
-impl Queue {
-    pub(super) fn new(bytes_max: usize) -> (Self, mpsc::Receiver<Queued>) {
-        let (jobs, queued) = mpsc::channel(JOBS_MAX);
-        let kib_max = (bytes_max / 1_024).clamp(1, u32::MAX as usize);
-        (Self { jobs, kib: Arc::new(Semaphore::new(kib_max)), kib_max }, queued)
-    }
-
-    /// Waits for room.
-    pub(super) async fn send(&self, job: Job, bytes: usize) -> Result<(), StoreError> {
-        // What is larger than the whole queue waits until it is alone.
-        let kib = u32::try_from((bytes / 1_024 + 1).min(self.kib_max)).unwrap_or(u32::MAX);
-        let share = Arc::clone(&self.kib).acquire_many_owned(kib).await.map_err(|_| StoreError::Closed)?;
-        self.jobs.send(Queued { job, _share: share }).await.map_err(|_| StoreError::Closed)
-    }
-}
 
 /// The writer.
 pub(super) struct Writer {
@@ -234,7 +185,7 @@ impl Writer {
 
     /// Writes a group in one transaction, and answers whoever waits.
     fn write(&mut self, group: Vec<Queued>) {
-        let mut jobs: Vec<Job> = group.into_iter().map(|queued| queued.job).collect();
+        let mut jobs: Vec<Job> = group.into_iter().map(Queued::into_job).collect();
         let last = jobs.pop_if(|job| matches!(job, Job::Erase(..) | Job::Flush(_)));
         let written = if jobs.is_empty() { Ok(Change::default()) } else { self.commit(&jobs) };
         match written {
@@ -477,34 +428,6 @@ impl Writer {
             warn!(error = why, path = %self.path.display(), "the store cannot write; requests are served as before");
         }
     }
-}
-
-impl Waiting {
-    fn tell(self, outcome: Result<(), StoreError>) {
-        match self {
-            // Whoever waited may have gone.
-            Self::For(reply) => drop(reply.send(outcome)),
-            Self::Nobody => {}
-        }
-    }
-}
-
-/// Takes what comes within `interval`, up to a whole group, and to a job that needs everything before it written.
-async fn gather(first: Queued, jobs: &mut mpsc::Receiver<Queued>, interval: Duration) -> Vec<Queued> {
-    let deadline = Instant::now() + interval;
-    let weight = |queued: &Queued| match &queued.job {
-        Job::Spans(batch, _) => batch.spans(),
-        Job::Rows(rows, _) => rows.len(),
-        Job::Erase(..) | Job::Flush(_) => GROUP_MAX,
-    };
-    let mut total = weight(&first);
-    let mut group = vec![first];
-    while total < GROUP_MAX {
-        let Ok(Some(next)) = timeout_at(deadline, jobs.recv()).await else { break };
-        total += weight(&next);
-        group.push(next);
-    }
-    group
 }
 
 /// Spans of traces that were written to of late, in two generations: when the younger is full, the elder is forgotten.
