@@ -97,31 +97,34 @@ impl PartialEq for Query<'_> {
     }
 }
 
+/// The part of a record that always is as long, its length included: 16 octets of id, 11 numbers, the status, three
+/// codes, and an address.
+const FIXED_BYTES: usize = 2 + 16 + 11 * 8 + 2 + 3 + 16;
+
 impl<'a> Entry<'a> {
     /// Appends the record to `buffer`, which has room for [`ENTRY_BYTES_MAX`] octets.
     pub fn write(&self, buffer: &mut Vec<u8>) {
         let at = buffer.len();
-        buffer.extend_from_slice(&[0; 2]);
-        buffer.extend_from_slice(&self.id.to_le_bytes());
-        for number in [self.start, self.duration, self.bytes] {
-            buffer.extend_from_slice(&number.to_le_bytes());
-        }
-        for moment in self.moments {
-            buffer.extend_from_slice(&moment.unwrap_or(NEVER).to_le_bytes());
-        }
-        buffer.extend_from_slice(&self.status.to_le_bytes());
-        for number in [self.hints.browser, self.hints.url, self.hints.referer] {
-            buffer.extend_from_slice(&number.to_le_bytes());
-        }
-        buffer.push(self.hints.destination.code());
-        buffer.push(u8::from(self.scheme == "https"));
-        buffer.push(version_code(self.version));
         let address = match self.client {
             None => Ipv6Addr::UNSPECIFIED,
             Some(IpAddr::V4(address)) => address.to_ipv6_mapped(),
             Some(IpAddr::V6(address)) => address,
         };
-        buffer.extend_from_slice(&address.octets());
+        // What always is as long is put together first, and appended at once. The length comes last.
+        let mut fixed = [0; FIXED_BYTES];
+        fixed[2..18].copy_from_slice(&self.id.to_le_bytes());
+        let moments = self.moments.map(|moment| moment.unwrap_or(NEVER));
+        let hints = [self.hints.browser, self.hints.url, self.hints.referer];
+        let numbers = [self.start, self.duration, self.bytes].into_iter().chain(moments).chain(hints);
+        for (place, number) in fixed[18..106].chunks_exact_mut(8).zip(numbers) {
+            place.copy_from_slice(&number.to_le_bytes());
+        }
+        fixed[106..108].copy_from_slice(&self.status.to_le_bytes());
+        fixed[108] = self.hints.destination.code();
+        fixed[109] = u8::from(self.scheme == "https");
+        fixed[110] = version_code(self.version);
+        fixed[111..].copy_from_slice(&address.octets());
+        buffer.extend_from_slice(&fixed);
         for words in [self.method, self.host, self.path, self.route, self.upstream, self.error] {
             text(buffer, words);
         }
@@ -159,8 +162,8 @@ impl<'a> Entry<'a> {
         for moment in &mut moments {
             *moment = Some(number(from)?).filter(|nanos| *nanos != NEVER);
         }
-        let status = u16::from_le_bytes(take(from)?);
         let [browser, url, referer] = [number(from)?, number(from)?, number(from)?];
+        let status = u16::from_le_bytes(take(from)?);
         let [destination, scheme, version] = take(from)?;
         let client = Ipv6Addr::from(take::<16>(from)?).to_canonical();
         let [method, host, path, route, upstream, error, query] =

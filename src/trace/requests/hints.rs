@@ -8,12 +8,7 @@ use std::{
 };
 
 use foldhash::fast::RandomState;
-use http::{
-    HeaderMap, HeaderName, HeaderValue,
-    header::{ACCEPT, REFERER, USER_AGENT},
-};
-
-const SEC_FETCH_DEST: HeaderName = HeaderName::from_static("sec-fetch-dest");
+use http::{HeaderMap, HeaderValue};
 
 /// One for all workers: what one of them sees is joined to what another saw.
 static HASHER: LazyLock<RandomState> = LazyLock::new(RandomState::default);
@@ -34,12 +29,25 @@ pub struct Hints {
 impl Hints {
     /// What the head says. The browser is its user agent only, until [`Self::sent_by`].
     pub fn read(headers: &HeaderMap) -> Self {
-        Self {
-            browser: headers.get(USER_AGENT).map_or(0, |agent| hash(|to| to.write(agent.as_bytes()))),
-            url: 0,
-            referer: headers.get(REFERER).and_then(|referer| referer.to_str().ok()).map_or(0, referer_hash),
-            destination: Destination::read(headers),
+        let mut hints = Self::default();
+        let mut said = false;
+        // One look at all fields, in place of a search for each that might be there.
+        for (name, value) in headers {
+            match name.as_str() {
+                "user-agent" => hints.browser = hash(|to| to.write(value.as_bytes())),
+                "referer" => hints.referer = value.to_str().map_or(0, referer_hash),
+                "sec-fetch-dest" => {
+                    hints.destination = Destination::read(value);
+                    said = true;
+                }
+                // Browsers do not say it to sites without TLS; there a wish for HTML is a page's.
+                "accept" if !said && value.as_bytes().starts_with(b"text/html") => {
+                    hints.destination = Destination::DOCUMENT;
+                }
+                _ => {}
+            }
         }
+        hints
     }
 
     /// With the URL asked for, where it may refer to others.
@@ -110,14 +118,9 @@ impl Destination {
     /// A page.
     pub const DOCUMENT: Self = Self(1);
 
-    /// What a head says. Browsers do not say it to sites without TLS; there a wish for HTML is a page's.
-    fn read(headers: &HeaderMap) -> Self {
-        if let Some(said) = headers.get(SEC_FETCH_DEST) {
-            let known = DESTINATIONS.iter().position(|(name, _)| name.as_bytes() == said.as_bytes());
-            return Self::of(known.and_then(|at| u8::try_from(at).ok()).unwrap_or(0));
-        }
-        let wishes_page = |accept: &HeaderValue| accept.as_bytes().starts_with(b"text/html");
-        if headers.get(ACCEPT).is_some_and(wishes_page) { Self::DOCUMENT } else { Self(0) }
+    fn read(said: &HeaderValue) -> Self {
+        let known = DESTINATIONS.iter().position(|(name, _)| name.as_bytes() == said.as_bytes());
+        Self::of(known.and_then(|at| u8::try_from(at).ok()).unwrap_or(0))
     }
 
     /// The destination of this number; unknown ones are empty.

@@ -1,3 +1,5 @@
+use http::HeaderName;
+
 use super::*;
 
 fn read(fields: &[(&'static str, &str)]) -> Hints {
