@@ -138,6 +138,15 @@ impl From<hyper::body::Incoming> for Body {
     }
 }
 
+impl From<Piped> for Body {
+    fn from(piped: Piped) -> Self {
+        match piped.whole() {
+            Ok(whole) => Self::full(whole),
+            Err(pieces) => Self::boxed(pieces),
+        }
+    }
+}
+
 impl http_body::Body for Body {
     type Data = Bytes;
     type Error = BoxError;

@@ -1,19 +1,22 @@
 //! The command line: what may be asked of `waylight`, and what it exits with.
 
-use std::{io::IsTerminal as _, net::SocketAddr, path::PathBuf, process::ExitCode};
+use std::{io::IsTerminal as _, net::SocketAddr, path::PathBuf, process::ExitCode, time::Duration};
 
 use anstyle::AnsiColor;
 use clap::{Args, Parser, Subcommand, builder::Styles};
-use http::{Method, Uri};
+use http::{HeaderName, HeaderValue, Method, Uri};
 
 use super::{
     backup, demo, force, health,
     link::{self, LinkError},
     run::{self, RunError, Started},
     source::{self, LoadError, Source},
-    terminal,
+    terminal, trace, traces,
 };
-use crate::config::model::{Role, Toggle};
+use crate::{
+    config::model::{Role, Toggle},
+    rules::reading::expect::Expect,
+};
 
 /// Exit code: it could not start, or it failed.
 pub const FAILED: u8 = 1;
@@ -32,9 +35,11 @@ Examples:
   waylight link --trace --path /cart           print a link that has a visitor traced, once he agrees
   curl -H \"$(waylight force URL)\" URL          have one request of a client traced
   waylight backup traces.db                    copy what is stored, while the server runs
+  waylight trace URL --expect 'ttfb<200ms'     send one request, print its trace, and check it
+  waylight traces --q 'status:5xx' --since 1h  list traced requests
   waylight demo                                a small shop, traced: nothing else is needed
 
-Exit codes: 0 done, 1 failed, 2 wrong command line, 3 faulty configuration.
+Exit codes: 0 done, 1 failed, 2 wrong command line, 3 faulty configuration, 4 not as expected.
 Logs go to standard error. Colours are for terminals; NO_COLOR switches them off.";
 
 /// An edge reverse proxy with built-in session tracing.
@@ -76,6 +81,10 @@ pub enum Command {
     Link(Link),
     /// Print the header that has one request of a command-line client traced
     Force(Force),
+    /// Send one traced request, wait for its trace, and print it
+    Trace(Box<Trace>),
+    /// List and search the traced requests of a running instance
+    Traces(Traces),
     /// Run a small traced shop behind Waylight
     Demo(Demo),
     /// Ask a running instance whether it is healthy; exit 1 if not
@@ -138,6 +147,64 @@ pub struct Backup {
     pub file: PathBuf,
 }
 
+/// Which request is sent, and what is made of its trace.
+#[derive(Args, Debug)]
+pub struct Trace {
+    /// The URL; its host is a site of the running instance
+    #[arg(value_name = "URL")]
+    pub url: Uri,
+    /// The method
+    #[arg(long, short = 'X', value_name = "METHOD", default_value = "GET")]
+    pub method: Method,
+    /// A header field of the request: `name: value`; may be repeated
+    #[arg(long, short = 'H', value_name = "FIELD", value_parser = header)]
+    pub header: Vec<(HeaderName, HeaderValue)>,
+    /// The request's body
+    #[arg(long, short = 'd', value_name = "TEXT")]
+    pub data: Option<String>,
+    /// Authorities for https, instead of the system's: a PEM file
+    #[arg(long, value_name = "FILE")]
+    pub ca_file: Option<PathBuf>,
+    /// What the trace is expected to be, such as `cache=hit`, `ttfb<200ms`, `spans(name=db.query)<10`; may be repeated
+    #[arg(long, value_name = "EXPECTATION", value_parser = trace::expectation)]
+    pub expect: Vec<Expect>,
+    /// The longest time for the answer, and for the trace
+    #[arg(long, value_name = "LENGTH", default_value = "30s", value_parser = trace::duration)]
+    pub timeout: Duration,
+    /// Print the trace as JSON
+    #[arg(long, conflicts_with = "otlp")]
+    pub json: bool,
+    /// Print the trace as OTLP in JSON
+    #[arg(long)]
+    pub otlp: bool,
+    /// Write the trace as one HTML file, which opens offline
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
+}
+
+fn header(text: &str) -> Result<(HeaderName, HeaderValue), String> {
+    let (name, value) = text.split_once(':').ok_or("`name: value` is expected")?;
+    let name = name.trim().parse::<HeaderName>().map_err(|error| error.to_string())?;
+    Ok((name, value.trim().parse::<HeaderValue>().map_err(|error| error.to_string())?))
+}
+
+/// Which traced requests are listed.
+#[derive(Args, Debug)]
+pub struct Traces {
+    /// What they hold, as in the Logs: `checkout status:5xx >200ms`
+    #[arg(long, value_name = "SEARCH")]
+    pub q: Option<String>,
+    /// No older than this: 15m, 24h
+    #[arg(long, value_name = "LENGTH", value_parser = trace::duration)]
+    pub since: Option<Duration>,
+    /// At most so many
+    #[arg(long, value_name = "COUNT", default_value = "20", value_parser = clap::value_parser!(u16).range(1..=500))]
+    pub limit: u16,
+    /// Print them as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
 /// How the demo runs.
 #[derive(Args, Debug)]
 pub struct Demo {
@@ -163,6 +230,11 @@ pub fn main() -> ExitCode {
         Some(Command::Check) => check(config),
         Some(Command::Link(options)) => minted(link::link(&Source::of_running(config), &options)),
         Some(Command::Force(options)) => minted(force::force(&Source::of_running(config), &options)),
+        Some(Command::Trace(options)) => match trace::trace(&Source::of_running(config), &options) {
+            Ok(code) => code,
+            Err(error) => minted(Err(error)),
+        },
+        Some(Command::Traces(options)) => minted(traces::traces(&Source::of_running(config), &options)),
         Some(Command::Demo(options)) => outcome(demo::demo(&options)),
         Some(Command::Health) => match health::health(&Source::of_running(config)) {
             Ok(()) => ExitCode::SUCCESS,

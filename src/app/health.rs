@@ -1,7 +1,7 @@
 //! `waylight health`: for container engines, which know an instance's files but not its port.
 
 use super::{
-    admin::ask::ask,
+    admin::ask::{Answered, Asking},
     source::{Loaded, Source},
     terminal,
     whereabouts::Whereabouts,
@@ -23,7 +23,11 @@ pub fn health(source: &Source) -> Result<(), BoxError> {
         }),
     };
     let admin = admin.ok_or("the admin listener is switched off: nobody can be asked")?;
-    let (status, answer) = ask(&admin, "/health").map_err(|error| format!("{admin} does not answer: {error}"))?;
+    let asking = Asking { path: "/health", cookie: None, answer_bytes_max: 1 << 10 };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let Answered { status, body } =
+        runtime.block_on(asking.at(&admin)).map_err(|error| format!("{admin} does not answer: {error}"))?;
+    let answer = String::from_utf8_lossy(&body);
     if !status.is_success() {
         return Err(format!("{admin} answers {status}: {}", answer.trim()).into());
     }

@@ -3,13 +3,24 @@
 
 use std::{net::SocketAddr, num::NonZero, sync::Arc, time::Duration};
 
-use tokio::{runtime::Handle, sync::watch, task::JoinSet};
+use tokio::{
+    runtime::Handle,
+    sync::{Semaphore, watch},
+    task::JoinSet,
+};
 use tracing::warn;
 
 use super::{pages, print::Printer, state::State};
 use crate::{
-    config::model::{Config, Store, StoreKind, Toggle},
-    console::{Console, Parts, audit::Audit},
+    config::{
+        effective,
+        model::{Config, Store, StoreKind, Toggle},
+    },
+    console::{
+        Console, Parts,
+        api::{STREAMS_MAX, Shelf},
+        audit::Audit,
+    },
     error::BoxError,
     proxy::{
         reserved::Door,
@@ -69,6 +80,10 @@ pub(super) struct Life {
     pub(super) audit: Arc<Audit>,
     /// Waylight's own pages.
     pub(super) console: Arc<Console>,
+    /// What their API reads from and writes to.
+    shelf: Arc<Shelf>,
+    /// Turns true when bodies that never end are to end.
+    pub(super) stop: watch::Sender<bool>,
     /// Consoles that answer, and whatever else ends with the process.
     pub(super) tasks: JoinSet<()>,
     spans: Spans,
@@ -100,19 +115,44 @@ impl Life {
         let spans = Spans::begin(config, inbox, sinks, &counters).await?;
         upstream.supervisor.receive_spans_at(spans.address);
         let mut tasks = JoinSet::new();
+        let shelf = Arc::new(Shelf {
+            requests: Requests::new(Arc::new(Ring::new(config.requests.recent_max)), store.clone()),
+            hub: Hub::new(HubLimits::default(), Arc::clone(&counters)),
+            streams: Arc::new(Semaphore::new(STREAMS_MAX)),
+            quota: Arc::clone(&quota),
+            exporters: Arc::clone(&exporters),
+            receiver: spans.address.map(|address| address.to_string().into()),
+            effective: watch::Sender::new(effective(config).into()),
+        });
         let audit = Arc::new(Audit::new(Box::new(state.audit(&config.access)?), Arc::clone(&counters)));
         let parts = Parts {
             keys: Arc::clone(&keys),
             sessions: Arc::clone(&sessions),
             audit: Arc::clone(&audit),
             counters: Arc::clone(&counters),
+            shelf: Arc::clone(&shelf),
         };
         let console = Arc::new(Console::new(parts, config.access.clone(), config.privacy));
-        let door = door(&mut tasks, &console);
+        let stop = watch::Sender::new(false);
+        let door = door(&mut tasks, &console, &stop);
         let services = Services { permits: Arc::default(), sessions, quota, door, upstream };
-        let log = Log::begin(config, log, store.clone(), &counters);
+        let log = Log::begin(config, log, &shelf, &counters);
         let workers = workers.collect();
-        let life = Self { state, services, exporters, store, workers, counters, audit, console, tasks, spans, log };
+        let life = Self {
+            state,
+            services,
+            exporters,
+            store,
+            workers,
+            counters,
+            audit,
+            console,
+            shelf,
+            stop,
+            tasks,
+            spans,
+            log,
+        };
         Ok((life, keys))
     }
 
@@ -120,6 +160,7 @@ impl Life {
     /// stored, and how many spans a month.
     pub(super) fn describe(&self, config: &Config) {
         self.services.quota.limit(quota(&config.store));
+        self.shelf.effective.send_replace(effective(config).into());
         self.spans.collector.describe(resource(config));
         self.spans.collector.redact(Arc::new(redaction(config)));
         self.log.bounds.send_replace(bounds(config));
@@ -133,9 +174,10 @@ impl Life {
             sessions: Arc::clone(&self.services.sessions),
             audit: Arc::clone(&self.audit),
             counters: Arc::clone(&self.counters),
+            shelf: Arc::clone(&self.shelf),
         };
         let console = Arc::new(Console::new(parts, config.access.clone(), config.privacy));
-        let door = door(&mut self.tasks, &console);
+        let door = door(&mut self.tasks, &console, &self.stop);
         (console, door)
     }
 
@@ -196,18 +238,12 @@ struct Log {
 }
 
 impl Log {
-    fn begin(
-        config: &Config,
-        inbox: RequestInbox,
-        store: Option<Arc<dyn TraceStore>>,
-        counters: &Arc<Counters>,
-    ) -> Self {
-        let hub = Hub::new(HubLimits::default(), Arc::clone(counters));
-        let requests = Requests::new(Arc::new(Ring::new(config.requests.recent_max)), store);
-        let (bounds, bounds_now) = watch::channel(bounds(config));
+    fn begin(config: &Config, inbox: RequestInbox, shelf: &Shelf, counters: &Arc<Counters>) -> Self {
+        let (bounds, now) = watch::channel(bounds(config));
+        let (requests, hub) = (shelf.requests.clone(), Arc::clone(&shelf.hub));
         let mut publishing = JoinSet::new();
         publishing.spawn(Arc::clone(&hub).run());
-        let parts = IntakeParts { requests, hub, counters: Arc::clone(counters), bounds: bounds_now };
+        let parts = IntakeParts { requests, hub, counters: Arc::clone(counters), bounds: now };
         Self { intake: RequestIntake::start(parts, inbox), bounds, _publishing: publishing }
     }
 }
@@ -269,8 +305,8 @@ fn resource(config: &Config) -> Resource {
     Resource::new(&config.trace.service_name, &config.trace.resource)
 }
 
-fn door(tasks: &mut JoinSet<()>, console: &Arc<Console>) -> Door {
-    let (door, answering) = pages::open(Arc::clone(console));
+fn door(tasks: &mut JoinSet<()>, console: &Arc<Console>, stop: &watch::Sender<bool>) -> Door {
+    let (door, answering) = pages::open(Arc::clone(console), stop.subscribe());
     tasks.spawn(answering);
     door
 }

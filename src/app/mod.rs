@@ -16,6 +16,8 @@ pub mod source;
 pub mod state;
 pub mod telemetry;
 pub mod terminal;
+pub mod trace;
+pub mod traces;
 pub mod watch;
 pub mod whereabouts;
 

@@ -3,11 +3,15 @@
 use std::{future::Future, sync::Arc};
 
 use http::{HeaderMap, Uri};
-use tokio::{sync::mpsc, task::JoinSet};
+use tokio::{
+    sync::{mpsc, watch},
+    task::JoinSet,
+};
 
 use crate::{
-    console::{self, Console, Visit},
+    console::{self, Console, Visit, api::Answer},
     proxy::reserved::{Call, Door, Facts, Pages},
+    service::BoxFuture,
 };
 
 /// Requests to the pages that may wait, over all workers.
@@ -15,30 +19,58 @@ const CALLS_MAX: usize = 64;
 /// Requests to the pages that are answered at once: a provider that people sign in at may be slow.
 const ANSWERS_MAX: usize = 64;
 
-/// The door to a console, and the task that answers behind it, in the background, until the last door is gone.
-pub fn open(console: Arc<Console>) -> (Door, impl Future<Output = ()> + Send) {
+/// The most bodies that are written at once: long traces, and streams.
+const BODIES_MAX: usize = 2_048;
+
+/// The door to a console, and the task that answers behind it, in the background, until the last door is gone. Bodies
+/// that are still being written end when `stop` turns true.
+pub fn open(console: Arc<Console>, stop: watch::Receiver<bool>) -> (Door, impl Future<Output = ()> + Send) {
     let (calls, mut waiting) = mpsc::channel::<Call>(CALLS_MAX);
     let door = Door { pages: Arc::new(Authority(Arc::clone(&console))), calls };
     let answering = async move {
-        let mut answers = JoinSet::new();
+        let (mut answers, mut bodies) = (JoinSet::new(), JoinSet::new());
         loop {
             tokio::select! {
                 call = waiting.recv(), if answers.len() < ANSWERS_MAX => match call {
                     Some(call) => drop(answers.spawn(answer(Arc::clone(&console), call))),
                     None => break,
                 },
-                Some(_) = answers.join_next() => {}
+                Some(rest) = answers.join_next() => {
+                    // One that is not written is cut off: its reader sees that it ended early.
+                    if let (Ok(Some(rest)), true) = (rest, bodies.len() < BODIES_MAX) {
+                        bodies.spawn(until_stopped(rest, stop.clone()));
+                    }
+                }
+                Some(_) = bodies.join_next() => {}
             }
         }
-        while answers.join_next().await.is_some() {}
+        while let Some(rest) = answers.join_next().await {
+            if let Ok(Some(rest)) = rest {
+                bodies.spawn(until_stopped(rest, stop.clone()));
+            }
+        }
+        while bodies.join_next().await.is_some() {}
     };
     (door, answering)
 }
 
-async fn answer(console: Arc<Console>, Call { request, facts, reply }: Call) {
+/// What is left to write of a body.
+pub(super) type Rest = BoxFuture<'static, ()>;
+
+async fn answer(console: Arc<Console>, Call { request, facts, reply }: Call) -> Option<Rest> {
     let visit = visit(facts, console::Door::Site);
+    let Answer { response, rest } = console.answer(&request, &visit).await;
     // Whoever asked may have gone meanwhile.
-    drop(reply.send(console.answer(&request, &visit).await));
+    reply.send(response).ok()?;
+    rest
+}
+
+/// Writes the rest of a body, unless everything stops.
+pub(super) async fn until_stopped(rest: Rest, mut stop: watch::Receiver<bool>) {
+    tokio::select! {
+        () = rest => {}
+        _ = stop.wait_for(|stop| *stop) => {}
+    }
 }
 
 struct Authority(Arc<Console>);
@@ -49,6 +81,10 @@ impl Pages for Authority {
         let claims = self.0.claims(uri, headers, &mut visit);
         facts.credentials = visit.credentials;
         claims
+    }
+
+    fn body_bytes_max(&self, uri: &Uri, facts: &Facts) -> usize {
+        self.0.body_bytes_max(uri.path(), &visit(facts.clone(), console::Door::Site))
     }
 }
 

@@ -175,6 +175,7 @@ async fn drain(process: &mut Process, signals: &mut Signals) -> End {
         () = sleep(timeouts.drain_delay) => {}
         () = signals.stop() => return End::AtOnce,
     }
+    process.life.stop.send_replace(true);
     process.drainer.start();
     let ended = async { while process.workers.ended().await.is_some() {} };
     tokio::select! {

@@ -38,6 +38,14 @@ impl Piped {
         let (pipe, pieces) = mpsc::channel(PIECES_MAX);
         (Pipe(pipe), Self(Inner::Pieces(pieces)))
     }
+
+    /// All of it, if it is there.
+    pub(super) fn whole(self) -> Result<Bytes, Self> {
+        match self.0 {
+            Inner::Whole(whole) => Ok(whole),
+            Inner::Pieces(_) => Err(self),
+        }
+    }
 }
 
 impl Pipe {

@@ -76,11 +76,8 @@ impl Console {
             SIGN_OUT | STOP if identity.role == Role::Guest => Ok(self.dismiss(visit, identity, now)),
             SIGN_OUT => self.sign_out(visit, identity, now),
             START => self.start(visit, identity, now),
-            STOP => self.stop(visit, identity, now).map(|()| self.go(HOME, visit, identity, None)),
-            RESTART => self.stop(visit, identity, now).and_then(|()| {
-                let session = self.new_session(visit, identity, SessionKind::Session, now)?;
-                Ok(self.go(HOME, visit, identity, Some(&session)))
-            }),
+            STOP => self.stop_session(visit, identity, now),
+            RESTART => self.restart(visit, identity, now),
             PAGE => self.page(request, visit, identity, now),
             INVITE => Ok(self.invite(request, visit)),
             REVOKE => Ok(self.revoke_form(request, visit)),
@@ -103,7 +100,8 @@ impl Console {
         Ok(response)
     }
 
-    fn start(&self, visit: &Visit, identity: &Identity, now: u64) -> Result<Response<Bytes>, Refused> {
+    /// Starts a session of this browser, unless one runs.
+    pub(super) fn start(&self, visit: &Visit, identity: &Identity, now: u64) -> Result<Response<Bytes>, Refused> {
         // A session that runs goes on; one that traces a page makes room.
         if let Some(session) = &visit.credentials.session
             && session.kind == SessionKind::Session
@@ -113,6 +111,18 @@ impl Console {
         self.stop(visit, identity, now)?;
         let session = self.new_session(visit, identity, SessionKind::Session, now)?;
         Ok(self.go(HOME, visit, identity, Some(&session)))
+    }
+
+    /// Stops this browser's session, if it has one.
+    pub(super) fn stop_session(&self, visit: &Visit, who: &Identity, now: u64) -> Result<Response<Bytes>, Refused> {
+        self.stop(visit, who, now).map(|()| self.go(HOME, visit, who, None))
+    }
+
+    /// Stops this browser's session, if it has one, and starts another.
+    pub(super) fn restart(&self, visit: &Visit, who: &Identity, now: u64) -> Result<Response<Bytes>, Refused> {
+        self.stop(visit, who, now)?;
+        let session = self.new_session(visit, who, SessionKind::Session, now)?;
+        Ok(self.go(HOME, visit, who, Some(&session)))
     }
 
     /// Revokes this browser's session, if it has one.
@@ -133,15 +143,26 @@ impl Console {
             let fault = "The path must begin with one slash, as in /products?page=2.";
             return Err(Box::new(self.home(visit, StatusCode::UNPROCESSABLE_ENTITY, Some(fault))));
         };
+        self.trace_page(&path, visit, identity, now)
+    }
+
+    /// Has the page at `path` traced, and leads there.
+    pub(super) fn trace_page(
+        &self,
+        path: &str,
+        visit: &Visit,
+        identity: &Identity,
+        now: u64,
+    ) -> Result<Response<Bytes>, Refused> {
         if let Some(session) = &visit.credentials.session {
             if session.kind == SessionKind::Session {
                 // Everything is traced already.
-                return Ok(redirect(StatusCode::SEE_OTHER, &path));
+                return Ok(redirect(StatusCode::SEE_OTHER, path));
             }
             self.stop(visit, identity, now)?;
         }
         let session = self.new_session(visit, identity, SessionKind::Page, now)?;
-        Ok(self.go(&path, visit, identity, Some(&session)))
+        Ok(self.go(path, visit, identity, Some(&session)))
     }
 
     fn new_session(&self, visit: &Visit, identity: &Identity, kind: SessionKind, now: u64) -> Result<Session, Refused> {

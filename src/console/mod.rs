@@ -32,6 +32,7 @@ pub use self::{
 };
 
 use self::{
+    api::{Answer, IMPORT, Shelf},
     attempts::Attempts,
     audit::Audit,
     endpoints::{OIDC_CALLBACK, PEOPLE, SIGN_IN_OIDC, TRACE, Who},
@@ -39,9 +40,10 @@ use self::{
     ways::{Arrivals, Tokens},
 };
 use crate::{
+    body::Piped,
     config::model::{Access, Privacy, Scheme, SignIn},
     rules::{
-        access::Role,
+        access::{Action, Role},
         headers::forwarded::PeerTrust,
         reserved::{self, is_reserved},
         session::Credentials,
@@ -68,6 +70,7 @@ pub struct Console {
     attempts: Attempts,
     arrivals: Arrivals,
     provider: Option<Provider>,
+    shelf: Arc<Shelf>,
 }
 
 /// What a console is made of.
@@ -81,6 +84,8 @@ pub struct Parts {
     pub audit: Arc<Audit>,
     /// What is counted.
     pub counters: Arc<Counters>,
+    /// What the API reads from and writes to.
+    pub shelf: Arc<Shelf>,
 }
 
 /// What is known of who asks.
@@ -112,11 +117,11 @@ pub enum Door {
 impl Console {
     /// The pages of a process.
     pub fn new(parts: Parts, access: Access, privacy: Privacy) -> Self {
-        let Parts { keys, sessions, audit, counters } = parts;
+        let Parts { keys, sessions, audit, counters, shelf } = parts;
         let tokens = Tokens::new(&access.tokens);
         let (attempts, arrivals) = (Attempts::default(), Arrivals::default());
         let provider = access.oidc.as_ref().map(Provider::new);
-        Self { keys, sessions, audit, counters, access, privacy, tokens, attempts, arrivals, provider }
+        Self { keys, sessions, audit, counters, access, privacy, tokens, attempts, arrivals, provider, shelf }
     }
 
     /// Whether a request may know that these pages exist: of somebody who is signed in; of whoever has a link that is
@@ -141,12 +146,26 @@ impl Console {
             Some(Who::Entrance | Who::SignedIn) => self.is_open(visit),
             Some(Who::Flow) => self.comes_back(headers, visit),
             Some(Who::TraceLink) => token(uri).is_some_and(|token| self.visit_link(&token, &visit.host).is_some()),
-            _ => false,
+            _ => self.is_shared(path),
         }
     }
 
+    /// The largest body that is taken of somebody, in octets.
+    pub fn body_bytes_max(&self, path: &str, visit: &Visit) -> usize {
+        let imports = path == IMPORT && self.authorise(visit, Action::Keep).is_ok();
+        if imports { api::IMPORT_BYTES_MAX } else { api::BODY_BYTES_MAX }
+    }
+
     /// Answers a request that [`Self::claims`] took.
-    pub async fn answer(&self, request: &Request<Bytes>, visit: &Visit) -> Response<Bytes> {
+    pub async fn answer(&self, request: &Request<Bytes>, visit: &Visit) -> Answer {
+        if request.uri().path().starts_with(api::BASE) {
+            self.api(request, visit).await
+        } else {
+            self.page_answer(request, visit).await.map(Piped::from).into()
+        }
+    }
+
+    async fn page_answer(&self, request: &Request<Bytes>, visit: &Visit) -> Response<Bytes> {
         self.arrived(visit);
         let mut response = self.page_of(request, visit).await;
         protect(response.headers_mut());

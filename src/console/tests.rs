@@ -33,7 +33,7 @@ impl Browser {
         let session_ttl = std::time::Duration::from_secs(1800);
         let access = Access { sign_in, session_ttl, session_spans_max: 12_345, ..access };
         let audit = Arc::new(Audit::new(Box::new(audit::Ephemeral::default()), Arc::default()));
-        let parts = Parts { keys, sessions, audit, counters: Arc::default() };
+        let parts = Parts { keys, sessions, audit, counters: Arc::default(), shelf: Shelf::bare() };
         Self { console: Console::new(parts, access, privacy), cookie: None }
     }
 
@@ -69,7 +69,7 @@ impl Browser {
 
     fn send(&mut self, request: &Request<Bytes>) -> Response<Bytes> {
         let visit = self.visit();
-        let response = futures(self.console.answer(request, &visit));
+        let response = futures(api::testing::read(self.console.answer(request, &visit)));
         if let Some(set) = response.headers().get(SET_COOKIE) {
             let pair = set.to_str().unwrap().split(';').next().unwrap().to_owned();
             self.cookie = (!pair.ends_with('=')).then(|| HeaderValue::try_from(pair).unwrap());

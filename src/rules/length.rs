@@ -21,6 +21,28 @@ pub fn length(nanos: u64) -> String {
     }
 }
 
+/// Reads a length of time with its unit, as in `1.5s`, in nanoseconds; units are `ns`, `us`, `ms`, `s`, `m`, `h`.
+pub fn parse(text: &str) -> Option<u64> {
+    let unit_at = text.find(|c: char| !(c.is_ascii_digit() || c == '.'))?;
+    let (number, unit) = text.split_at(unit_at);
+    let number: f64 = number.parse().ok()?;
+    let unit = match unit {
+        "ns" => 1.0,
+        "us" | "µs" => 1e3,
+        "ms" => 1e6,
+        "s" => 1e9,
+        "m" => 60e9,
+        "h" => 3600e9,
+        _ => return None,
+    };
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "not negative; too long is the longest"
+    )]
+    Some((number * unit).round() as u64)
+}
+
 /// A part of a whole, in nanoseconds: `412 of 441 ms`; the unit is said once where both have it.
 pub fn part_of(part: u64, whole: u64) -> String {
     let (part, whole) = (length(part), length(whole));

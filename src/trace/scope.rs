@@ -18,6 +18,7 @@ use super::{
 use crate::{
     body::{Body, End, Watch},
     clock::{self, Instant},
+    rules::trace_context::traceparent::Traceparent,
     service::Outcome,
 };
 
@@ -57,6 +58,12 @@ impl Scope {
     /// The flags that go with the trace id.
     pub fn flags(&self) -> TraceFlags {
         self.0.as_ref().map_or(TraceFlags::NOT_SAMPLED, |active| active.recording.flags())
+    }
+
+    /// The span that new ones hang under here.
+    pub fn context(&self) -> Option<Traceparent> {
+        let active = self.0.as_ref()?;
+        Some(Traceparent { trace_id: active.recording.trace_id(), span_id: active.parent, flags: self.flags() })
     }
 
     /// Hands over what is finished, though the request goes on.

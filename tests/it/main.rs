@@ -8,6 +8,8 @@
 
 // Requests that end half-way.
 mod aborts;
+// The API of the real binary, and the commands that use it.
+mod api;
 // The admin listener of the real binary: what it tells, whom it refuses, and how it follows a drain.
 mod admin;
 // The layering table, file heads and sizes, the span vocabulary: what the house promises of its own source.

@@ -1,4 +1,4 @@
-//! Asking a running instance's admin listener: `waylight health`.
+//! Asking a running instance's admin listener: `waylight health`, `trace` and `traces`.
 
 use std::{io, time::Duration};
 
@@ -15,37 +15,63 @@ use super::socket::Stream;
 use crate::error::BoxError;
 
 /// Bound on the whole exchange.
-const TIMEOUT: Duration = Duration::from_secs(3);
-/// The largest answer, in octets.
-const ANSWER_BYTES_MAX: usize = 1 << 20;
+const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Asks for `path` at `address`, which is `http://…` or `unix:…`.
-///
-/// # Errors
-/// Nobody answers there, or not in time.
-pub fn ask(address: &str, path: &str) -> Result<(StatusCode, String), BoxError> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(async {
-        tokio::time::timeout(TIMEOUT, exchange(address, path))
-            .await
-            .map_err(|_| io::Error::new(io::ErrorKind::TimedOut, "no answer in time"))?
-    })
+/// A question.
+#[derive(Clone, Copy, Debug)]
+pub struct Asking<'a> {
+    /// What is asked for.
+    pub path: &'a str,
+    /// Who asks.
+    pub cookie: Option<&'a str>,
+    /// The largest answer, in octets.
+    pub answer_bytes_max: usize,
 }
 
-async fn exchange(address: &str, path: &str) -> Result<(StatusCode, String), BoxError> {
-    let (stream, host): (Box<dyn Stream>, &str) = match address.strip_prefix("unix:") {
-        Some(path) => (Box::new(UnixStream::connect(path).await?), "localhost"),
-        None => {
-            let host = address.strip_prefix("http://").unwrap_or(address);
-            (Box::new(TcpStream::connect(host).await?), host)
+/// An answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answered {
+    /// Its status.
+    pub status: StatusCode,
+    /// Its body.
+    pub body: Bytes,
+}
+
+/// The host that an admin listener at `address` is asked as, without its port.
+pub fn host(address: &str) -> String {
+    let authority = address.strip_prefix("http://").and_then(|rest| rest.parse::<http::uri::Authority>().ok());
+    authority.map_or_else(|| "localhost".to_owned(), |authority| authority.host().to_owned())
+}
+
+impl Asking<'_> {
+    /// Asks at `address`, which is `http://…` or `unix:…`.
+    ///
+    /// # Errors
+    /// Nobody answers there, or not in time.
+    pub async fn at(&self, address: &str) -> Result<Answered, BoxError> {
+        tokio::time::timeout(TIMEOUT, self.exchange(address))
+            .await
+            .map_err(|_| io::Error::new(io::ErrorKind::TimedOut, "no answer in time"))?
+    }
+
+    async fn exchange(&self, address: &str) -> Result<Answered, BoxError> {
+        let (stream, host): (Box<dyn Stream>, &str) = match address.strip_prefix("unix:") {
+            Some(path) => (Box::new(UnixStream::connect(path).await?), "localhost"),
+            None => {
+                let host = address.strip_prefix("http://").unwrap_or(address);
+                (Box::new(TcpStream::connect(host).await?), host)
+            }
+        };
+        let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
+        let mut tasks = JoinSet::new();
+        tasks.spawn(connection);
+        let mut request = Request::get(self.path).header(header::HOST, host);
+        if let Some(cookie) = self.cookie {
+            request = request.header(header::COOKIE, cookie);
         }
-    };
-    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
-    let mut tasks = JoinSet::new();
-    tasks.spawn(connection);
-    let request = Request::get(path).header(header::HOST, host).body(Empty::<Bytes>::new())?;
-    let answer = sender.send_request(request).await?;
-    let status = answer.status();
-    let body = Limited::new(answer.into_body(), ANSWER_BYTES_MAX).collect().await?.to_bytes();
-    Ok((status, String::from_utf8_lossy(&body).into_owned()))
+        let answer = sender.send_request(request.body(Empty::<Bytes>::new())?).await?;
+        let status = answer.status();
+        let body = Limited::new(answer.into_body(), self.answer_bytes_max).collect().await?.to_bytes();
+        Ok(Answered { status, body })
+    }
 }

@@ -9,13 +9,14 @@ pub mod socket;
 
 use std::{convert::Infallible, sync::Arc, time::Duration};
 
-use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
-use http_body_util::Full;
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use serde_json::json;
-use tokio::{sync::watch, task::JoinSet};
+use tokio::{
+    sync::{mpsc, watch},
+    task::JoinSet,
+};
 use tracing::warn;
 
 use self::{
@@ -25,8 +26,10 @@ use self::{
 use super::{
     instance::{Instance, Phase, Reason, Reloaded},
     link,
+    pages::{Rest, until_stopped},
 };
 use crate::{
+    body::Piped,
     clock,
     config::{effective, model::Role},
     console::audit::{AuditEntry, Deed},
@@ -42,7 +45,7 @@ const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
 const STOP_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// What the listener answers with.
-type Answer = Response<Full<Bytes>>;
+type Answer = Response<Piped>;
 
 /// The admin listener.
 #[derive(Debug)]
@@ -59,7 +62,7 @@ impl Admin {
             tokio::select! {
                 accepted = socket.accept(), if clients.len() < CLIENTS_MAX => match accepted {
                     Ok((stream, peer)) => {
-                        clients.spawn(Arc::clone(&self).client(stream, peer));
+                        clients.spawn(Arc::clone(&self).client(stream, peer, stop.clone()));
                     }
                     Err(error) => {
                         warn!(%error, "the admin listener could not accept");
@@ -74,10 +77,12 @@ impl Admin {
         tokio::time::timeout(STOP_TIMEOUT, async { while clients.join_next().await.is_some() {} }).await.ok();
     }
 
-    async fn client(self: Arc<Self>, stream: Box<dyn Stream>, peer: Peer) {
+    async fn client(self: Arc<Self>, stream: Box<dyn Stream>, peer: Peer, stop: watch::Receiver<bool>) {
+        // What is left to write of a body is written beside the connection.
+        let (rest, mut left) = mpsc::channel(1);
         let service = service_fn(move |request| {
-            let admin = Arc::clone(&self);
-            async move { Ok::<_, Infallible>(admin.answer(request, peer).await) }
+            let (admin, rest) = (Arc::clone(&self), rest.clone());
+            async move { Ok::<_, Infallible>(admin.answer(request, peer, &rest).await) }
         });
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
@@ -85,17 +90,22 @@ impl Admin {
             // One answer a connection: whoever asks, asks seldom, and nothing idle is left behind when we stop.
             .keep_alive(false)
             .serve_connection(TokioIo::new(stream), service);
+        let writing = async {
+            if let Some(rest) = left.recv().await {
+                until_stopped(rest, stop).await;
+            }
+        };
         // A client that leaves or sends nonsense harms only itself.
-        connection.await.ok();
+        tokio::join!(connection, writing).0.ok();
     }
 
-    async fn answer(&self, request: Request<Incoming>, peer: Peer) -> Answer {
+    async fn answer(&self, request: Request<Incoming>, peer: Peer, rest: &mpsc::Sender<Rest>) -> Answer {
         let config = Arc::clone(&self.instance.running.borrow().config);
         let configured = config.admin.as_ref().map_or(&[] as &[String], |admin| &admin.hosts);
         let hosts = if peer == Peer::Unix { Hosts::Any } else { Hosts::Named(configured) };
         if is_reserved(request.uri().path()) {
             return match guard::admit_page(request.headers(), hosts) {
-                Ok(()) => self.console(request, peer).await,
+                Ok(()) => self.console(request, peer, rest).await,
                 Err(refused) => text(refused.status(), refused.reason()),
             };
         }
@@ -254,7 +264,7 @@ fn object(status: StatusCode, value: &serde_json::Value) -> Answer {
 }
 
 fn typed(status: StatusCode, kind: &'static str, content: String) -> Answer {
-    let mut answer = Response::new(Full::new(Bytes::from(content)));
+    let mut answer = Response::new(Piped::from(content));
     *answer.status_mut() = status;
     answer.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
     answer

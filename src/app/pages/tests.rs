@@ -22,7 +22,7 @@ fn console(sign_in: SignIn) -> Arc<Console> {
     let keys = Arc::new(Keys::new(&["a secret of some length"]).unwrap());
     let sessions = Arc::new(Sessions::new(10, Box::new(Ephemeral), []));
     let audit = Arc::new(Audit::new(Box::new(audit::Ephemeral::default()), Arc::default()));
-    let parts = Parts { keys, sessions, audit, counters: Arc::default() };
+    let parts = Parts { keys, sessions, audit, counters: Arc::default(), shelf: console::api::Shelf::bare() };
     Arc::new(Console::new(parts, access, config.privacy))
 }
 
@@ -38,7 +38,7 @@ fn facts() -> Facts {
 
 #[tokio::test]
 async fn a_call_is_answered_until_the_last_door_is_gone() {
-    let (door, answering) = open(console(SignIn::Public));
+    let (door, answering) = open(console(SignIn::Public), watch::Sender::new(false).subscribe());
     let request = Request::get("/_waylight/").body(Bytes::new()).unwrap();
     let (head, body) = request.into_parts();
     assert!(door.pages.claims(&head.uri, &head.headers, &mut facts()));
@@ -52,7 +52,7 @@ async fn a_call_is_answered_until_the_last_door_is_gone() {
 
 #[test]
 fn a_stranger_is_not_claimed() {
-    let (door, _answering) = open(console(SignIn::Admin));
+    let (door, _answering) = open(console(SignIn::Admin), watch::Sender::new(false).subscribe());
     let (head, ()) = Request::get("/_waylight/").body(()).unwrap().into_parts();
     assert!(!door.pages.claims(&head.uri, &head.headers, &mut facts()));
 }

@@ -15,7 +15,7 @@ use std::{collections::BTreeMap, fmt::Write as _};
 
 use anstyle::{AnsiColor, Style};
 use opentelemetry::trace::TraceId;
-use opentelemetry_proto::tonic::trace::v1::status::StatusCode;
+use opentelemetry_proto::tonic::trace::v1::{Span, status::StatusCode};
 
 use super::{
     Seen, Supplement,
@@ -59,9 +59,15 @@ pub(super) fn trace(id: TraceId, spans: &[Seen], supplement: Supplement) -> Stri
     let rows = tree::rows(&nodes);
     let began = nodes.iter().map(|node| node.start).min().unwrap_or_default();
     let ended = nodes.iter().map(|node| node.end).max().unwrap_or_default();
-    let mut drawing =
-        Drawing { spans, began, whole: ended.saturating_sub(began), colours: colours(spans), text: String::new() };
-    drawing.head(id, &rows, supplement);
+    let mut drawing = Drawing {
+        spans,
+        began,
+        whole: ended.saturating_sub(began),
+        colours: colours(spans),
+        supplement,
+        text: String::new(),
+    };
+    drawing.head(id, &rows);
     let mut guides = Vec::new();
     for row in rows.iter().take(ROWS_MAX) {
         drawing.row(row, &mut guides);
@@ -77,6 +83,7 @@ struct Drawing<'a> {
     began: u64,
     whole: u64,
     colours: BTreeMap<&'a str, Style>,
+    supplement: Supplement,
     text: String,
 }
 
@@ -85,9 +92,9 @@ impl Drawing<'_> {
         writeln!(self.text, "{line}").ok();
     }
 
-    fn head(&mut self, id: TraceId, rows: &[Row], supplement: Supplement) {
+    fn head(&mut self, id: TraceId, rows: &[Row]) {
         let Some(first) = rows.first().map(|row| &self.spans[row.index]) else { return };
-        if supplement == Supplement::Later {
+        if self.supplement == Supplement::Later {
             let spans = counted(self.spans.len());
             self.line(format_args!(
                 "{} {}",
@@ -140,8 +147,18 @@ impl Drawing<'_> {
         );
         let place = if place.is_empty() { place } else { Styled(FAINT, place).to_string() };
         let bar = Styled(style, bar);
-        self.line(format_args!("  {place}{label}{:gap$}{took:>LENGTH_WIDTH$}  {bar}", ""));
+        let share = self.share(span);
+        self.line(format_args!("  {place}{label}{:gap$}{took:>LENGTH_WIDTH$}{share}  {bar}", ""));
         self.notes(seen, guides, row.depth);
+    }
+
+    /// The part of the whole that a span takes, where shares are shown.
+    fn share(&self, span: &Span) -> String {
+        if self.supplement != Supplement::Whole {
+            return String::new();
+        }
+        let took = u128::from(span.end_time_unix_nano.saturating_sub(span.start_time_unix_nano));
+        format!("  {:>3} %", took * 100 / u128::from(self.whole.max(1)))
     }
 
     /// What happened during a span, and what it failed of.

@@ -15,12 +15,14 @@ use opentelemetry::trace::TraceId;
 use opentelemetry_proto::tonic::{resource::v1::Resource, trace::v1::Span};
 use tokio::{sync::Notify, task::JoinSet};
 
+pub(in crate::app) use self::words::clean;
 use super::terminal;
 use crate::{
     clock::{self, Instant},
+    rules::reading::Maker,
     service::BoxFuture,
     trace::{
-        kept,
+        kept::{self, Kept},
         sink::{Batch, SinkError, Source, SpanSink},
     },
 };
@@ -145,6 +147,19 @@ impl Shared {
     }
 }
 
+/// Draws a whole trace, with the share of its root that each span takes.
+pub(super) fn trace(id: TraceId, kept: &Kept) -> String {
+    let seen = (0..kept.trace.spans.len()).filter_map(|index| {
+        let source = match kept.trace.maker(index) {
+            Maker::Edge => Source::Edge,
+            Maker::App | Maker::Browser => Source::App,
+        };
+        let service = clean(kept.trace.service(index)).into();
+        Some(Seen { source, service, span: kept.span(index)?.span.clone() })
+    });
+    draw::trace(id, &seen.collect::<Vec<_>>(), Supplement::Whole)
+}
+
 /// A trace to draw.
 struct Quiet {
     trace: TraceId,
@@ -157,6 +172,8 @@ struct Quiet {
 enum Supplement {
     First,
     Later,
+    /// It is drawn once, on demand, and with shares.
+    Whole,
 }
 
 impl Traces {
@@ -193,7 +210,7 @@ impl Traces {
 }
 
 fn service_name(resource: Option<&Resource>) -> Arc<str> {
-    words::clean(&kept::service_name(resource)).into()
+    clean(&kept::service_name(resource)).into()
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

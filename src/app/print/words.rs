@@ -5,7 +5,7 @@ use opentelemetry_proto::tonic::{common::v1::KeyValue, trace::v1::Span};
 use crate::trace::kept;
 
 /// Text without control characters.
-pub(super) fn clean(text: &str) -> String {
+pub(in crate::app) fn clean(text: &str) -> String {
     text.chars().map(|letter| if letter.is_control() { ' ' } else { letter }).collect()
 }
 

@@ -18,8 +18,8 @@ use crate::{
     config::model::{Access, Secret},
     console,
     rules::{
-        access::Role,
-        session::{Force, Id, SignInLink, TraceLink, force},
+        access::{Role, Way},
+        session::{Force, Id, Identity, SignInLink, TraceLink, force},
         token::{Keys, KeysError, TokenError},
     },
     trace::sessions::Sessions,
@@ -166,6 +166,17 @@ pub fn force_header(keys: &Keys, target: force::Target<'_>, ttl_seconds: u64) ->
         path: target.path.into(),
     };
     force.seal(keys).map_err(StateError::Token)
+}
+
+/// Whoever may read the state directory, signed in at `host` for so long: for commands that ask the running instance.
+///
+/// # Errors
+/// The operating system gave no random octets.
+pub fn operator(host: &str, ttl_seconds: u64) -> Result<Identity, StateError> {
+    let id = Id::from_bytes(random().map_err(StateError::Random)?);
+    let issued = clock::unix_seconds();
+    let (name, expiry) = ("command line".to_owned(), issued.saturating_add(ttl_seconds));
+    Ok(Identity { id, name, role: Role::Viewer, way: Way::Link, host: host.to_owned(), issued, expiry })
 }
 
 /// Makes the secret where there is none. It appears whole or not at all, so that whoever reads it meanwhile is safe.

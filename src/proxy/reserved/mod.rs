@@ -12,7 +12,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::{context::Context, handler::Handler};
 use crate::{
-    body::Body,
+    body::{Body, Piped},
     config::model::Scheme,
     error::{ErrorType, ProxyError},
     rules::{
@@ -24,14 +24,14 @@ use crate::{
     trace::stage::Stage,
 };
 
-/// The largest form that is taken, in octets.
-const FORM_BYTES_MAX: usize = 16 * 1024;
-
 /// Waylight's own pages, as a worker sees them.
 pub trait Pages: Send + Sync {
     /// Whether this request may know that the pages exist; learns who asks where no cookie says it. Called on the worker:
     /// it must be quick.
     fn claims(&self, uri: &Uri, headers: &HeaderMap, facts: &mut Facts) -> bool;
+
+    /// The largest body that is taken with such a request, in octets.
+    fn body_bytes_max(&self, uri: &Uri, facts: &Facts) -> usize;
 }
 
 /// What is known of who asks.
@@ -57,7 +57,7 @@ pub struct Call {
     /// Who asks.
     pub facts: Facts,
     /// Where the answer goes.
-    pub reply: oneshot::Sender<http::Response<Bytes>>,
+    pub reply: oneshot::Sender<http::Response<Piped>>,
 }
 
 /// The way to the pages; its channel is bounded.
@@ -137,17 +137,18 @@ fn strip(headers: &mut HeaderMap, private: &[HeaderName]) {
 
 impl Door {
     async fn ask(&self, head: http::request::Parts, body: Body, facts: Facts) -> Outcome {
-        let body = Limited::new(body, FORM_BYTES_MAX).collect().await.map_err(|error| {
-            ProxyError::client(ErrorType::HttpRequestError)
-                .with_status(StatusCode::PAYLOAD_TOO_LARGE)
-                .with_detail("the form is too large")
-                .with_source(error)
-        })?;
+        let body =
+            Limited::new(body, self.pages.body_bytes_max(&head.uri, &facts)).collect().await.map_err(|error| {
+                ProxyError::client(ErrorType::HttpRequestError)
+                    .with_status(StatusCode::PAYLOAD_TOO_LARGE)
+                    .with_detail("the body is too large")
+                    .with_source(error)
+            })?;
         let (reply, answer) = oneshot::channel();
         let call = Call { request: http::Request::from_parts(head, body.to_bytes()), facts, reply };
         self.calls.try_send(call).map_err(|_| busy())?;
         let response = answer.await.map_err(|_| busy())?;
-        Ok(response.map(Body::full))
+        Ok(response.map(Body::from))
     }
 }
 

@@ -5,7 +5,7 @@
 
 use std::{rc::Rc, sync::Arc};
 
-use http::header::COOKIE;
+use http::{HeaderMap, HeaderValue, header::COOKIE};
 
 use super::{
     context::Context,
@@ -21,7 +21,7 @@ use crate::{
         sampling::{self, Decision, Forced, Live, Share},
         session::{self, Credentials, Identity, Session as TracingSession, force},
         token::Keys,
-        trace_context::{Incoming, Policy, Presenter},
+        trace_context::{Incoming, Policy, Presenter, TRACERESPONSE},
     },
     service::{Outcome, Request},
     trace::sessions::{Budget, Sessions},
@@ -72,6 +72,7 @@ impl<S: Handler> Handler for Session<S> {
         }
         let credentials = settings.credentials(&request, cx);
         let decision = settings.decide(&request, cx, &credentials);
+        let is_forced = matches!(decision, Decision::Force);
         match decision {
             Decision::No => {}
             Decision::Spent => cx.counters.traces_refused_budget.one(),
@@ -87,7 +88,19 @@ impl<S: Handler> Handler for Session<S> {
             session::strip(request.headers_mut());
         }
         force::strip(request.headers_mut());
-        self.inner.handle(request, cx).await
+        let mut outcome = self.inner.handle(request, cx).await;
+        if is_forced && let Ok(response) = &mut outcome {
+            tell_trace(response.headers_mut(), cx);
+        }
+        outcome
+    }
+}
+
+/// Tells whoever had this request traced, by a signed header, which trace it is.
+fn tell_trace(headers: &mut HeaderMap, cx: &Context) {
+    let context = cx.scope().context().map(|context| context.text());
+    if let Some(value) = context.and_then(|context| HeaderValue::try_from(context).ok()) {
+        headers.insert(TRACERESPONSE, value);
     }
 }
 

@@ -5,6 +5,7 @@ use super::{
     holes::{holes, mend},
     miss::{Cached, explain},
     path::critical_path,
+    progress::{Progress, progress},
     repeats::repeats,
     verdict::{Culprit, verdict},
     *,
@@ -264,6 +265,18 @@ fn an_upstream_without_spans_leaves_a_hole() {
     refused[1].outcome = Outcome::Failed;
     assert_eq!(holes(&trace(refused)), []);
     assert_eq!(mend("127.0.0.1:4318"), "OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:4318");
+}
+
+#[test]
+fn a_trace_is_complete_when_nothing_is_awaited() {
+    let at = |spans: usize, now: u64| progress(&trace(shop(10).into_iter().take(spans).collect()), now * MS);
+    assert_eq!(at(4, 441), Progress::Done);
+    assert!(matches!(at(2, 1_000), Progress::Partial { holes } if holes.len() == 1));
+    assert_eq!(at(2, 10_441), Progress::Done, "the app sends no spans");
+    let open = trace(shop(10).into_iter().skip(1).collect());
+    assert_eq!(progress(&open, 1_000 * MS), Progress::Open);
+    assert_eq!(progress(&open, 700_000 * MS), Progress::Done, "the end was lost");
+    assert_eq!(progress(&trace(vec![span((1, 0), "imported", (0, 1))]), 2 * MS), Progress::Done);
 }
 
 #[test]

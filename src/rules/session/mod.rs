@@ -7,11 +7,13 @@ pub mod flow;
 pub mod force;
 mod link;
 mod payload;
+mod share;
 mod visit;
 
 pub use cookie::{COOKIE_HTTP, COOKIE_HTTPS, Credentials, clear_cookie, cookie, read, strip};
 pub use force::Force;
 pub use link::{Csrf, LINK_TTL_MAX_SECONDS, SignInLink};
+pub use share::Share;
 pub use visit::TraceLink;
 
 use std::fmt;

@@ -17,6 +17,8 @@ use http::HeaderName;
 
 /// `traceparent`, W3C Trace Context section 3.2.
 pub const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+/// `traceresponse`, W3C Trace Context level 2 (editor's draft): which span answered.
+pub const TRACERESPONSE: HeaderName = HeaderName::from_static("traceresponse");
 /// `tracestate`, W3C Trace Context section 3.3.
 pub const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
 /// `sentry-trace`, Sentry's trace propagation.

@@ -266,8 +266,10 @@ impl Reader {
     /// What comes next. May be dropped and asked again: nothing is lost.
     pub async fn next(&mut self) -> Delivery {
         let next = self.next;
-        let published = match self.published.wait_for(|published| *published >= next).await {
-            Ok(published) => *published,
+        // What is waited for is not held across another await.
+        let waited = self.published.wait_for(|published| *published >= next).await.map(|published| *published);
+        let published = match waited {
+            Ok(published) => published,
             // The hub, which this reader holds, never goes away before it.
             Err(_) => std::future::pending().await,
         };

@@ -110,6 +110,10 @@ impl Pages for SignedIn {
     fn claims(&self, _: &http::Uri, _: &http::HeaderMap, facts: &mut Facts) -> bool {
         facts.credentials.identity.is_some()
     }
+
+    fn body_bytes_max(&self, _: &http::Uri, _: &Facts) -> usize {
+        1024
+    }
 }
 
 pub(crate) const HOST: &str = "shop.test";

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::{Compare, Expect, Field, Filter, Pattern, Subject, Value};
+use crate::rules::length;
 
 /// The longest expectation, in octets.
 const TEXT_BYTES_MAX: usize = 1024;
@@ -187,7 +188,7 @@ impl<'a> Reader<'a> {
             }
             Subject::FirstByte | Subject::Duration | Subject::SpanDuration(_) => {
                 let word = self.word();
-                let nanos = nanos(word);
+                let nanos = length::parse(word);
                 nanos.map(Value::Nanos).ok_or_else(|| self.fault_at(start, "a length is expected here, as in 200ms"))
             }
             Subject::Cache | Subject::Error | Subject::SpanStatus(_) => {
@@ -202,24 +203,3 @@ impl<'a> Reader<'a> {
 
 const SUBJECTS: &str =
     "what is looked at is one of status, cache, error, ttfb, duration, spans(...), span(NAME).duration";
-
-/// A length with its unit: `1.5s`.
-fn nanos(word: &str) -> Option<u64> {
-    let unit_at = word.find(|c: char| !(c.is_ascii_digit() || c == '.'))?;
-    let (number, unit) = word.split_at(unit_at);
-    let number: f64 = number.parse().ok()?;
-    let unit = match unit {
-        "ns" => 1.0,
-        "us" | "µs" => 1e3,
-        "ms" => 1e6,
-        "s" => 1e9,
-        "m" => 60e9,
-        _ => return None,
-    };
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "not negative; too long is the longest"
-    )]
-    Some((number * unit).round() as u64)
-}

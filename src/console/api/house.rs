@@ -1,0 +1,139 @@
+//! The house: who asks, what the month has left, how Waylight works, who did what, and erasing.
+
+use serde::Deserialize;
+use serde_json::json;
+
+use super::{Answered, Call, content, json as answer, problem::Problem, query::Query};
+use crate::{
+    clock,
+    console::audit::Deed,
+    rules::{
+        access::{Action, may},
+        session::Id,
+    },
+    trace::{
+        quota::QuotaLevel,
+        store::query::{Erased, Whom},
+    },
+};
+
+/// The description of this API.
+const OPEN_API: &str = include_str!("../../../docs/openapi.json");
+/// Entries of the audit log, unless another number is asked for.
+const AUDIT: usize = 100;
+/// The most entries of the audit log.
+const AUDIT_MAX: usize = 1_000;
+
+/// Whose data are erased: one of the two.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Erase {
+    session: Option<String>,
+    person: Option<String>,
+}
+
+impl Call<'_> {
+    pub(super) fn me(&self) -> Answered {
+        Query::parse(self.request.uri(), &[])?;
+        let actions: Vec<String> = Action::ALL
+            .into_iter()
+            .filter(|action| may(self.who.role, *action))
+            .map(|action| format!("{action:?}").to_lowercase())
+            .collect();
+        let session = self.visit.credentials.session.as_ref();
+        Ok(answer(&json!({
+            "name": self.who.name, "role": self.who.role.word(), "way": self.who.way.word(),
+            "identity": self.who.id.to_string(), "expires_at": self.who.expiry, "may": actions,
+            "session": session.map(|session| json!({
+                "id": session.id.to_string(), "expires_at": session.expiry, "spans_max": session.spans_max,
+                "spans_used": self.console.sessions.spans_used(session.id),
+            })),
+            "version": env!("CARGO_PKG_VERSION"),
+        })))
+    }
+
+    pub(super) fn quota(&self) -> Answered {
+        Query::parse(self.request.uri(), &[])?;
+        let state = self.shelf.quota.state(clock::unix_seconds());
+        let word = match state.level {
+            QuotaLevel::Fine => "fine",
+            QuotaLevel::Eighty => "80",
+            QuotaLevel::NinetyFive => "95",
+            QuotaLevel::Full => "full",
+        };
+        Ok(answer(&json!({ "used": state.used, "limit": state.limit, "state": word, "resets_at": state.resets_at })))
+    }
+
+    pub(super) async fn settings(&self) -> Answered {
+        Query::parse(self.request.uri(), &[])?;
+        let config = std::sync::Arc::clone(&self.shelf.effective.borrow());
+        let store = match self.shelf.requests.store() {
+            Some(store) => {
+                let usage = store.usage(0).await?;
+                json!({
+                    "kind": store.capabilities().kind, "requests": usage.requests, "spans": usage.spans,
+                    "bytes": usage.bytes, "oldest_us": usage.oldest.map(super::columns::micros),
+                })
+            }
+            None => serde_json::Value::Null,
+        };
+        let exports: Vec<_> = self
+            .shelf
+            .exporters
+            .status()
+            .iter()
+            .map(|one| {
+                json!({
+                    "name": one.name, "authority": one.authority, "sent": one.sent, "rejected": one.rejected,
+                    "retries": one.retries, "queue_spans": one.queue_spans,
+                    "dropped": one.dropped_queue + one.dropped_failed + one.dropped_shutdown,
+                    "last_error": one.last_error.as_ref().map(|error| &error.message),
+                })
+            })
+            .collect();
+        Ok(answer(&json!({
+            "config": &*config, "store": store, "receiver": self.shelf.receiver.as_deref(), "exports": exports,
+        })))
+    }
+
+    pub(super) fn audit(&self) -> Answered {
+        let query = Query::parse(self.request.uri(), &["limit"])?;
+        let limit = query.number("limit", 1..=AUDIT_MAX)?.unwrap_or(AUDIT);
+        let entries = self.console.audit_entries(self.visit, limit)?;
+        Ok(answer(&json!({ "items": entries })))
+    }
+
+    pub(super) async fn erase(&self) -> Answered {
+        Query::parse(self.request.uri(), &[])?;
+        let wish: Erase = self.body()?;
+        let whom = match (wish.session, wish.person) {
+            (Some(id), None) => {
+                let id = Id::parse(&id);
+                Whom::Session(id.ok_or_else(|| Problem::bad("session", "an id of 32 hexadecimal digits is expected"))?)
+            }
+            (None, Some(name)) if !name.is_empty() => Whom::Person(name),
+            _ => return Err(Problem::bad("body", "either `session` or `person` is expected")),
+        };
+        let subject = match &whom {
+            Whom::Session(id) => format!("session {id}"),
+            Whom::Person(name) => format!("person {name}"),
+        };
+        self.console.audited(self.visit, Action::Erase, Deed::Erase, &subject)?;
+        let recent = self.shelf.requests.erase_recent(|row| match &whom {
+            Whom::Session(id) => row.session == Some(*id),
+            Whom::Person(name) => *row.person == **name,
+        });
+        let erased = match self.shelf.requests.store() {
+            Some(store) => store.erase(whom).await?,
+            None => Erased::default(),
+        };
+        Ok(answer(&json!({
+            "recent_requests": recent, "requests": erased.requests, "traces": erased.traces, "spans": erased.spans,
+        })))
+    }
+
+    pub(super) fn open_api(&self) -> Answered {
+        Query::parse(self.request.uri(), &[])?;
+        Ok(content("application/json", OPEN_API))
+    }
+}

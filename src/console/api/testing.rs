@@ -1,0 +1,51 @@
+//! What tests of the API need: a shelf with a store in memory, and answers read to their end.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::Response;
+use http_body_util::BodyExt as _;
+use tokio::sync::{Semaphore, watch};
+
+use super::{Answer, STREAMS_MAX, Shelf};
+use crate::trace::{
+    export::Exporters,
+    live::{Hub, HubLimits},
+    quota::Quota,
+    requests::{recent::Requests, ring::Ring},
+    store::{
+        TraceStore,
+        memory::{MemoryLimits, MemoryStore},
+    },
+};
+
+impl Shelf {
+    /// An empty store in memory, and nothing else.
+    pub(crate) fn bare() -> Arc<Self> {
+        let quota = Arc::new(Quota::new(1_000));
+        let store: Arc<dyn TraceStore> =
+            Arc::new(MemoryStore::new(MemoryLimits::default(), Arc::clone(&quota), Arc::default()));
+        Arc::new(Self {
+            requests: Requests::new(Arc::new(Ring::new(16)), Some(store)),
+            hub: Hub::new(HubLimits::default(), Arc::default()),
+            streams: Arc::new(Semaphore::new(STREAMS_MAX)),
+            quota,
+            exporters: Exporters::new(&[]).unwrap(),
+            receiver: Some("127.0.0.1:4318".into()),
+            effective: watch::Sender::new("workers = 2".into()),
+        })
+    }
+}
+
+/// Reads an answer to its end, while what is left of it is written.
+pub(crate) async fn read(answer: impl Future<Output = Answer>) -> Response<Bytes> {
+    let Answer { response, rest } = answer.await;
+    let (head, body) = response.into_parts();
+    let rest = async {
+        if let Some(rest) = rest {
+            rest.await;
+        }
+    };
+    let (body, ()) = tokio::join!(body.collect(), rest);
+    Response::from_parts(head, body.unwrap().to_bytes())
+}

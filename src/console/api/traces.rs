@@ -1,0 +1,237 @@
+//! Traces: in columns, as a file, and in from one; a span with all that is known of it; how far a trace is.
+
+use bytes::Bytes;
+use http::{HeaderValue, Response, StatusCode, header};
+use opentelemetry::trace::{SpanId, TraceId};
+use opentelemetry_proto::tonic::{
+    collector::trace::v1::ExportTraceServiceRequest,
+    common::v1::{AnyValue, KeyValue, any_value::Value as Any},
+    resource::v1::Resource,
+};
+use serde_json::{Value, json};
+
+use super::{
+    Answer, Answered, Call, Shelf,
+    columns::{Columns, micros},
+    content, json as answer,
+    problem::Problem,
+    query::Query,
+};
+use crate::{
+    body::Piped,
+    clock,
+    console::{
+        audit::Deed,
+        export::{Export, Format, object, redact::Hide},
+    },
+    rules::{
+        access::Action,
+        reading::progress::{self, Progress},
+    },
+    trace::{
+        kept::{self, Kept, Origin},
+        receive::{Encoding, decode},
+        sink::{Batch, Source, span_count},
+    },
+};
+
+/// The largest file taken in, in octets.
+pub const IMPORT_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// The most spans taken in at once.
+const IMPORT_SPANS_MAX: usize = 200_000;
+
+impl Call<'_> {
+    pub(super) async fn trace(&self) -> Answered {
+        let query = Query::parse(self.request.uri(), &["format"])?;
+        let id = self.trace_id()?;
+        let format = query.word("format", &Format::WORDS)?;
+        if let Some(format) = format {
+            self.console.audited(self.visit, Action::Export, Deed::Export, &format!("trace {id}"))?;
+            let (kept, requests) = (load(self.shelf, id).await?, self.shelf.requests.of_trace(id).await?);
+            return Ok(file(id, format, Export { kept: &kept, requests: &requests }.write(format, Hide::default())));
+        }
+        let kept = load(self.shelf, id).await?;
+        let mut columns = Columns::read(&kept, self.shelf.receiver.as_deref());
+        let (state, waiting_for) = told(progress::progress(&kept.trace, clock::now().unix_nanos()), &kept);
+        columns.tell("state", state);
+        columns.tell("waiting_for", waiting_for);
+        let (pipe, body) = Piped::new();
+        let mut response = Response::new(body);
+        response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        let rest = Box::pin(async move {
+            // Whoever has gone needs no rest.
+            columns.write(&pipe).await.ok();
+        });
+        Ok(Answer { response, rest: Some(rest) })
+    }
+
+    /// How far a trace is; for a page that waits for it.
+    pub(super) async fn status(&self) -> Answered {
+        Query::parse(self.request.uri(), &[])?;
+        let id = self.trace_id()?;
+        let requests = self.shelf.requests.of_trace(id).await?;
+        let kept = match load(self.shelf, id).await {
+            Ok(kept) => Some(kept),
+            // Its requests may be known before its spans are.
+            Err(_) if !requests.is_empty() => None,
+            Err(problem) => return Err(problem),
+        };
+        let open = || (json!("open"), json!([]));
+        let now = clock::now().unix_nanos();
+        let (state, waiting_for) = kept.map_or_else(open, |kept| told(progress::progress(&kept.trace, now), &kept));
+        Ok(answer(&json!({
+            "trace_id": id.to_string(), "requests": requests.len(), "state": state, "waiting_for": waiting_for,
+        })))
+    }
+
+    pub(super) async fn span(&self) -> Answered {
+        Query::parse(self.request.uri(), &[])?;
+        let id = self.trace_id()?;
+        let text = self.parameters.get(1).copied().unwrap_or_default();
+        let span = Some(text).filter(|text| text.len() == 16).and_then(|text| SpanId::from_hex(text).ok());
+        let span = span.ok_or_else(|| Problem::bad("span", "a span id of 16 hexadecimal digits is expected"))?;
+        let kept = load(self.shelf, id).await?;
+        let index = kept.find(span).ok_or_else(|| Problem::missing("span"))?;
+        let origin = kept.span(index).ok_or_else(|| Problem::missing("span"))?;
+        Ok(answer(&detail(&origin)))
+    }
+
+    pub(super) async fn import(&self) -> Answered {
+        Query::parse(self.request.uri(), &[])?;
+        if self.request.body().len() > IMPORT_BYTES_MAX {
+            return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "the file is too large"));
+        }
+        let store = self.shelf.store()?;
+        let message = decode(Encoding::Json, self.request.body().clone())
+            .ok_or_else(|| Problem::bad("body", "the body is no OTLP trace in JSON"))?;
+        let spans = span_count(&message);
+        if spans == 0 || spans > IMPORT_SPANS_MAX {
+            return Err(Problem::bad(
+                "body",
+                format!("a file has 1 to {IMPORT_SPANS_MAX} spans; this one has {spans}"),
+            ));
+        }
+        let traces = traces(&message).ok_or_else(|| Problem::bad("body", "a span without a valid trace or span id"))?;
+        let list: Vec<String> = traces.iter().map(ToString::to_string).collect();
+        self.console.audited(self.visit, Action::Keep, Deed::Keep, &format!("import of {}", list.join(" ")))?;
+        let written = store.write(Batch::of(Source::App, &marked(message, &self.who.name))).await;
+        written.map_err(|error| {
+            tracing::error!(%error, "an import could not be stored");
+            Problem::new(StatusCode::SERVICE_UNAVAILABLE, "the store did not take it; the log says why")
+        })?;
+        let mut done = answer(&json!({ "traces": list, "spans": spans }));
+        *done.response.status_mut() = StatusCode::CREATED;
+        Ok(done)
+    }
+
+    /// The trace id in the path.
+    pub(super) fn trace_id(&self) -> Result<TraceId, Problem> {
+        let text = self.parameters.first().copied().unwrap_or_default();
+        trace_id(text).ok_or_else(|| Problem::bad("trace", "a trace id of 32 hexadecimal digits is expected"))
+    }
+}
+
+/// A trace id as people write it.
+pub(super) fn trace_id(text: &str) -> Option<TraceId> {
+    Some(text)
+        .filter(|text| text.len() == 32)
+        .and_then(|text| TraceId::from_hex(text).ok())
+        .filter(|id| *id != TraceId::INVALID)
+}
+
+/// The spans of a trace.
+pub(super) async fn load(shelf: &Shelf, id: TraceId) -> Result<Kept, Problem> {
+    let store = shelf.store()?;
+    let messages = store.trace(id).await?;
+    if messages.is_empty() {
+        return Err(Problem::missing("trace"));
+    }
+    // Long traces take a while to decode; other answers need not wait for that.
+    let decoded = tokio::task::spawn_blocking(move || Kept::decode(&messages)).await;
+    decoded.ok().and_then(Result::ok).ok_or_else(|| {
+        tracing::error!(trace = %id, "a stored trace could not be decoded");
+        Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "the stored trace could not be decoded")
+    })
+}
+
+/// A file to be saved, and not to be shown by this origin.
+pub(super) fn file(id: TraceId, format: Format, bytes: Vec<u8>) -> Answer {
+    let mut answer = content(format.content_type(), Bytes::from(bytes));
+    let name = format!("attachment; filename=\"trace-{id}.{}\"", format.ending());
+    if let Ok(name) = HeaderValue::from_str(&name) {
+        answer.response.headers_mut().insert(header::CONTENT_DISPOSITION, name);
+    }
+    answer
+}
+
+/// How far a trace is, and the upstreams whose spans are awaited, each once.
+fn told(progress: Progress, kept: &Kept) -> (Value, Value) {
+    match progress {
+        Progress::Open => (json!("open"), json!([])),
+        Progress::Done => (json!("done"), json!([])),
+        Progress::Partial { holes } => {
+            let mut names: Vec<String> = holes
+                .iter()
+                .filter_map(|hole| kept::attribute(&kept.span(hole.span)?.span.attributes, "waylight.upstream"))
+                .collect();
+            names.sort();
+            names.dedup();
+            (json!("partial"), json!(names))
+        }
+    }
+}
+
+fn detail(origin: &Origin<'_>) -> Value {
+    let span = origin.span;
+    let event = |event: &opentelemetry_proto::tonic::trace::v1::span::Event| json!({ "name": event.name, "ts_us": micros(event.time_unix_nano), "attributes": object(&event.attributes) });
+    let link = |link: &opentelemetry_proto::tonic::trace::v1::span::Link| {
+        json!({
+            "trace_id": kept::trace_id(&link.trace_id).to_string(), "span_id": kept::span_id(&link.span_id).to_string(),
+            "attributes": object(&link.attributes),
+        })
+    };
+    let status = span.status.as_ref();
+    json!({
+        "trace_id": kept::trace_id(&span.trace_id).to_string(), "id": kept::span_id(&span.span_id).to_string(),
+        "name": span.name, "kind": span.kind, "start_us": micros(span.start_time_unix_nano),
+        "dur_us": micros(span.end_time_unix_nano.saturating_sub(span.start_time_unix_nano)),
+        "status": { "code": status.map_or(0, |status| status.code), "message": status.map_or("", |status| &status.message) },
+        "attributes": object(&span.attributes), "dropped_attributes": span.dropped_attributes_count,
+        "events": span.events.iter().map(event).collect::<Vec<_>>(),
+        "links": span.links.iter().map(link).collect::<Vec<_>>(),
+        "resource": object(origin.resource.map_or(&[], |resource| &resource.attributes)),
+        "scope": origin.scope.map(|scope| json!({
+            "name": scope.name, "version": scope.version, "attributes": object(&scope.attributes),
+        })),
+    })
+}
+
+/// The traces of a message, each once; `None` if a span has no valid ids.
+fn traces(message: &ExportTraceServiceRequest) -> Option<Vec<TraceId>> {
+    let mut traces: Vec<TraceId> = Vec::new();
+    let scopes = message.resource_spans.iter().flat_map(|resource| &resource.scope_spans);
+    for span in scopes.flat_map(|scope| &scope.spans) {
+        let id = kept::trace_id(&span.trace_id);
+        if id == TraceId::INVALID || kept::span_id(&span.span_id) == SpanId::INVALID {
+            return None;
+        }
+        if !traces.contains(&id) {
+            traces.push(id);
+        }
+    }
+    Some(traces)
+}
+
+/// The message, with a word on where it comes from in each of its resources.
+fn marked(mut message: ExportTraceServiceRequest, by: &str) -> ExportTraceServiceRequest {
+    for resource in &mut message.resource_spans {
+        let attributes = &mut resource.resource.get_or_insert_with(Resource::default).attributes;
+        attributes.retain(|attribute| attribute.key != "waylight.imported_by");
+        attributes.push(KeyValue {
+            key: "waylight.imported_by".to_owned(),
+            value: Some(AnyValue { value: Some(Any::StringValue(by.to_owned())) }),
+            ..KeyValue::default()
+        });
+    }
+    message
+}
