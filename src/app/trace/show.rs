@@ -105,7 +105,7 @@ impl Found {
             let verified = expect.verify(&known.of(trace));
             match verified.result {
                 Met::Passed => line(GOOD, format!("✓ {}  ({})", expect.text(), verified.actual)),
-                Met::Failed => line(ERROR, format!("✗ {}  but it was {}", expect.text(), verified.actual)),
+                Met::Failed => line(ERROR, format!("✗ {}  ({})", expect.text(), verified.actual)),
             }
         }
         text
