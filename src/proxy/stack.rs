@@ -25,7 +25,7 @@ use super::{
 };
 use crate::{
     body::Body,
-    config::model::{self, Action, Proof},
+    config::model::{self, Action, Proof, StoreKind, Toggle},
     rules::route::{Hosts, Table},
     service::{LocalBoxFuture, Outcome, Request, Response},
     trace::{
@@ -273,6 +273,7 @@ impl Edge {
 fn keeping(snapshot: &Snapshot, log: &Rc<RequestLog>) -> Rc<Keeping> {
     Rc::new(Keeping {
         access_log: snapshot.config.log.access.is_on().then_some(snapshot.config.privacy.client_address_log),
+        header_sets: if snapshot.config.store.kind == StoreKind::Off { Toggle::Off } else { Toggle::On },
         redaction: Arc::clone(&snapshot.redaction),
         log: Rc::clone(log),
     })

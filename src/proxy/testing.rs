@@ -5,7 +5,7 @@ use std::{cell::Cell, rc::Rc, sync::Arc};
 use super::context::{Conn, Context, Keeping, Same};
 use crate::{
     clock,
-    config::model::Scheme,
+    config::model::{Scheme, Toggle},
     service::Request,
     trace::{
         counters::Counters,
@@ -36,5 +36,5 @@ pub(crate) fn context(request: &Request) -> Rc<Context> {
 /// Keeps nothing.
 pub(crate) fn keeping(counters: Arc<Counters>) -> Rc<Keeping> {
     let log = Rc::new(RequestLog::new(RequestOutbox::new(1, counters).0));
-    Rc::new(Keeping { access_log: None, redaction: Arc::default(), log })
+    Rc::new(Keeping { access_log: None, header_sets: Toggle::On, redaction: Arc::default(), log })
 }

@@ -10,7 +10,7 @@ use http::{
 use super::{Context, cut_off};
 use crate::{
     body::End,
-    config::model::ClientAddress,
+    config::model::{ClientAddress, Toggle},
     error::ErrorType,
     rules::{
         headers::redact::{REDACTED, Redaction},
@@ -39,6 +39,8 @@ const MOMENTS: [Phase; 5] = [Phase::Routed, Phase::Chosen, Phase::Connected, Pha
 pub struct Keeping {
     /// How much of clients' addresses stands in Waylight's own log; `None`: no request gets a line there.
     pub access_log: Option<ClientAddress>,
+    /// Whether header fields of traced requests are kept: only where there is a store to keep them in.
+    pub header_sets: Toggle,
     /// What is hidden.
     pub redaction: Arc<Redaction>,
     /// Where their records go.
@@ -61,7 +63,7 @@ pub enum Place {
 impl Context {
     /// Keeps the header fields at a place of a traced request's way.
     pub fn keep_headers(&self, place: Place, headers: &HeaderMap) {
-        if !self.is_traced() {
+        if !self.keeping.header_sets.is_on() || !self.is_traced() {
             return;
         }
         let mut kept = self.headers.borrow_mut();

@@ -19,7 +19,7 @@ use tokio::{runtime::Handle, task::LocalSet};
 use waylight::{
     body::Body,
     clock,
-    config::model::{Endpoint, Scheme, Upstream, UpstreamHost, UpstreamTls},
+    config::model::{Endpoint, Scheme, Toggle, Upstream, UpstreamHost, UpstreamTls},
     error::ProxyError,
     proxy::{
         context::{Conn, Context, Keeping, Same},
@@ -100,7 +100,7 @@ impl Worker {
             same: Same::default(),
         };
         let log = Rc::new(RequestLog::new(RequestOutbox::new(1, Arc::clone(&self.counters)).0));
-        let keeping = Keeping { access_log: None, redaction: Arc::default(), log };
+        let keeping = Keeping { access_log: None, header_sets: Toggle::On, redaction: Arc::default(), log };
         Rc::new(Context::new(Rc::new(conn), request, Arc::clone(&self.counters), Rc::new(keeping)))
     }
 
