@@ -42,6 +42,7 @@ impl Console {
             host: &visit.host,
             identity,
             session,
+            door: visit.door,
             spans_used: live.as_ref().map_or(0, |live| live.spans_used),
             requests_used: live.as_ref().map_or(0, |live| live.requests_used),
             guests: &guests,

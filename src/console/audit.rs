@@ -70,6 +70,26 @@ pub enum Deed {
 }
 
 impl Deed {
+    /// In words.
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::SignIn => "signed in",
+            Self::SignOut => "signed out",
+            Self::LinkMade => "made a sign-in link for",
+            Self::SessionStart => "started session",
+            Self::SessionStop => "stopped session",
+            Self::PageTrace => "had a page traced in session",
+            Self::TraceLinkMade => "made a trace link to",
+            Self::TraceLinkUsed => "is shown a visitor's session",
+            Self::Export => "exported",
+            Self::Share => "shared",
+            Self::Keep => "kept",
+            Self::Revoke => "revoked",
+            Self::Erase => "erased",
+            Self::Settings => "changed settings:",
+        }
+    }
+
     /// Whether it takes something away: that is never refused.
     const fn takes_away(self) -> bool {
         matches!(self, Self::SignOut | Self::SessionStop | Self::Revoke)

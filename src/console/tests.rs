@@ -558,6 +558,8 @@ fn a_proxy_is_believed_if_it_is_trusted() {
     assert_eq!(come(&browser, &[], PeerTrust::Trusted), None, "signed out there");
     let other = [("x-user", "bob"), ("x-role", "viewer")];
     assert_eq!(come(&browser, &other, PeerTrust::Trusted).unwrap().0, "bob", "the proxy is right");
+    browser.console.sessions.revoke_id(who.id, clock::unix_seconds()).unwrap();
+    assert_eq!(come(&browser, &ada, PeerTrust::Trusted), None, "revoked by himself, he stays out");
 }
 
 #[test]

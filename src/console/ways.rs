@@ -116,7 +116,7 @@ impl Console {
     fn said_by_proxy(&self, headers: &HeaderMap, visit: &Visit, now: u64) -> Option<Identity> {
         let proof = self.access.forward_auth.as_ref().filter(|_| visit.peer_trust == PeerTrust::Trusted)?;
         let (name, role) = proof.read(headers)?;
-        Some(self.of_request(visit, (name, role, Way::Proxy), now))
+        self.of_request(visit, (name, role, Way::Proxy), now)
     }
 
     fn bearer(&self, headers: &HeaderMap, visit: &Visit, now: u64) -> Option<Identity> {
@@ -126,13 +126,15 @@ impl Console {
             self.counters.tokens_refused.one();
             return None;
         };
-        Some(self.of_request(visit, (token.name.clone(), token.role, Way::Token), now))
+        self.of_request(visit, (token.name.clone(), token.role, Way::Token), now)
     }
 
-    /// Somebody for one request; the same each time.
-    fn of_request(&self, visit: &Visit, (name, role, way): (String, Role, Way), now: u64) -> Identity {
+    /// Somebody for one request, the same each time; unless just he was revoked.
+    fn of_request(&self, visit: &Visit, (name, role, way): (String, Role, Way), now: u64) -> Option<Identity> {
         let expiry = now.saturating_add(self.access.identity_ttl.as_secs());
-        Identity { id: request_id(way, &name), name, role, way, host: visit.host.clone(), issued: now, expiry }
+        let id = request_id(way, &name);
+        let who = Identity { id, name, role, way, host: visit.host.clone(), issued: now, expiry };
+        (!self.sessions.is_revoked(id)).then_some(who)
     }
 
     /// Writes down that somebody came without a cookie, once an hour.

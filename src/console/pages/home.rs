@@ -5,7 +5,10 @@ use http::{Response, StatusCode};
 
 use super::{alert, escape, grouped, hidden, page, time_left};
 use crate::{
-    console::endpoints::{INVITE, PAGE, PEOPLE, RESTART, REVOKE, SIGN_OUT, START, STOP},
+    console::{
+        Door,
+        endpoints::{INVITE, PAGE, PEOPLE, RESTART, REVOKE, SIGN_OUT, START, STOP},
+    },
     rules::{
         access::{Action, Role, may},
         session::{Identity, Session, SessionKind},
@@ -19,6 +22,7 @@ pub(in crate::console) struct Home<'a> {
     pub(in crate::console) host: &'a str,
     pub(in crate::console) identity: &'a Identity,
     pub(in crate::console) session: Option<&'a Session>,
+    pub(in crate::console) door: Door,
     pub(in crate::console) spans_used: u64,
     pub(in crate::console) requests_used: u64,
     /// Visitors whom he invited.
@@ -35,7 +39,7 @@ impl Home<'_> {
         if self.identity.role == Role::Guest {
             return page(status, "Tracing", self.host, &format!("{}{}", alert(self.fault), self.guest()));
         }
-        let may_trace = may(self.identity.role, Action::Trace);
+        let may_trace = may(self.identity.role, Action::Trace) && self.door == Door::Site;
         let session = match self.session {
             Some(session) => self.active(session),
             None if may_trace => self.idle(),
@@ -108,6 +112,11 @@ impl Home<'_> {
     }
 
     fn reader(&self) -> String {
+        if self.door == Door::Admin {
+            return "<p class=\"state\">Signed in</p><h1>You are at the admin listener</h1>\
+                    <p>To have requests traced, sign in at the site itself.</p>"
+                .to_owned();
+        }
         "<p class=\"state\">Signed in</p><h1>You can read what is kept</h1>\
          <p>To have your own requests traced, you need the role of a tracer.</p>"
             .to_owned()

@@ -31,7 +31,8 @@ pub(super) fn sign_in(host: &str, name: &str, token: &str) -> Response<Bytes> {
 pub(super) fn code(status: StatusCode, host: &str, fault: Option<&str>, provider: Provider) -> Response<Bytes> {
     let provider = match provider {
         Provider::There => format!(
-            "<div class=\"row\"><a class=\"button primary\" href=\"{SIGN_IN_OIDC}\">Sign in with your account</a></div><hr>"
+            "<p>At the provider of this site's accounts.</p>\
+             <div class=\"row\"><a class=\"button primary\" href=\"{SIGN_IN_OIDC}\">Sign in with your account</a></div><hr>"
         ),
         Provider::None => String::new(),
     };

@@ -6,6 +6,7 @@ use http::{Response, StatusCode};
 use super::{escape, grouped, hidden, page, time_left};
 use crate::{
     console::{HOME, audit::AuditEntry, endpoints::REVOKE},
+    rules::session::SessionKind,
     trace::sessions::LiveSession,
 };
 
@@ -41,11 +42,15 @@ impl People<'_> {
 
     fn session(&self, live: &LiveSession) -> String {
         format!(
-            "<div class=\"item\"><span><b>{person}</b> {kind} at {host}: {requests} requests, {spans} spans, ends in {ends}</span>\
+            "<div class=\"item\"><span><b>{person}</b>, {kind} at {host}: {requests} requests, {spans} spans, ends in {ends}</span>\
              <form method=\"post\" action=\"{REVOKE}\">{csrf}<input type=\"hidden\" name=\"session\" value=\"{id}\">\
              <button class=\"quiet\">Stop</button></form></div>",
             person = escape(&live.person),
-            kind = live.kind.word(),
+            kind = match live.kind {
+                SessionKind::Guest => "a visitor",
+                SessionKind::Page => "one page",
+                SessionKind::Session => "a session",
+            },
             host = escape(&live.host),
             requests = grouped(live.requests_used),
             spans = grouped(live.spans_used),
@@ -62,7 +67,7 @@ fn entry(entry: &AuditEntry) -> String {
     format!(
         "<div class=\"item\"><span><b>{person}</b> {deed} {subject}<br>{when}, by {way}{client}</span></div>",
         person = escape(if entry.person.is_empty() { "operator" } else { &entry.person }),
-        deed = escape(&format!("{:?}", entry.deed)),
+        deed = entry.deed.words(),
         subject = escape(&entry.subject),
         way = escape(&entry.way),
     )

@@ -27,10 +27,10 @@ impl Consent<'_> {
         let body = format!(
             "<section class=\"card\"><h1>{name} asks to trace your visit</h1>\
              <p>To find out what goes wrong at <b>{host}</b>, {name} would like to see how your browser's requests to this \
-             site are answered. Nothing is recorded unless you agree.</p>\
+             site are answered. They are not traced for this unless you agree.</p>\
              <dl><dt>Recorded</dt><dd>addresses asked for, headers without cookies and passwords, times, your network \
-             address as this site keeps it</dd>\
-             <dt>Not recorded</dt><dd>what is sent and answered, other sites</dd>\
+             address as this site keeps it, what the app behind it notes of its own work</dd>\
+             <dt>Not recorded</dt><dd>the contents of forms and pages, other sites</dd>\
              <dt>For</dt><dd>{time}, or {requests} requests</dd>\
              <dt>Then opens</dt><dd class=\"mono\">{path}</dd></dl>{signed_in}\
              <div class=\"row\"><form method=\"post\" action=\"{TRACE}?token={token}\">\
