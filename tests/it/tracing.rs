@@ -102,7 +102,9 @@ fn nobody_turns_tracing_on_for_himself() {
         let mut stage = Stage::set(SITE, origin.address);
         let valid = stage.session_cookie();
         let elsewhere = stage.cookie(1, "other.test");
-        let forged = format!("{}A", &valid[..valid.len() - 1]);
+        // A signature may end in an A by itself.
+        let other = if valid.ends_with('A') { 'B' } else { 'A' };
+        let forged = format!("{}{other}", &valid[..valid.len() - 1]);
         for cookie in [forged, elsewhere, format!("{valid}; {valid}"), valid.replace("waylight=", "__Host-waylight=")] {
             stage.ask(Request::get("/products/lamp").header("cookie", &cookie)).await;
             assert!(stage.spans().is_empty(), "{cookie}");
