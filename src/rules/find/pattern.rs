@@ -56,19 +56,16 @@ impl Pattern {
         };
         let Some(mut left) = text.strip_prefix(&**first) else { return false };
         for part in between {
-            let Some(at) = left.find(&**part) else { return false };
+            let Some(at) = memchr::memmem::find(left.as_bytes(), part.as_bytes()) else { return false };
             left = &left[at + part.len()..];
         }
         left.ends_with(&**last)
     }
 
-    /// The text that a field holds anywhere, folded, if that is all that is asked: what many texts at once can be
-    /// searched for.
-    pub fn needle(&self) -> Option<&str> {
-        match (&self.parts[..], self.place) {
-            ([only], Place::Somewhere) => Some(only),
-            _ => None,
-        }
+    /// A text, folded, that every field like this pattern holds: the longest one. Many texts at once can be searched for
+    /// it, and those that hold it looked at. Empty for a pattern of stars alone.
+    pub fn needle(&self) -> &str {
+        self.parts.iter().max_by_key(|part| part.len()).map_or("", |part| part)
     }
 }
 

@@ -1,5 +1,7 @@
 //! Some thousands of requests, column by column, in the order of their numbers.
 
+use std::cmp::Reverse;
+
 use super::{
     Seq, Which,
     dictionary::{Texts, Values},
@@ -253,10 +255,16 @@ impl Block {
 
     /// Leaves the rows that are searched for.
     pub(super) fn find(&self, find: &Find, mask: &mut Mask) {
-        // What compares numbers costs least, so it goes first, and leaves fewer texts to look at.
-        let cheap = |term: &&Term| !matches!(term.condition, Condition::Word(_) | Condition::Text(..));
-        let dear = |term: &&Term| !cheap(term);
-        for term in find.terms().iter().filter(cheap).chain(find.terms().iter().filter(dear)) {
+        // What compares numbers costs least, so it goes first; words cost most, so they go last.
+        let cost = |term: &&Term| match term.condition {
+            Condition::Word(_) => 2,
+            Condition::Text(..) => 1,
+            _ => 0,
+        };
+        let mut terms: Vec<_> = find.terms().iter().collect();
+        // Of words, the rare ones go first, and leave fewer rows to the others.
+        terms.sort_by_cached_key(|term| (cost(term), term.sense == Sense::IsNot, Reverse(self.first(term))));
+        for term in terms {
             let wanted = term.sense == Sense::Is;
             match &term.condition {
                 Condition::Word(word) => self.word(word, term.sense, mask),
@@ -291,10 +299,29 @@ impl Block {
         }
     }
 
+    /// How far what a word needs stands from the beginning of a column; the farther, the rarer it is.
+    fn first(&self, term: &Term) -> usize {
+        let Condition::Word(word) = &term.condition else { return 0 };
+        WORDS.iter().filter_map(|field| self.column(*field).first(word)).min().unwrap_or(usize::MAX)
+    }
+
     fn word(&self, word: &Pattern, sense: Sense, mask: &mut Mask) {
-        let (rows, wanted) = (mask.count(), sense == Sense::Is);
-        let [a, b, c, d, e, f, g] = WORDS.map(|field| self.column(field).like(word, rows));
-        mask.retain(|row| (a(row) || b(row) || c(row) || d(row) || e(row) || f(row) || g(row)) == wanted);
+        let mut columns = WORDS.map(|field| self.column(field));
+        // Where a small column holds the word, a large one need not be looked at.
+        columns.sort_by_key(|column| column.len());
+        let mut without = mask.clone();
+        for column in columns {
+            let rows = without.count();
+            if rows == 0 {
+                break;
+            }
+            let like = column.like(word, rows);
+            without.retain(|row| !like(row));
+        }
+        match sense {
+            Sense::Is => mask.and_not(&without),
+            Sense::IsNot => *mask = without,
+        }
     }
 
     fn column(&self, field: TextField) -> &Texts {

@@ -59,26 +59,37 @@ impl Texts {
         }
     }
 
+    /// Where what the pattern needs stands first, in octets from the beginning: the later, the rarer it is. `None`: no
+    /// text is like the pattern.
+    pub(super) fn first(&self, pattern: &Pattern) -> Option<usize> {
+        memchr::memmem::find(self.arena.as_bytes(), pattern.needle().as_bytes())
+    }
+
+    /// How many different texts there are.
+    pub(super) fn len(&self) -> usize {
+        self.ends.len()
+    }
+
     /// Of each text, whether it is like the pattern.
     fn all_like(&self, pattern: &Pattern) -> Vec<bool> {
         let mut like = vec![false; self.ends.len() + 1];
-        let Some(needle) = pattern.needle() else {
-            like.iter_mut().zip(0..).skip(1).for_each(|(like, code)| *like = pattern.is_like_folded(self.text(code)));
-            return like;
-        };
+        let needle = pattern.needle();
         let finder = memchr::memmem::Finder::new(needle);
         let arena = self.arena.as_bytes();
         let (mut from, mut index) = (0, 0);
         while let Some(at) = finder.find(&arena[from..]).map(|at| at + from) {
-            index += self.ends[index..].partition_point(|end| *end as usize <= at);
+            while self.ends.get(index).is_some_and(|end| *end as usize <= at) {
+                index += 1;
+            }
             let Some(end) = self.ends.get(index).map(|end| *end as usize) else { break };
-            if at + needle.len() <= end {
-                like[index + 1] = true;
-                from = end;
-            } else {
+            if at + needle.len() > end {
                 // It would reach into the next text.
                 from = at + 1;
+                continue;
             }
+            let begin = index.checked_sub(1).map_or(0, |before| self.ends[before] as usize);
+            like[index + 1] = pattern.is_like_folded(&self.arena[begin..end]);
+            from = end;
         }
         like
     }

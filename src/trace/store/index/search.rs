@@ -173,7 +173,11 @@ impl View {
     pub(in crate::trace::store) fn excluded_by(&self, query: &RequestQuery) -> Vec<(&'static str, u64)> {
         let asked: Vec<_> = Part::ALL.into_iter().filter(|(part, _)| part.is_asked(query)).collect();
         let mut counts = vec![0; asked.len()];
-        for block in &self.0 {
+        // A single condition keeps all out.
+        if let [count] = &mut counts[..] {
+            *count = self.0.iter().map(|block| block.len() as u64).sum();
+        }
+        for block in self.0.iter().filter(|_| asked.len() > 1) {
             let live = block.live();
             let masks: Vec<Mask> = asked
                 .iter()
