@@ -4,6 +4,7 @@ use std::{fmt, sync::Arc};
 
 use tokio::sync::{mpsc, oneshot, watch};
 
+use super::receivers::ReceiverStatus;
 use crate::{
     clock::{self, Instant},
     config::model::Config,
@@ -23,6 +24,8 @@ pub struct Instance {
     pub phase: watch::Sender<Phase>,
     /// Where it is written down who did what.
     pub audit: Arc<Audit>,
+    /// Where spans of apps come in.
+    pub receivers: Vec<ReceiverStatus>,
     /// The back ends that spans go to.
     pub exporters: Arc<Exporters>,
     /// What it runs.
@@ -107,6 +110,7 @@ impl Instance {
         counters: Vec<Arc<Counters>>,
         exporters: Arc<Exporters>,
         audit: Arc<Audit>,
+        receivers: Vec<ReceiverStatus>,
     ) -> (Arc<Self>, mpsc::Receiver<Asked>) {
         let (reloads, asked) = mpsc::channel(8);
         let instance = Self {
@@ -114,6 +118,7 @@ impl Instance {
             counters,
             exporters,
             audit,
+            receivers,
             phase: watch::Sender::new(Phase::Starting),
             running: watch::Sender::new(running),
             last_reload: watch::Sender::new(None),

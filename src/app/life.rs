@@ -1,20 +1,24 @@
 //! What lives as long as the process, whatever the configuration says: state, sessions, the ways out of spans, name
 //! look-ups, upstream processes, and the way to Waylight's own pages. Made once; a reload only tells it what changed.
 
-use std::{net::SocketAddr, num::NonZero, sync::Arc, time::Duration};
+use std::{num::NonZero, sync::Arc, time::Duration};
 
 use tokio::{
     runtime::Handle,
     sync::{Semaphore, watch},
     task::JoinSet,
 };
-use tracing::warn;
 
-use super::{pages, print::Printer, state::State};
+use super::{
+    pages,
+    print::Printer,
+    receivers::{ReceiverStatus, Receivers},
+    state::State,
+};
 use crate::{
     config::{
         effective,
-        model::{Config, Store, StoreKind, Toggle},
+        model::{Config, Forward, ReceiveKeep, Store, StoreKind, Toggle},
     },
     console::{
         Console, Parts,
@@ -24,26 +28,28 @@ use crate::{
     error::BoxError,
     proxy::{
         reserved::Door,
-        snapshot::{Services, redaction},
+        snapshot::{Services, Snapshot, redaction},
         stack::Worker,
         upstreams::UpstreamServices,
     },
     rules::token::Keys,
     trace::{
-        collector::{Collector, CollectorHandle, CollectorSettings},
+        collector::{Collector, CollectorHandle, CollectorSettings, Outlet},
         counters::Counters,
         encode::Resource,
         export::Exporters,
         live::{Hub, HubLimits},
         outbox::{Inbox, Outbox},
         quota::Quota,
-        receive::{Receiver, ReceiverHandle, ReceiverLimits},
+        receive::room::RoomLimits,
         requests::{
             intake::{IntakeParts, RequestIntake, StoreBounds},
+            keep::{KeepRules, Keeper},
             log::{RequestInbox, RequestOutbox},
             recent::Requests,
             ring::Ring,
         },
+        sessions::Budget,
         sink::Sink,
         store::{
             TraceStore,
@@ -111,17 +117,18 @@ impl Life {
         let upstream = UpstreamServices::new(&Handle::current(), Arc::clone(&counters));
         let quota = Arc::new(Quota::unlimited());
         let (store, stored) = store(config, &state, &quota, &counters)?.unzip();
-        let sinks = sinks(print, &exporters).into_iter().chain(stored).collect();
-        let spans = Spans::begin(config, inbox, sinks, &counters).await?;
-        upstream.supervisor.receive_spans_at(spans.address);
+        let hub = Hub::new(HubLimits::default(), Arc::clone(&counters));
+        let outlets = outlets(config, print, &exporters, stored);
+        let spans = Spans::begin(config, inbox, outlets, &hub, &counters).await;
+        upstream.supervisor.receive_spans_at(spans.receivers.told.clone());
         let mut tasks = JoinSet::new();
         let shelf = Arc::new(Shelf {
             requests: Requests::new(Arc::new(Ring::new(config.requests.recent_max)), store.clone()),
-            hub: Hub::new(HubLimits::default(), Arc::clone(&counters)),
+            hub,
             streams: Arc::new(Semaphore::new(STREAMS_MAX)),
             quota: Arc::clone(&quota),
             exporters: Arc::clone(&exporters),
-            receiver: spans.address.map(|address| address.to_string().into()),
+            receiver: spans.receivers.told.as_ref().map(|told| told.address.to_string().into()),
             effective: watch::Sender::new(effective(config).into()),
         });
         let audit = Arc::new(Audit::new(Box::new(state.audit(&config.access)?), Arc::clone(&counters)));
@@ -136,7 +143,7 @@ impl Life {
         let stop = watch::Sender::new(false);
         let door = door(&mut tasks, &console, &stop);
         let services = Services { permits: Arc::default(), sessions, quota, door, upstream };
-        let log = Log::begin(config, log, &shelf, &counters);
+        let log = Log::begin(config, log, &shelf, outbox.clone(), &counters);
         let workers = workers.collect();
         let life = Self {
             state,
@@ -158,12 +165,18 @@ impl Life {
 
     /// Tells what a reload changed: whom the edge's spans come from, what is hidden of all spans, which requests are
     /// stored, and how many spans a month.
-    pub(super) fn describe(&self, config: &Config) {
+    pub(super) fn describe(&self, snapshot: &Snapshot) {
+        let config = &snapshot.config;
         self.services.quota.limit(quota(&config.store));
         self.shelf.effective.send_replace(effective(config).into());
         self.spans.collector.describe(resource(config));
         self.spans.collector.redact(Arc::new(redaction(config)));
-        self.log.bounds.send_replace(bounds(config));
+        self.log.bounds.send_replace(bounds(config, snapshot.keep.clone()));
+    }
+
+    /// How the receivers of spans fare.
+    pub(super) fn receivers(&self) -> Vec<ReceiverStatus> {
+        self.spans.receivers.status.clone()
     }
 
     /// Another console, for other keys or other access rules. The one before answers until no snapshot leads to it.
@@ -183,15 +196,14 @@ impl Life {
 
     /// Ends. Started processes first: their last spans are still wanted.
     pub(super) async fn end(self) {
-        let Self { services, mut tasks, store, spans: Spans { collector, receiver, .. }, log, workers, .. } = self;
+        let Self { services, mut tasks, store, spans: Spans { collector, receivers }, log, workers, .. } = self;
         // With the workers' ends of the queue: nothing comes any more.
         drop(workers);
         services.upstream.supervisor.shutdown().await;
-        if let Some(receiver) = receiver {
-            receiver.shutdown(RECEIVE).await;
-        }
-        collector.shutdown(FLUSH).await;
+        receivers.shutdown(RECEIVE).await;
+        // Rules may still keep what ended last.
         log.intake.shutdown(FLUSH).await;
+        collector.shutdown(FLUSH).await;
         drop((services, store));
         tokio::time::timeout(TASKS, async { while tasks.join_next().await.is_some() {} }).await.ok();
     }
@@ -200,32 +212,24 @@ impl Life {
 /// The way of spans: from workers and applications, to every sink.
 struct Spans {
     collector: CollectorHandle,
-    receiver: Option<ReceiverHandle>,
-    address: Option<SocketAddr>,
+    receivers: Receivers,
 }
 
 impl Spans {
     async fn begin(
         config: &Config,
         inbox: Inbox,
-        sinks: Vec<Arc<Sink>>,
+        outlets: Vec<Outlet>,
+        hub: &Arc<Hub>,
         counters: &Arc<Counters>,
-    ) -> Result<Self, BoxError> {
-        let receiver = match config.receive.http {
-            Some(address) => match Receiver::bind(address, ReceiverLimits::default()).await {
-                Ok(receiver) => Some(receiver),
-                Err(error) => {
-                    warn!(%address, %error, "spans of apps cannot be received here; everything else goes on");
-                    None
-                }
-            },
-            None => None,
-        };
-        let address = receiver.as_ref().map(Receiver::address).transpose()?;
-        let collector = Collector::start(CollectorSettings::new(resource(config)), inbox, sinks, Arc::clone(counters));
+    ) -> Self {
+        let room = RoomLimits { request_id_header: config.receive.request_id_header.clone(), ..RoomLimits::default() };
+        let settings =
+            CollectorSettings { room, hub: Some(Arc::clone(hub)), ..CollectorSettings::new(resource(config)) };
+        let collector = Collector::start(settings, inbox, outlets, Arc::clone(counters));
         collector.redact(Arc::new(redaction(config)));
-        let receiver = receiver.map(|receiver| receiver.serve(collector.intake()));
-        Ok(Self { collector, receiver, address })
+        let receivers = Receivers::open(config, &collector.intake()).await;
+        Self { collector, receivers }
     }
 }
 
@@ -238,19 +242,22 @@ struct Log {
 }
 
 impl Log {
-    fn begin(config: &Config, inbox: RequestInbox, shelf: &Shelf, counters: &Arc<Counters>) -> Self {
-        let (bounds, now) = watch::channel(bounds(config));
+    fn begin(config: &Config, inbox: RequestInbox, shelf: &Shelf, outbox: Outbox, counters: &Arc<Counters>) -> Self {
+        // The first snapshot brings the rules.
+        let none = KeepRules { rules: Arc::default(), budget: Arc::new(Budget::new(0)) };
+        let (bounds, now) = watch::channel(bounds(config, none));
         let (requests, hub) = (shelf.requests.clone(), Arc::clone(&shelf.hub));
         let mut publishing = JoinSet::new();
         publishing.spawn(Arc::clone(&hub).run());
-        let parts = IntakeParts { requests, hub, counters: Arc::clone(counters), bounds: now };
-        Self { intake: RequestIntake::start(parts, inbox), bounds, _publishing: publishing }
+        let keeper = Keeper { requests, hub, outbox, counters: Arc::clone(counters) };
+        let intake = RequestIntake::start(IntakeParts { keeper, bounds: now }, inbox);
+        Self { intake, bounds, _publishing: publishing }
     }
 }
 
-fn bounds(config: &Config) -> StoreBounds {
+fn bounds(config: &Config, keep: KeepRules) -> StoreBounds {
     let requests = &config.requests;
-    StoreBounds { which: requests.store, untraced_per_second_max: requests.store_per_second_max }
+    StoreBounds { which: requests.store, untraced_per_second_max: requests.store_per_second_max, keep }
 }
 
 /// So many workers are wished; by default one for each processor.
@@ -259,12 +266,16 @@ pub(super) fn worker_count(config: &Config) -> usize {
     wished.unwrap_or(1).max(1)
 }
 
-fn sinks(print: Toggle, exporters: &Arc<Exporters>) -> Vec<Arc<Sink>> {
-    let mut sinks = vec![Arc::clone(exporters) as Arc<Sink>];
-    if print.is_on() {
-        sinks.push(Printer::start());
-    }
-    sinks
+/// Where spans go: to the back ends, to the terminal, and into the store.
+fn outlets(config: &Config, print: Toggle, exporters: &Arc<Exporters>, store: Option<Arc<Sink>>) -> Vec<Outlet> {
+    let apps = match config.receive.keep {
+        ReceiveKeep::Traced => Forward::Traced,
+        ReceiveKeep::All => Forward::All,
+    };
+    let exporters = Outlet { sink: Arc::clone(exporters) as Arc<Sink>, apps: config.receive.forward };
+    let printer = print.is_on().then(|| Printer::start() as Arc<Sink>);
+    let kept = printer.into_iter().chain(store).map(|sink| Outlet { sink, apps });
+    [exporters].into_iter().chain(kept).collect()
 }
 
 /// What is kept, and the sink that leads to it.

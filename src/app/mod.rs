@@ -10,6 +10,7 @@ pub mod instance;
 pub mod link;
 pub mod pages;
 pub mod print;
+pub mod receivers;
 pub mod run;
 pub mod signals;
 pub mod source;

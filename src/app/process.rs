@@ -86,11 +86,12 @@ impl Process {
         let plan = Arc::new(Plan { listeners, tls: tls(&config, None)?, settings: settings(&config) });
         let (life, keys) = Life::begin(&config, manner.print).await?;
         let snapshot = Arc::new(Snapshot::build(config, None, keys, life.services.clone())?);
+        life.describe(&snapshot);
         let counters = life.workers.iter().map(|worker| Arc::clone(&worker.counters));
         let counters = counters.chain([Arc::clone(&life.counters)]).collect();
         let running = running(&snapshot, &plan, &life.console);
         let exporters = Arc::clone(&life.exporters);
-        let (instance, asked) = Instance::new(running, counters, exporters, Arc::clone(&life.audit));
+        let (instance, asked) = Instance::new(running, counters, exporters, Arc::clone(&life.audit), life.receivers());
         let (snapshots, plan) = (watch::Sender::new(snapshot), watch::Sender::new(plan));
         let (drainer, drain) = drain();
         let orders =

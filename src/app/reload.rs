@@ -108,7 +108,7 @@ impl Process {
         self.telemetry.apply(lines);
         self.life.services = snapshot.services.clone();
         self.life.console = console;
-        self.life.describe(&config);
+        self.life.describe(&snapshot);
         let before = self.origins();
         self.instance.running.send_replace(running(&snapshot, &plan, &self.life.console));
         self.snapshots.send_replace(Arc::new(snapshot));

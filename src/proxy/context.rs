@@ -35,7 +35,7 @@ use crate::{
     trace::{
         counters::Counters,
         phases::{Phase, Phases},
-        requests::{hints::Hints, row::HeaderSets},
+        requests::{hints::Hints, keep::KeepRules, row::HeaderSets},
         scope::{Scope, Span},
         stage::Stage,
     },
@@ -89,6 +89,7 @@ pub struct Context {
     hints: Hints,
     trigger: Cell<&'static str>,
     headers: RefCell<Option<Box<HeaderSets>>>,
+    tail: RefCell<Option<KeepRules>>,
     is_ours: Cell<bool>,
     finished: Cell<bool>,
     permit: RefCell<Option<Permit>>,
@@ -135,6 +136,7 @@ impl Context {
             hints: Hints::read(request.headers()),
             trigger: Cell::new(""),
             headers: RefCell::default(),
+            tail: RefCell::default(),
             is_ours: Cell::new(false),
             finished: Cell::new(false),
             permit: RefCell::default(),
@@ -226,6 +228,7 @@ impl Context {
         let span = span.or_else(|| self.root.borrow().id());
         if let (Some(outgoing), Some(span)) = (self.outgoing.borrow().as_ref(), span) {
             outgoing.apply(headers, span);
+            self.keeping.name(headers, self.request_id);
         }
     }
 

@@ -18,7 +18,7 @@ use crate::{
         counters::Counters,
         outbox::Outbox,
         quota::Quota,
-        requests::log::RequestOutbox,
+        requests::{keep::KeepRules, log::RequestOutbox},
         sessions::{Budget, Sessions},
     },
 };
@@ -54,6 +54,8 @@ pub struct Snapshot {
     pub sentry: Arc<Settings>,
     /// What the general ratio may record.
     pub ratio_budget: Arc<Budget>,
+    /// What is kept of requests that nobody traced.
+    pub keep: KeepRules,
     /// What the trace rules of routes may record, by site and route.
     pub route_budgets: Vec<Vec<Option<Arc<Budget>>>>,
 }
@@ -86,6 +88,7 @@ impl Snapshot {
                     || Arc::new(Budget::new(trace.spans_per_minute_max)),
                     |previous| Arc::clone(&previous.ratio_budget),
                 ),
+            keep: keep_rules(&config, previous),
             route_budgets: route_budgets(&config, previous),
             config: Arc::new(config),
             keys,
@@ -106,6 +109,16 @@ pub fn redaction(config: &Config) -> Redaction {
     Redaction::new(&trace.redact_headers, &trace.redact_query)
         .with_attributes(&trace.redact_attributes)
         .with_client_address(config.privacy.client_address)
+}
+
+/// The rules, with what is left of their budget.
+fn keep_rules(config: &Config, previous: Option<&Snapshot>) -> KeepRules {
+    let spans = config.requests.keep_spans_per_minute_max;
+    let kept = previous.map(|previous| &previous.keep.budget).filter(|kept| kept.spans_per_minute_max() == spans);
+    KeepRules {
+        rules: config.requests.keep.as_slice().into(),
+        budget: kept.map_or_else(|| Arc::new(Budget::new(spans)), Arc::clone),
+    }
 }
 
 /// A budget for each route with a trace rule; a route that did not change keeps what is left of its own.

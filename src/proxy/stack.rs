@@ -172,6 +172,7 @@ impl Builder<'_> {
                 tracer: Rc::clone(&self.tracer),
                 propagation: route.propagation.unwrap_or(site.propagation),
                 rule,
+                tail: route.tail.is_on().then(|| self.snapshot.keep.clone()),
             })
             .layer(BodyLimitLayer {
                 bytes_max: route.request_body_bytes_max.unwrap_or(config.limits.request_body_bytes_max),
@@ -274,6 +275,7 @@ fn keeping(snapshot: &Snapshot, log: &Rc<RequestLog>) -> Rc<Keeping> {
     Rc::new(Keeping {
         access_log: snapshot.config.log.access.is_on().then_some(snapshot.config.privacy.client_address_log),
         header_sets: if snapshot.config.store.kind == StoreKind::Off { Toggle::Off } else { Toggle::On },
+        request_id_header: snapshot.config.receive.request_id_header.clone(),
         redaction: Arc::clone(&snapshot.redaction),
         log: Rc::clone(log),
     })

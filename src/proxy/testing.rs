@@ -36,5 +36,11 @@ pub(crate) fn context(request: &Request) -> Rc<Context> {
 /// Keeps nothing.
 pub(crate) fn keeping(counters: Arc<Counters>) -> Rc<Keeping> {
     let log = Rc::new(RequestLog::new(RequestOutbox::new(1, counters).0));
-    Rc::new(Keeping { access_log: None, header_sets: Toggle::On, redaction: Arc::default(), log })
+    Rc::new(Keeping {
+        access_log: None,
+        header_sets: Toggle::On,
+        request_id_header: None,
+        redaction: Arc::default(),
+        log,
+    })
 }

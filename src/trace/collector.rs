@@ -3,10 +3,12 @@
 //! one that is slow loses its own batches and delays nobody else.
 
 use std::{
+    fmt,
     sync::{Arc, OnceLock},
     time::Duration,
 };
 
+use opentelemetry::trace::{SpanId, TraceId};
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use tokio::{
     sync::{OwnedSemaphorePermit, mpsc, watch},
@@ -17,14 +19,17 @@ use tracing::warn;
 use super::{
     counters::Counters,
     encode::{self, Resource},
+    live::{Event, Hub},
     outbox::Inbox,
-    receive::room::{Room, RoomLimits},
+    receive::room::{Named, Part, Room, RoomLimits},
     record::SpanRecord,
     redact,
     sink::{Batch, Sink, Source, span_count},
+    stage::Stage,
 };
 use crate::{
     clock::{self, Instant},
+    config::model::Forward,
     rules::headers::redact::Redaction,
 };
 
@@ -47,8 +52,25 @@ pub struct CollectorSettings {
     /// The pause between two looks at the workers' queue. A worker that finds nobody waiting wakes nobody, which is
     /// what makes a traced request cheap; so this bounds the processor's cost, and the delay of what people see.
     pub pause: Duration,
-    /// Which spans of applications are kept.
+    /// Which spans of applications are joined.
     pub room: RoomLimits,
+    /// Where spans of watched traces are published.
+    pub hub: Option<Arc<Hub>>,
+}
+
+/// A sink, and the spans of applications that it is given; it is given all of the edge's.
+#[derive(Clone)]
+pub struct Outlet {
+    /// The sink.
+    pub sink: Arc<Sink>,
+    /// Which spans of applications.
+    pub apps: Forward,
+}
+
+impl fmt::Debug for Outlet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Outlet({}, {:?})", self.sink.name(), self.apps)
+    }
 }
 
 impl CollectorSettings {
@@ -60,6 +82,7 @@ impl CollectorSettings {
             sink_queue_max: 256,
             pause: Duration::from_millis(50),
             room: RoomLimits::default(),
+            hub: None,
         }
     }
 }
@@ -73,7 +96,7 @@ impl Collector {
     pub fn start(
         settings: CollectorSettings,
         inbox: Inbox,
-        sinks: Vec<Arc<Sink>>,
+        sinks: Vec<Outlet>,
         counters: Arc<Counters>,
     ) -> CollectorHandle {
         let mut tasks = JoinSet::new();
@@ -84,14 +107,14 @@ impl Collector {
         let (intake, offered) = mpsc::channel(INTAKE_MAX);
         let outlets = sinks
             .into_iter()
-            .map(|sink| {
+            .map(|Outlet { sink, apps }| {
                 let (queue, batches) = mpsc::channel(settings.sink_queue_max.max(1));
                 tasks.spawn(feed(sink, batches, Arc::clone(&deadline)));
-                queue
+                (queue, apps)
             })
             .collect();
         let running = Running {
-            room: Room::new(settings.room),
+            room: Room::new(settings.room.clone()),
             settings,
             resource: resource_now,
             redaction: redaction_now,
@@ -178,6 +201,16 @@ impl Intake {
         self.counters.app_spans_received.add(spans);
         Ok(())
     }
+
+    /// Spans were refused: there were too many in a second.
+    pub fn refused(&self, spans: usize) {
+        self.counters.app_spans_refused.add(spans as u64);
+    }
+
+    /// Spans were rejected: their ids name nothing.
+    pub fn rejected(&self, spans: usize) {
+        self.counters.app_spans_rejected.add(spans as u64);
+    }
 }
 
 struct Running {
@@ -185,7 +218,7 @@ struct Running {
     resource: watch::Receiver<Resource>,
     redaction: watch::Receiver<Arc<Redaction>>,
     room: Room,
-    outlets: Vec<mpsc::Sender<Batch>>,
+    outlets: Vec<(mpsc::Sender<Batch>, Forward)>,
     counters: Arc<Counters>,
 }
 
@@ -233,7 +266,8 @@ impl Running {
         for mut request in requests.drain(..) {
             redact::edge(&mut request, &redaction);
             if let Some(span) = request.first() {
-                waited.append(&mut self.room.recorded(span.trace_id));
+                waited.append(&mut self.room.recorded(span.trace_id, named(&request)));
+                self.publish_edge(span.trace_id, &request);
             }
             if count > 0 && count + request.len() > self.settings.batch_spans_max {
                 self.hand_over_edge(&batch, count);
@@ -246,9 +280,7 @@ impl Running {
         if count > 0 {
             self.hand_over_edge(&batch, count);
         }
-        for request in waited {
-            self.hand_over(&Batch::of(Source::App, &request));
-        }
+        self.hand_over_apps(waited);
     }
 
     fn hand_over_edge(&self, requests: &[Vec<SpanRecord>], count: usize) {
@@ -256,30 +288,85 @@ impl Running {
             return;
         }
         let encoded = encode::request(&self.resource.borrow(), requests.iter().flatten());
-        self.hand_over(&Batch::new(Source::Edge, count, encoded));
+        self.hand_over(&Batch::new(Source::Edge, count, encoded), |_| true);
+    }
+
+    /// Whoever looks at a trace sees its spans at once; nobody does, mostly.
+    fn publish_edge(&self, trace: TraceId, request: &[SpanRecord]) {
+        let Some(hub) = &self.settings.hub else { return };
+        hub.states().recorded(request, clock::now());
+        if hub.is_watched(trace) {
+            let encoded = encode::request(&self.resource.borrow(), request.iter());
+            let batch = Batch::new(Source::Edge, request.len(), encoded);
+            hub.publish(|| Event::Spans(trace, batch));
+        }
     }
 
     fn join(&mut self, mut request: ExportTraceServiceRequest) {
         redact::apps(&mut request, &self.redaction.borrow());
-        let ready = self.room.offered(request, clock::now());
-        let batch = Batch::of(Source::App, &ready);
-        if batch.spans() > 0 {
-            self.hand_over(&batch);
+        if self.outlets.iter().any(|(_, apps)| *apps == Forward::All) {
+            self.hand_over(&Batch::of(Source::App, &request), |apps| apps == Forward::All);
         }
+        let ready = self.room.offered(request, clock::now());
+        self.hand_over_apps(ready);
         self.expire();
+    }
+
+    /// Spans of applications that belong to traces of the edge.
+    fn hand_over_apps(&self, parts: Vec<Part>) {
+        let mut whole = ExportTraceServiceRequest::default();
+        for (trace, part) in parts {
+            if let Some(hub) = &self.settings.hub {
+                arrived(hub, trace, &part);
+            }
+            whole.resource_spans.extend(part.resource_spans);
+        }
+        let batch = Batch::of(Source::App, &whole);
+        if batch.spans() > 0 {
+            self.hand_over(&batch, |apps| apps == Forward::Traced);
+        }
     }
 
     fn expire(&mut self) {
         self.counters.app_spans_dropped.add(self.room.expire(clock::now()) as u64);
+        if let Some(hub) = &self.settings.hub {
+            hub.publish_states();
+        }
     }
 
-    fn hand_over(&self, batch: &Batch) {
-        for outlet in &self.outlets {
+    fn hand_over(&self, batch: &Batch, to: impl Fn(Forward) -> bool) {
+        for (outlet, _) in self.outlets.iter().filter(|(_, apps)| to(*apps)) {
             if outlet.try_send(batch.clone()).is_err() {
                 self.counters.spans_dropped_sink.add(batch.spans() as u64);
             }
         }
     }
+}
+
+/// What an application sent of a trace, for whoever looks at it.
+fn arrived(hub: &Hub, trace: TraceId, part: &ExportTraceServiceRequest) {
+    let scopes = part.resource_spans.iter().flat_map(|resource| &resource.scope_spans);
+    let parents = scopes.flat_map(|scope| &scope.spans).filter_map(|span| span.parent_span_id[..].try_into().ok());
+    let mut states = hub.states();
+    for parent in parents {
+        states.arrived(trace, SpanId::from_bytes(parent), clock::now());
+    }
+    drop(states);
+    if hub.is_watched(trace) {
+        hub.publish(|| Event::Spans(trace, Batch::of(Source::App, part)));
+    }
+}
+
+/// The name of the request that was recorded, and where an application's spans of it belong.
+fn named(request: &[SpanRecord]) -> Option<Named> {
+    let root = request.iter().find(|span| span.stage == Stage::Request)?;
+    let name = root.attributes.iter().find(|known| known.key.as_str() == "waylight.request_id")?;
+    let attempt = request.iter().rev().find(|span| span.stage == Stage::UpstreamRequest);
+    Some(Named {
+        request: u128::from_str_radix(&name.value.as_str(), 16).ok()?,
+        trace: root.trace_id,
+        parent: attempt.unwrap_or(root).span_id,
+    })
 }
 
 /// Feeds one sink until the collector ends.

@@ -157,8 +157,16 @@ counters! {
         stored_requests_removed,
         /// Spans received from applications.
         app_spans_received,
+        /// Spans of applications refused: too many in a second.
+        app_spans_refused,
+        /// Spans of applications rejected: their ids name nothing.
+        app_spans_rejected,
         /// Spans of applications dropped: their trace is not recorded here, or too many waited.
         app_spans_dropped,
+        /// Requests kept as traces by a rule, when they ended.
+        requests_kept,
+        /// Requests of routes in tail mode that no rule kept.
+        requests_not_kept,
         /// Spans not recorded because a budget was spent.
         traces_refused_budget,
         /// Ended requests that are not listed because the background did not keep up.

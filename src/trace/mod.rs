@@ -4,6 +4,7 @@
 //! goes through a bounded queue ([`outbox`]) to the collector in the background, which encodes it and hands it to every
 //! sink. Nothing on the request path encodes, locks or waits.
 
+mod bounded;
 pub mod collector;
 pub mod counters;
 pub mod encode;

@@ -41,7 +41,19 @@ pub(super) struct Recording {
     begin: Begin,
     opened: Cell<u32>,
     refused: Cell<u32>,
+    fate: Cell<Fate>,
     spans: RefCell<Vec<SpanRecord>>,
+}
+
+/// What becomes of the spans.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Fate {
+    /// They are handed over.
+    Sent,
+    /// That is decided when the request ends; until then all of them stay here.
+    Undecided,
+    /// They are forgotten, and cost the budget nothing.
+    Forgotten,
 }
 
 impl Recording {
@@ -51,6 +63,7 @@ impl Recording {
             begin,
             opened: Cell::new(0),
             refused: Cell::new(0),
+            fate: Cell::new(Fate::Sent),
             spans: RefCell::new(Vec::with_capacity(16)),
         })
     }
@@ -80,8 +93,16 @@ impl Recording {
         self.spans.borrow_mut().push(span);
     }
 
-    /// Hands over what is finished.
+    /// Decides what becomes of the spans.
+    pub(super) fn decide(&self, fate: Fate) {
+        self.fate.set(fate);
+    }
+
+    /// Hands over what is finished, unless that is not decided yet.
     pub(super) fn flush(&self) {
+        if self.fate.get() != Fate::Sent {
+            return;
+        }
         let spans = std::mem::take(&mut *self.spans.borrow_mut());
         if spans.is_empty() {
             return;
@@ -102,7 +123,8 @@ impl Drop for Recording {
     fn drop(&mut self) {
         self.flush();
         if let Some(meter) = &self.begin.meter {
-            let unused = self.opened.get().next_multiple_of(METER_STEP) - self.opened.get();
+            let charged = self.opened.get().next_multiple_of(METER_STEP);
+            let unused = if self.fate.get() == Fate::Sent { charged - self.opened.get() } else { charged };
             meter.fetch_sub(u64::from(unused).min(meter.load(Ordering::Relaxed)), Ordering::Relaxed);
         }
         self.begin.outbox.count_refused(self.refused.get());

@@ -12,7 +12,7 @@ use opentelemetry::{
 
 use super::{
     record::{EventRecord, LinkRecord, Origin, SpanRecord},
-    recording::{Begin, Recording},
+    recording::{Begin, Fate, Recording},
     stage::Stage,
 };
 use crate::{
@@ -70,6 +70,27 @@ impl Scope {
     pub fn flush(&self) {
         if let Some(active) = &self.0 {
             active.recording.flush();
+        }
+    }
+
+    /// Holds all spans back until [`Self::keep`] or [`Self::forget`].
+    pub fn hold(&self) {
+        self.decide(Fate::Undecided);
+    }
+
+    /// Hands over spans that were held back, now and from now on.
+    pub fn keep(&self) {
+        self.decide(Fate::Sent);
+    }
+
+    /// Forgets all spans that were held back, and those that still come.
+    pub fn forget(&self) {
+        self.decide(Fate::Forgotten);
+    }
+
+    fn decide(&self, fate: Fate) {
+        if let Some(active) = &self.0 {
+            active.recording.decide(fate);
         }
     }
 

@@ -353,6 +353,16 @@ impl Budget {
         self.spans_per_minute_max.saturating_sub(self.spans.load(Ordering::Relaxed))
     }
 
+    /// Spans were recorded.
+    pub fn spend(&self, spans: u64) {
+        self.spans.fetch_add(spans, Ordering::Relaxed);
+    }
+
+    /// The most spans of a minute.
+    pub fn spans_per_minute_max(&self) -> u64 {
+        self.spans_per_minute_max
+    }
+
     /// What recordings advance.
     pub fn meter(&self) -> Arc<AtomicU64> {
         Arc::clone(&self.spans)

@@ -1,6 +1,6 @@
 //! Every request leaves a record of what happened to it; nothing secret is in it.
 
-use waylight::trace::requests::row::Moment;
+use waylight::trace::{requests::row::Moment, stage::Stage as SpanStage};
 
 use crate::support::edge::{HOST, Origin, Stage, on_worker};
 
@@ -13,16 +13,24 @@ upstream = "app"
 [[site.route]]
 path = "/fixed"
 respond = { status = 200, body = "hello" }
+[[site.route]]
+path = "/tail/:slug"
+upstream = "app"
+tail = true
 [upstream.app]
 endpoints = ["http://@ORIGIN@"]
+[requests]
+keep = ["status>=500"]
+keep_spans_per_minute_max = 40
 [trace]
 redact_headers = ["x-customer"]
 "#;
 
 async fn stage() -> Stage {
-    let origin = Origin::start(|_| {
+    let origin = Origin::start(|asked| {
+        let status = if asked.uri().path().ends_with("broken") { 500 } else { 200 };
         let response = http::Response::builder().header("set-cookie", "app=secret-1").header("x-app", "yes");
-        response.body(String::from("a lamp")).unwrap()
+        response.status(status).body(String::from("a lamp")).unwrap()
     })
     .await;
     Stage::set(SITE, origin.address)
@@ -87,6 +95,7 @@ fn a_traced_request_has_its_header_sets() {
         assert_eq!(value(&sets.received, "authorization").as_deref(), Some("REDACTED"));
         assert_eq!(value(&sets.received, "referer").as_deref(), Some("https://shop.test/?code=REDACTED"));
         assert!(value(&sets.forwarded, "traceparent").is_some());
+        assert_eq!(value(&sets.forwarded, "x-request-id"), Some(format!("{:032x}", row.id)));
         assert_eq!(value(&sets.upstream, "x-app").as_deref(), Some("yes"));
         assert_eq!(value(&sets.sent, "set-cookie").as_deref(), Some("REDACTED"));
         let all = format!("{row:?}");
@@ -108,5 +117,38 @@ fn our_own_pages_are_not_listed_and_what_looks_like_a_token_is_not_kept() {
         stage.ask(http::Request::get("/_waylight/in/abcdef?link=abcdef")).await;
         let rows = stage.listed();
         assert_eq!((&*rows[0].path, &*rows[0].query), ("/_waylight/", ""));
+    });
+}
+
+#[test]
+fn tail_mode_keeps_what_a_rule_holds_for() {
+    on_worker(async {
+        let mut stage = stage().await;
+        stage.ask(http::Request::get("/tail/good")).await;
+        assert_eq!(stage.spans().len(), 0);
+        stage.ask(http::Request::get("/tail/broken")).await;
+        let spans = stage.spans();
+        assert!(spans.iter().any(|span| span.stage == SpanStage::UpstreamRequest), "in full: {spans:?}");
+        let rows = stage.listed();
+        let seen: Vec<_> = rows.iter().map(|row| (row.trace, &*row.trigger, row.headers.is_some())).collect();
+        assert_eq!(seen, [(None, "", false), (Some(spans[0].trace_id), "tail", true)]);
+        assert_eq!((stage.counters.requests_kept.value(), stage.counters.requests_not_kept.value()), (1, 1));
+    });
+}
+
+#[test]
+fn tail_mode_has_a_budget_that_only_what_is_kept_spends() {
+    on_worker(async {
+        let stage = stage().await;
+        for _ in 0..40 {
+            stage.ask(http::Request::get("/tail/good")).await;
+        }
+        assert_eq!(stage.counters.traces_refused_budget.value(), 0);
+        for _ in 0..40 {
+            stage.ask(http::Request::get("/tail/broken")).await;
+        }
+        let kept = stage.counters.requests_kept.value();
+        assert!((2..40).contains(&kept), "{kept}");
+        assert_eq!(stage.counters.traces_refused_budget.value(), 40 - kept);
     });
 }

@@ -23,6 +23,14 @@ pub fn render(instance: &Instance) -> String {
     text.one(Kind::Gauge, "config_reload_failed", "1 if the last reload failed.", failed.into());
     text.counters(instance);
     text.exports(&instance.exporters.status());
+    let labels: Vec<_> = instance.receivers.iter().map(|one| [("protocol", one.protocol)]).collect();
+    let listening = instance.receivers.iter().map(|one| u64::from(one.fault.is_none()));
+    text.family(
+        Kind::Gauge,
+        "receiver_listening",
+        "1 where spans of apps are received, 0 where they cannot be.",
+        labels.iter().map(|label| &label[..]).zip(listening),
+    );
     text.finish()
 }
 

@@ -27,6 +27,7 @@ use super::{
     instance::{Instance, Phase, Reason, Reloaded},
     link,
     pages::{Rest, until_stopped},
+    receivers::ReceiverStatus,
 };
 use crate::{
     body::Piped,
@@ -155,6 +156,7 @@ impl Admin {
                 typed(StatusCode::OK, "application/toml; charset=utf-8", effective(&config))
             }
             "/exports" => self.exports(),
+            "/receivers" => self.receivers(),
             "/metrics" => typed(StatusCode::OK, metrics::CONTENT_TYPE, metrics::render(&self.instance)),
             _ => return None,
         })
@@ -196,6 +198,19 @@ impl Admin {
         let list: Vec<_> = status.iter().map(back_end).collect();
         object(StatusCode::OK, &json!({ "exports": list }))
     }
+
+    fn receivers(&self) -> Answer {
+        let receiver = |status: &ReceiverStatus| {
+            json!({
+                "protocol": status.protocol,
+                "address": status.address.to_string(),
+                "listening": status.fault.is_none(),
+                "fault": status.fault,
+            })
+        };
+        let list: Vec<_> = self.instance.receivers.iter().map(receiver).collect();
+        object(StatusCode::OK, &json!({ "receivers": list }))
+    }
 }
 
 fn back_end(status: &ExportStatus) -> serde_json::Value {
@@ -232,6 +247,7 @@ GET  /version   version, process, generation of the configuration
 GET  /config    the effective configuration, secrets hidden
 GET  /metrics   counters, as OpenMetrics
 GET  /exports   how each OTLP back end fares
+GET  /receivers where spans of apps come in
 GET  /reload    how the last reload went
 POST /reload    reload now
 POST /link      a one-time sign-in link; ?site=HOST&name=NAME&role=ROLE

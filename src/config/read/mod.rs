@@ -35,7 +35,7 @@ pub(super) fn config(document: &Document<'_>) -> Option<Config> {
         document.fault(root.span.clone(), "there is no site", Some(hint.to_owned()));
     }
     let trace = trace::trace(&root.sub("trace"));
-    let requests = requests::requests(&root.sub("requests"));
+    let requests = requests::requests(&root.sub("requests"), &sites);
     let receive = requests::receive(&root.sub("receive"));
     let store = trace::store(&root.sub("store"));
     let exports = trace::exports(&root);

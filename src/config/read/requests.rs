@@ -4,12 +4,12 @@ use std::net::{Ipv4Addr, SocketAddr};
 
 use super::super::{
     document::{Table, Value},
-    model::{Forward, Receive, ReceiveKeep, Requests, StoreRequests},
+    model::{Forward, Receive, ReceiveKeep, Requests, Site, StoreRequests},
     value::{GIB, KIB, MIB},
 };
 use crate::rules::keep::Keep;
 
-pub(super) fn requests(table: &Table<'_>) -> Requests {
+pub(super) fn requests(table: &Table<'_>, sites: &[Site]) -> Requests {
     let store = [("all", StoreRequests::All), ("traced", StoreRequests::Traced)];
     let requests = Requests {
         recent_max: table.or("recent_max", 100_000, |value| value.count(0..=10_000_000)),
@@ -18,6 +18,10 @@ pub(super) fn requests(table: &Table<'_>) -> Requests {
         keep: table.or("keep", Vec::new(), |value| value.list(rule)),
         keep_spans_per_minute_max: table.or("keep_spans_per_minute_max", 6_000, |value| value.count(0..=u64::MAX)),
     };
+    if requests.keep.is_empty() && sites.iter().flat_map(|site| &site.routes).any(|route| route.tail.is_on()) {
+        let hint = "add rules to `requests.keep`, like \"status>=500\"".to_owned();
+        table.document.warn(table.key_span("keep"), "routes in tail mode keep nothing without rules", Some(hint));
+    }
     table.check();
     requests
 }

@@ -7,7 +7,7 @@ use http::{
     header::{CONTENT_LOCATION, LOCATION, REFERER},
 };
 
-use super::{Context, cut_off};
+use super::{Context, RequestId, cut_off};
 use crate::{
     body::End,
     config::model::{ClientAddress, Toggle},
@@ -20,6 +20,7 @@ use crate::{
         phases::Phase,
         requests::{
             entry::{self, Entry, Query, Sender},
+            keep::KeepRules,
             log::RequestLog,
         },
     },
@@ -41,10 +42,21 @@ pub struct Keeping {
     pub access_log: Option<ClientAddress>,
     /// Whether header fields of traced requests are kept: only where there is a store to keep them in.
     pub header_sets: Toggle,
+    /// The header in which a traced request's name goes to the upstream.
+    pub request_id_header: Option<HeaderName>,
     /// What is hidden.
     pub redaction: Arc<Redaction>,
     /// Where their records go.
     pub log: Rc<RequestLog>,
+}
+
+impl Keeping {
+    /// Tells the upstream the request's name, so that a trace which it begins anew can be joined to this one.
+    pub(super) fn name(&self, headers: &mut HeaderMap, request: RequestId) {
+        if let (Some(header), Ok(name)) = (&self.request_id_header, HeaderValue::try_from(request.to_string())) {
+            headers.insert(header, name);
+        }
+    }
 }
 
 /// A place on a request's way, where its header fields are kept.
@@ -97,7 +109,7 @@ impl Context {
         let host = self.host.get().map_or("", |host| host);
         let hints = self.hints.asking(host, path, query);
         let client: IpAddr = self.client.get();
-        let entry = Entry {
+        let mut entry = Entry {
             id: self.request_id.number(),
             start: start.unix_nanos(),
             duration: since(Phase::Ended).map_or(0, nanos),
@@ -126,7 +138,29 @@ impl Context {
             trace: self.scope.borrow().trace_id().map(|trace| (trace, self.trigger.get())),
             hints: identity.map_or_else(|| hints.sent_from(client), |identity| hints.sent_by(identity.id.to_bytes())),
         };
+        if let Some(rules) = self.tail.take() {
+            self.decide(&mut entry, &rules);
+        }
         self.keeping.log.append(&entry, self.headers.take());
+    }
+
+    /// Tail mode: the spans of this request are held back, and kept where one of `rules` holds at its end.
+    pub fn hold_until_end(&self, rules: KeepRules) {
+        self.scope.borrow().hold();
+        *self.tail.borrow_mut() = Some(rules);
+    }
+
+    fn decide(&self, entry: &mut Entry<'_>, rules: &KeepRules) {
+        let scope = self.scope.borrow();
+        if rules.keep(&entry.facts()) {
+            scope.keep();
+            self.counters.requests_kept.one();
+        } else {
+            scope.forget();
+            self.counters.requests_not_kept.one();
+            self.headers.take();
+            entry.trace = None;
+        }
     }
 
     /// Why the request failed; empty if it did not.

@@ -20,7 +20,7 @@ use crate::{
         trace_context::{self, Policy as Propagation},
     },
     service::{Outcome, Request},
-    trace::{phases::Phase, sessions::Budget, stage::Stage},
+    trace::{phases::Phase, requests::keep::KeepRules, sessions::Budget, stage::Stage},
 };
 
 /// Puts [`Policy`] in front of a route's pipeline.
@@ -32,6 +32,8 @@ pub struct PolicyLayer {
     pub propagation: Propagation,
     /// The route's own trace rule, and its budget.
     pub rule: Option<(RouteTrace, Arc<Budget>)>,
+    /// What is kept of the route's requests in tail mode.
+    pub tail: Option<KeepRules>,
 }
 
 impl<S> tower::Layer<S> for PolicyLayer {
@@ -50,7 +52,7 @@ pub struct Policy<S> {
 
 impl<S: Handler> Handler for Policy<S> {
     async fn handle(&self, mut request: Request, cx: &Rc<Context>) -> Outcome {
-        let PolicyLayer { tracer, propagation, rule } = &self.settings;
+        let PolicyLayer { tracer, propagation, rule, tail } = &self.settings;
         if let Some((rule, budget)) = rule
             && !cx.is_traced()
         {
@@ -63,6 +65,18 @@ impl<S: Handler> Handler for Policy<S> {
                 }
                 Decision::Spent => cx.counters.traces_refused_budget.one(),
                 _ => {}
+            }
+        }
+        if let Some(rules) = tail
+            && !cx.is_traced()
+        {
+            if rules.budget.spans_left(clock::unix_seconds()) > 0 {
+                let trigger = Trigger::anyone("tail", 1.0, Some(rules.budget.meter()));
+                tracer.begin(cx, request.headers(), *propagation, trigger);
+                cx.hold_until_end(rules.clone());
+                routed(cx);
+            } else {
+                cx.counters.traces_refused_budget.one();
             }
         }
         if cx.is_traced() {

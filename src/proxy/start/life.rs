@@ -2,7 +2,6 @@
 //! what became of the last start, and the port while there is one.
 
 use std::{
-    net::SocketAddr,
     sync::{
         Arc,
         atomic::{AtomicU16, Ordering},
@@ -17,7 +16,7 @@ use crate::{
     clock::{self, Instant},
     config::model::Start,
     rules::startup::{Action, Event, State},
-    trace::counters::Counters,
+    trace::{counters::Counters, receive::SpansTo},
 };
 
 /// A start that failed is not tried again before this time is over: whoever comes meanwhile hears of the same failure.
@@ -32,7 +31,7 @@ pub(super) struct Life {
     /// Where it listens.
     pub(super) host: Box<str>,
     /// Where it sends its spans.
-    pub(super) receiver: Option<SocketAddr>,
+    pub(super) receiver: Option<SpansTo>,
     /// What is counted.
     pub(super) counters: Arc<Counters>,
     /// Wakes the process's task when the process is to stop.
@@ -107,7 +106,7 @@ impl Life {
         upstream: &str,
         start: &Start,
         host: &str,
-        receiver: Option<SocketAddr>,
+        receiver: Option<SpansTo>,
         counters: Arc<Counters>,
     ) -> Arc<Self> {
         Arc::new(Self {
@@ -123,8 +122,8 @@ impl Life {
     }
 
     /// Whether it is started in just this way.
-    pub(super) fn is_same(&self, start: &Start, host: &str, receiver: Option<SocketAddr>) -> bool {
-        self.start == *start && *self.host == *host && self.receiver == receiver
+    pub(super) fn is_same(&self, start: &Start, host: &str, receiver: Option<&SpansTo>) -> bool {
+        self.start == *start && *self.host == *host && self.receiver.as_ref() == receiver
     }
 
     /// The port, if it is ready.

@@ -12,6 +12,7 @@ use std::{
     time::Duration,
 };
 
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::{
     net::TcpStream,
@@ -212,13 +213,18 @@ fn command(life: &Life, port: u16) -> io::Result<Command> {
     // A group of its own: Ctrl-C in Waylight's terminal is Waylight's to handle, and children of children are stopped.
     command.process_group(0).kill_on_drop(true);
     command.env("OTEL_SERVICE_NAME", &*life.upstream);
-    if let Some(receiver) = life.receiver {
+    if let Some(receiver) = &life.receiver {
         // Waylight's own exporter is none of its business, nor are the keys that go with it.
         for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with(OTLP_VARIABLES)) {
             command.env_remove(name);
         }
-        command.env("OTEL_EXPORTER_OTLP_ENDPOINT", format!("http://{receiver}"));
+        command.env("OTEL_EXPORTER_OTLP_ENDPOINT", format!("http://{}", receiver.address));
         command.env("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf");
+        if let Some(token) = &receiver.token {
+            // Values are percent-encoded there (OpenTelemetry SDK configuration, "Specifying headers via env").
+            let token = utf8_percent_encode(token.expose(), NON_ALPHANUMERIC);
+            command.env("OTEL_EXPORTER_OTLP_HEADERS", format!("authorization=Bearer%20{token}"));
+        }
     }
     for (name, value) in &life.start.env {
         command.env(name, value.expose());

@@ -6,7 +6,6 @@
 use std::{
     collections::HashMap,
     fmt,
-    net::SocketAddr,
     sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
     time::Duration,
 };
@@ -17,7 +16,10 @@ use super::{
     life::{Joined, Life, Outcome},
     process,
 };
-use crate::{config::model::Upstream, trace::counters::Counters};
+use crate::{
+    config::model::Upstream,
+    trace::{counters::Counters, receive::SpansTo},
+};
 
 /// How much longer than its own bounds a process that is stopped is waited for.
 const TIMEOUT_TASK: Duration = Duration::from_secs(2);
@@ -26,7 +28,7 @@ const TIMEOUT_TASK: Duration = Duration::from_secs(2);
 pub struct Supervisor {
     background: Handle,
     counters: Arc<Counters>,
-    receiver: Mutex<Option<SocketAddr>>,
+    receiver: Mutex<Option<SpansTo>>,
     processes: Mutex<HashMap<String, Weak<Supervised>>>,
     lives: Mutex<Vec<Weak<Life>>>,
 }
@@ -37,19 +39,19 @@ impl Supervisor {
         Self { background, counters, receiver: Mutex::default(), processes: Mutex::default(), lives: Mutex::default() }
     }
 
-    /// Tells processes that start from now on where to send their spans: OTLP over HTTP.
-    pub fn receive_spans_at(&self, address: Option<SocketAddr>) {
-        *lock(&self.receiver) = address;
+    /// Tells processes that start from now on where to send their spans.
+    pub fn receive_spans_at(&self, receiver: Option<SpansTo>) {
+        *lock(&self.receiver) = receiver;
     }
 
     /// The process of `upstream`, if it is one: the one that runs, if that is started in the same way.
     pub(in crate::proxy) fn process(&self, upstream: &Upstream) -> Option<Arc<Supervised>> {
         let start = upstream.start.as_ref()?;
         let host = upstream.endpoints.first().map_or("127.0.0.1", |endpoint| &endpoint.host);
-        let receiver = *lock(&self.receiver);
+        let receiver = lock(&self.receiver).clone();
         let mut processes = lock(&self.processes);
         let known = processes.get(&upstream.name).and_then(Weak::upgrade);
-        if let Some(same) = known.filter(|known| known.life.is_same(start, host, receiver)) {
+        if let Some(same) = known.filter(|known| known.life.is_same(start, host, receiver.as_ref())) {
             return Some(same);
         }
         let life = Life::new(&upstream.name, start, host, receiver, Arc::clone(&self.counters));

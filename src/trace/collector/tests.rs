@@ -54,6 +54,10 @@ impl SpanSink for Hanging {
     }
 }
 
+fn outlets(sinks: Vec<Arc<Sink>>) -> Vec<Outlet> {
+    sinks.into_iter().map(|sink| Outlet { sink, apps: Forward::Traced }).collect()
+}
+
 fn settings(sink_queue_max: usize) -> CollectorSettings {
     CollectorSettings {
         batch_spans_max: 4,
@@ -86,7 +90,7 @@ async fn shutdown_hands_over_and_flushes_everything() {
     let counters = Arc::new(Counters::default());
     let (outbox, inbox) = Outbox::new(64, Arc::clone(&counters));
     let kept = Arc::new(Kept::default());
-    let collector = Collector::start(settings(8), inbox, vec![kept.clone()], Arc::clone(&counters));
+    let collector = Collector::start(settings(8), inbox, outlets(vec![kept.clone()]), Arc::clone(&counters));
     let traces: Vec<_> = (0..3).map(|_| record(&outbox, 10)).collect();
     collector.intake().offer(app_span(traces[2]), None).unwrap();
     collector.intake().offer(app_span(ids::trace_id()), None).unwrap();
@@ -109,7 +113,7 @@ async fn a_sink_that_hangs_delays_nobody() {
     let (outbox, inbox) = Outbox::new(64, Arc::clone(&counters));
     let kept = Arc::new(Kept::default());
     let sinks: Vec<Arc<Sink>> = vec![Arc::new(Hanging), kept.clone()];
-    let collector = Collector::start(settings(2), inbox, sinks, Arc::clone(&counters));
+    let collector = Collector::start(settings(2), inbox, outlets(sinks), Arc::clone(&counters));
     for _ in 0..10 {
         record(&outbox, 10);
         tokio::time::sleep(Duration::from_millis(60)).await;
@@ -121,4 +125,62 @@ async fn a_sink_that_hangs_delays_nobody() {
     collector.shutdown(Duration::from_secs(3)).await;
     assert!(clock::now().since(begun) < Duration::from_secs(4));
     assert!(kept.flushed.get().is_some());
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_sink_gets_the_spans_of_apps_that_it_is_to_have() {
+    clock::follow_tokio();
+    let counters = Arc::new(Counters::default());
+    let (outbox, inbox) = Outbox::new(64, Arc::clone(&counters));
+    let reaches = [Forward::None, Forward::Traced, Forward::All];
+    let kept = reaches.map(|_| Arc::new(Kept::default()));
+    let outlets = kept.iter().zip(reaches).map(|(sink, apps)| Outlet { sink: Arc::clone(sink) as Arc<Sink>, apps });
+    let collector = Collector::start(settings(8), inbox, outlets.collect(), Arc::clone(&counters));
+    let trace = record(&outbox, 8);
+    collector.intake().offer(app_span(trace), None).unwrap();
+    collector.intake().offer(app_span(ids::trace_id()), None).unwrap();
+    collector.shutdown(Duration::from_secs(5)).await;
+    let spans = kept.each_ref().map(|sink| {
+        let of = |source| {
+            let batches = sink.batches.lock().unwrap();
+            batches.iter().filter(|batch| batch.source() == source).map(Batch::spans).sum::<usize>()
+        };
+        (of(Source::Edge), of(Source::App))
+    });
+    assert_eq!(spans, [(2, 0), (2, 1), (2, 2)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_looks_at_a_trace_sees_its_spans_and_how_far_it_is() {
+    clock::follow_tokio();
+    let counters = Arc::new(Counters::default());
+    let (outbox, inbox) = Outbox::new(64, Arc::clone(&counters));
+    let hub = Hub::new(crate::trace::live::HubLimits::default(), Arc::clone(&counters));
+    let settings = CollectorSettings { hub: Some(Arc::clone(&hub)), ..settings(8) };
+    let collector = Collector::start(settings, inbox, Vec::new(), counters);
+    let mut reader = hub.subscribe(None);
+    let (trace, other) = (record(&outbox, 8), record(&outbox, 8));
+    let _watching = hub.watch(trace).unwrap();
+    collector.intake().offer(app_span(trace), None).unwrap();
+    collector.intake().offer(app_span(other), None).unwrap();
+    // The next look is a second away.
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    hub.flush();
+    let crate::trace::live::Delivery::Batch(batch) = reader.next().await else { panic!("a gap") };
+    let mut seen: Vec<_> = batch
+        .events
+        .iter()
+        .map(|(_, event)| match event {
+            Event::Spans(of, spans) => (*of, format!("{:?} {}", spans.source(), spans.spans())),
+            Event::State(of, state) => (*of, format!("{state:?}")),
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    seen.sort_by(|one, two| one.1.cmp(&two.1));
+    seen.dedup();
+    assert!(seen.iter().all(|(of, _)| *of == trace));
+    let words: Vec<_> = seen.iter().map(|(_, word)| &**word).collect();
+    assert!(words.contains(&"App 1") && words.contains(&"Edge 2") && words.contains(&"Done"), "{words:?}");
+    assert_eq!(hub.state(other), Some(crate::trace::live::state::TraceState::Done));
+    collector.shutdown(Duration::from_secs(5)).await;
 }

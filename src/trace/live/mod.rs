@@ -17,7 +17,7 @@ use bytes::Bytes;
 use opentelemetry::trace::TraceId;
 use tokio::sync::watch;
 
-use self::state::TraceState;
+use self::state::{States, TraceState};
 use super::{counters::Counters, requests::row::RequestRow, sink::Batch as SpanBatch};
 use crate::clock::{self, Instant};
 
@@ -117,6 +117,7 @@ pub struct Hub {
     limits: HubLimits,
     counters: Arc<Counters>,
     inner: Mutex<Inner>,
+    states: Mutex<States>,
     /// The number of the last event published.
     published: watch::Sender<u64>,
 }
@@ -144,7 +145,7 @@ impl Hub {
         // Milliseconds: far below what a JSON number holds exactly.
         let number = clock::now().unix_nanos() / 1_000_000;
         let inner = Mutex::new(Inner { number, ..Inner::default() });
-        Arc::new(Self { limits, counters, inner, published: watch::Sender::new(number) })
+        Arc::new(Self { limits, counters, inner, states: Mutex::default(), published: watch::Sender::new(number) })
     }
 
     /// Publishes an event with the next batch. It is only made where somebody looks; it takes a number in any case, so
@@ -223,6 +224,29 @@ impl Hub {
     pub fn is_watched(&self, trace: TraceId) -> bool {
         let inner = self.lock();
         !inner.watched.is_empty() && inner.watched.contains_key(&trace)
+    }
+
+    /// How far a trace is; `None` if nothing is known of it, which means that it is long over.
+    pub fn state(&self, trace: TraceId) -> Option<TraceState> {
+        self.states().state(trace, clock::now())
+    }
+
+    /// Publishes how far watched traces are, where that changed.
+    pub fn publish_states(&self) {
+        let watched: Vec<TraceId> = self.lock().watched.keys().copied().collect();
+        if watched.is_empty() {
+            return;
+        }
+        let changed = self.states().changed(&watched, clock::now());
+        for (trace, state) in changed {
+            self.publish(|| Event::State(trace, state));
+        }
+    }
+
+    /// The state of recent traces.
+    pub(super) fn states(&self) -> MutexGuard<'_, States> {
+        // Poisoned by a panic elsewhere, it is still whole.
+        self.states.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {

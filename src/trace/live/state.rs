@@ -85,9 +85,10 @@ impl States {
     }
 
     /// The traces, of those in `asked`, whose state is another one than when this was last asked.
-    pub fn changed(&mut self, asked: impl Fn(TraceId) -> bool, now: Instant) -> Vec<(TraceId, TraceState)> {
+    pub fn changed(&mut self, asked: &[TraceId], now: Instant) -> Vec<(TraceId, TraceState)> {
         let mut changed = Vec::new();
-        for (id, trace) in self.traces.iter_mut().filter(|(id, _)| asked(**id)) {
+        for id in asked {
+            let Some(trace) = self.traces.get_mut(id) else { continue };
             let state = trace.state(now);
             if trace.told.as_ref() != Some(&state) {
                 trace.told = Some(state.clone());

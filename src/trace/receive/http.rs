@@ -1,24 +1,18 @@
 //! One OTLP/HTTP message and its answer (OTLP 1.11, "OTLP/HTTP Request" and "OTLP/HTTP Response").
 
-use std::{io::Read as _, sync::Arc};
-
-use bytes::{Bytes, BytesMut};
-use flate2::read::MultiGzDecoder;
-use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header, uri::Authority};
-use http_body_util::{BodyExt as _, Full};
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
+use http_body_util::Full;
 use hyper::body::Incoming;
-use opentelemetry_proto::tonic::collector::trace::v1::{ExportTraceServiceRequest, ExportTraceServiceResponse};
+use opentelemetry_proto::tonic::collector::trace::v1::{
+    ExportTracePartialSuccess, ExportTraceServiceRequest, ExportTraceServiceResponse,
+};
 use prost::Message as _;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::ReceiverLimits;
-use crate::trace::collector::Intake;
+use super::gate::{Coding, Gate, Reach, Refusal};
 
-pub(super) struct Answering {
-    pub(super) intake: Intake,
-    pub(super) limits: ReceiverLimits,
-    pub(super) memory: Arc<Semaphore>,
-}
+/// What a message with spans that name nothing is told.
+pub(super) const REJECTED: &str = "spans need a trace id of 16 octets and a span id of 8, not all zero";
 
 /// How a message is written; the answer is written alike.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,16 +23,6 @@ pub enum Encoding {
     Json,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Coding {
-    Identity,
-    Gzip,
-}
-
-/// A message that is not taken, and the sentence that says why.
-#[derive(Debug, PartialEq, Eq)]
-struct Refusal(StatusCode, &'static str);
-
 /// `google.rpc.Status`, the body of every error.
 #[derive(Clone, PartialEq, prost::Message)]
 struct RpcStatus {
@@ -48,93 +32,35 @@ struct RpcStatus {
     message: String,
 }
 
-impl Answering {
-    pub(super) async fn answer(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
-        let (head, body) = request.into_parts();
-        let encoding = encoding(&head.headers);
-        let outcome = match admit(&head) {
-            Ok(coding) => {
-                let take = self.take(coding, body, encoding.unwrap_or(Encoding::Protobuf));
-                tokio::time::timeout(self.limits.timeout_request, take)
-                    .await
-                    .unwrap_or(Err(Refusal(StatusCode::REQUEST_TIMEOUT, "the message did not arrive in time")))
-            }
-            Err(refusal) => Err(refusal),
-        };
-        let encoding = encoding.unwrap_or(Encoding::Json);
-        match outcome {
-            Ok(()) => accepted(encoding),
-            Err(refusal) => refused(encoding, &refusal),
+/// Answers one request.
+pub(super) async fn answer(gate: &Gate, reach: Reach, request: Request<Incoming>) -> Response<Full<Bytes>> {
+    let (head, body) = request.into_parts();
+    let encoding = encoding(&head.headers);
+    let outcome = match gate.admit(&head, reach).and_then(|()| admit(&head)) {
+        Ok(coding) => {
+            let take = take(gate, coding, body, encoding.unwrap_or(Encoding::Protobuf));
+            tokio::time::timeout(gate.timeout(), take)
+                .await
+                .unwrap_or(Err(Refusal(StatusCode::REQUEST_TIMEOUT, "the message did not arrive in time")))
         }
-    }
-
-    async fn take(&self, coding: Coding, body: Incoming, encoding: Encoding) -> Result<(), Refusal> {
-        let (sent, mut lent) = self.read(body).await?;
-        let plain = match coding {
-            Coding::Identity => sent,
-            Coding::Gzip => self.unpack(&sent, &mut lent)?,
-        };
-        let request = decode(encoding, plain)
-            .ok_or(Refusal(StatusCode::BAD_REQUEST, "the message is no ExportTraceServiceRequest"))?;
-        self.intake
-            .offer(request, Some(lent))
-            .map_err(|_| Refusal(StatusCode::SERVICE_UNAVAILABLE, "too many messages wait"))
-    }
-
-    /// Reads a body, borrowing memory as it grows.
-    async fn read(&self, mut body: Incoming) -> Result<(Bytes, OwnedSemaphorePermit), Refusal> {
-        let mut lent = self.lend(0)?;
-        let mut read = BytesMut::new();
-        while let Some(frame) = body.frame().await {
-            let frame = frame.map_err(|_| Refusal(StatusCode::BAD_REQUEST, "the message ended early"))?;
-            let Some(data) = frame.data_ref() else { continue };
-            self.grow(&mut lent, read.len() + data.len())?;
-            read.extend_from_slice(data);
-        }
-        Ok((read.freeze(), lent))
-    }
-
-    fn unpack(&self, sent: &[u8], lent: &mut OwnedSemaphorePermit) -> Result<Bytes, Refusal> {
-        let mut gzip = MultiGzDecoder::new(sent);
-        let mut plain = Vec::new();
-        let mut piece = vec![0; 64 * 1024];
-        loop {
-            let octets = gzip.read(&mut piece).map_err(|_| Refusal(StatusCode::BAD_REQUEST, "this is not gzip"))?;
-            if octets == 0 {
-                return Ok(plain.into());
-            }
-            self.grow(lent, plain.len() + octets)?;
-            plain.extend_from_slice(&piece[..octets]);
-        }
-    }
-
-    fn grow(&self, lent: &mut OwnedSemaphorePermit, octets: usize) -> Result<(), Refusal> {
-        if octets > self.limits.request_bytes_max {
-            return Err(Refusal(StatusCode::PAYLOAD_TOO_LARGE, "the message is too large"));
-        }
-        let more = octets.div_ceil(1024).saturating_sub(lent.num_permits());
-        if more > 0 {
-            lent.merge(self.lend(more)?);
-        }
-        Ok(())
-    }
-
-    fn lend(&self, kibibytes: usize) -> Result<OwnedSemaphorePermit, Refusal> {
-        let kibibytes = u32::try_from(kibibytes).unwrap_or(u32::MAX);
-        Arc::clone(&self.memory)
-            .try_acquire_many_owned(kibibytes)
-            .map_err(|_| Refusal(StatusCode::SERVICE_UNAVAILABLE, "too many messages at once"))
+        Err(refusal) => Err(refusal),
+    };
+    let encoding = encoding.unwrap_or(Encoding::Json);
+    match outcome {
+        Ok(rejected) => accepted(encoding, rejected),
+        Err(refusal) => refused(encoding, &refusal),
     }
 }
 
+async fn take(gate: &Gate, coding: Coding, body: Incoming, encoding: Encoding) -> Result<usize, Refusal> {
+    let (sent, mut lent) = gate.read(body).await?;
+    let plain = gate.unpack(coding, sent, &mut lent)?;
+    let request = decode(encoding, plain)
+        .ok_or(Refusal(StatusCode::BAD_REQUEST, "the message is no ExportTraceServiceRequest"))?;
+    gate.offer(request, lent)
+}
+
 fn admit(head: &http::request::Parts) -> Result<Coding, Refusal> {
-    // First of all: a browser that was talked into this learns nothing, not even which paths there are.
-    if head.headers.contains_key(header::ORIGIN) {
-        return Err(Refusal(StatusCode::FORBIDDEN, "spans are not taken from web pages"));
-    }
-    if !is_loopback(&head.headers) {
-        return Err(Refusal(StatusCode::FORBIDDEN, "the host is not loopback"));
-    }
     if head.uri.path() != "/v1/traces" {
         return Err(Refusal(StatusCode::NOT_FOUND, "spans are taken at /v1/traces"));
     }
@@ -166,17 +92,6 @@ fn encoding(headers: &HeaderMap) -> Option<Encoding> {
     }
 }
 
-/// Whether the one `Host` names this machine itself, whatever its port. A foreign name that was made to point here
-/// (DNS rebinding) does not.
-fn is_loopback(headers: &HeaderMap) -> bool {
-    let mut hosts = headers.get_all(header::HOST).iter();
-    let (Some(host), None) = (hosts.next(), hosts.next()) else { return false };
-    let Some(authority) = host.to_str().ok().and_then(|host| host.parse::<Authority>().ok()) else { return false };
-    let host = authority.host().trim_matches(['[', ']']);
-    host.eq_ignore_ascii_case("localhost")
-        || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
-}
-
 /// Reads a message; `None` if it is none.
 pub fn decode(encoding: Encoding, body: Bytes) -> Option<ExportTraceServiceRequest> {
     match encoding {
@@ -185,10 +100,25 @@ pub fn decode(encoding: Encoding, body: Bytes) -> Option<ExportTraceServiceReque
     }
 }
 
-fn accepted(encoding: Encoding) -> Response<Full<Bytes>> {
+/// What is said of a message that was taken.
+pub(super) fn success(rejected: usize) -> ExportTraceServiceResponse {
+    let partial_success = (rejected > 0).then(|| ExportTracePartialSuccess {
+        rejected_spans: i64::try_from(rejected).unwrap_or(i64::MAX),
+        error_message: REJECTED.to_owned(),
+    });
+    ExportTraceServiceResponse { partial_success }
+}
+
+fn accepted(encoding: Encoding, rejected: usize) -> Response<Full<Bytes>> {
     let body = match encoding {
-        Encoding::Protobuf => ExportTraceServiceResponse::default().encode_to_vec(),
-        Encoding::Json => b"{}".to_vec(),
+        Encoding::Protobuf => success(rejected).encode_to_vec(),
+        Encoding::Json if rejected == 0 => b"{}".to_vec(),
+        // Protobuf's JSON writes 64 bits as a string.
+        Encoding::Json => serde_json::json!({
+            "partialSuccess": { "rejectedSpans": rejected.to_string(), "errorMessage": REJECTED }
+        })
+        .to_string()
+        .into_bytes(),
     };
     respond(StatusCode::OK, encoding, body)
 }
@@ -200,15 +130,13 @@ fn refused(encoding: Encoding, Refusal(status, message): &Refusal) -> Response<F
         Encoding::Json => serde_json::json!({ "message": message }).to_string().into_bytes(),
     };
     let mut response = respond(*status, encoding, body);
-    match *status {
-        StatusCode::SERVICE_UNAVAILABLE => {
-            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
-        }
-        StatusCode::METHOD_NOT_ALLOWED => {
-            response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("POST"));
-        }
-        _ => {}
-    }
+    let field = match *status {
+        StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS => (header::RETRY_AFTER, "1"),
+        StatusCode::METHOD_NOT_ALLOWED => (header::ALLOW, "POST"),
+        StatusCode::UNAUTHORIZED => (header::WWW_AUTHENTICATE, "Bearer"),
+        _ => return response,
+    };
+    response.headers_mut().insert(field.0, HeaderValue::from_static(field.1));
     response
 }
 

@@ -1,27 +1,40 @@
-//! Spans of the applications behind Waylight: an OTLP/HTTP receiver on loopback, and which spans are kept.
+//! Spans of the applications behind Waylight: receivers of OTLP over HTTP and gRPC, and which spans are kept.
 //!
-//! Applications are told where it is by `OTEL_EXPORTER_OTLP_ENDPOINT`. It serves this machine's programs, never a
+//! Applications are told where they are by `OTEL_EXPORTER_OTLP_ENDPOINT`. They serve this machine's programs, never a
 //! browser: a request with an `Origin`, or for a host that is not loopback, is refused, so that no web page can
-//! write spans by way of a visitor's browser.
+//! write spans by way of a visitor's browser. A receiver that can be reached from outside demands a token.
 
+mod gate;
+mod grpc;
 mod http;
 pub mod room;
+mod split;
 
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
-use hyper::{server::conn::http1, service::service_fn};
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper::{
+    server::conn::{http1, http2},
+    service::service_fn,
+};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::{
     net::{TcpListener, TcpStream},
-    sync::{Semaphore, watch},
+    sync::watch,
     task::JoinSet,
 };
 use tracing::{debug, warn};
 
-pub use self::http::{Encoding, decode};
+pub use self::{
+    grpc::{Flag, message},
+    http::{Encoding, decode},
+};
 
-use self::http::Answering;
+use self::gate::{Gate, Reach};
 use super::collector::Intake;
+use crate::config::model::{Receive, Secret};
+
+/// Calls in progress on one gRPC connection.
+const STREAMS_MAX: u32 = 16;
 
 /// The bounds of a receiver.
 #[derive(Clone, Copy, Debug)]
@@ -30,6 +43,8 @@ pub struct ReceiverLimits {
     pub request_bytes_max: usize,
     /// The most octets of all messages being read and joined.
     pub bytes_max: usize,
+    /// The most spans of all messages in a second.
+    pub spans_per_second_max: u64,
     /// The most connections.
     pub connections_max: usize,
     /// Bound on reading one message.
@@ -41,32 +56,72 @@ impl Default for ReceiverLimits {
         Self {
             request_bytes_max: 64 << 20,
             bytes_max: 128 << 20,
+            spans_per_second_max: 100_000,
             connections_max: 256,
             timeout_request: Duration::from_secs(10),
         }
     }
 }
 
+/// What a receiver demands of its senders.
+#[derive(Clone, Debug, Default)]
+pub struct ReceiverTerms {
+    /// The bounds.
+    pub limits: ReceiverLimits,
+    /// What senders must present.
+    pub token: Option<Secret>,
+}
+
+impl ReceiverTerms {
+    /// As configured.
+    pub fn of(receive: &Receive) -> Self {
+        let limits = ReceiverLimits {
+            request_bytes_max: receive.message_bytes_max,
+            bytes_max: receive.bytes_max,
+            spans_per_second_max: receive.spans_per_second_max,
+            ..ReceiverLimits::default()
+        };
+        Self { limits, token: receive.token.clone() }
+    }
+}
+
+/// Where a process is told to send its spans: OTLP over HTTP.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SpansTo {
+    /// The receiver.
+    pub address: SocketAddr,
+    /// What it demands.
+    pub token: Option<Secret>,
+}
+
+/// What a receiver speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Protocol {
+    /// OTLP over HTTP, in protobuf or JSON.
+    Http,
+    /// OTLP over gRPC.
+    Grpc,
+}
+
 /// A listening receiver that does not answer yet, so that its address can be handed to applications first.
 #[derive(Debug)]
 pub struct Receiver {
     listener: TcpListener,
-    limits: ReceiverLimits,
+    protocol: Protocol,
+    terms: ReceiverTerms,
 }
 
 impl Receiver {
     /// Listens at `address`; port 0 takes any free one.
     ///
     /// # Errors
-    /// If the address is not loopback, or cannot be bound.
-    pub async fn bind(address: SocketAddr, limits: ReceiverLimits) -> io::Result<Self> {
-        if !address.ip().is_loopback() {
-            return Err(io::Error::new(
-                io::ErrorKind::InvalidInput,
-                format!("spans are only received on loopback, and {address} is not"),
-            ));
+    /// If the address cannot be bound, or can be reached from outside and there is no token.
+    pub async fn bind(address: SocketAddr, protocol: Protocol, terms: ReceiverTerms) -> io::Result<Self> {
+        if !address.ip().is_loopback() && terms.token.is_none() {
+            let what = format!("{address} is not loopback, and there is no token");
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, what));
         }
-        Ok(Self { listener: TcpListener::bind(address).await?, limits })
+        Ok(Self { listener: TcpListener::bind(address).await?, protocol, terms })
     }
 
     /// Where it listens.
@@ -86,18 +141,25 @@ impl Receiver {
     }
 
     async fn accept(self, intake: Intake, mut stopped: watch::Receiver<()>) {
-        let Self { listener, limits } = self;
-        // Lent in KiB, since a semaphore counts in 32 bits on small machines.
-        let memory = Arc::new(Semaphore::new(limits.bytes_max.div_ceil(1024)));
-        let answering = Arc::new(Answering { intake, limits, memory });
+        let Self { listener, protocol, terms } = self;
+        let is_loopback = listener.local_addr().is_ok_and(|address| address.ip().is_loopback());
+        let reach = if is_loopback { Reach::Loopback } else { Reach::Outside };
+        let connections_max = terms.limits.connections_max;
+        let gate = Arc::new(Gate::new(intake, terms));
         let mut connections = JoinSet::new();
         loop {
             tokio::select! {
                 biased;
                 _ = stopped.changed() => break,
                 Some(_) = connections.join_next() => {}
-                accepted = listener.accept(), if connections.len() < limits.connections_max => match accepted {
-                    Ok((stream, _)) => drop(connections.spawn(serve(stream, Arc::clone(&answering), stopped.clone()))),
+                accepted = listener.accept(), if connections.len() < connections_max => match accepted {
+                    Ok((stream, _)) => {
+                        let served = Served { gate: Arc::clone(&gate), reach, stopped: stopped.clone() };
+                        match protocol {
+                            Protocol::Http => drop(connections.spawn(served.http(stream))),
+                            Protocol::Grpc => drop(connections.spawn(served.grpc(stream))),
+                        }
+                    }
                     Err(error) => {
                         warn!(%error, "the receiver of spans could not accept a connection");
                         tokio::time::sleep(Duration::from_millis(100)).await;
@@ -109,23 +171,59 @@ impl Receiver {
     }
 }
 
-async fn serve(stream: TcpStream, answering: Arc<Answering>, mut stopped: watch::Receiver<()>) {
-    let service = service_fn(move |request| {
-        let answering = Arc::clone(&answering);
-        async move { Ok::<_, std::convert::Infallible>(answering.answer(request).await) }
-    });
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .max_buf_size(64 * 1024)
-        .serve_connection(TokioIo::new(stream), service);
-    let mut connection = std::pin::pin!(connection);
-    let ended = tokio::select! {
-        ended = connection.as_mut() => ended,
-        _ = stopped.changed() => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
-        }
-    };
+/// One connection.
+struct Served {
+    gate: Arc<Gate>,
+    reach: Reach,
+    stopped: watch::Receiver<()>,
+}
+
+impl Served {
+    async fn http(self, stream: TcpStream) {
+        let Self { gate, reach, mut stopped } = self;
+        let service = service_fn(move |request| {
+            let gate = Arc::clone(&gate);
+            async move { Ok::<_, std::convert::Infallible>(http::answer(&gate, reach, request).await) }
+        });
+        let connection = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .max_buf_size(64 * 1024)
+            .serve_connection(TokioIo::new(stream), service);
+        let mut connection = std::pin::pin!(connection);
+        let ended = tokio::select! {
+            ended = connection.as_mut() => ended,
+            _ = stopped.changed() => {
+                connection.as_mut().graceful_shutdown();
+                connection.await
+            }
+        };
+        log(ended);
+    }
+
+    async fn grpc(self, stream: TcpStream) {
+        let Self { gate, reach, mut stopped } = self;
+        let service = service_fn(move |request| {
+            let gate = Arc::clone(&gate);
+            async move { Ok::<_, std::convert::Infallible>(grpc::answer(&gate, reach, request).await) }
+        });
+        let connection = http2::Builder::new(TokioExecutor::new())
+            .timer(TokioTimer::new())
+            .max_concurrent_streams(STREAMS_MAX)
+            .max_header_list_size(16 * 1024)
+            .serve_connection(TokioIo::new(stream), service);
+        let mut connection = std::pin::pin!(connection);
+        let ended = tokio::select! {
+            ended = connection.as_mut() => ended,
+            _ = stopped.changed() => {
+                connection.as_mut().graceful_shutdown();
+                connection.await
+            }
+        };
+        log(ended);
+    }
+}
+
+fn log(ended: hyper::Result<()>) {
     if let Err(error) = ended {
         debug!(%error, "a connection of the receiver of spans failed");
     }

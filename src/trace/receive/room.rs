@@ -1,8 +1,12 @@
 //! Which spans of applications are kept: those of traces that Waylight records too. Either side may arrive first, so
 //! spans of an unknown trace wait here for a while. `now` is an argument; everything is bounded.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::{
+    collections::{HashMap, VecDeque},
+    time::Duration,
+};
 
+use http::HeaderName;
 use opentelemetry::trace::TraceId;
 use opentelemetry_proto::tonic::{
     collector::trace::v1::ExportTraceServiceRequest,
@@ -10,11 +14,12 @@ use opentelemetry_proto::tonic::{
 };
 use prost::Message as _;
 
+pub use super::split::Named;
+use super::split::Splits;
 use crate::{clock::Instant, trace::sink::span_count};
-use std::time::Duration;
 
 /// The bounds of a [`Room`].
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct RoomLimits {
     /// Recent traces remembered at least; at most twice as many.
     pub traces_max: usize,
@@ -22,11 +27,21 @@ pub struct RoomLimits {
     pub bytes_max: usize,
     /// How long spans wait for their trace to be known.
     pub wait: Duration,
+    /// The most spans that applications may add to one trace: its id is no secret.
+    pub spans_per_trace_max: usize,
+    /// The header in which a request's name goes to the upstream: traces begun anew are joined by it.
+    pub request_id_header: Option<HeaderName>,
 }
 
 impl Default for RoomLimits {
     fn default() -> Self {
-        Self { traces_max: 16_384, bytes_max: 8 << 20, wait: Duration::from_secs(30) }
+        Self {
+            traces_max: 16_384,
+            bytes_max: 8 << 20,
+            wait: Duration::from_secs(30),
+            spans_per_trace_max: 20_000,
+            request_id_header: Some(HeaderName::from_static("x-request-id")),
+        }
     }
 }
 
@@ -34,9 +49,11 @@ impl Default for RoomLimits {
 #[derive(Debug)]
 pub struct Room {
     limits: RoomLimits,
-    /// Two generations: when the younger one is full, the elder is forgotten.
-    known: HashSet<TraceId>,
-    known_before: HashSet<TraceId>,
+    /// Traces of the edge, and how many spans applications added to each. Two generations: when the younger one is full,
+    /// the elder is forgotten.
+    known: HashMap<TraceId, usize>,
+    known_before: HashMap<TraceId, usize>,
+    splits: Splits,
     waiting: HashMap<TraceId, Waiting>,
     /// The order in which traces began to wait.
     order: VecDeque<(TraceId, Instant)>,
@@ -50,13 +67,17 @@ struct Waiting {
     bytes: usize,
 }
 
+/// Spans of one trace of the edge.
+pub type Part = (TraceId, ExportTraceServiceRequest);
+
 impl Room {
     /// An empty room.
     pub fn new(limits: RoomLimits) -> Self {
         Self {
+            splits: Splits::new(limits.traces_max, limits.request_id_header.as_ref()),
             limits,
-            known: HashSet::new(),
-            known_before: HashSet::new(),
+            known: HashMap::new(),
+            known_before: HashMap::new(),
             waiting: HashMap::new(),
             order: VecDeque::new(),
             bytes: 0,
@@ -64,30 +85,59 @@ impl Room {
         }
     }
 
-    /// The edge recorded a span of `trace`: gives back what waited for it.
-    pub fn recorded(&mut self, trace: TraceId) -> Vec<ExportTraceServiceRequest> {
-        if !self.known.insert(trace) {
-            return Vec::new();
+    /// The edge recorded spans of `trace`, and of the request `named`: gives back what waited for them.
+    pub fn recorded(&mut self, trace: TraceId, named: Option<Named>) -> Vec<Part> {
+        if !self.known.contains_key(&trace) {
+            let added = self.known_before.remove(&trace).unwrap_or_default();
+            self.known.insert(trace, added);
+            if self.known.len() >= self.limits.traces_max {
+                self.known_before = std::mem::take(&mut self.known);
+            }
         }
-        if self.known.len() >= self.limits.traces_max {
-            self.known_before = std::mem::take(&mut self.known);
+        let mut ready = self.take_waiting(trace);
+        if let Some(other) = named.and_then(|named| self.splits.named(named)) {
+            ready.extend(self.take_waiting(other).into_iter().map(|(_, part)| self.splits.moved(other, part)));
         }
-        let Some(waited) = self.waiting.remove(&trace) else { return Vec::new() };
-        self.bytes -= waited.bytes;
-        waited.requests
+        self.admitted(ready)
     }
 
     /// An application sent `request`: gives back the spans of known traces; the others wait.
-    pub fn offered(&mut self, request: ExportTraceServiceRequest, now: Instant) -> ExportTraceServiceRequest {
-        let mut ready = ExportTraceServiceRequest::default();
+    pub fn offered(&mut self, request: ExportTraceServiceRequest, now: Instant) -> Vec<Part> {
+        let mut ready = Vec::new();
         for (trace, part) in self.by_trace(request) {
-            if self.known.contains(&trace) || self.known_before.contains(&trace) {
-                ready.resource_spans.extend(part.resource_spans);
+            if self.known.contains_key(&trace) || self.known_before.contains_key(&trace) {
+                ready.push((trace, part));
+            } else if self.splits.is_split(trace, &part) {
+                let waited = self.take_waiting(trace).into_iter().map(|(_, part)| part);
+                ready.extend(waited.chain([part]).map(|part| self.splits.moved(trace, part)));
             } else {
                 self.wait(trace, part, now);
             }
         }
-        ready
+        self.admitted(ready)
+    }
+
+    fn take_waiting(&mut self, trace: TraceId) -> Vec<Part> {
+        let Some(waited) = self.waiting.remove(&trace) else { return Vec::new() };
+        self.bytes -= waited.bytes;
+        waited.requests.into_iter().map(|part| (trace, part)).collect()
+    }
+
+    /// Without what is more than a trace may have.
+    fn admitted(&mut self, mut parts: Vec<Part>) -> Vec<Part> {
+        parts.retain(|(trace, part)| {
+            let spans = span_count(part);
+            let known = self.known.get_mut(trace).or_else(|| self.known_before.get_mut(trace));
+            let Some(added) = known else { return true };
+            let has_room = *added + spans <= self.limits.spans_per_trace_max;
+            if has_room {
+                *added += spans;
+            } else {
+                self.dropped += spans;
+            }
+            has_room
+        });
+        parts
     }
 
     /// Lets go of what waited too long, and says how many spans were lost since it was last asked.

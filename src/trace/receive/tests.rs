@@ -28,11 +28,15 @@ struct Running {
 }
 
 async fn start(limits: ReceiverLimits) -> Running {
+    start_with("127.0.0.1:0", Protocol::Http, ReceiverTerms { limits, token: None }).await
+}
+
+async fn start_with(address: &str, protocol: Protocol, terms: ReceiverTerms) -> Running {
     let counters = Arc::new(Counters::default());
     let (outbox, inbox) = Outbox::new(4, Arc::clone(&counters));
     let settings = CollectorSettings::new(Resource::new("edge", &BTreeMap::new()));
     let collector = Collector::start(settings, inbox, Vec::new(), Arc::clone(&counters));
-    let receiver = Receiver::bind("127.0.0.1:0".parse().unwrap(), limits).await.unwrap();
+    let receiver = Receiver::bind(address.parse().unwrap(), protocol, terms).await.unwrap();
     let address = receiver.address().unwrap();
     let receiver = receiver.serve(collector.intake());
     Running { address, counters, receiver, collector, _outbox: outbox }
@@ -134,11 +138,189 @@ async fn memory_is_bounded() {
 }
 
 #[tokio::test]
-async fn only_loopback_is_listened_on() {
-    assert!(Receiver::bind("0.0.0.0:0".parse().unwrap(), ReceiverLimits::default()).await.is_err());
+async fn off_loopback_a_token_is_demanded() {
+    let outside = "0.0.0.0:0".parse().unwrap();
+    assert!(Receiver::bind(outside, Protocol::Http, ReceiverTerms::default()).await.is_err());
+    let token = Some(Secret::new("a-secret-token"));
+    let running = start_with("0.0.0.0:0", Protocol::Http, ReceiverTerms { token, ..ReceiverTerms::default() }).await;
+    let address = SocketAddr::from(([127, 0, 0, 1], running.address.port()));
+    let body = message(1).encode_to_vec();
+    for (status, fields) in [
+        (401, ""),
+        (401, "authorization: Bearer a-secret-toke\r\n"),
+        (401, "authorization: Bearer another-token\r\n"),
+        (401, "authorization: Basic a-secret-token\r\n"),
+        (200, "authorization: Bearer a-secret-token\r\n"),
+        (200, "authorization: bearer a-secret-token\r\n"),
+        (200, "waylight-token: a-secret-token\r\n"),
+        (403, "authorization: Bearer a-secret-token\r\norigin: https://evil.example\r\n"),
+    ] {
+        let headers = format!("host: edge.example\r\ncontent-type: application/x-protobuf\r\n{fields}");
+        let answer = ask(address, "POST /v1/traces", &headers, &body).await;
+        assert!(answer.starts_with(&format!("http/1.1 {status}")), "{status} {fields}: {answer}");
+        assert!(!answer.contains("a-secret"));
+    }
+}
+
+#[tokio::test]
+async fn spans_that_name_nothing_are_rejected_and_the_others_taken() {
+    let running = start(ReceiverLimits::default()).await;
+    let mut partial = message(4);
+    let spans = &mut partial.resource_spans[0].scope_spans[0].spans;
+    spans[0].trace_id = vec![0; 16];
+    spans[1].trace_id.pop();
+    spans[2].span_id = Vec::new();
+    let host = format!("host: {}\r\n", running.address);
+    let headers = format!("{host}content-type: application/json\r\n");
+    let json = serde_json::to_vec(&partial).unwrap();
+    let answer = ask(running.address, "POST /v1/traces", &headers, &json).await;
+    assert!(answer.starts_with("http/1.1 200") && answer.contains("\"rejectedspans\":\"3\""), "{answer}");
+    let headers = format!("{host}content-type: application/x-protobuf\r\n");
+    let answer = ask(running.address, "POST /v1/traces", &headers, &partial.encode_to_vec()).await;
+    assert!(answer.starts_with("http/1.1 200") && answer.contains("spans need a trace id"), "{answer}");
+    assert_eq!((running.counters.app_spans_received.value(), running.counters.app_spans_rejected.value()), (2, 6));
+}
+
+#[tokio::test]
+async fn too_many_spans_in_a_second_are_refused() {
+    let running = start(ReceiverLimits { spans_per_second_max: 5, ..ReceiverLimits::default() }).await;
+    let headers = format!("host: {}\r\ncontent-type: application/x-protobuf\r\n", running.address);
+    let answer = ask(running.address, "POST /v1/traces", &headers, &message(10).encode_to_vec()).await;
+    assert!(answer.starts_with("http/1.1 200"), "{answer}");
+    let answer = ask(running.address, "POST /v1/traces", &headers, &message(100).encode_to_vec()).await;
+    assert!(answer.starts_with("http/1.1 429") && answer.contains("retry-after: 1\r\n"), "{answer}");
+    assert_eq!(running.counters.app_spans_refused.value(), 100);
+}
+
+mod grpc {
+    use http_body_util::{BodyExt as _, Full};
+    use hyper_util::rt::{TokioExecutor, TokioIo};
+
+    use super::*;
+
+    struct Call<'a> {
+        authority: &'a str,
+        path: &'a str,
+        content_type: &'a str,
+        fields: &'a [(&'a str, &'a str)],
+        body: Vec<u8>,
+    }
+
+    const EXPORT: &str = "/opentelemetry.proto.collector.trace.v1.TraceService/Export";
+
+    fn call(body: Vec<u8>) -> Call<'static> {
+        Call { authority: "localhost:4317", path: EXPORT, content_type: "application/grpc", fields: &[], body }
+    }
+
+    fn framed(flag: u8, message: &[u8]) -> Vec<u8> {
+        let length = u32::try_from(message.len()).unwrap().to_be_bytes();
+        [&[flag], &length[..], message].concat()
+    }
+
+    /// The HTTP status, the gRPC status, its details, and the message.
+    async fn ask(address: SocketAddr, call: Call<'_>) -> (u16, String, String, Bytes) {
+        let stream = TcpStream::connect(address).await.unwrap();
+        let (mut sender, connection) =
+            hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await.unwrap();
+        let mut tasks = JoinSet::new();
+        tasks.spawn(async move { drop(connection.await) });
+        let uri = format!("http://{}{}", call.authority, call.path);
+        let mut request = ::http::Request::post(uri).header("content-type", call.content_type).header("te", "trailers");
+        for (name, value) in call.fields {
+            request = request.header(*name, *value);
+        }
+        let response = sender.send_request(request.body(Full::new(Bytes::from(call.body))).unwrap()).await.unwrap();
+        let (head, body) = response.into_parts();
+        let body = body.collect().await.unwrap();
+        let trailers = body.trailers().cloned().unwrap_or_default();
+        let field = |name: &str| {
+            let value = head.headers.get(name).or_else(|| trailers.get(name));
+            value.map_or_else(String::new, |value| value.to_str().unwrap().to_owned())
+        };
+        (head.status.as_u16(), field("grpc-status"), field("grpc-status-details-bin"), body.to_bytes())
+    }
+
+    async fn start(limits: ReceiverLimits) -> Running {
+        start_with("127.0.0.1:0", Protocol::Grpc, ReceiverTerms { limits, token: None }).await
+    }
+
+    #[tokio::test]
+    async fn messages_are_taken_plain_and_compressed() {
+        let running = start(ReceiverLimits::default()).await;
+        let message = message(3).encode_to_vec();
+        for call in [
+            call(framed(0, &message)),
+            Call { content_type: "application/grpc+proto", ..call(framed(0, &message)) },
+            Call { fields: &[("grpc-encoding", "gzip")], ..call(framed(1, &gzip(&message))) },
+            Call { fields: &[("grpc-encoding", "gzip")], ..call(framed(0, &message)) },
+            Call { authority: "[::1]:4317", ..call(framed(0, &message)) },
+        ] {
+            let (status, code, _, body) = ask(running.address, call).await;
+            assert_eq!((status, &*code, &*body), (200, "0", &[0; 5][..]));
+        }
+        assert_eq!(running.counters.app_spans_received.value(), 15);
+        running.receiver.shutdown(Duration::from_secs(5)).await;
+    }
+
+    #[tokio::test]
+    async fn everything_else_is_refused_with_the_right_code() {
+        let limits = ReceiverLimits { request_bytes_max: 4096, ..ReceiverLimits::default() };
+        let running = start(limits).await;
+        let one = framed(0, &message(1).encode_to_vec());
+        let bomb = framed(1, &gzip(&[0; 100_000]));
+        let encoded: &[(&str, &str)] = &[("grpc-encoding", "gzip")];
+        for (code, call) in [
+            ("7", Call { authority: "evil.example:4317", ..call(one.clone()) }),
+            ("7", Call { fields: &[("origin", "http://localhost")], ..call(one.clone()) }),
+            ("12", Call { path: "/other.Service/Export", ..call(one.clone()) }),
+            ("12", Call { fields: &[("grpc-encoding", "zstd")], ..call(one.clone()) }),
+            ("3", call(Vec::new())),
+            ("3", call(one[..7].to_vec())),
+            ("3", call([one.clone(), one.clone()].concat())),
+            ("3", call(framed(2, &[]))),
+            ("3", call(framed(0, b"\xff\xff"))),
+            ("3", call(framed(1, &gzip(&[])))),
+            ("3", Call { fields: encoded, ..call(framed(1, b"no gzip")) }),
+            ("8", call(vec![0; 5000])),
+            ("8", Call { fields: encoded, ..call(bomb) }),
+        ] {
+            let (path, length) = (call.path, call.body.len());
+            let (status, found, ..) = ask(running.address, call).await;
+            assert_eq!((status, &*found), (200, code), "{path} {length}");
+        }
+        let html = Call { content_type: "text/html", ..call(one.clone()) };
+        assert_eq!(ask(running.address, html).await.0, 415);
+        assert_eq!(running.counters.app_spans_received.value(), 0);
+    }
+
+    #[tokio::test]
+    async fn a_sender_is_told_when_to_come_back() {
+        let running = start(ReceiverLimits { bytes_max: 2048, ..ReceiverLimits::default() }).await;
+        let (status, code, details, _) = ask(running.address, call(framed(0, &[0; 5000]))).await;
+        assert_eq!((status, &*code), (200, "14"));
+        let details = base64::Engine::decode(&base64::engine::general_purpose::STANDARD_NO_PAD, details).unwrap();
+        assert!(String::from_utf8_lossy(&details).contains("google.rpc.RetryInfo"));
+    }
+
+    #[tokio::test]
+    async fn rejected_spans_are_told() {
+        let running = start(ReceiverLimits::default()).await;
+        let mut partial = message(2);
+        partial.resource_spans[0].scope_spans[0].spans[0].span_id = vec![0; 8];
+        let (_, code, _, body) = ask(running.address, call(framed(0, &partial.encode_to_vec()))).await;
+        let (_, answer) = super::super::grpc::message(&body).unwrap();
+        let answer =
+            opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceResponse::decode(answer).unwrap();
+        assert_eq!((&*code, answer.partial_success.unwrap().rejected_spans), ("0", 1));
+    }
 }
 
 proptest! {
+    #[test]
+    fn no_frame_makes_the_reader_panic(octets in prop::collection::vec(any::<u8>(), 0..64)) {
+        super::grpc::message(&Bytes::from(octets));
+    }
+
     #[test]
     fn no_message_makes_the_decoders_panic(octets in prop::collection::vec(any::<u8>(), 0..512), text in "\\PC{0,256}") {
         decode(Encoding::Protobuf, Bytes::from(octets.clone()));

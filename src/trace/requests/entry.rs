@@ -14,7 +14,7 @@ use super::{
     hints::{Destination, Hints},
     row::{CacheOutcome, Moment, RequestRow, TEXT_BYTES_MAX},
 };
-use crate::rules::{headers::redact::Redaction, session::Id};
+use crate::rules::{headers::redact::Redaction, keep::Facts, session::Id};
 
 /// No record is longer, in octets.
 pub const ENTRY_BYTES_MAX: usize = 2_560;
@@ -201,6 +201,19 @@ impl<'a> Entry<'a> {
             trace,
             hints: Hints { browser, url, referer, destination: Destination::of(destination) },
         })
+    }
+
+    /// What rules look at.
+    pub fn facts(&self) -> Facts<'_> {
+        Facts {
+            status: self.status,
+            duration: self.duration,
+            first_byte: self.moments[4],
+            bytes: self.bytes,
+            error: self.error,
+            route: self.route,
+            method: self.method,
+        }
     }
 
     /// The row of these facts. Its page, and header sets, are for others to say.

@@ -12,6 +12,7 @@ use tracing::warn;
 use super::{
     entry::Entry,
     join::{Joined, Joiner},
+    keep::{KeepRules, Keeper, TRIGGER},
     log::{Chunk, RequestInbox},
     recent::Requests,
     ring::Slot,
@@ -22,7 +23,7 @@ use crate::{
     config::model::StoreRequests,
     trace::{
         counters::Counters,
-        live::{Event, Hub, Patch},
+        live::{Event, Patch},
     },
 };
 
@@ -36,23 +37,21 @@ const ROWS_MAX: usize = 4_096;
 const WRITES_MAX: usize = 8;
 
 /// What is stored of requests.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct StoreBounds {
     /// Which.
     pub which: StoreRequests,
     /// The most untraced ones in a second.
     pub untraced_per_second_max: u64,
+    /// Which untraced ones are kept as traces.
+    pub keep: KeepRules,
 }
 
 /// What an intake works with.
 #[derive(Clone, Debug)]
 pub struct IntakeParts {
-    /// Where requests are kept.
-    pub requests: Requests,
-    /// Where they are published.
-    pub hub: Arc<Hub>,
-    /// What is counted.
-    pub counters: Arc<Counters>,
+    /// Where requests are, and are published, and how they are kept as traces.
+    pub keeper: Keeper,
     /// What is stored; a reload may say otherwise.
     pub bounds: watch::Receiver<StoreBounds>,
 }
@@ -70,7 +69,7 @@ impl RequestIntake {
         let mut tasks = JoinSet::new();
         let (stop, stopped) = watch::channel(());
         let (write, writes) = mpsc::channel(WRITES_MAX);
-        tasks.spawn(write_down(parts.requests.clone(), Arc::clone(&parts.counters), writes));
+        tasks.spawn(write_down(parts.keeper.requests.clone(), Arc::clone(&parts.keeper.counters), writes));
         let running = Running { parts, joiner: Joiner::default(), pending: Vec::new(), write, second: 0, untraced: 0 };
         tasks.spawn(running.run(inbox, stopped));
         Self { tasks, stop }
@@ -128,18 +127,24 @@ impl Running {
     }
 
     fn take(&mut self, chunks: &mut Vec<Chunk>) {
+        let bounds = self.parts.bounds.borrow_and_update().clone();
         let mut slots = Vec::new();
         let mut patches = Vec::new();
         for chunk in chunks.drain(..) {
             chunk.read(|entry, octets, headers| {
                 let Joined { page, late } = self.joiner.join(entry);
                 patches.extend(late.into_iter().map(|id| Patch { id, page, trace: None }));
-                slots.push((entry.id, Slot::new(octets, page)));
+                let kept = self.parts.keeper.keep_by_rule(entry, &bounds.keep).map(|trace| (trace, TRIGGER));
+                let trace = kept.map(|(trace, why)| (trace, why.into()));
+                slots.push((entry.id, Slot::new(octets, page).traced(trace)));
+                let entry = &Entry { trace: entry.trace.or(kept), ..entry.clone() };
                 self.publish(entry, page);
-                self.store(entry, page, headers);
+                if entry.trace.is_some() || self.has_room(&bounds, clock::now()) {
+                    self.store(entry, page, headers);
+                }
             });
         }
-        self.parts.requests.ring().push(slots);
+        self.parts.keeper.requests.ring().push(slots);
         self.patch(patches);
         if self.pending.len() >= ROWS_MAX {
             self.write_pending();
@@ -147,7 +152,7 @@ impl Running {
     }
 
     fn publish(&self, entry: &Entry<'_>, page: Option<u128>) {
-        self.parts.hub.publish(|| {
+        self.parts.keeper.hub.publish(|| {
             let mut row = entry.row();
             row.page = page;
             Event::Request(Arc::new(row))
@@ -155,8 +160,7 @@ impl Running {
     }
 
     fn store(&mut self, entry: &Entry<'_>, page: Option<u128>, headers: Option<Box<HeaderSets>>) {
-        let traced = entry.trace.is_some();
-        if self.parts.requests.store().is_none() || !(traced || self.has_room(clock::now())) {
+        if self.parts.keeper.requests.store().is_none() {
             return;
         }
         let mut row = entry.row();
@@ -166,9 +170,8 @@ impl Running {
     }
 
     /// Whether an untraced request is stored, by the settings.
-    fn has_room(&mut self, now: Instant) -> bool {
-        let bounds = *self.parts.bounds.borrow();
-        if bounds.which == StoreRequests::Traced {
+    fn has_room(&mut self, bounds: &StoreBounds, now: Instant) -> bool {
+        if bounds.which == StoreRequests::Traced || self.parts.keeper.requests.store().is_none() {
             return false;
         }
         let second = now.unix_nanos() / 1_000_000_000;
@@ -176,7 +179,7 @@ impl Running {
             (self.second, self.untraced) = (second, 0);
         }
         if self.untraced >= bounds.untraced_per_second_max {
-            self.parts.counters.requests_unstored.one();
+            self.parts.keeper.counters.requests_unstored.one();
             return false;
         }
         self.untraced += 1;
@@ -185,20 +188,20 @@ impl Running {
 
     fn patch(&mut self, mut patches: Vec<Patch>) {
         for patch in &patches {
-            self.parts.hub.publish(|| Event::RequestPatch(patch.clone()));
-            self.parts.requests.ring().patch(patch);
+            self.parts.keeper.hub.publish(|| Event::RequestPatch(patch.clone()));
+            self.parts.keeper.requests.ring().patch(patch);
         }
         patches.retain(|patch| match self.pending.iter_mut().rev().find(|row| row.id == patch.id) {
             Some(row) => {
                 row.page = patch.page.or(row.page);
                 false
             }
-            None => self.parts.requests.store().is_some(),
+            None => self.parts.keeper.requests.store().is_some(),
         });
         // Rows that are written already, or are being written: after them.
         let count = patches.len() as u64;
         if count > 0 && self.write.try_send(Write::Patches(patches)).is_err() {
-            self.parts.counters.requests_unstored.add(count);
+            self.parts.keeper.counters.requests_unstored.add(count);
         }
     }
 
@@ -209,7 +212,7 @@ impl Running {
         let rows = std::mem::take(&mut self.pending);
         let count = rows.len() as u64;
         if self.write.try_send(Write::Rows(rows)).is_err() {
-            self.parts.counters.requests_unstored.add(count);
+            self.parts.keeper.counters.requests_unstored.add(count);
         }
     }
 }

@@ -4,15 +4,11 @@
 //! A page ends after much of what it loads: what refers to a page that is not known yet is remembered, and joined when
 //! the page turns up.
 
-use std::{
-    collections::{HashMap, VecDeque},
-    hash::Hash,
-};
-
 use super::{
     entry::Entry,
     hints::{Destination, Hints},
 };
+use crate::trace::bounded::Bounded;
 
 /// URLs remembered, and requests that wait for their page.
 const REMEMBERED_MAX: usize = 16_384;
@@ -98,53 +94,6 @@ impl Joiner {
             }
         }
         late
-    }
-}
-
-/// A map that forgets what was put in first.
-#[derive(Debug)]
-struct Bounded<K, V> {
-    max: usize,
-    entries: HashMap<K, V>,
-    order: VecDeque<K>,
-}
-
-impl<K: Eq + Hash + Copy, V> Bounded<K, V> {
-    fn new(max: usize) -> Self {
-        Self { max, entries: HashMap::new(), order: VecDeque::new() }
-    }
-
-    fn find(&self, key: &K) -> Option<&V> {
-        self.entries.get(key)
-    }
-
-    fn insert(&mut self, key: K, value: V) {
-        if self.entries.insert(key, value).is_none() {
-            self.order.push_back(key);
-            self.forget();
-        }
-    }
-
-    fn entry(&mut self, key: K) -> &mut V
-    where
-        V: Default,
-    {
-        if !self.entries.contains_key(&key) {
-            self.insert(key, V::default());
-        }
-        self.entries.entry(key).or_default()
-    }
-
-    /// Its place in the order is left behind.
-    fn remove(&mut self, key: &K) -> Option<V> {
-        self.entries.remove(key)
-    }
-
-    fn forget(&mut self) {
-        while self.order.len() > self.max {
-            let Some(eldest) = self.order.pop_front() else { return };
-            self.entries.remove(&eldest);
-        }
     }
 }
 

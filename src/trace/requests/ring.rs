@@ -50,6 +50,12 @@ impl Slot {
         Self { octets: octets.into(), page, trace: None, kept_in: KeptIn::RingOnly }
     }
 
+    /// The same, with the trace that was made of it, and why.
+    #[must_use]
+    pub fn traced(self, trace: Option<(TraceId, Box<str>)>) -> Self {
+        Self { trace, ..self }
+    }
+
     /// Where else it is.
     pub fn kept_in(&self) -> KeptIn {
         self.kept_in

@@ -13,9 +13,9 @@ use opentelemetry::{
 };
 use waylight::{
     clock,
-    config::model::{Export, ExportProtocol, Secret, Toggle},
+    config::model::{Export, ExportProtocol, Forward, Secret, Toggle},
     trace::{
-        collector::{Collector, CollectorHandle, CollectorSettings},
+        collector::{Collector, CollectorHandle, CollectorSettings, Outlet},
         counters::Counters,
         encode::Resource,
         export::{ExportStatus, Exporters},
@@ -23,7 +23,6 @@ use waylight::{
         outbox::Outbox,
         recording::Begin,
         scope::Span,
-        sink::Sink,
         stage::Stage,
     },
 };
@@ -71,8 +70,8 @@ impl Pipeline {
             pause: Duration::from_millis(1),
             ..CollectorSettings::new(Resource::new("edge-under-test", &extra))
         };
-        let sinks: Vec<Arc<Sink>> = vec![exporters.clone()];
-        let collector = Collector::start(settings, inbox, sinks, counters);
+        let outlets = vec![Outlet { sink: exporters.clone(), apps: Forward::Traced }];
+        let collector = Collector::start(settings, inbox, outlets, counters);
         Self { outbox, collector, exporters }
     }
 

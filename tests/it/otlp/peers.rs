@@ -15,7 +15,7 @@ use opentelemetry_proto::tonic::{
     trace::v1::{ResourceSpans, ScopeSpans, Span as OtlpSpan},
 };
 use waylight::trace::{
-    receive::{Receiver as AppReceiver, ReceiverLimits},
+    receive::{Protocol, Receiver as AppReceiver, ReceiverTerms},
     sink::{Batch, Source, SpanSink as _},
 };
 
@@ -55,7 +55,8 @@ async fn spans_of_applications_join_those_of_the_edge() {
     for (protocol, gzip) in [(ExportProtocol::HttpProtobuf, Toggle::On), (ExportProtocol::HttpJson, Toggle::Off)] {
         let mut back_end = Receiver::start(ExportProtocol::Grpc).await;
         let pipeline = Pipeline::start(&[export("only", &back_end, ExportProtocol::Grpc)]);
-        let receiver = AppReceiver::bind("127.0.0.1:0".parse().unwrap(), ReceiverLimits::default()).await.unwrap();
+        let receiver =
+            AppReceiver::bind("127.0.0.1:0".parse().unwrap(), Protocol::Http, ReceiverTerms::default()).await.unwrap();
         let address = receiver.address().unwrap();
         let receiving = receiver.serve(pipeline.collector.intake());
         // Our own exporter plays the application's.

@@ -100,7 +100,13 @@ impl Worker {
             same: Same::default(),
         };
         let log = Rc::new(RequestLog::new(RequestOutbox::new(1, Arc::clone(&self.counters)).0));
-        let keeping = Keeping { access_log: None, header_sets: Toggle::On, redaction: Arc::default(), log };
+        let keeping = Keeping {
+            access_log: None,
+            header_sets: Toggle::On,
+            request_id_header: None,
+            redaction: Arc::default(),
+            log,
+        };
         Rc::new(Context::new(Rc::new(conn), request, Arc::clone(&self.counters), Rc::new(keeping)))
     }
 

@@ -14,7 +14,7 @@ use http::StatusCode;
 use waylight::{
     config::model::{Secret, Start, StartPort, Upstream},
     error::ErrorType,
-    trace::stage::Stage,
+    trace::{receive::SpansTo, stage::Stage},
 };
 
 use super::{
@@ -102,7 +102,7 @@ fn one_start_serves_all_who_wait() {
 fn a_process_is_told_where_its_spans_go() {
     on_worker(async || {
         let services = services();
-        services.supervisor.receive_spans_at(Some(([127, 0, 0, 1], 4318).into()));
+        services.supervisor.receive_spans_at(Some(SpansTo { address: ([127, 0, 0, 1], 4318).into(), token: None }));
         let worker = Worker::sharing(process("serve"), services.clone());
         let told = [
             ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:4318"),

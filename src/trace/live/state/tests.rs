@@ -59,11 +59,11 @@ fn an_app_may_be_first_and_may_never_come() {
 fn changes_are_told_once() {
     let mut states = States::default();
     states.recorded(&[span(Stage::Route, 1)], at(0));
-    assert_eq!(states.changed(|_| false, at(0)), []);
-    assert_eq!(states.changed(|_| true, at(0)), [(TRACE, TraceState::Open)]);
-    assert_eq!(states.changed(|_| true, at(0)), []);
+    assert_eq!(states.changed(&[], at(0)), []);
+    assert_eq!(states.changed(&[TRACE], at(0)), [(TRACE, TraceState::Open)]);
+    assert_eq!(states.changed(&[TRACE], at(0)), []);
     states.recorded(&[span(Stage::Request, 1)], at(0));
-    assert_eq!(states.changed(|_| true, at(0)), [(TRACE, TraceState::Done)]);
+    assert_eq!(states.changed(&[TRACE], at(0)), [(TRACE, TraceState::Done)]);
 }
 
 #[test]

@@ -78,7 +78,7 @@ fn everything_is_bounded() {
         joiner.join(&entry(number.into(), "image", 0, number + 1_000_000));
         joiner.join(&entry(number.into(), "image", 0, 5_000_000));
     }
-    assert!(joiner.urls.entries.len() <= REMEMBERED_MAX);
-    assert!(joiner.waiting.entries.len() <= REMEMBERED_MAX / 16);
-    assert!(joiner.waiting.entries.values().all(|waiting| waiting.len() <= WAITING_MAX));
+    assert!(joiner.urls.len() <= REMEMBERED_MAX);
+    assert!(joiner.waiting.len() <= REMEMBERED_MAX / 16);
+    assert!(joiner.waiting.values().all(|waiting| waiting.len() <= WAITING_MAX));
 }

@@ -1,0 +1,179 @@
+//! Traces of requests that nobody traced, made afterwards from what their record tells: a root and its phases. By a click,
+//! or by a rule when the request ends.
+//!
+//! What rules keep has a budget of its own: an outsider can cause errors, and must not spend the quota with them.
+
+use std::sync::Arc;
+
+use opentelemetry::{
+    KeyValue,
+    trace::{SpanId, TraceFlags, TraceId},
+};
+
+use super::{
+    entry::Entry,
+    recent::Requests,
+    row::{Moment, RequestRow},
+};
+use crate::{
+    clock::{self, Instant},
+    rules::keep::{Facts, Keep},
+    trace::{
+        counters::Counters,
+        ids,
+        live::{Event, Hub, Patch},
+        outbox::Outbox,
+        record::{Origin, SpanRecord},
+        sessions::Budget,
+        stage::Stage,
+        store::StoreError,
+    },
+};
+
+/// Why a trace of a request that was kept afterwards is there.
+pub const TRIGGER: &str = "kept";
+
+/// What rules may keep.
+#[derive(Clone, Debug)]
+pub struct KeepRules {
+    /// The rules; one of them must hold.
+    pub rules: Arc<[Keep]>,
+    /// The spans that they may record, shared with tail mode.
+    pub budget: Arc<Budget>,
+}
+
+impl KeepRules {
+    /// Whether a request with these facts is kept, as far as the rules go.
+    pub fn keep(&self, facts: &Facts<'_>) -> bool {
+        self.rules.iter().any(|rule| rule.keeps(facts))
+    }
+}
+
+/// Makes traces afterwards.
+#[derive(Clone, Debug)]
+pub struct Keeper {
+    /// Where requests are.
+    pub requests: Requests,
+    /// Where it is told.
+    pub hub: Arc<Hub>,
+    /// Where the spans go.
+    pub outbox: Outbox,
+    /// What is counted.
+    pub counters: Arc<Counters>,
+}
+
+impl Keeper {
+    /// Keeps a recent request by a click: gives back its trace, which may have been there already; `None` if the request is
+    /// not remembered any more.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn keep(&self, id: u128) -> Result<Option<TraceId>, StoreError> {
+        // Times of an earlier process mean nothing to this one's clock: only what is in the ring is recent.
+        let Some(row) = self.requests.ring().find(id).and_then(|slot| slot.row()) else { return Ok(None) };
+        if row.trace.is_some() {
+            return Ok(row.trace);
+        }
+        let trace = self.record(&row);
+        let patch = Patch { id, page: None, trace: Some((trace, TRIGGER.into())) };
+        self.requests.patch(&patch).await?;
+        self.hub.publish(|| Event::RequestPatch(patch));
+        Ok(Some(trace))
+    }
+
+    /// Keeps an ended request, if a rule holds for it and its budget is not spent.
+    pub(super) fn keep_by_rule(&self, entry: &Entry<'_>, rules: &KeepRules) -> Option<TraceId> {
+        if entry.trace.is_some() || !rules.keep(&entry.facts()) {
+            return None;
+        }
+        if rules.budget.spans_left(clock::unix_seconds()) == 0 {
+            self.counters.traces_refused_budget.one();
+            return None;
+        }
+        let row = entry.row();
+        let spans = spans(&row, ids::trace_id());
+        rules.budget.spend(spans.len() as u64);
+        let trace = spans.first().map(|span| span.trace_id);
+        self.outbox.send(spans);
+        self.counters.requests_kept.one();
+        trace
+    }
+
+    fn record(&self, row: &RequestRow) -> TraceId {
+        let trace = ids::trace_id();
+        self.outbox.send(spans(row, trace));
+        trace
+    }
+}
+
+/// The coarse trace of a request: its root first.
+fn spans(row: &RequestRow, trace: TraceId) -> Vec<SpanRecord> {
+    let at = |nanos: u64| Instant::from_unix_nanos(row.start.saturating_add(nanos));
+    let moment = |name| row.moments.iter().find(|(known, _)| *known == name).map(|(_, nanos)| *nanos);
+    let mut root = span(trace, Stage::Request, at(0), at(row.duration));
+    root.name = Some(format!("{} {}", row.method, row.route).trim_end().to_owned().into());
+    root.attributes = attributes(row);
+    if !row.error.is_empty() || row.status >= 500 {
+        root.error = Some("".into());
+    }
+    let mut spans = vec![root];
+    let mut child = |stage, from: Option<u64>, to: Option<u64>| {
+        if let (Some(from), Some(to)) = (from, to) {
+            let mut child = span(trace, stage, at(from), at(to));
+            child.parent = spans[0].span_id;
+            if stage == Stage::UpstreamRequest {
+                child.attributes.push(KeyValue::new("waylight.upstream", row.upstream.to_string()));
+            }
+            spans.push(child);
+        }
+    };
+    child(Stage::Route, Some(0), moment(Moment::Routed));
+    child(Stage::UpstreamWait, moment(Moment::Chosen), moment(Moment::Connected));
+    child(Stage::UpstreamRequest, moment(Moment::Connected), Some(row.duration));
+    spans
+}
+
+fn attributes(row: &RequestRow) -> Vec<KeyValue> {
+    let mut attributes = vec![
+        KeyValue::new("waylight.trigger", TRIGGER),
+        KeyValue::new("waylight.request_id", format!("{:032x}", row.id)),
+        KeyValue::new("http.response.body.size", i64::try_from(row.bytes).unwrap_or(i64::MAX)),
+        KeyValue::new("url.scheme", row.scheme),
+        KeyValue::new("network.protocol.version", row.version),
+    ];
+    let texts = [
+        ("http.request.method", &row.method),
+        ("url.path", &row.path),
+        ("url.query", &row.query),
+        ("server.address", &row.host),
+        ("client.address", &row.client),
+        ("http.route", &row.route),
+        ("waylight.upstream", &row.upstream),
+        ("error.type", &row.error),
+    ];
+    let told = texts.into_iter().filter(|(_, text)| !text.is_empty());
+    attributes.extend(told.map(|(key, text)| KeyValue::new(key, text.to_string())));
+    if row.status > 0 {
+        attributes.push(KeyValue::new("http.response.status_code", i64::from(row.status)));
+    }
+    attributes
+}
+
+fn span(trace_id: TraceId, stage: Stage, start: Instant, end: Instant) -> SpanRecord {
+    SpanRecord {
+        trace_id,
+        span_id: ids::span_id(),
+        parent: SpanId::INVALID,
+        parent_origin: Origin::Local,
+        flags: TraceFlags::SAMPLED,
+        stage,
+        name: None,
+        start,
+        end: end.max(start),
+        error: None,
+        attributes: Vec::new(),
+        events: Vec::new(),
+        links: Vec::new(),
+        dropped_attributes: 0,
+    }
+}
