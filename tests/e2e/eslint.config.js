@@ -22,5 +22,6 @@ export default [
       ],
     },
   },
+  { files: ['**/*.cjs'], languageOptions: { sourceType: 'commonjs' } },
   { files: ['pages/**', 'scenarios/**', 'lib/browser.js'], languageOptions: { globals: globals.browser } },
 ];

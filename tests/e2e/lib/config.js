@@ -18,11 +18,13 @@ export function startedApp() {
 
 /**
  * One site for every host, whose every path goes to an upstream that runs already or to an app that is started.
- * `extra` are lines behind the last route.
- * @param {{ upstream?: string, app?: string[], exports?: Backend[], sentryDsn?: string, middleware?: boolean, extra?: string[] }} options
+ * `extra` are lines behind the last route, `environment` the started app's, `grpc` the port where spans come in by gRPC.
+ * @param {{ upstream?: string, app?: string[], exports?: Backend[], sentryDsn?: string, middleware?: boolean, extra?: string[],
+ *   environment?: Record<string, string>, grpc?: number }} options
  * @returns {string}
  */
-export function configuration({ upstream, app, exports = [], sentryDsn, middleware = false, extra = [] }) {
+export function configuration({ upstream, app, exports = [], sentryDsn, middleware = false, extra = [], environment = {}, grpc = 0 }) {
+  const variables = Object.entries(environment).map(([name, value]) => `${name} = ${quoted(value)}`);
   return [
     'workers = 2',
     '[[listener]]',
@@ -32,9 +34,12 @@ export function configuration({ upstream, app, exports = [], sentryDsn, middlewa
     '[timeouts]',
     'drain = "2s"',
     '[trace]',
+    '[receive]',
+    'http = "127.0.0.1:0"',
+    `grpc = "127.0.0.1:${grpc}"`,
     ...(sentryDsn ? ['[sentry]', `dsn = ${quoted(sentryDsn)}`] : []),
     ...(app
-      ? ['[upstream.app.start]', `command = [${app.map(quoted).join(', ')}]`]
+      ? ['[upstream.app.start]', `command = [${app.map(quoted).join(', ')}]`, 'port_variable = "PORT"', `env = { ${variables.join(', ')} }`]
       : ['[upstream.app]', `endpoints = [${quoted(upstream ?? '')}]`]),
     ...(middleware
       ? ['[middleware.mark]', 'type = "headers"', 'response_set = { x-edge = "waylight" }', '[middleware.small]', 'type = "compress"']
