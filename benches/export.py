@@ -54,6 +54,13 @@ async def receivers():
 def config(ports):
     text = f"""
 workers = 1
+[log]
+access = false
+[store]
+kind = "off"
+[receive]
+http = "off"
+grpc = "off"
 [[listener]]
 address = "127.0.0.1:{LISTEN}"
 [[site]]
