@@ -122,8 +122,16 @@ impl Life {
         let spans = Spans::begin(config, inbox, outlets, &hub, &counters).await;
         upstream.supervisor.receive_spans_at(spans.receivers.told.clone());
         let mut tasks = JoinSet::new();
+        let requests = Requests::new(Arc::new(Ring::new(config.requests.recent_max)), store.clone());
+        let keeper = Keeper {
+            requests: requests.clone(),
+            hub: Arc::clone(&hub),
+            outbox: outbox.clone(),
+            counters: Arc::clone(&counters),
+        };
         let shelf = Arc::new(Shelf {
-            requests: Requests::new(Arc::new(Ring::new(config.requests.recent_max)), store.clone()),
+            requests,
+            keeper,
             hub,
             streams: Arc::new(Semaphore::new(STREAMS_MAX)),
             quota: Arc::clone(&quota),
@@ -143,7 +151,7 @@ impl Life {
         let stop = watch::Sender::new(false);
         let door = door(&mut tasks, &console, &stop);
         let services = Services { permits: Arc::default(), sessions, quota, door, upstream };
-        let log = Log::begin(config, log, &shelf, outbox.clone(), &counters);
+        let log = Log::begin(config, log, &shelf);
         let workers = workers.collect();
         let life = Self {
             state,
@@ -242,14 +250,13 @@ struct Log {
 }
 
 impl Log {
-    fn begin(config: &Config, inbox: RequestInbox, shelf: &Shelf, outbox: Outbox, counters: &Arc<Counters>) -> Self {
+    fn begin(config: &Config, inbox: RequestInbox, shelf: &Shelf) -> Self {
         // The first snapshot brings the rules.
         let none = KeepRules { rules: Arc::default(), budget: Arc::new(Budget::new(0)) };
         let (bounds, now) = watch::channel(bounds(config, none));
-        let (requests, hub) = (shelf.requests.clone(), Arc::clone(&shelf.hub));
         let mut publishing = JoinSet::new();
-        publishing.spawn(Arc::clone(&hub).run());
-        let keeper = Keeper { requests, hub, outbox, counters: Arc::clone(counters) };
+        publishing.spawn(Arc::clone(&shelf.hub).run());
+        let keeper = shelf.keeper.clone();
         let intake = RequestIntake::start(IntakeParts { keeper, bounds: now }, inbox);
         Self { intake, bounds, _publishing: publishing }
     }

@@ -9,8 +9,13 @@ const TOKENS: &str = r#"
 name = "script"
 role = "viewer"
 token = "a-token-of-some-length-for-tests"
+[[access.token]]
+name = "operator"
+role = "admin"
+token = "an-admins-token-of-some-length-for-tests"
 "#;
 
+const ADMIN: (&str, &str) = ("authorization", "Bearer an-admins-token-of-some-length-for-tests");
 const BEARER: (&str, &str) = ("authorization", "Bearer a-token-of-some-length-for-tests");
 
 fn config() -> String {
@@ -88,4 +93,37 @@ fn a_request_is_traced_printed_and_checked() {
     let (code, _, stderr) = output(instance.directory.path(), &["traces", "--q", "path:/nowhere"]);
     assert_eq!(code, Some(0));
     assert!(stderr.starts_with("nothing found"), "{stderr}");
+}
+
+#[test]
+fn a_request_that_nobody_traced_is_kept_by_a_click() {
+    let instance = Instance::start(&config());
+    assert_eq!(instance.get("/late").body, "hello");
+    // Records of requests come in batches.
+    let id = (0..100)
+        .find_map(|_| {
+            std::thread::sleep(std::time::Duration::from_millis(20));
+            api(&instance, "/requests?q=path:/late")["items"][0]["id"].as_str().map(str::to_owned)
+        })
+        .unwrap();
+    let keep = |id: &str, more: &[(&str, &str)]| {
+        instance.admin(
+            "POST",
+            &format!("/_waylight/api/v1/requests/{id}/keep"),
+            &[more, &[("waylight-request", "1")]].concat(),
+        )
+    };
+    assert_eq!(keep(&id, &[BEARER]).status, 403, "viewers keep nothing");
+    assert_eq!(keep("00000000000000000000000000000000", &[ADMIN]).status, 404);
+    let kept = keep(&id, &[ADMIN]);
+    assert_eq!(kept.status, 200, "{}", kept.body);
+    let trace = kept.json()["trace_id"].as_str().unwrap().to_owned();
+    assert_eq!(keep(&id, &[ADMIN]).json()["trace_id"], trace.as_str(), "kept once");
+    let stored = (0..100).any(|_| {
+        std::thread::sleep(std::time::Duration::from_millis(20));
+        instance.admin("GET", &format!("/_waylight/api/v1/traces/{trace}"), &[BEARER]).status == 200
+    });
+    assert!(stored, "its coarse trace is stored");
+    assert_eq!(api(&instance, &format!("/requests?trace={trace}"))["items"][0]["trigger"], "kept");
+    assert_eq!(instance.stop(), Some(0));
 }

@@ -42,7 +42,7 @@ use crate::{
         export::Exporters,
         live::Hub,
         quota::Quota,
-        requests::recent::Requests,
+        requests::{keep::Keeper, recent::Requests},
         store::{StoreError, TraceStore},
     },
 };
@@ -59,6 +59,8 @@ pub const STREAMS_MAX: usize = 1_024;
 pub struct Shelf {
     /// Requests, recent and stored, and the store behind them.
     pub requests: Requests,
+    /// What makes traces of requests that nobody traced.
+    pub keeper: Keeper,
     /// What happens now.
     pub hub: Arc<Hub>,
     /// Places for streams.
@@ -179,6 +181,7 @@ impl Console {
             Endpoint::Session => call.session(),
             Endpoint::PageTrace => call.page_trace(),
             Endpoint::Erase => call.erase().await,
+            Endpoint::Keep => call.keep().await,
             Endpoint::Audit => call.audit(),
             Endpoint::Settings => call.settings().await,
             Endpoint::Stream => call.stream().await,

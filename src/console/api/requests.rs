@@ -11,7 +11,9 @@ use super::{
     traces::trace_id,
 };
 use crate::{
+    console::audit::Deed,
     rules::{
+        access::Action,
         find::Find,
         reading::miss::{self, Cached},
     },
@@ -69,6 +71,16 @@ impl Call<'_> {
         shown["why_not_cached"] = json!(why(&row));
         shown["headers"] = row.headers.as_deref().map_or(Value::Null, headers);
         Ok(answer(&shown))
+    }
+
+    /// Keeps a recent request that nobody traced, with the coarse trace that its phases give.
+    pub(super) async fn keep(&self) -> Answered {
+        Query::parse(self.request.uri(), &[])?;
+        let id = self.request_id()?;
+        self.console.audited(self.visit, Action::Keep, Deed::Keep, &format!("request {id:032x}"))?;
+        let kept = self.shelf.keeper.keep(id).await?;
+        let trace = kept.ok_or_else(|| Problem::missing("recent request"))?;
+        Ok(answer(&json!({ "trace_id": trace.to_string() })))
     }
 
     /// The id in the path.

@@ -9,10 +9,12 @@ use tokio::sync::{Semaphore, watch};
 
 use super::{Answer, STREAMS_MAX, Shelf};
 use crate::trace::{
+    counters::Counters,
     export::Exporters,
     live::{Hub, HubLimits},
+    outbox::Outbox,
     quota::Quota,
-    requests::{recent::Requests, ring::Ring},
+    requests::{keep::Keeper, recent::Requests, ring::Ring},
     store::{
         TraceStore,
         memory::{MemoryLimits, MemoryStore},
@@ -25,9 +27,14 @@ impl Shelf {
         let quota = Arc::new(Quota::new(1_000));
         let store: Arc<dyn TraceStore> =
             Arc::new(MemoryStore::new(MemoryLimits::default(), Arc::clone(&quota), Arc::default()));
+        let requests = Requests::new(Arc::new(Ring::new(16)), Some(store));
+        let hub = Hub::new(HubLimits::default(), Arc::default());
+        let counters = Arc::new(Counters::default());
+        let outbox = Outbox::new(16, Arc::clone(&counters)).0;
         Arc::new(Self {
-            requests: Requests::new(Arc::new(Ring::new(16)), Some(store)),
-            hub: Hub::new(HubLimits::default(), Arc::default()),
+            keeper: Keeper { requests: requests.clone(), hub: Arc::clone(&hub), outbox, counters },
+            requests,
+            hub,
             streams: Arc::new(Semaphore::new(STREAMS_MAX)),
             quota,
             exporters: Exporters::new(&[]).unwrap(),
