@@ -100,7 +100,7 @@ fn a_request_that_nobody_traced_is_kept_by_a_click() {
     let instance = Instance::start(&config());
     assert_eq!(instance.get("/late").body, "hello");
     // Records of requests come in batches.
-    let id = (0..100)
+    let id = (0..500)
         .find_map(|_| {
             std::thread::sleep(std::time::Duration::from_millis(20));
             api(&instance, "/requests?q=path:/late")["items"][0]["id"].as_str().map(str::to_owned)
@@ -119,7 +119,7 @@ fn a_request_that_nobody_traced_is_kept_by_a_click() {
     assert_eq!(kept.status, 200, "{}", kept.body);
     let trace = kept.json()["trace_id"].as_str().unwrap().to_owned();
     assert_eq!(keep(&id, &[ADMIN]).json()["trace_id"], trace.as_str(), "kept once");
-    let stored = (0..100).any(|_| {
+    let stored = (0..500).any(|_| {
         std::thread::sleep(std::time::Duration::from_millis(20));
         instance.admin("GET", &format!("/_waylight/api/v1/traces/{trace}"), &[BEARER]).status == 200
     });
