@@ -58,7 +58,7 @@ access = false
 address = {listen}
 
 [admin]
-address = "off"
+address = {admin}
 
 [[site]]
 hosts = ["*"]
@@ -85,6 +85,8 @@ http = "127.0.0.1:0"
 grpc = "off"
 "#,
         directory = quoted(directory),
+        // No port: it is for `waylight trace` of whoever may read the directory.
+        admin = quoted(&format!("unix:{directory}/admin")),
         program = quoted(program),
         listen = quoted(&listen.to_string()),
     );
