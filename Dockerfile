@@ -7,6 +7,7 @@ FROM rust:1-slim-trixie AS build
 WORKDIR /src
 ENV CARGO_PROFILE_RELEASE_DEBUG=false CARGO_PROFILE_RELEASE_STRIP=symbols
 COPY Cargo.toml Cargo.lock ./
+COPY docs/openapi.json docs/openapi.json
 COPY src src
 COPY benches benches
 RUN cargo build --release --locked --bin waylight

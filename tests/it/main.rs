@@ -24,6 +24,8 @@ mod fuzz;
 mod cli;
 // The demo as a person runs it.
 mod demo;
+// What the container image is built from.
+mod image;
 // Tags in pages: what they name, and what stands around them.
 mod injection;
 // What dependencies may be licensed under.
