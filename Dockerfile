@@ -6,7 +6,7 @@
 FROM rust:1-slim-trixie AS build
 WORKDIR /src
 ENV CARGO_PROFILE_RELEASE_DEBUG=false CARGO_PROFILE_RELEASE_STRIP=symbols
-COPY Cargo.toml Cargo.lock ./
+COPY Cargo.toml Cargo.lock build.rs ./
 COPY docs/openapi.json docs/openapi.json
 COPY src src
 COPY benches benches

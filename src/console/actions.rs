@@ -5,7 +5,7 @@ use http::{HeaderValue, Request, Response, StatusCode, header::SET_COOKIE, uri::
 use tracing::{error, info};
 
 use super::{
-    Console, HOME, Visit,
+    Console, HOME, PLAIN, Visit,
     audit::Deed,
     endpoints::{INVITE, PAGE, RESTART, REVOKE, SIGN_OUT, START, STOP},
     form,
@@ -82,7 +82,7 @@ impl Console {
             PAGE => self.page(request, visit, identity, now),
             INVITE => Ok(self.invite(request, visit)),
             REVOKE => Ok(self.revoke_form(request, visit)),
-            _ => Ok(redirect(StatusCode::SEE_OTHER, HOME)),
+            _ => Ok(redirect(StatusCode::SEE_OTHER, PLAIN)),
         };
         done.unwrap_or_else(|refused| *refused)
     }
@@ -107,23 +107,23 @@ impl Console {
         if let Some(session) = &visit.credentials.session
             && session.kind == SessionKind::Session
         {
-            return Ok(self.go(HOME, visit, identity, Some(session)));
+            return Ok(self.go(PLAIN, visit, identity, Some(session)));
         }
         self.stop(visit, identity, now)?;
         let session = self.new_session(visit, identity, SessionKind::Session, now)?;
-        Ok(self.go(HOME, visit, identity, Some(&session)))
+        Ok(self.go(PLAIN, visit, identity, Some(&session)))
     }
 
     /// Stops this browser's session, if it has one.
     pub(super) fn stop_session(&self, visit: &Visit, who: &Identity, now: u64) -> Result<Response<Bytes>, Refused> {
-        self.stop(visit, who, now).map(|()| self.go(HOME, visit, who, None))
+        self.stop(visit, who, now).map(|()| self.go(PLAIN, visit, who, None))
     }
 
     /// Stops this browser's session, if it has one, and starts another.
     pub(super) fn restart(&self, visit: &Visit, who: &Identity, now: u64) -> Result<Response<Bytes>, Refused> {
         self.stop(visit, who, now)?;
         let session = self.new_session(visit, who, SessionKind::Session, now)?;
-        Ok(self.go(HOME, visit, who, Some(&session)))
+        Ok(self.go(PLAIN, visit, who, Some(&session)))
     }
 
     /// Revokes this browser's session, if it has one.
@@ -239,7 +239,7 @@ pub(super) fn foreign() -> Response<Bytes> {
         StatusCode::FORBIDDEN,
         "Not from here",
         "The form was sent from another site. Nothing was done.",
-        &[("Back", HOME)],
+        &[("Back", PLAIN)],
     )
 }
 
@@ -254,6 +254,6 @@ pub(super) fn unavailable(error: impl Into<BoxError>) -> Response<Bytes> {
         StatusCode::SERVICE_UNAVAILABLE,
         "Not now",
         "Waylight could not write down what it must remember. Its log says why.",
-        &[("Try again", HOME)],
+        &[("Try again", PLAIN)],
     )
 }

@@ -2,7 +2,7 @@
 
 use http::Method;
 
-use super::{HOME, SIGN_IN};
+use super::{HOME, PLAIN, SIGN_IN};
 use crate::rules::access::{Action, Role, may};
 
 pub(super) const SIGN_IN_OIDC: &str = "/_waylight/sign-in/oidc";
@@ -17,6 +17,8 @@ pub(super) const PAGE: &str = "/_waylight/page";
 pub(super) const INVITE: &str = "/_waylight/invite";
 pub(super) const PEOPLE: &str = "/_waylight/people";
 pub(super) const REVOKE: &str = "/_waylight/revoke";
+/// Below: the console's files.
+pub(super) const ASSETS: &str = "/_waylight/assets/";
 /// Everything below is answered to programs: a bearer token counts there.
 pub const API: &str = "/_waylight/api/";
 
@@ -27,6 +29,8 @@ pub enum Who {
     SignedIn,
     /// Whoever's role allows it.
     May(Action),
+    /// Whoever may read: a page of the console. Where the sign-in page is open to a stranger, he finds it here.
+    Screen,
     /// Whoever has a sign-in link, and everybody where the sign-in page is public.
     Entrance,
     /// Whoever began to sign in at the provider, with this browser.
@@ -41,6 +45,7 @@ impl Who {
         match self {
             Self::SignedIn => true,
             Self::May(action) => may(role, action),
+            Self::Screen => may(role, Action::Read),
             // Whoever is somebody already may become somebody else; a guest is nobody.
             Self::Entrance => role > Role::Guest,
             Self::Flow | Self::TraceLink => false,
@@ -51,7 +56,7 @@ impl Who {
 /// An address of the console.
 #[derive(Clone, Copy, Debug)]
 pub struct Endpoint {
-    /// Its path.
+    /// Its path; with a `*` at its end, whatever begins so.
     pub path: &'static str,
     /// What it takes, as `Allow` says it.
     pub methods: &'static str,
@@ -67,9 +72,19 @@ impl Endpoint {
 }
 
 /// Every address of the pages. Those of the API stand beside it.
-pub const ENDPOINTS: [Endpoint; 14] = [
+pub const ENDPOINTS: [Endpoint; 24] = [
     of(HOME, READ, Who::SignedIn),
     of("/_waylight", READ, Who::SignedIn),
+    of(PLAIN, READ, Who::SignedIn),
+    of("/_waylight/logs", READ, Who::Screen),
+    of("/_waylight/logs/*", READ, Who::Screen),
+    of("/_waylight/t/*", READ, Who::Screen),
+    of("/_waylight/sessions", READ, Who::Screen),
+    of("/_waylight/sessions/*", READ, Who::Screen),
+    of("/_waylight/compare", READ, Who::Screen),
+    of("/_waylight/settings", READ, Who::Screen),
+    of("/_waylight/settings/*", READ, Who::Screen),
+    of("/_waylight/assets/*", READ, Who::May(Action::Read)),
     of(SIGN_IN, "GET, HEAD, POST", Who::Entrance),
     of(SIGN_IN_OIDC, READ, Who::Entrance),
     of(OIDC_CALLBACK, READ, Who::Flow),
@@ -92,5 +107,9 @@ const fn of(path: &'static str, methods: &'static str, who: Who) -> Endpoint {
 
 /// The endpoint of a path.
 pub(super) fn find(path: &str) -> Option<&'static Endpoint> {
-    ENDPOINTS.iter().find(|endpoint| endpoint.path == path)
+    let fits = |endpoint: &&Endpoint| match endpoint.path.strip_suffix('*') {
+        Some(begin) => path.starts_with(begin),
+        None => path == endpoint.path,
+    };
+    ENDPOINTS.iter().find(fits)
 }

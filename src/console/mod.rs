@@ -1,10 +1,12 @@
-//! Floor 5, what is shown: sign-in, and the pages under `/_waylight/`. [`endpoints`] lists them, with who may use each.
+//! Floor 5, what is shown: sign-in, the console and its API, and the plain pages, under `/_waylight/`. [`endpoints`]
+//! lists them, with who may use each. `web/` is the console as the browser runs it; the plain pages need no script.
 //!
-//! No script. Who is not authorised is not answered here at all ([`Console::claims`]): his request is routed like any
+//! Who is not authorised is not answered here at all ([`Console::claims`]): his request is routed like any
 //! other, so that nobody can tell that these pages exist.
 
 mod actions;
 pub mod api;
+mod assets;
 mod attempts;
 pub mod audit;
 pub mod endpoints;
@@ -22,7 +24,7 @@ use std::{net::IpAddr, sync::Arc};
 use bytes::Bytes;
 use http::{
     HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri,
-    header::{ALLOW, CONTENT_SECURITY_POLICY, CONTENT_TYPE, LOCATION, RETRY_AFTER},
+    header::{ALLOW, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, LOCATION, RETRY_AFTER},
 };
 
 pub use self::{
@@ -35,7 +37,7 @@ use self::{
     api::{Answer, IMPORT, Shelf},
     attempts::Attempts,
     audit::Audit,
-    endpoints::{OIDC_CALLBACK, PEOPLE, SIGN_IN_OIDC, TRACE, Who},
+    endpoints::{ASSETS, OIDC_CALLBACK, PEOPLE, SIGN_IN_OIDC, TRACE, Who},
     oidc::Provider,
     ways::{Arrivals, Tokens},
 };
@@ -43,7 +45,7 @@ use crate::{
     body::Piped,
     config::model::{Access, Privacy, Scheme, SignIn},
     rules::{
-        access::{Action, Role},
+        access::{Action, Role, may},
         headers::forwarded::PeerTrust,
         reserved::{self, is_reserved},
         session::Credentials,
@@ -52,8 +54,10 @@ use crate::{
     trace::{counters::Counters, sessions::Sessions},
 };
 
-/// The plain page.
+/// The console; for who has no use for it, the plain page.
 pub const HOME: &str = reserved::PREFIX;
+/// The plain page: this browser's session by forms, without script.
+pub const PLAIN: &str = "/_waylight/plain";
 /// The sign-in page; a link has its token in the query.
 pub const SIGN_IN: &str = "/_waylight/sign-in";
 
@@ -143,7 +147,7 @@ impl Console {
             Some(Who::Entrance) if path == SIGN_IN => {
                 self.is_open(visit) || token(uri).is_some_and(|token| self.link(&token).is_some())
             }
-            Some(Who::Entrance | Who::SignedIn) => self.is_open(visit),
+            Some(Who::Entrance | Who::SignedIn | Who::Screen) => self.is_open(visit),
             Some(Who::Flow) => self.comes_back(headers, visit),
             Some(Who::TraceLink) => token(uri).is_some_and(|token| self.visit_link(&token, &visit.host).is_some()),
             _ => self.is_shared(path),
@@ -187,7 +191,7 @@ impl Console {
             return denied.page();
         }
         match path {
-            HOME => self.home(visit, StatusCode::OK, None),
+            PLAIN => self.home(visit, StatusCode::OK, None),
             SIGN_IN if is_read => self.entrance(visit, token(request.uri())),
             SIGN_IN => self.sign_in(request, visit),
             SIGN_IN_OIDC => self.depart(request, visit).await,
@@ -196,7 +200,18 @@ impl Console {
             TRACE => self.agree(request, visit),
             PEOPLE => self.people(visit),
             path if path == HOME.trim_end_matches('/') => redirect(StatusCode::PERMANENT_REDIRECT, HOME),
+            path if path.starts_with(ASSETS) => assets::file(&path[ASSETS.len()..], request.headers()),
+            HOME => self.screen(visit),
+            _ if endpoint.who == Who::Screen => self.screen(visit),
             _ => self.act(request, visit),
+        }
+    }
+
+    /// The console; the router in it reads the address. Who may see nothing in it gets the plain page.
+    fn screen(&self, visit: &Visit) -> Response<Bytes> {
+        match &visit.credentials.identity {
+            Some(identity) if may(identity.role, Action::Read) => assets::index(),
+            _ => self.home(visit, StatusCode::OK, None),
         }
     }
 
@@ -242,12 +257,13 @@ fn too_many(seconds: u64) -> Response<Bytes> {
     response
 }
 
-/// What every page carries: nothing may be stored, framed, scripted, or told to other sites.
+/// What every page carries: nothing may be stored, framed, scripted, or told to other sites. The console's own page and
+/// files have said what they may do and how long they last.
 fn protect(headers: &mut HeaderMap) {
-    headers.insert(CONTENT_SECURITY_POLICY, style::POLICY.clone());
+    headers.entry(CONTENT_SECURITY_POLICY).or_insert(style::POLICY.clone());
+    headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     for (name, value) in [
         ("referrer-policy", "no-referrer"),
-        ("cache-control", "no-store"),
         ("x-content-type-options", "nosniff"),
         ("x-frame-options", "DENY"),
         ("cross-origin-opener-policy", "same-origin"),

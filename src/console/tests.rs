@@ -87,7 +87,7 @@ impl Browser {
 
     /// Sends a form with the hidden token of the plain page.
     fn press(&mut self, path: &str, form: &str) -> Response<Bytes> {
-        let page = text(&self.get(HOME));
+        let page = text(&self.get(PLAIN));
         let csrf = page.split("name=\"csrf\" value=\"").nth(1).unwrap().split('"').next().unwrap();
         self.post(path, &format!("csrf={csrf}&{form}"))
     }
@@ -154,14 +154,14 @@ fn a_pasted_link_signs_in_too() {
 #[test]
 fn a_session_starts_restarts_and_stops() {
     let mut browser = Browser::signed_in();
-    assert!(text(&browser.get(HOME)).contains("Not tracing"));
-    assert_eq!(leads_to(&browser.press(START, "")), HOME);
+    assert!(text(&browser.get(PLAIN)).contains("Not tracing"));
+    assert_eq!(leads_to(&browser.press(START, "")), PLAIN);
     let first = browser.credentials().session.unwrap();
     assert_eq!((first.kind, first.host.as_str()), (SessionKind::Session, "app.example"));
     let whose = browser.credentials().identity.unwrap();
     let meter = browser.console.sessions.meter(&first, &whose, 0).unwrap();
     meter.fetch_add(2345, std::sync::atomic::Ordering::Relaxed);
-    let page = text(&browser.get(HOME));
+    let page = text(&browser.get(PLAIN));
     assert!(
         page.contains("<dd>2,345</dd>") && page.contains("<dd>10,000</dd>") && page.contains("30 minutes"),
         "{page}"
@@ -174,7 +174,7 @@ fn a_session_starts_restarts_and_stops() {
     assert_ne!(second.id, first.id);
     assert!(browser.console.sessions.is_revoked(first.id));
     let kept = browser.cookie.clone();
-    assert_eq!(leads_to(&browser.press(STOP, "")), HOME);
+    assert_eq!(leads_to(&browser.press(STOP, "")), PLAIN);
     assert_eq!(browser.credentials().session, None);
     browser.cookie = kept;
     assert_eq!(browser.credentials().session, None, "an old cookie does not bring it back");
@@ -261,7 +261,7 @@ fn guessers_must_wait() {
 fn every_page_is_closed_to_scripts_frames_and_caches() {
     let mut browser = Browser::signed_in();
     let link = browser.link(8, "Ada");
-    for path in [HOME, &link, SIGN_IN, "/_waylight", "/_waylight/nothing", START] {
+    for path in [PLAIN, &link, SIGN_IN, "/_waylight", "/_waylight/nothing", START] {
         let response = browser.get(path);
         let headers = response.headers();
         assert_eq!(headers[CACHE_CONTROL], "no-store", "{path}");
@@ -281,6 +281,34 @@ fn every_page_is_closed_to_scripts_frames_and_caches() {
         (refused.status(), &refused.headers()[ALLOW]),
         (StatusCode::METHOD_NOT_ALLOWED, &HeaderValue::from_static("POST"))
     );
+}
+
+#[test]
+fn the_console_is_one_page_under_a_strict_policy() {
+    let mut browser = Browser::signed_in();
+    let home = browser.get(HOME);
+    for path in [HOME, "/_waylight/logs", "/_waylight/logs/0123", "/_waylight/t/0123", "/_waylight/settings/audit"] {
+        let page = browser.get(path);
+        assert_eq!((page.status(), page.body()), (StatusCode::OK, home.body()), "{path}");
+        let headers = page.headers();
+        assert_eq!(headers[CACHE_CONTROL], "no-store", "{path}");
+        let policy = headers["content-security-policy"].to_str().unwrap();
+        for part in [
+            "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; font-src 'self'; connect-src 'self'; \
+             require-trusted-types-for 'script'",
+            "frame-ancestors 'none'",
+        ] {
+            assert!(policy.contains(part), "{policy}");
+        }
+    }
+    let page = text(&home);
+    let script = page.split("type=\"module\" src=\"").nth(1).unwrap().split('"').next().unwrap();
+    let asset = browser.get(script);
+    assert_eq!(
+        (asset.status(), &asset.headers()["x-content-type-options"]),
+        (StatusCode::OK, &HeaderValue::from_static("nosniff"))
+    );
+    assert!(asset.headers()[CACHE_CONTROL].to_str().unwrap().contains("private"), "the cookie decides who gets it");
 }
 
 #[test]
@@ -346,9 +374,9 @@ fn every_endpoint_against_every_role() {
     let stranger = Browser::new(SignIn::Admin);
     let public = Browser::new(SignIn::Public);
     for endpoint in endpoints::ENDPOINTS {
-        let path = endpoint.path;
+        let path = &*endpoint.path.replace("assets/*", &assets::path("main.js"));
         assert!(!stranger.claims(path), "a stranger: {path}");
-        let open = matches!(endpoint.who, Who::Entrance | Who::SignedIn);
+        let open = matches!(endpoint.who, Who::Entrance | Who::SignedIn | Who::Screen);
         assert_eq!(public.claims(path), open, "a stranger, where sign-in is public: {path}");
         for role in Role::ALL {
             let mut browser = somebody(role);
@@ -414,7 +442,7 @@ fn a_visitor_is_told_agrees_and_is_traced_so_long() {
     assert_eq!((again.status(), visitor.get(&target).status()), (StatusCode::GONE, StatusCode::GONE), "once");
     // Whoever asked sees it.
     visitor.become_one(Role::Tracer);
-    assert!(text(&visitor.get(HOME)).contains("A visitor of <b>app.example</b>"));
+    assert!(text(&visitor.get(PLAIN)).contains("A visitor of <b>app.example</b>"));
     visitor.cookie.clone_from(&kept);
     assert_eq!(leads_to(&visitor.press(STOP, "")), "/");
     assert_eq!(visitor.cookie, None);
@@ -568,6 +596,6 @@ fn the_admin_listener_shows_its_sign_in_page_and_nothing_more() {
     for endpoint in endpoints::ENDPOINTS {
         let mut visit = Visit { door: Door::Admin, ..browser.visit() };
         let claims = browser.console.claims(&endpoint.path.parse().unwrap(), &HeaderMap::new(), &mut visit);
-        assert_eq!(claims, matches!(endpoint.who, Who::Entrance | Who::SignedIn), "{}", endpoint.path);
+        assert_eq!(claims, matches!(endpoint.who, Who::Entrance | Who::SignedIn | Who::Screen), "{}", endpoint.path);
     }
 }

@@ -6,7 +6,7 @@ use http::{Request, Response, StatusCode, header::SET_COOKIE};
 use tracing::info;
 
 use super::{
-    Console, Denied, HOME, Visit,
+    Console, Denied, PLAIN, Visit,
     actions::{self, own_path},
     audit::Deed,
     endpoints::TRACE,
@@ -172,10 +172,10 @@ impl Denied {
                 StatusCode::FORBIDDEN,
                 "Not with your role",
                 "Somebody with another role can do that, or give it to you.",
-                &[("Back", HOME)],
+                &[("Back", PLAIN)],
             ),
             Self::Unfit(text) => {
-                pages::message(StatusCode::UNPROCESSABLE_ENTITY, "Not like this", text, &[("Back", HOME)])
+                pages::message(StatusCode::UNPROCESSABLE_ENTITY, "Not like this", text, &[("Back", PLAIN)])
             }
             Self::Unavailable(error) => actions::unavailable(error),
         }

@@ -1,4 +1,4 @@
-// Lints of the end-to-end tests. Types are checked by tsc; here stands what types do not see.
+// Lints of the end-to-end tests, and of the console's scripts. Types are checked by tsc; here stands what types do not see.
 import js from '@eslint/js';
 import globals from 'globals';
 
@@ -20,6 +20,19 @@ export default [
         { property: 'waitForTimeout', message: 'wait for an event, not for a time' },
         { object: 'test', property: 'only', message: 'all tests run' },
       ],
+    },
+  },
+  {
+    // The console runs in browsers, and shows texts of strangers: nothing in it may turn a text into markup or code.
+    files: ['src/console/web/**/*.js'],
+    languageOptions: { globals: globals.browser },
+    rules: {
+      'no-restricted-syntax': [
+        'error',
+        { selector: "MemberExpression[property.name=/^(innerHTML|outerHTML|insertAdjacentHTML|srcdoc)$/]", message: 'texts stay texts: dom.js makes elements' },
+      ],
+      'no-eval': 'error',
+      'no-implied-eval': 'error',
     },
   },
   { files: ['**/*.cjs'], languageOptions: { sourceType: 'commonjs' } },

@@ -65,7 +65,7 @@ fn the_link_signs_in_and_the_terminal_shows_whole_traces() {
 
     assert_eq!(demo.ask("POST", another, "").status, 303, "another link works as well");
     assert_eq!(demo.ask("POST", &format!("/{path}"), "").status, 303);
-    let page = demo.ask("GET", "/_waylight/", "");
+    let page = demo.ask("GET", "/_waylight/plain", "");
     let csrf = page.body.split("name=\"csrf\" value=\"").nth(1).unwrap().split('"').next().unwrap();
     let started = demo.ask("POST", "/_waylight/start", &format!("csrf={csrf}"));
     assert_eq!(started.status, 303, "{}", started.body);

@@ -1,4 +1,5 @@
 mod described;
+mod wire;
 
 use std::net::IpAddr;
 

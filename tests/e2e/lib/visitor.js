@@ -56,7 +56,7 @@ export class Visitor {
   }
 
   async startTracing() {
-    const answer = await this.submit('/_waylight/', /^start/i);
+    const answer = await this.submit('/_waylight/plain', /^start/i);
     assert.ok(answer.status < 400, `start answered ${answer.status}: ${answer.text}`);
   }
 

@@ -40,9 +40,11 @@ describe('the demo, seen by a person', () => {
     assert.deepEqual(await page.context().cookies(), []);
   });
 
-  test('the sign-in link leads to the plain page', async () => {
+  test('the sign-in link leads to the console, and the plain page is beside it', async () => {
     await signIn(page, waylight.signInLink);
     assert.match(new URL(page.url()).pathname, /^\/_waylight\//);
+    assert.ok(await page.getByRole('navigation', { name: 'Screens' }).isVisible());
+    await page.goto(`${waylight.origin}/_waylight/plain`);
     assert.ok(await page.getByRole('button', { name: /^start/i }).isVisible());
   });
 
@@ -70,7 +72,7 @@ describe('the demo, seen by a person', () => {
   });
 
   test('Restart begins anew', async () => {
-    await page.goto(`${waylight.origin}/_waylight/`);
+    await page.goto(`${waylight.origin}/_waylight/plain`);
     await press(page, /^restart/i);
     await page.goto(`${waylight.origin}/slow`);
     const id = traceOf(await metaTags(page));
@@ -78,7 +80,7 @@ describe('the demo, seen by a person', () => {
   });
 
   test('after Stop nothing is recorded', async () => {
-    await page.goto(`${waylight.origin}/_waylight/`);
+    await page.goto(`${waylight.origin}/_waylight/plain`);
     await press(page, /^stop/i);
     await page.goto(`${waylight.origin}/products/storm-lantern`);
     assert.deepEqual(await metaTags(page), { 'sentry-trace': undefined, traceparent: undefined, baggage: undefined });

@@ -144,7 +144,7 @@ describe('outsiders and insiders', () => {
   test('a form from another site is refused', async () => {
     const visitor = new Visitor(waylight.origin);
     await visitor.signIn(await newLink());
-    const answer = await visitor.submit('/_waylight/', /^start/i, {
+    const answer = await visitor.submit('/_waylight/plain', /^start/i, {
       origin: 'http://evil.example',
       'sec-fetch-site': 'cross-site',
     });
@@ -157,7 +157,7 @@ describe('outsiders and insiders', () => {
     await visitor.signIn(await newLink());
     await visitor.startTracing();
     const kept = [...visitor.cookies].map(([name, value]) => `${name}=${value}`).join('; ');
-    const stopped = await visitor.submit('/_waylight/', /^stop/i);
+    const stopped = await visitor.submit('/_waylight/plain', /^stop/i);
     assert.ok(stopped.status < 400, stopped.text);
     assert.equal((await visitor.get('/stopped')).text, PAGE);
     assert.equal((await new Visitor(waylight.origin).get('/kept', { cookie: kept })).text, PAGE);
@@ -166,7 +166,7 @@ describe('outsiders and insiders', () => {
   test('Run page trace leads to the page and traces it', async () => {
     const visitor = new Visitor(waylight.origin);
     await visitor.signIn(await newLink());
-    const answer = await visitor.submit('/_waylight/', /run page trace/i);
+    const answer = await visitor.submit('/_waylight/plain', /run page trace/i);
     assert.equal(answer.status, 303);
     assert.equal(answer.headers.location, '/');
     assert.match((await visitor.get('/')).text, /<meta name="traceparent"/);

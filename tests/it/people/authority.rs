@@ -221,7 +221,7 @@ fn forms_of_other_sites_do_nothing() {
         assert_eq!(send(&address, "POST", &path, &[field], "").status, 403, "{field:?}");
     }
     assert_eq!(browser.follow(&link).status, 303, "nothing was used up");
-    let page = browser.get("/_waylight/").body;
+    let page = browser.get("/_waylight/plain").body;
     let csrf = page.split("name=\"csrf\" value=\"").nth(1).unwrap().split('"').next().unwrap();
     let cookie = format!("waylight={}", browser.cookies["waylight"]);
     for endpoint in ENDPOINTS.iter().filter(|endpoint| endpoint.methods == "POST") {

@@ -63,7 +63,7 @@ impl Browser {
 
     /// Sends a form with the hidden token of the plain page.
     pub(super) fn press(&mut self, path: &str, form: &str) -> Answer {
-        let page = self.get("/_waylight/").body;
+        let page = self.get("/_waylight/plain").body;
         let csrf = page.split("name=\"csrf\" value=\"").nth(1).expect(&page).split('"').next().unwrap().to_owned();
         self.ask("POST", path, &format!("csrf={csrf}&{form}"))
     }

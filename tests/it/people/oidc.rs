@@ -36,7 +36,7 @@ fn role(instance: &Instance, provider: &OpenId, claims: serde_json::Value) -> Op
         assert!(browser.cookies.is_empty(), "{:?}", browser.cookies);
         return None;
     }
-    let page = browser.get("/_waylight/").body;
+    let page = browser.get("/_waylight/plain").body;
     let name = page.split("Signed in as <b>").nth(1).unwrap();
     Some(name.split("), for").next().unwrap().replace("</b> (", " "))
 }

@@ -1,0 +1,136 @@
+use std::collections::BTreeSet;
+
+use http::HeaderMap;
+
+use super::*;
+
+fn ask(path: &str, fields: &[(http::HeaderName, &str)]) -> Response<Bytes> {
+    let headers = fields.iter().map(|(name, value)| (name.clone(), HeaderValue::try_from(*value).unwrap()));
+    file(path, &headers.collect::<HeaderMap>())
+}
+
+fn unpacked(response: &Response<Bytes>) -> Vec<u8> {
+    use std::io::Read as _;
+    let mut content = Vec::new();
+    match response.headers().get(CONTENT_ENCODING).map(|coding| coding.to_str().unwrap()) {
+        Some("br") => brotli::BrotliDecompress(&mut &**response.body(), &mut content).unwrap(),
+        Some("gzip") => drop(flate2::read::GzDecoder::new(&**response.body()).read_to_end(&mut content).unwrap()),
+        _ => content.extend_from_slice(response.body()),
+    }
+    content
+}
+
+#[test]
+fn every_file_is_the_same_in_every_coding() {
+    for known in FILES {
+        let path = format!("{DIGEST}/{}", known.name);
+        for coding in ["br", "gzip", "identity"] {
+            let response = ask(&path, &[(ACCEPT_ENCODING, coding)]);
+            assert_eq!(response.status(), StatusCode::OK);
+            assert_eq!(unpacked(&response), known.plain, "{path}: {coding}");
+            assert_eq!(response.headers()[CACHE_CONTROL], "private, max-age=31536000, immutable");
+            assert_ne!(response.headers()[CONTENT_TYPE], "application/octet-stream", "{path}");
+        }
+    }
+}
+
+#[test]
+fn the_best_coding_that_is_not_refused_is_taken() {
+    for (accept, expected) in [
+        ("gzip, deflate, br, zstd", Some("br")),
+        ("gzip;q=1.0, br;q=0", Some("gzip")),
+        ("br;q=0.1, gzip", Some("br")),
+        ("*", None),
+        ("br;q=x", None),
+        ("identity", None),
+    ] {
+        let response = ask(&format!("{DIGEST}/main.js"), &[(ACCEPT_ENCODING, accept)]);
+        let coding = response.headers().get(CONTENT_ENCODING).map(|coding| coding.to_str().unwrap());
+        assert_eq!(coding, expected, "{accept}");
+        assert_eq!(response.headers()[VARY], "accept-encoding");
+    }
+}
+
+#[test]
+fn what_a_browser_has_is_not_sent_again() {
+    let path = format!("{DIGEST}/main.js");
+    let tag = ask(&path, &[(ACCEPT_ENCODING, "br")]).headers()[ETAG].to_str().unwrap().to_owned();
+    for known in [tag.clone(), format!("W/{tag}"), format!("\"x\", {tag}"), "*".into()] {
+        let response = ask(&path, &[(ACCEPT_ENCODING, "br"), (IF_NONE_MATCH, &known)]);
+        assert_eq!((response.status(), response.body().len()), (StatusCode::NOT_MODIFIED, 0), "{known}");
+    }
+    assert_eq!(ask(&path, &[(IF_NONE_MATCH, &tag)]).status(), StatusCode::OK, "another coding is another content");
+}
+
+#[test]
+fn there_is_nothing_else() {
+    for path in [
+        "",
+        "main.js",
+        "0/main.js",
+        &format!("{DIGEST}/"),
+        &format!("{DIGEST}/../mod.rs"),
+        &format!("{DIGEST}/waylight.css"),
+    ] {
+        assert_eq!(ask(path, &[]).status(), StatusCode::NOT_FOUND, "{path}");
+    }
+}
+
+/// The names in `text` between `begin` and `end`, below the digest's address.
+fn named<'t>(text: &'t str, begin: &str) -> Vec<&'t str> {
+    let begin = format!("{begin}{ASSETS}{DIGEST}/");
+    text.split(&begin).skip(1).map(|rest| rest.split('"').next().unwrap()).collect()
+}
+
+#[test]
+fn the_page_names_files_that_are_there_and_loads_few_modules_ahead() {
+    let page = std::str::from_utf8(INDEX.as_bytes()).unwrap();
+    assert!(!page.contains("{assets}") && !page.contains("style=") && !page.contains("<script>"));
+    for name in named(page, "\"") {
+        assert!(FILES.iter().any(|file| file.name == name), "{name}");
+    }
+    let ahead = named(page, "modulepreload\" href=\"");
+    assert!((1..=14).contains(&ahead.len()), "{ahead:?}");
+    // Nothing that is loaded ahead is left unused: each is imported, by the page's own module or by one of those.
+    let imported: BTreeSet<&str> = FILES
+        .iter()
+        .filter(|file| file.name == "main.js" || ahead.contains(&file.name))
+        .flat_map(|file| std::str::from_utf8(file.plain).unwrap().split("from '").skip(1))
+        .filter_map(|rest| rest.split('\'').next()?.rsplit('/').next())
+        .collect();
+    let unused: Vec<_> = ahead.iter().filter(|name| !imported.contains(name.rsplit('/').next().unwrap())).collect();
+    assert!(unused.is_empty(), "{unused:?}");
+}
+
+#[test]
+fn the_console_stays_small() {
+    let size = |end: &str| -> usize {
+        FILES.iter().filter(|file| file.name.ends_with(end)).map(|file| file.brotli.len()).sum()
+    };
+    let (scripts, styles) = (size(".js"), size(".css"));
+    assert!(scripts <= 45_000, "scripts: {scripts} octets");
+    assert!(styles <= 8_000, "style sheets: {styles} octets");
+}
+
+#[test]
+fn no_module_reaches_for_a_way_around_the_policy() {
+    let ways = [
+        "innerHTML",
+        "outerHTML",
+        "insertAdjacentHTML",
+        "document.write",
+        "createContextualFragment",
+        "DOMParser",
+        "setHTMLUnsafe",
+        "eval(",
+        "new Function",
+        "javascript:",
+        "http://",
+        "https://",
+    ];
+    for file in FILES.iter().filter(|file| file.name.ends_with(".js")) {
+        let text = std::str::from_utf8(file.plain).unwrap().replace("http://www.w3.org/2000/svg", "");
+        let found: Vec<_> = ways.iter().filter(|way| text.contains(**way)).collect();
+        assert!(found.is_empty(), "{}: {found:?}", file.name);
+    }
+}

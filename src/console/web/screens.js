@@ -1,0 +1,8 @@
+// Every screen, by the first part of its address. Each is loaded when it is first opened.
+
+/** @import { Screen } from './model/contract.js' */
+
+/** @type {Record<string, { title: string, load: () => Promise<Screen> }>} */
+export const SCREENS = {
+  logs: { title: 'Logs', load: () => import('./views/logs/logs.js') },
+};

@@ -1,0 +1,193 @@
+// What stands around every screen: the bar at the top, notices, the palette and the help.
+
+import { append, h } from './dom.js';
+import { icon } from './icons.js';
+import { clock, count, day, short } from './model/format.js';
+
+/** @import { Api, LiveEvent, Router } from './model/contract.js' */
+/** @import { Command } from './model/palette.js' */
+/** @import { Me, Quota } from './types/wire.d.ts' */
+/** @import { Keys } from './keys.js' */
+/** @import { Live } from './live.js' */
+/** @typedef {{ api: Api, router: Router, live: Live, keys: Keys, me: Promise<Me> }} Parts */
+
+/** A stream that is lost for so long is told of. */
+const LOST_MS = 1500;
+const THEMES = /** @type {const} */ (['auto', 'light', 'dark']);
+const TAB_NAMES = /** @type {const} */ (['logs', 'sessions', 'compare', 'settings']);
+
+export class Shell {
+  #parts;
+  #notices = /** @type {HTMLElement} */ (document.getElementById('notices'));
+  #quota = h('a', { class: 'quota', hidden: true });
+  #session = h('span', { class: 'session-tool' });
+  #theme = h('button', { class: 'icon-button', type: 'button', onclick: () => this.#turnTheme() });
+  /** @type {HTMLElement | null} */
+  #lost = null;
+  /** @type {HTMLElement | null} */
+  #full = null;
+  /** When something last came. */
+  #came = Date.now();
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #losing;
+
+  /** @param {Parts} parts */
+  constructor(parts) {
+    this.#parts = parts;
+    const { api, live, keys, router } = parts;
+    const host = document.getElementById('host');
+    if (host) host.textContent = location.host;
+    const tools = document.getElementById('tools');
+    const jump = h('button', { class: 'button small jump', type: 'button', onclick: () => this.#openPalette() },
+      icon('search'), h('span', null, 'Jump to…'), h('kbd', null, /Mac|iP/.test(navigator.platform) ? '⌘K' : 'Ctrl K'));
+    const help = h('button', { class: 'icon-button', type: 'button', 'aria-label': 'Keyboard help', onclick: () => this.#openHelp() }, icon('help'));
+    const account = h('a', { class: 'icon-button', href: '/_waylight/plain', 'aria-label': 'Your sign-in and the plain page', title: 'Your sign-in' }, icon('person'));
+    this.#quota.setAttribute('href', router.href('/settings'));
+    if (tools) append(tools, [this.#quota, this.#session, jump, this.#theme, help, account]);
+    this.#nameTheme();
+    keys.add([
+      { keys: 'mod+k', label: 'Jump to anything', group: 'Everywhere', run: () => this.#openPalette() },
+      { keys: '?', label: 'This help', group: 'Everywhere', run: () => this.#openHelp() },
+      { keys: 'Escape', label: 'Close the topmost thing', group: 'Everywhere', run: () => false },
+    ]);
+    api.watch(() => this.#weigh());
+    live.watch(() => this.#weigh());
+    live.follow(['quota'], (events) => this.#heard(events));
+    api.get('/quota').then((/** @type {Quota} */ quota) => this.#showQuota(quota)).catch(() => {});
+  }
+
+  /** Which screen is open. @param {string} name */
+  mark(name) {
+    const tab = name === 't' ? 'logs' : name;
+    document.querySelectorAll('.tabs a').forEach((link) => {
+      if (link.getAttribute('href') === this.#parts.router.href(`/${tab}`)) link.setAttribute('aria-current', 'page');
+      else link.removeAttribute('aria-current');
+    });
+  }
+
+  /** @param {LiveEvent[]} events */
+  #heard(events) {
+    this.#came = Date.now();
+    const last = events.findLast((event) => event.name === 'quota');
+    if (last) {
+      const { used, limit } = last.data;
+      const share = limit > 0 ? used / limit : 0;
+      const state = share >= 1 ? 'full' : share >= 0.95 ? '95' : share >= 0.8 ? '80' : 'fine';
+      this.#showQuota({ used, limit, state, resets_at: this.#resets });
+    }
+  }
+
+  #resets = 0;
+
+  /** @param {Quota} quota */
+  #showQuota(quota) {
+    this.#resets = quota.resets_at;
+    const { used, limit, state } = quota;
+    const left = Math.max(0, limit - used);
+    const until = day(quota.resets_at * 1e6);
+    const meter = h('meter', { min: '0', max: String(Math.max(1, limit)), value: Math.min(used, limit), 'aria-hidden': 'true' });
+    this.#quota.replaceChildren(meter, h('span', null, `${short(used)} / ${short(limit)} spans`));
+    this.#quota.className = `quota ${state === 'fine' ? '' : state === '80' ? 'warn' : 'err'}`;
+    this.#quota.title = `${count(left)} of ${count(limit)} spans are left until ${until}`;
+    this.#quota.hidden = false;
+    this.#full?.remove();
+    this.#full = state === 'fine' ? null : this.#quotaNotice(quota, until);
+    if (this.#full) this.#notices.append(this.#full);
+  }
+
+  /** @param {Quota} quota @param {string} until */
+  #quotaNotice({ used, limit, state }, until) {
+    const full = state === 'full';
+    const title = full ? `Tracing is paused until ${until}.` : `${state} % of this month's spans are used.`;
+    const text = full
+      ? `${count(used)} of ${count(limit)} spans. The site is not affected; stored traces stay readable, requests are still listed.`
+      : `${count(limit - used)} are left until ${until}.`;
+    return h('div', { class: `notice ${full ? 'err' : 'warn'}`, role: 'status' }, icon('warn'), h('b', null, title), h('span', null, text),
+      h('a', { href: this.#parts.router.href('/sessions') }, 'Largest sessions'));
+  }
+
+  /** Whether something is lost, a moment later: a stream that is opened anew is not. */
+  #weigh() {
+    const { api, live } = this.#parts;
+    const bad = () => api.state !== 'online' || live.state === 'connecting';
+    if (!bad()) {
+      clearTimeout(this.#losing);
+      this.#losing = undefined;
+      this.#lost?.remove();
+      this.#lost = null;
+      return;
+    }
+    this.#losing ??= setTimeout(() => {
+      this.#losing = undefined;
+      if (bad()) this.#showLost();
+    }, LOST_MS);
+  }
+
+  #showLost() {
+    this.#lost?.remove();
+    const { api, live } = this.#parts;
+    const out = api.state === 'signed-out';
+    const again = () => {
+      api.get('/me').then(() => live.retry()).catch(() => {});
+    };
+    this.#lost = h('div', { class: `notice ${out ? 'warn' : 'err'}`, role: 'alert' }, icon('warn'),
+      h('b', null, out ? 'Your sign-in has ended.' : 'Connection lost.'),
+      h('span', null, out ? 'What you see stays. Sign in again to go on.'
+        : `Last update ${clock(this.#came * 1000, 0)}. What you see stays; trying again.`),
+      out ? h('a', { href: '/_waylight/sign-in' }, 'Sign in') : h('button', { class: 'link-button', type: 'button', onclick: again }, 'Try now'));
+    this.#notices.prepend(this.#lost);
+  }
+
+  get #chosen() {
+    const stored = localStorage.getItem('waylight.theme');
+    return THEMES.find((theme) => theme === stored) ?? 'auto';
+  }
+
+  #turnTheme() {
+    const next = THEMES[(THEMES.indexOf(this.#chosen) + 1) % THEMES.length] ?? 'auto';
+    if (next === 'auto') {
+      localStorage.removeItem('waylight.theme');
+      delete document.documentElement.dataset['theme'];
+    } else {
+      localStorage.setItem('waylight.theme', next);
+      document.documentElement.dataset['theme'] = next;
+    }
+    this.#nameTheme();
+  }
+
+  #nameTheme() {
+    const names = { auto: 'as the system', light: 'light', dark: 'dark' };
+    const chosen = this.#chosen;
+    const label = `Theme: ${names[chosen]}`;
+    this.#theme.setAttribute('aria-label', label);
+    this.#theme.title = label;
+    this.#theme.replaceChildren(icon(chosen === 'auto' ? 'auto' : chosen === 'light' ? 'sun' : 'moon'));
+  }
+
+  async #openHelp() {
+    const { openHelp } = await import('./elements/help.js');
+    openHelp(this.#parts.keys);
+  }
+
+  async #openPalette() {
+    if (document.querySelector('dialog.palette')) return;
+    const { openPalette } = await import('./elements/palette.js');
+    const { router, keys } = this.#parts;
+    /** @type {Command[]} */
+    const commands = [
+      ...TAB_NAMES.map((name) => ({ label: `${name[0]?.toUpperCase()}${name.slice(1)}`, hint: 'Screen', run: () => router.push(`/${name}`) })),
+      { label: 'Open the request', run: () => {}, jump: (id) => () => router.push(`/logs/${id}`) },
+      { label: 'Open the trace', run: () => {}, jump: (id) => () => router.push(`/t/${id}`) },
+      { label: 'Requests of the session', run: () => {}, jump: (id) => () => router.push(`/logs?session=${id}`) },
+      { label: 'Change the theme', hint: 'Light, dark, as the system', run: () => this.#turnTheme() },
+      { label: 'Keyboard help', keys: '?', run: () => void this.#openHelp() },
+      { label: 'Plain page: sign-out, links for visitors', hint: 'Page', run: () => location.assign('/_waylight/plain') },
+      ...keys.bindings.filter((binding) => binding.group !== 'Everywhere' && !/^(Arrow|Home|End|Page)/.test(String([binding.keys].flat()[0])))
+        .map((binding) => ({
+          label: binding.label, keys: String([binding.keys].flat()[0]),
+          run: () => void binding.run(new KeyboardEvent('keydown')),
+        })),
+    ];
+    openPalette(commands);
+  }
+}

@@ -1,0 +1,319 @@
+// What the API answers. Written from docs/openapi.json by a test, which fails where this file differs:
+// WAYLIGHT_WRITE_TYPES=1 cargo test wire_types
+
+export type Audit = {
+  items: Array<Record<string, unknown>>;
+};
+
+export type Clock = {
+  contradictions: number;
+  err_us: number;
+  instance: string;
+  maker: 'edge' | 'app' | 'browser';
+  offset_us: number;
+  samples: number;
+  svc: string;
+};
+
+/** One entry for each span; `name` and `svc` are places in `strings`. Flags: 1 edge, 2 browser, 4 parent not here, 8 critical path, 16 events, 32 links, 64 spans missing below */
+export type Columns = {
+  dur_us: Array<number>;
+  flags: Array<number>;
+  id: Array<string>;
+  kind: Array<number>;
+  name: Array<number>;
+  own_us: Array<number>;
+  parent: Array<string | null>;
+  start_us: Array<number>;
+  status: Array<number>;
+  svc: Array<number>;
+};
+
+export type Contents = {
+  cookies: number;
+  headers: number;
+  people: number;
+  query: number;
+  statements: number;
+  tokens: number;
+};
+
+export type EraseWish = {
+  person?: string;
+  session?: string;
+};
+
+export type Erased = {
+  recent_requests: number;
+  requests: number;
+  spans: number;
+  traces: number;
+};
+
+export type Headers = {
+  forwarded?: Array<Array<string>>;
+  received?: Array<Array<string>>;
+  sent?: Array<Array<string>>;
+  upstream?: Array<Array<string>>;
+} | null;
+
+export type Histogram = {
+  all: Array<number>;
+  client_errors: Array<number>;
+  /** Microseconds */
+  from_us: number;
+  server_errors: Array<number>;
+  traced: Array<number>;
+  /** Microseconds */
+  width_us: number;
+};
+
+export type Imported = {
+  spans: number;
+  traces: Array<string>;
+};
+
+export type Kept = {
+  trace_id: string;
+};
+
+export type Me = {
+  expires_at: number;
+  identity: string;
+  may: Array<string>;
+  name: string;
+  role: 'guest' | 'viewer' | 'tracer' | 'admin';
+  session: {
+    expires_at: number;
+    id: string;
+    spans_max: number;
+    spans_used: number;
+  } | null;
+  version: string;
+  way: string;
+};
+
+export type PageWish = {
+  path: string;
+};
+
+/** RFC 9457 */
+export type Problem = {
+  /** Where in the parameter, in letters from its beginning */
+  at?: number;
+  detail: string;
+  parameter?: string;
+  status: number;
+  title: string;
+  type: string;
+};
+
+export type Quota = {
+  limit: number;
+  /** Seconds since the Unix epoch */
+  resets_at: number;
+  state: 'fine' | '80' | '95' | 'full';
+  used: number;
+};
+
+export type Request = {
+  bytes: number;
+  cache: {
+    reason: string;
+    status: string;
+  };
+  destination: string;
+  /** Microseconds */
+  dur_us: number;
+  error: string;
+  host: string;
+  id: string;
+  method: string;
+  page_id: string | null;
+  path: string;
+  person: string;
+  phases: Array<[string, number, number]>;
+  query: string;
+  route: string;
+  scheme: 'http' | 'https';
+  session_id: string | null;
+  /** 0: the client left before there was one */
+  status: number;
+  trace_id: string | null;
+  trigger: string;
+  /** Microseconds */
+  ts_us: number;
+  ttfb_us: number | null;
+  upstream: string;
+};
+
+export type RequestDetail = {
+  client: string;
+  headers: Headers;
+  id: string;
+  identity: string | null;
+  version: string;
+  why_not_cached: string;
+  ts_us: unknown;
+  method: unknown;
+  path: unknown;
+  status: unknown;
+  phases: unknown;
+};
+
+export type Requests = {
+  excluded_by: Record<string, number>;
+  items: Array<Request>;
+  /** `before` of the next page */
+  next: string | null;
+};
+
+export type Revoked = {
+  revoked: string;
+};
+
+export type Session = {
+  path?: string;
+  session: {
+    expires_at: number;
+    id: string;
+    kind: string;
+    spans_max: number;
+  } | null;
+};
+
+export type SessionWish = {
+  action: 'start' | 'stop' | 'restart';
+};
+
+export type Sessions = {
+  kept: Array<{
+    failed: number;
+    /** Microseconds */
+    first_us: number;
+    host: string;
+    id: string;
+    /** Microseconds */
+    last_us: number;
+    pages: number;
+    person: string;
+    requests: number;
+    spans: number;
+  }>;
+  live: Array<{
+    expires_at: number;
+    host: string;
+    id: string;
+    kind: string;
+    mine: boolean;
+    person: string;
+    since: number;
+    spans_max: number;
+    spans_used: number;
+  }>;
+};
+
+export type Settings = {
+  /** The effective configuration in TOML, secrets hidden */
+  config: string;
+  exports: Array<Record<string, unknown>>;
+  receiver: string | null;
+  store: Record<string, unknown> | null;
+};
+
+export type ShareWish = {
+  give?: 'preview' | 'link' | 'file';
+  redact?: Array<'cookies' | 'tokens' | 'query' | 'headers' | 'people' | 'statements'>;
+  ttl?: number;
+};
+
+export type Shared = {
+  holds: Contents;
+  requests: number;
+  shows: Contents;
+  spans: number;
+  trace_id: string;
+} | {
+  expires_at: number;
+  path: string;
+};
+
+export type Span = {
+  attributes: Record<string, unknown>;
+  dropped_attributes: number;
+  /** Microseconds */
+  dur_us: number;
+  events: Array<{
+    attributes: Record<string, unknown>;
+    name: string;
+    /** Microseconds */
+    ts_us: number;
+  }>;
+  id: string;
+  kind: number;
+  links: Array<{
+    attributes: Record<string, unknown>;
+    span_id: string;
+    trace_id: string;
+  }>;
+  name: string;
+  resource: Record<string, unknown>;
+  scope: {
+    attributes: Record<string, unknown>;
+    name: string;
+    version: string;
+  } | null;
+  /** Microseconds */
+  start_us: number;
+  status: {
+    code: number;
+    message: string;
+  };
+  trace_id: string;
+};
+
+export type Status = {
+  requests: number;
+  state: 'open' | 'partial' | 'done';
+  trace_id: string;
+  waiting_for: Array<string>;
+};
+
+export type Trace = {
+  clock: Clock | null;
+  clocks: Array<Clock>;
+  critical: Array<[string, number, number]>;
+  entry: string | null;
+  holes: Array<{
+    mend: string | null;
+    span: string;
+  }>;
+  repeats: Array<{
+    count: number;
+    first: string;
+    name: string;
+    parent: string;
+    query: boolean;
+    /** Microseconds */
+    total_us: number;
+  }>;
+  spans: Columns;
+  /** Microseconds */
+  start_us: number;
+  state: 'open' | 'partial' | 'done';
+  strings: Array<string>;
+  trace_id: string;
+  verdict: {
+    parts: Array<{
+      kind: string;
+      svc: string | null;
+      /** Microseconds */
+      us: number;
+    }>;
+    sentence: string;
+    /** Microseconds */
+    total_us: number;
+  } | null;
+  vitals: Array<Record<string, unknown>>;
+  waiting_for: Array<string>;
+};

@@ -1,0 +1,259 @@
+// <wl-request>: all that is known of one request. Its trace stands in it, as on its own page.
+
+import { copy, h, toast } from '../../dom.js';
+import { icon } from '../../icons.js';
+import { bytes, clock, day, duration } from '../../model/format.js';
+import { curl, difference } from '../../model/headers.js';
+import { phasesOf } from '../../model/phases.js';
+import { cacheLook, statusOf } from './row.js';
+
+/** @import { Place } from '../../model/contract.js' */
+/** @import { Fields } from '../../model/headers.js' */
+/** @import { Request, RequestDetail } from '../../types/wire.d.ts' */
+/** @typedef {Request & RequestDetail} Detail */
+
+/** Longer values are cut; all of it is in the title. */
+const VALUE_MAX = 200;
+
+export class RequestPanel extends HTMLElement {
+  #place;
+  #out;
+  /** @type {AbortController} */
+  #asking = new AbortController();
+  #id = '';
+  /** @type {Detail | null} */
+  #detail = null;
+  #body = h('div', { class: 'panel-body', tabIndex: 0, role: 'region', 'aria-label': 'Details' });
+  #head = h('div', { class: 'panel-head' });
+  #foot = h('div', { class: 'panel-foot' });
+  /** Whether the trace is unfolded; the next request has it so, too. */
+  #unfolded = true;
+
+  /**
+   * @param {Place} place
+   * @param {{ step: (by: number) => void, close: () => void }} out
+   */
+  constructor(place, out) {
+    super();
+    this.#place = place;
+    this.#out = out;
+  }
+
+  connectedCallback() {
+    this.setAttribute('role', 'complementary');
+    this.setAttribute('aria-label', 'Request');
+    if (!this.firstChild) this.append(this.#head, this.#body, this.#foot);
+  }
+
+  disconnectedCallback() {
+    this.#asking.abort();
+  }
+
+  /** @override */
+  focus() {
+    this.#body.focus({ preventScroll: true });
+  }
+
+  /** The trace of what is shown, if there is one. */
+  get trace() {
+    return this.#detail?.trace_id ?? null;
+  }
+
+  /** Shows a request; what is known already is shown at once. @param {string} id @param {Request | undefined} known */
+  async show(id, known) {
+    if (id === this.#id) return;
+    this.#id = id;
+    this.#detail = null;
+    this.#asking.abort();
+    this.#asking = new AbortController();
+    const { signal } = this.#asking;
+    if (known) this.#drawHead(known);
+    this.#body.setAttribute('aria-busy', 'true');
+    try {
+      /** @type {Detail} */
+      const detail = await this.#place.api.get(`/requests/${id}`, { signal });
+      this.#draw(detail);
+    } catch (error) {
+      if (!signal.aborted) this.#fail(error);
+    }
+    if (!signal.aborted) this.#body.removeAttribute('aria-busy');
+  }
+
+  /** More became known of it. @param {Request} request */
+  patch(request) {
+    if (request.id === this.#id && this.#detail && this.#detail.trace_id !== request.trace_id) {
+      this.#id = '';
+      void this.show(request.id, request);
+    }
+  }
+
+  /** @param {unknown} error */
+  #fail(error) {
+    const text = error instanceof Error ? error.message : String(error);
+    if (!this.#head.hasChildNodes()) this.#head.append(h('div', { class: 'panel-title' }, h('h2', null, 'Request'), this.#tools()));
+    this.#body.replaceChildren(h('div', { class: 'state-page' }, h('h2', null, 'This request is not known any more'), h('p', null, text),
+      h('div', { class: 'row' }, h('button', { class: 'button', type: 'button', onclick: () => this.#out.close() }, 'Close'))));
+    this.#foot.replaceChildren();
+  }
+
+  #tools() {
+    const tool = (/** @type {'up' | 'down' | 'close'} */ name, /** @type {string} */ label, /** @type {() => void} */ run) =>
+      h('button', { class: 'icon-button', type: 'button', 'aria-label': label, title: label, onclick: run }, icon(name));
+    return h('span', { class: 'panel-tools' }, tool('up', 'Previous request (K)', () => this.#out.step(-1)),
+      tool('down', 'Next request (J)', () => this.#out.step(1)), tool('close', 'Close (Esc)', () => this.#out.close()));
+  }
+
+  /** @param {Request & { version?: string }} request */
+  #drawHead(request) {
+    const status = statusOf(request);
+    const query = request.query ? h('span', { class: 'query' }, `?${request.query}`) : null;
+    const parts = [
+      h('span', { title: day(request.ts_us) }, clock(request.ts_us)),
+      h('span', null, bytes(request.bytes)),
+      request.version ? h('span', null, `HTTP/${request.version}`) : null,
+      h('span', null, request.host),
+      h('button', { class: 'mono plain-button', type: 'button', title: 'Copy the id', onclick: () => void copy(this, request.id, 'Id copied') }, request.id.slice(0, 8)),
+    ];
+    this.#head.replaceChildren(
+      h('div', { class: 'panel-title' }, h('span', { class: 'tag mono' }, request.method),
+        h('h2', { title: `${request.path}${request.query ? `?${request.query}` : ''}` }, request.path, query),
+        h('span', { class: `tag ${status.look}` }, status.text), this.#tools()),
+      h('div', { class: 'meta' }, parts));
+  }
+
+  /** @param {Detail} detail */
+  #draw(detail) {
+    this.#detail = detail;
+    this.#drawHead(detail);
+    this.#body.replaceChildren(this.#phases(detail), this.#facts(detail), this.#traceBox(detail), this.#headers(detail));
+    this.#drawFoot(detail);
+  }
+
+  /** @param {Detail} detail */
+  #phases(detail) {
+    const total = Math.max(1, detail.dur_us);
+    const failed = detail.status >= 500 || detail.status === 0;
+    const lines = phasesOf(detail).filter((phase) => phase.length > 0).flatMap((phase) => {
+      const bar = h('i', { class: phase.by === 'app' && failed ? 'err' : phase.by });
+      bar.style.marginLeft = `${(phase.start / total) * 100}%`;
+      bar.style.width = `max(2px, ${(phase.length / total) * 100}%)`;
+      return [h('dt', null, phase.name), h('dd', { class: 'track', 'aria-hidden': 'true' }, bar), h('dd', { class: 'length' }, duration(phase.length))];
+    });
+    return h('section', { class: 'phases', 'aria-label': 'Where time went' }, h('dl', null, lines,
+      h('dt', { class: 'sum' }, 'Total'), h('dd', { class: 'sum track' }), h('dd', { class: 'sum length' }, duration(detail.dur_us))));
+  }
+
+  /** @param {Detail} detail */
+  #facts(detail) {
+    const fact = (/** @type {string} */ name, /** @type {import('../../dom.js').Child} */ value) => (value ? [h('dt', null, name), h('dd', null, value)] : []);
+    const { status } = detail.cache;
+    const cache = status || detail.why_not_cached
+      ? h('span', null, status ? h('span', { class: `tag ${cacheLook(status)}` }, status.toUpperCase()) : null, ' ', detail.why_not_cached || detail.cache.reason)
+      : null;
+    const linked = (/** @type {string} */ name, /** @type {string | null} */ id) =>
+      id ? h('a', { class: 'mono', href: this.#place.router.href(`/logs?${name}=${id}&range=all`) }, id.slice(0, 8)) : null;
+    return h('section', { class: 'facts', 'aria-label': 'Facts' }, h('dl', null,
+      fact('Error', detail.error ? h('span', { class: 'tag err' }, detail.error.replaceAll('_', ' ')) : statusOf(detail).says || null),
+      fact('Cache', cache), fact('Route', detail.route), fact('Upstream', detail.upstream),
+      fact('First byte', detail.ttfb_us === null ? null : duration(detail.ttfb_us)), fact('Client', detail.client), fact('Person', detail.person),
+      fact('Session', linked('session', detail.session_id)), fact('Page view', linked('page', detail.page_id)),
+      fact('Traced because', detail.trigger ? TRIGGERS[detail.trigger] ?? detail.trigger : null)));
+  }
+
+  /** @param {Detail} detail */
+  #headers(detail) {
+    const sets = detail.headers;
+    const box = h('section', { class: 'headers', 'aria-label': 'Header fields' });
+    if (!sets) {
+      box.append(h('h3', null, 'Header fields'), h('p', { class: 'muted' }, 'Kept for traced requests only. This one was not traced.'));
+      return box;
+    }
+    const half = (/** @type {string} */ title, /** @type {string} */ note, /** @type {Fields | undefined} */ before, /** @type {Fields | undefined} */ after) =>
+      h('div', { class: 'diff' }, h('h3', null, title, h('span', { class: 'muted' }, note)), before || after
+        ? h('ul', { class: 'mono' }, difference(before ?? [], after ?? []).map(({ mark, name, value }) => {
+          const text = `${name}: ${value.length > VALUE_MAX ? `${value.slice(0, VALUE_MAX)}…` : value}`;
+          const line = mark === 'added' ? h('ins', null, text) : mark === 'removed' ? h('del', null, text) : text;
+          return h('li', { class: mark, title: value.length > VALUE_MAX ? value : null }, line);
+        }))
+        : h('p', { class: 'muted' }, 'Nothing was sent.'));
+    box.append(half('To your server', 'received → forwarded', sets.received, sets.forwarded), half('To the browser', 'upstream → sent', sets.upstream, sets.sent));
+    return box;
+  }
+
+  /** @param {Detail} detail */
+  #traceBox(detail) {
+    const { router, me } = this.#place;
+    const id = detail.trace_id;
+    if (!id) {
+      const mayKeep = me.may.includes('keep');
+      return h('section', { class: 'trace-box none', 'aria-label': 'Trace' }, h('h3', null, 'Trace'),
+        h('p', { class: 'muted' }, 'Not traced. ', mayKeep ? 'While it is recent, a coarse trace can be made of its phases: press Keep.'
+          : 'Start a tracing session to have what this browser asks for traced.'));
+    }
+    const content = h('div', { class: 'trace-content', id: 'trace-content' });
+    const fold = h('button', { class: 'fold', type: 'button', 'aria-expanded': String(this.#unfolded), 'aria-controls': 'trace-content' },
+      icon('chevron'), h('span', { class: 'triangle', 'aria-hidden': 'true' }), 'Trace');
+    const show = () => {
+      content.hidden = !this.#unfolded;
+      fold.setAttribute('aria-expanded', String(this.#unfolded));
+      if (this.#unfolded && !content.hasChildNodes()) void this.#unfold(content, id);
+    };
+    fold.addEventListener('click', () => {
+      this.#unfolded = !this.#unfolded;
+      show();
+    });
+    show();
+    return h('section', { class: 'trace-box', 'aria-label': 'Trace' }, h('div', { class: 'trace-head' }, fold,
+      h('a', { class: 'button small', href: router.href(`/t/${id}`) }, 'Open full page', icon('out'))), content);
+  }
+
+  /** @param {HTMLElement} content @param {string} id */
+  async #unfold(content, id) {
+    const { SCREENS } = await import('../../screens.js');
+    if (!SCREENS['t']) return;
+    await SCREENS['t'].load();
+    const { api, router, live, keys } = this.#place;
+    const trace = Object.assign(document.createElement('wl-trace'), { api, router, live, keys });
+    trace.setAttribute('trace', id);
+    trace.setAttribute('compact', '');
+    content.replaceChildren(trace);
+  }
+
+  /** @param {Detail} detail */
+  #drawFoot(detail) {
+    const { router, me } = this.#place;
+    const id = detail.trace_id;
+    const main = id
+      ? h('a', { class: 'button primary', href: router.href(`/t/${id}`) }, icon('bolt'), 'Trace')
+      : me.may.includes('keep')
+        ? h('button', { class: 'button primary', type: 'button', onclick: () => void this.#keep(detail) }, icon('keep'), 'Keep')
+        : null;
+    const command = () => curl(detail, { port: location.hostname === detail.host ? location.port : '', fields: detail.headers?.received ?? null });
+    this.#foot.replaceChildren(...[
+      main,
+      h('button', { class: 'button', type: 'button', onclick: () => void copy(this, command(), 'Copied as cURL') }, icon('copy'), 'Copy as cURL'),
+      h('span', { class: 'push' }),
+      h('button', { class: 'button', type: 'button', onclick: () => void copy(this, location.origin + router.href(`/logs/${detail.id}`), 'Link copied') }, icon('link'), 'Copy link'),
+    ].filter((element) => element !== null));
+  }
+
+  /** @param {Detail} detail */
+  async #keep(detail) {
+    try {
+      await this.#place.api.post(`/requests/${detail.id}/keep`);
+      this.dispatchEvent(toast('Kept, with the coarse trace that its phases give'));
+      this.#id = '';
+      await this.show(detail.id, undefined);
+    } catch (error) {
+      this.dispatchEvent(toast(`Not kept: ${error instanceof Error ? error.message : String(error)}`, 'error'));
+    }
+  }
+}
+
+/** @type {Record<string, string>} */
+const TRIGGERS = {
+  session: 'of its session', page: 'of a page trace', force: 'of a signed header', ratio: 'of the sampling ratio', route: 'of its route\'s rule',
+  kept: 'somebody kept it', tail: 'of a rule on how it ended',
+};
+
+customElements.define('wl-request', RequestPanel);

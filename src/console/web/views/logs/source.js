@@ -1,0 +1,238 @@
+// Where the list's requests come from: pages of the API, and the stream. The stream knows no searches, so where there is
+// one, an event only says that it is worth asking again.
+
+import { Log } from '../../model/log.js';
+import { rangeOf } from '../../model/range.js';
+
+/** @import { Api, Live, LiveEvent, Query } from '../../model/contract.js' */
+/** @import { Histogram, Request, Requests } from '../../types/wire.d.ts' */
+/** @typedef {Readonly<Record<string, string | undefined>>} Address */
+/**
+ * What the screen is told.
+ * @typedef {object} Told
+ * @property {(added: number) => void} changed
+ * @property {(excluded: Record<string, number> | null) => void} loaded the first page is here; null: it is not empty
+ * @property {(error: unknown) => void} failed
+ * @property {(histogram: Histogram) => void} histogram
+ * @property {() => void} gap something was missed and is being asked for
+ */
+
+const PAGE = 100;
+const PAGE_MAX = 500;
+/** A search is asked again at most so often, and so is the histogram. */
+const ASK_MS = 1000;
+const HISTOGRAM_MS = 2000;
+const BINS = 150;
+
+export class Source {
+  log = new Log();
+  #api;
+  #live;
+  #told;
+  /** @type {Address} */
+  #query = {};
+  /** @type {AbortController} */
+  #asking = new AbortController();
+  /** Where the list goes on. @type {string | null} */
+  #next = null;
+  #loadingMore = false;
+  #loaded = false;
+  /** Events that came before the first page did. @type {LiveEvent[]} */
+  #early = [];
+  /** Ends following. */
+  #unfollow = () => {};
+  /** The earliest request that the stream told of and that was not asked for. */
+  #since = Infinity;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #again;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #histogramAgain;
+  paused = false;
+
+  /**
+   * @param {Api} api
+   * @param {Live} live
+   * @param {Told} told
+   */
+  constructor(api, live, told) {
+    this.#api = api;
+    this.#live = live;
+    this.#told = told;
+  }
+
+  close() {
+    this.#asking.abort();
+    this.#unfollow();
+    clearTimeout(this.#again);
+    clearTimeout(this.#histogramAgain);
+  }
+
+  /** Shows something else. @param {Address} query */
+  async open(query) {
+    this.close();
+    this.#asking = new AbortController();
+    this.#query = query;
+    this.log = new Log();
+    this.#next = null;
+    this.#loaded = false;
+    this.#early = [];
+    this.#since = Infinity;
+    const range = rangeOf(query, Date.now() * 1000);
+    // Followed first, so that nothing ends between the page and the stream.
+    this.#unfollow = range.slides ? this.#live.follow(['requests'], (events) => this.#heard(events)) : () => {};
+    void this.#askHistogram();
+    await this.#first();
+  }
+
+  /** Everything anew: the stream lost something. */
+  async #first() {
+    const { signal } = this.#asking;
+    try {
+      const answer = await this.#ask({ limit: PAGE }, signal);
+      this.#next = answer.next;
+      const added = this.log.add(answer.items);
+      this.#loaded = true;
+      const early = this.#early;
+      this.#early = [];
+      this.#told.changed(added);
+      this.#told.loaded(answer.items.length === 0 && this.log.size === 0 ? answer.excluded_by : null);
+      if (early.length > 0) this.#heard(early);
+    } catch (error) {
+      if (!signal.aborted) this.#told.failed(error);
+    }
+  }
+
+  /** Older ones. */
+  async more() {
+    if (this.#loadingMore || !this.#loaded || (this.#next === null && !this.log.cut)) return;
+    this.#loadingMore = true;
+    const { signal } = this.#asking;
+    try {
+      // What was let go is asked for by time: the place where the list once went on is behind it.
+      const where = this.log.cut ? { to: Math.ceil(this.log.oldest) + 1 } : { before: this.#next };
+      const answer = await this.#ask({ limit: PAGE_MAX, ...where }, signal);
+      this.#next = answer.next;
+      this.log.cut = false;
+      this.log.add(answer.items);
+      this.#told.changed(0);
+    } catch (error) {
+      if (!signal.aborted) this.#told.failed(error);
+    } finally {
+      this.#loadingMore = false;
+    }
+  }
+
+  /** Whether the stream's requests can be judged here. */
+  get #isPlain() {
+    const { q, browser, page, trace } = this.#query;
+    return !q && !browser && !page && !trace;
+  }
+
+  /** @param {Request} request */
+  #fits({ trace_id, session_id }) {
+    const { traced, session } = this.#query;
+    return (traced !== '1' || trace_id !== null) && (!session || session === session_id);
+  }
+
+  /** @param {LiveEvent[]} events */
+  #heard(events) {
+    if (!this.#loaded) return void this.#early.push(...events);
+    if (events.some((event) => event.name === 'gap')) {
+      this.#told.gap();
+      this.#since = Math.min(this.#since, this.#newest());
+      this.#askSoon();
+    }
+    /** @type {Request[]} */
+    const requests = events.filter((event) => event.name === 'request').map((event) => event.data);
+    const patches = events.filter((event) => event.name === 'request.patch').map((event) => event.data);
+    if (requests.length > 0) this.#histogramSoon();
+    let patched = false;
+    for (const patch of patches) {
+      if (this.log.patch(patch)) patched = true;
+      // It may fit now.
+      else if (this.#query['traced'] === '1' && patch.trace_id) this.#expect(Date.now() * 1000 - 60e6);
+    }
+    if (!this.#isPlain) {
+      for (const request of requests) this.#expect(request.ts_us);
+      if (patched) this.#told.changed(0);
+      return;
+    }
+    const fitting = requests.filter((request) => this.#fits(request));
+    const added = this.log.add(fitting);
+    if (added > 0 || patched) this.#told.changed(added);
+    if (added > 0) this.#told.loaded(null);
+  }
+
+  /** @param {number} us */
+  #expect(us) {
+    this.#since = Math.min(this.#since, us);
+    this.#askSoon();
+  }
+
+  /** When the newest that is listed began; a minute earlier, since what took long is listed late. */
+  #newest() {
+    const first = this.log.rows[0];
+    return first ? first.request.ts_us - 60e6 : Date.now() * 1000 - 1800e6;
+  }
+
+  #askSoon() {
+    this.#again ??= setTimeout(() => {
+      this.#again = undefined;
+      void this.#catchUp();
+    }, ASK_MS);
+  }
+
+  async #catchUp() {
+    const { signal } = this.#asking;
+    const since = this.#since;
+    this.#since = Infinity;
+    try {
+      /** @type {string | null} */
+      let before = null;
+      let added = 0;
+      do {
+        const answer = await this.#ask({ from: Math.floor(since), before, limit: PAGE_MAX }, signal);
+        added += this.log.add(answer.items);
+        before = answer.next;
+      } while (before !== null && added < 4 * PAGE_MAX && !signal.aborted);
+      if (signal.aborted) return;
+      this.#told.changed(added);
+      if (this.log.size > 0) this.#told.loaded(null);
+    } catch {
+      // Nobody answers: asked again when the stream is back.
+      this.#since = Math.min(this.#since, since);
+    }
+  }
+
+  /** @param {Query} more @param {AbortSignal} signal @returns {Promise<Requests>} */
+  #ask(more, signal) {
+    return this.#api.get('/requests', { query: { ...this.#choice(), ...more }, signal });
+  }
+
+  /** @returns {Query} */
+  #choice() {
+    const { q, session, browser, traced, page, trace } = this.#query;
+    const { from, to } = rangeOf(this.#query, Date.now() * 1000);
+    return { q, session, browser, traced, page, trace, from, to };
+  }
+
+  async #askHistogram() {
+    const { signal } = this.#asking;
+    try {
+      const choice = this.#choice();
+      /** @type {Histogram} */
+      const histogram = await this.#api.get('/requests/histogram', { query: { bins: BINS, ...choice, to: choice['to'] ?? (choice['from'] ? Date.now() * 1000 : null) }, signal });
+      this.#told.histogram(histogram);
+    } catch {
+      // The list says what is wrong.
+    }
+  }
+
+  #histogramSoon() {
+    if (this.paused) return;
+    this.#histogramAgain ??= setTimeout(() => {
+      this.#histogramAgain = undefined;
+      void this.#askHistogram();
+    }, HISTOGRAM_MS);
+  }
+}

@@ -1,0 +1,100 @@
+// What people read and write in the console: numbers, searches, header fields, commands, times.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+
+import { complete, suggestions, termAt, terms, toggled } from '../../../src/console/web/model/find.js';
+import { bytes, count, duration, short, spoken, things } from '../../../src/console/web/model/format.js';
+import { curl, difference } from '../../../src/console/web/model/headers.js';
+import { matches } from '../../../src/console/web/model/palette.js';
+import { fill, phasesOf } from '../../../src/console/web/model/phases.js';
+import { rangeLabel, rangeOf } from '../../../src/console/web/model/range.js';
+
+test('lengths of time', () => {
+  const cases = [
+    [0, '0'], [0.32, '320 ns'], [1, '1 µs'], [4.4, '4.4 µs'], [320, '320 µs'], [999.4, '999 µs'], [999.7, '1 ms'], [4432, '4.4 ms'], [99_960, '100 ms'],
+    [464_100, '464 ms'], [999_600, '1.00 s'], [1_350_000, '1.35 s'], [12_340_000, '12.3 s'], [59_990_000, '60.0 s'], [125e6, '2 min 5 s'], [120e6, '2 min'],
+    [2 * 3600e6 + 300e6, '2 h 5 min'], [-4432, '−4.4 ms'],
+  ];
+  for (const [us, text] of cases) assert.equal(duration(Number(us)), text);
+  assert.equal(spoken(4432), '4.4 milliseconds');
+  assert.equal(spoken(125e6), '2 minutes 5 seconds');
+});
+
+test('octets and counts', () => {
+  assert.deepEqual([0, 999, 61_204, 999_600, 3e9].map(bytes), ['0 B', '999 B', '61.2 kB', '1 MB', '3 GB']);
+  assert.deepEqual([7, 1234, 38_204, 1_000_000].map(count), ['7', '1,234', '38,204', '1,000,000']);
+  assert.deepEqual([9_999, 38_204, 1_000_000, 2.5e9].map(short), ['9,999', '38.2 k', '1 M', '2.5 G']);
+  assert.deepEqual([things(1, 'span'), things(24, 'span'), things(2, 'query', 'queries')], ['1 span', '24 spans', '2 queries']);
+});
+
+test('the terms of a search', () => {
+  assert.deepEqual(terms(' a  "b c" path:"x y" -d').map((term) => term.text), ['a', '"b c"', 'path:"x y"', '-d']);
+  assert.deepEqual(termAt('a status:5', 10), { text: 'status:5', at: 2 });
+  assert.deepEqual(termAt('a ', 2), { text: '', at: 2 });
+});
+
+test('what may come next is offered', () => {
+  const none = () => [];
+  const labels = (/** @type {string} */ text, seen = /** @type {(field: string) => string[]} */ (none)) => suggestions(text, text.length, seen).map((one) => one.label);
+  assert.deepEqual(labels('st'), ['status:']);
+  assert.ok(labels('').includes('status:'));
+  assert.deepEqual(labels('status:5'), ['status:5xx']);
+  assert.deepEqual(labels('-cache:m'), ['cache:miss']);
+  assert.equal(suggestions('-cache:m', 8, none)[0]?.insert, '-cache:miss');
+  assert.deepEqual(labels('path:/a', (field) => (field === 'path' ? ['/api/cart', '/x'] : [])), ['path:/api/cart']);
+  assert.equal(suggestions('route:', 6, () => ['a b'])[0]?.insert, 'route:"a b"');
+  assert.deepEqual(labels('nothing-like-it'), []);
+  assert.deepEqual(complete('a st b', 4, 'status:'), { text: 'a status: b', at: 9 });
+  assert.deepEqual(complete('st', 2, 'status:5xx'), { text: 'status:5xx ', at: 11 });
+  assert.equal(toggled('a status:5xx', 'status:5xx'), 'a');
+  assert.equal(toggled('a', '>1s'), 'a >1s');
+});
+
+test('which time is meant', () => {
+  const now = 10_000e6;
+  assert.deepEqual(rangeOf({}, now), { from: now - 1800e6, to: null, slides: true });
+  assert.deepEqual(rangeOf({ range: '5m' }, now), { from: now - 300e6, to: null, slides: true });
+  assert.deepEqual(rangeOf({ range: 'all' }, now), { from: null, to: null, slides: true });
+  assert.deepEqual(rangeOf({ from: '5', to: '9' }, now), { from: 5, to: 9, slides: false });
+  assert.equal(rangeOf({ from: '9', to: '5' }, now).slides, true);
+  assert.equal(rangeLabel({ range: '1h' }), 'Last hour');
+  assert.match(rangeLabel({ from: '1000000', to: '61000000' }), /^1 Jan, \d\d:\d\d:01 – \d\d:\d\d:01$/);
+});
+
+test('header fields through the edge', () => {
+  const lines = difference(
+    [['Host', 'a.test'], ['Accept', 'x'], ['Cookie', 'a=1'], ['X-Same', '1'], ['X-Same', '2']],
+    [['host', 'a.test'], ['x-forwarded-for', '203.0.113.7'], ['accept', 'y'], ['x-same', '1'], ['x-same', '2']],
+  );
+  assert.deepEqual(lines.map(({ mark, name, value }) => `${{ same: ' ', added: '+', removed: '-' }[mark]}${name}: ${value}`), [
+    ' host: a.test', '+x-forwarded-for: 203.0.113.7', '-accept: x', '+accept: y', ' x-same: 1', ' x-same: 2', '-cookie: a=1',
+  ]);
+});
+
+test('a request as a command, whatever is in it', () => {
+  const base = { method: 'GET', scheme: /** @type {const} */ ('http'), host: 'a.test', path: "/it's", query: 'a=1&b=$(x)' };
+  assert.equal(curl(base), `curl 'http://a.test/it'\\''s?a=1&b=$(x)' --compressed`);
+  assert.equal(
+    curl({ ...base, method: 'POST', path: '/', query: '' }, { port: '8080', fields: [['Host', 'a.test'], ['accept', '*/*'], [':method', 'POST']] }),
+    `curl 'http://a.test:8080/' --request 'POST' --header 'accept: */*' --compressed`,
+  );
+});
+
+test('phases have names, and bars have lengths that tell', () => {
+  const phases = phasesOf({ upstream: 'app', phases: [['route', 0, 5], ['wait', 5, 20], ['respond', 25, 2]] });
+  assert.deepEqual(phases.map(({ name, by }) => [name, by]), [['Routing', 'edge'], ['Waiting for app', 'app'], ['Sending the response', 'edge']]);
+  assert.equal(phasesOf({ upstream: '', phases: [['respond', 0, 1]] })[0]?.name, 'Answering');
+  assert.equal(phasesOf({ upstream: '', phases: [['novel', 0, 1]] })[0]?.name, 'novel');
+  const lengths = [0, 100, 1e3, 1e4, 1e5, 1e6, 1e7, 1e9].map(fill);
+  assert.ok(lengths.every((length, index) => length > 0 && length <= 1 && length >= (lengths[index - 1] ?? 0)));
+});
+
+test('the palette finds by beginning, word, part and letters; an id goes where it leads', () => {
+  const run = () => {};
+  const commands = [{ label: 'Settings', run }, { label: 'Open the trace', run, jump: () => run }, { label: 'Show sessions', run }, { label: 'Pause', run }];
+  assert.deepEqual(matches(commands, 'se').map((one) => one.label), ['Settings', 'Show sessions', 'Pause']);
+  assert.deepEqual(matches(commands, 'sss').map((one) => one.label), ['Show sessions']);
+  assert.deepEqual(matches(commands, 'a'.repeat(32)).map((one) => one.label), ['Open the trace']);
+  assert.deepEqual(matches(commands, '~'), []);
+});
