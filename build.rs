@@ -18,7 +18,6 @@ const LEFT_OUT: [&str; 3] = ["waylight.css", ".d.ts", ".json"];
 /// Digits of the digest that stand in an address.
 const DIGITS: usize = 16;
 
-#[expect(clippy::print_stdout, reason = "so cargo is told")]
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo:rerun-if-changed={WEB}");
     let root = PathBuf::from(env::var("CARGO_MANIFEST_DIR")?).join(WEB);
