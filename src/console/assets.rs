@@ -4,7 +4,7 @@
 //! They are answered to those only who may know that the console exists, as everything here is; so no cache that several
 //! people share may keep them.
 
-use std::{fmt::Write as _, sync::LazyLock};
+use std::{fmt::Write as _, path::Path, sync::LazyLock};
 
 use bytes::Bytes;
 use http::{
@@ -14,6 +14,7 @@ use http::{
         VARY,
     },
 };
+use tracing::error;
 
 use super::{endpoints::ASSETS, pages};
 
@@ -30,6 +31,9 @@ const FILES: &[File] = include!(concat!(env!("OUT_DIR"), "/assets.in"));
 /// Their digest.
 const DIGEST: &str = include_str!(concat!(env!("OUT_DIR"), "/assets.digest"));
 
+/// What stands in the place of the digest where files are read from a folder.
+const LIVE: &str = "live";
+
 /// What the console may do (CSP level 3): run and show its own files, and ask its own API. No text ever becomes code or
 /// markup (Trusted Types), and no policy that could make it so can be created.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; font-src 'self'; \
@@ -41,7 +45,19 @@ static INDEX: LazyLock<String> = LazyLock::new(|| page(include_str!("web/index.h
 
 /// The console's page. The same one at every address: what it shows, the script in it reads from there.
 pub(super) fn index() -> Response<Bytes> {
-    let mut response = Response::new(Bytes::from_static(INDEX.as_bytes()));
+    under_policy(Bytes::from_static(INDEX.as_bytes()))
+}
+
+/// The page, from a folder.
+pub(super) async fn index_of(folder: &Path) -> Response<Bytes> {
+    match tokio::fs::read_to_string(folder.join("index.html")).await {
+        Ok(template) => under_policy(page(&template, LIVE).into()),
+        Err(error) => unreadable(folder, &error),
+    }
+}
+
+fn under_policy(page: Bytes) -> Response<Bytes> {
+    let mut response = Response::new(page);
     response.headers_mut().insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
     response
 }
@@ -50,14 +66,7 @@ pub(super) fn index() -> Response<Bytes> {
 pub(super) fn file(path: &str, headers: &HeaderMap) -> Response<Bytes> {
     let found = path.split_once('/').filter(|(digest, _)| *digest == DIGEST);
     let found = found.and_then(|(_, name)| FILES.iter().find(|file| file.name == name));
-    let Some(file) = found else {
-        return pages::message(
-            StatusCode::NOT_FOUND,
-            "No such file",
-            "It belongs to another version of Waylight.",
-            &[],
-        );
-    };
+    let Some(file) = found else { return missing() };
     let (coding, content) = match accepted(headers) {
         Coding::Brotli => (Some("br"), file.brotli),
         Coding::Gzip => (Some("gzip"), file.gzip),
@@ -80,6 +89,36 @@ pub(super) fn file(path: &str, headers: &HeaderMap) -> Response<Bytes> {
         *response.body_mut() = Bytes::new();
     }
     response
+}
+
+/// A file from a folder: as it is now, and never kept.
+pub(super) async fn file_of(folder: &Path, path: &str) -> Response<Bytes> {
+    let name = path.strip_prefix(LIVE).and_then(|name| name.strip_prefix('/')).filter(|name| is_name(name));
+    let Some(name) = name else { return missing() };
+    let Ok(content) = tokio::fs::read(folder.join(name)).await else { return missing() };
+    let mut response = Response::new(Bytes::from(content));
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(kind(name)));
+    response
+}
+
+/// Whether a name stays within the folder.
+fn is_name(name: &str) -> bool {
+    let is_letter = |octet: u8| octet.is_ascii_alphanumeric() || b"-_.".contains(&octet);
+    name.split('/').all(|part| !part.is_empty() && !part.starts_with('.') && part.bytes().all(is_letter))
+}
+
+fn missing() -> Response<Bytes> {
+    pages::message(StatusCode::NOT_FOUND, "No such file", "It belongs to another version of Waylight.", &[])
+}
+
+fn unreadable(folder: &Path, error: &std::io::Error) -> Response<Bytes> {
+    error!(%error, folder = %folder.display(), "the console's files cannot be read");
+    pages::message(
+        StatusCode::SERVICE_UNAVAILABLE,
+        "The console's files cannot be read",
+        "They are not where access.console_dir says. Waylight's log says more.",
+        &[],
+    )
 }
 
 /// `If-None-Match` (RFC 9110, section 13.1.2): compared weakly.

@@ -200,18 +200,26 @@ impl Console {
             TRACE => self.agree(request, visit),
             PEOPLE => self.people(visit),
             path if path == HOME.trim_end_matches('/') => redirect(StatusCode::PERMANENT_REDIRECT, HOME),
-            path if path.starts_with(ASSETS) => assets::file(&path[ASSETS.len()..], request.headers()),
-            HOME => self.screen(visit),
-            _ if endpoint.who == Who::Screen => self.screen(visit),
+            path if path.starts_with(ASSETS) => self.asset(&path[ASSETS.len()..], request.headers()).await,
+            HOME => self.screen(visit).await,
+            _ if endpoint.who == Who::Screen => self.screen(visit).await,
             _ => self.act(request, visit),
         }
     }
 
     /// The console; the router in it reads the address. Who may see nothing in it gets the plain page.
-    fn screen(&self, visit: &Visit) -> Response<Bytes> {
-        match &visit.credentials.identity {
-            Some(identity) if may(identity.role, Action::Read) => assets::index(),
+    async fn screen(&self, visit: &Visit) -> Response<Bytes> {
+        match (&visit.credentials.identity, &self.access.console_dir) {
+            (Some(identity), None) if may(identity.role, Action::Read) => assets::index(),
+            (Some(identity), Some(folder)) if may(identity.role, Action::Read) => assets::index_of(folder).await,
             _ => self.home(visit, StatusCode::OK, None),
+        }
+    }
+
+    async fn asset(&self, path: &str, headers: &HeaderMap) -> Response<Bytes> {
+        match &self.access.console_dir {
+            None => assets::file(path, headers),
+            Some(folder) => assets::file_of(folder, path).await,
         }
     }
 

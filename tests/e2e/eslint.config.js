@@ -36,5 +36,5 @@ export default [
     },
   },
   { files: ['**/*.cjs'], languageOptions: { sourceType: 'commonjs' } },
-  { files: ['pages/**', 'scenarios/**', 'lib/browser.js'], languageOptions: { globals: globals.browser } },
+  { files: ['pages/**', 'scenarios/**', 'lib/browser.js', 'lib/console.js'], languageOptions: { globals: globals.browser } },
 ];

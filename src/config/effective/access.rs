@@ -18,6 +18,9 @@ impl Writer {
         self.set("guest_requests_max", access.guest_requests_max);
         self.size("audit_bytes_max", access.audit_bytes_max);
         self.set("audit_files_max", access.audit_files_max);
+        if let Some(folder) = &access.console_dir {
+            self.path("console_dir", folder);
+        }
         access.tokens.iter().for_each(|token| self.named_token(token));
         if let Some(proof) = &access.forward_auth {
             self.forward_auth(proof);

@@ -38,6 +38,8 @@ pub struct Access {
     pub audit_bytes_max: u64,
     /// Files of the audit log that are kept, the one that is written included.
     pub audit_files_max: u32,
+    /// Where the console's files are read from each time, instead of those in the binary: for work on them.
+    pub console_dir: Option<PathBuf>,
     /// Tokens of scripts and people.
     pub tokens: Vec<NamedToken>,
     /// A proxy in front that signs people in.

@@ -33,6 +33,7 @@ pub(super) fn access(table: &Table<'_>) -> Access {
         guest_requests_max: table.or("guest_requests_max", 500, |value| value.count(1..=1_000_000)),
         audit_bytes_max: table.or("audit_bytes_max", 4 * MIB, |value| value.size(64 * KIB..=GIB)),
         audit_files_max: table.or("audit_files_max", 4, |value| value.count(1..=100)),
+        console_dir: table.opt("console_dir", Value::path),
         tokens: tokens(table),
         forward_auth: table.opt("forward_auth", Value::table).and_then(|inner| forward_auth(inner, table)),
         oidc: table.opt("oidc", Value::table).and_then(oidc),

@@ -134,3 +134,25 @@ fn no_module_reaches_for_a_way_around_the_policy() {
         assert!(found.is_empty(), "{}: {found:?}", file.name);
     }
 }
+
+#[tokio::test]
+async fn a_folder_is_served_as_it_is_and_nothing_beside_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let inner = folder.path().join("web");
+    std::fs::create_dir_all(inner.join("views")).unwrap();
+    std::fs::write(folder.path().join("secret.js"), "no").unwrap();
+    std::fs::write(inner.join(".hidden.js"), "no").unwrap();
+    assert_eq!(index_of(&inner).await.status(), StatusCode::SERVICE_UNAVAILABLE);
+    std::fs::write(inner.join("index.html"), "<link href=\"{assets}/a.css\">").unwrap();
+    for text in ["one", "two"] {
+        std::fs::write(inner.join("views/logs.js"), text).unwrap();
+        let response = file_of(&inner, "live/views/logs.js").await;
+        assert_eq!((response.body(), response.headers().get(CACHE_CONTROL)), (&Bytes::from(text), None));
+    }
+    let page = index_of(&inner).await;
+    assert!(std::str::from_utf8(page.body()).unwrap().contains("\"/_waylight/assets/live/a.css\""));
+    let out = ["live/../secret.js", "live//secret.js", "live/.hidden.js", "live/views", "live/", "main.js", "live/..%2fsecret.js"];
+    for path in out {
+        assert_eq!(file_of(&inner, path).await.status(), StatusCode::NOT_FOUND, "{path}");
+    }
+}

@@ -46,7 +46,10 @@ export class Keys {
   #pressed(event) {
     if (event.defaultPrevented || event.isComposing) return;
     const name = nameOf(event);
+    // What the browser itself shows above the page, it closes itself.
+    const above = document.querySelector('dialog[open], [popover="auto"]:popover-open');
     if (name === 'Escape') {
+      if (above) return;
       const close = this.#escapes.at(-1);
       if (close) {
         event.preventDefault();
@@ -55,7 +58,7 @@ export class Keys {
       return;
     }
     const chord = name.startsWith('mod+');
-    if (!chord && (isTyping(event) || document.querySelector('dialog[open]'))) return;
+    if (!chord && (isTyping(event) || above)) return;
     if (!chord && [...event.key].length === 1 && event.key !== ' ' && !this.letters) return;
     for (const binding of this.#bindings.toReversed()) {
       if (![binding.keys].flat().includes(name)) continue;

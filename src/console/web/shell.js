@@ -1,8 +1,9 @@
 // What stands around every screen: the bar at the top, notices, the palette and the help.
 
-import { append, h } from './dom.js';
+import { append, h, toast } from './dom.js';
 import { icon } from './icons.js';
-import { clock, count, day, short } from './model/format.js';
+import { menu } from './elements/menu.js';
+import { clock, count, day, duration, short } from './model/format.js';
 
 /** @import { Api, LiveEvent, Router } from './model/contract.js' */
 /** @import { Command } from './model/palette.js' */
@@ -20,7 +21,7 @@ export class Shell {
   #parts;
   #notices = /** @type {HTMLElement} */ (document.getElementById('notices'));
   #quota = h('a', { class: 'quota', hidden: true });
-  #session = h('span', { class: 'session-tool' });
+  #session = h('button', { class: 'button small session', type: 'button', hidden: true });
   #theme = h('button', { class: 'icon-button', type: 'button', onclick: () => this.#turnTheme() });
   /** @type {HTMLElement | null} */
   #lost = null;
@@ -34,7 +35,7 @@ export class Shell {
   /** @param {Parts} parts */
   constructor(parts) {
     this.#parts = parts;
-    const { api, live, keys, router } = parts;
+    const { api, live, keys, router, me } = parts;
     const host = document.getElementById('host');
     if (host) host.textContent = location.host;
     const tools = document.getElementById('tools');
@@ -43,7 +44,8 @@ export class Shell {
     const help = h('button', { class: 'icon-button', type: 'button', 'aria-label': 'Keyboard help', onclick: () => this.#openHelp() }, icon('help'));
     const account = h('a', { class: 'icon-button', href: '/_waylight/plain', 'aria-label': 'Your sign-in and the plain page', title: 'Your sign-in' }, icon('person'));
     this.#quota.setAttribute('href', router.href('/settings'));
-    if (tools) append(tools, [this.#quota, this.#session, jump, this.#theme, help, account]);
+    if (tools) append(tools, [this.#quota, h('span', { class: 'menu-place' }, this.#session), jump, this.#theme, help, account]);
+    void me.then((who) => this.#offerSession(who), () => {});
     this.#nameTheme();
     keys.add([
       { keys: 'mod+k', label: 'Jump to anything', group: 'Everywhere', run: () => this.#openPalette() },
@@ -136,6 +138,46 @@ export class Shell {
         : `Last update ${clock(this.#came * 1000, 0)}. What you see stays; trying again.`),
       out ? h('a', { href: '/_waylight/sign-in' }, 'Sign in') : h('button', { class: 'link-button', type: 'button', onclick: again }, 'Try now'));
     this.#notices.prepend(this.#lost);
+  }
+
+  /** Starting, stopping and seeing this browser's session. @param {Me} who */
+  #offerSession(who) {
+    if (!who.may.includes('trace')) return;
+    const act = async (/** @type {'start' | 'stop' | 'restart'} */ action, /** @type {string} */ said) => {
+      try {
+        await this.#parts.api.post('/session', { action });
+        Object.assign(who, await this.#parts.api.get('/me'));
+        draw();
+        this.#session.dispatchEvent(toast(said));
+      } catch (error) {
+        this.#session.dispatchEvent(toast(error instanceof Error ? error.message : String(error), 'error'));
+      }
+    };
+    const draw = () => {
+      this.#session.classList.toggle('on', who.session !== null);
+      this.#session.replaceChildren(h('i', { class: 'dot' }), who.session ? 'Tracing' : 'Start tracing');
+      this.#session.hidden = false;
+    };
+    // Before the menu's own listener: without a session there is nothing to choose from.
+    this.#session.addEventListener('click', (event) => {
+      if (who.session) return;
+      event.stopImmediatePropagation();
+      void act('start', 'This browser is traced from now on');
+    });
+    menu(this.#session, 'This browser\u2019s session', () => {
+      const { session } = who;
+      if (!session) return [];
+      const { router } = this.#parts;
+      const left = duration(Math.max(0, session.expires_at * 1e6 - Date.now() * 1e3));
+      return [
+        { text: `This browser is traced. ${count(session.spans_used)} of ${count(session.spans_max)} spans, for another ${left}.` },
+        'line',
+        { label: 'Its requests', run: () => router.push(`/logs?session=${session.id}`) },
+        { label: 'Stop', run: () => void act('stop', 'This browser is not traced any more') },
+        { label: 'Restart, with a full budget', run: () => void act('restart', 'A new session was started') },
+      ];
+    });
+    draw();
   }
 
   get #chosen() {

@@ -18,21 +18,23 @@ export function startedApp() {
 
 /**
  * One site for every host, whose every path goes to an upstream that runs already or to an app that is started.
- * `extra` are lines behind the last route, `environment` the started app's, `grpc` the port where spans come in by gRPC.
+ * `extra` are lines behind the last route, `environment` the started app's, `grpc` the port where spans come in by gRPC,
+ * `port` where clients connect.
  * @param {{ upstream?: string, app?: string[], exports?: Backend[], sentryDsn?: string, middleware?: boolean, extra?: string[],
- *   environment?: Record<string, string>, grpc?: number }} options
+ *   environment?: Record<string, string>, grpc?: number, port?: number }} options
  * @returns {string}
  */
-export function configuration({ upstream, app, exports = [], sentryDsn, middleware = false, extra = [], environment = {}, grpc = 0 }) {
+export function configuration({ upstream, app, exports = [], sentryDsn, middleware = false, extra = [], environment = {}, grpc = 0, port = 0 }) {
   const variables = Object.entries(environment).map(([name, value]) => `${name} = ${quoted(value)}`);
   return [
     'workers = 2',
     '[[listener]]',
-    'address = "127.0.0.1:0"',
+    `address = "127.0.0.1:${port}"`,
     '[admin]',
     'address = "127.0.0.1:0"',
     '[timeouts]',
     'drain = "2s"',
+    ...consoleDir(),
     '[trace]',
     '[receive]',
     'http = "127.0.0.1:0"',
@@ -54,6 +56,12 @@ export function configuration({ upstream, app, exports = [], sentryDsn, middlewa
     ...extra,
     '',
   ].join('\n');
+}
+
+/** Whoever works on the console needs no new binary for each change: `WAYLIGHT_CONSOLE_DIR` names the folder to serve. */
+function consoleDir() {
+  const folder = process.env['WAYLIGHT_CONSOLE_DIR'];
+  return folder ? ['[access]', `console_dir = ${quoted(folder)}`] : [];
 }
 
 /** @param {Backend} options */

@@ -17,13 +17,13 @@ export const BINARY = process.env['WAYLIGHT_BIN'] ?? join(ROOT, 'target/debug/wa
 
 export class Waylight {
   /**
-   * Runs `waylight` with these arguments in a directory of its own.
+   * Runs `waylight` with these arguments in a directory of its own, or in one that another left.
    * @param {string[]} args
-   * @param {{ files?: Record<string, string>, env?: NodeJS.ProcessEnv }} [options]
+   * @param {{ files?: Record<string, string>, env?: NodeJS.ProcessEnv, directory?: string }} [options]
    */
-  static async spawn(args, { files = {}, env = {} } = {}) {
+  static async spawn(args, { files = {}, env = {}, directory: left } = {}) {
     if (!existsSync(BINARY)) throw new Error(`${BINARY} is not there; run \`cargo build\` or set WAYLIGHT_BIN`);
-    const directory = await mkdtemp(join(tmpdir(), 'waylight-e2e-'));
+    const directory = left ?? (await mkdtemp(join(tmpdir(), 'waylight-e2e-')));
     for (const [name, text] of Object.entries(files)) await writeFile(join(directory, name), text);
     const child = spawn(BINARY, args, {
       cwd: directory,
@@ -49,7 +49,7 @@ export class Waylight {
   /**
    * An instance with this configuration, ready for requests.
    * @param {string} toml
-   * @param {{ env?: NodeJS.ProcessEnv }} [options]
+   * @param {{ env?: NodeJS.ProcessEnv, directory?: string }} [options]
    */
   static async run(toml, options = {}) {
     const waylight = await Waylight.spawn(['--config', 'proxy.toml'], { files: { 'proxy.toml': toml }, ...options });
@@ -98,9 +98,9 @@ export class Waylight {
     });
   }
 
-  /** A new sign-in link of this running instance, by `waylight link`. */
-  async link() {
-    const said = await this.#ask('link');
+  /** A new sign-in link of this running instance, by `waylight link`. @param {string[]} options */
+  async link(...options) {
+    const said = await this.#ask('link', ...options);
     const url = said.match(/https?:\/\/\S+/)?.[0];
     if (!url) throw new Error(`waylight link printed no link: ${said}`);
     return url;
@@ -133,14 +133,17 @@ export class Waylight {
     return output.stdout;
   }
 
-  /** Asks it to stop, as an operator does; resolves when all is flushed and it is gone. */
-  async stop() {
+  /**
+   * Asks it to stop, as an operator does; resolves when all is flushed and it is gone.
+   * @param {'keep'} [directory] for another that goes on where this one ended
+   */
+  async stop(directory) {
     if (this.child.exitCode === null && this.child.signalCode === null) this.child.kill('SIGTERM');
     const code = await within(this.exited, 'waylight to stop', 20_000).catch((error) => {
       this.child.kill('SIGKILL');
       throw new Error(`${error.message}\n${this.lines.items.slice(-20).join('\n')}`);
     });
-    await rm(this.directory, { recursive: true, force: true });
+    if (directory !== 'keep') await rm(this.directory, { recursive: true, force: true });
     return code;
   }
 }

@@ -27,6 +27,22 @@ export function phasesOf({ phases, upstream }) {
   });
 }
 
+/**
+ * The phases of a bar that has room for few: those side by side of one maker are one.
+ * @param {Phase[]} phases
+ * @returns {Pick<Phase, 'by' | 'length'>[]}
+ */
+export function joined(phases) {
+  /** @type {Pick<Phase, 'by' | 'length'>[]} */
+  const parts = [];
+  for (const { by, length } of phases) {
+    const last = parts.at(-1);
+    if (last?.by === by) last.length += length;
+    else if (length > 0) parts.push({ by, length });
+  }
+  return parts;
+}
+
 /** The least and the most that the length of a bar tells, in microseconds. */
 const LEAST = 500;
 const MOST = 10_000_000;

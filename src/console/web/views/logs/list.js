@@ -82,11 +82,8 @@ export class LogList extends HTMLElement {
   set selected(id) {
     if (id === this.#selected) return;
     this.#selected = id;
-    if (id) {
-      this.#scroll.setAttribute('aria-activedescendant', `row-${id}`);
-      this.#reveal(id);
-    } else this.#scroll.removeAttribute('aria-activedescendant');
-    this.#draw();
+    if (id) this.#reveal(id);
+    this.#draw('now');
   }
 
   /** Something came in; `added` are new. It is shown now, or when nothing is held any more. @param {number} added */
@@ -209,6 +206,8 @@ export class LogList extends HTMLElement {
     // The active row stays in the document: what is read aloud must be there.
     const active = this.#rows.findIndex(({ request }) => request.id === this.#selected);
     if (active >= 0 && this.#selected) places.set(this.#selected, active);
+    if (active >= 0 && this.#selected) this.#scroll.setAttribute('aria-activedescendant', `row-${this.#selected}`);
+    else this.#scroll.removeAttribute('aria-activedescendant');
     for (const [id, view] of this.#drawn) {
       if (places.has(id)) continue;
       this.#drawn.delete(id);

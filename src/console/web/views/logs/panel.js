@@ -14,6 +14,9 @@ import { cacheLook, statusOf } from './row.js';
 
 /** Longer values are cut; all of it is in the title. */
 const VALUE_MAX = 200;
+/** Header fields of a traced request are there once it is stored: asked again after so long, so often. */
+const STORED_MS = 700;
+const STORED_TRIES = 8;
 
 export class RequestPanel extends HTMLElement {
   #place;
@@ -73,10 +76,28 @@ export class RequestPanel extends HTMLElement {
       /** @type {Detail} */
       const detail = await this.#place.api.get(`/requests/${id}`, { signal });
       this.#draw(detail);
+      if (awaitsHeaders(detail)) void this.#awaitHeaders(id, signal);
     } catch (error) {
       if (!signal.aborted) this.#fail(error);
     }
     if (!signal.aborted) this.#body.removeAttribute('aria-busy');
+  }
+
+  /** @param {string} id @param {AbortSignal} signal */
+  async #awaitHeaders(id, signal) {
+    for (let turn = 0; turn < STORED_TRIES; turn += 1) {
+      await new Promise((resolve) => setTimeout(resolve, STORED_MS));
+      if (signal.aborted) return;
+      /** @type {Detail | null} */
+      const detail = await this.#place.api.get(`/requests/${id}`, { signal }).catch(() => null);
+      if (signal.aborted || !detail || !this.#detail) return;
+      if (!detail.headers) continue;
+      this.#detail = detail;
+      this.#body.querySelector('.headers')?.replaceWith(this.#headers(detail));
+      return this.#drawFoot(detail);
+    }
+    const box = this.#body.querySelector('.headers .muted');
+    if (box) box.textContent = 'None were kept of this request.';
   }
 
   /** More became known of it. @param {Request} request */
@@ -125,7 +146,7 @@ export class RequestPanel extends HTMLElement {
   #draw(detail) {
     this.#detail = detail;
     this.#drawHead(detail);
-    this.#body.replaceChildren(this.#phases(detail), this.#facts(detail), this.#traceBox(detail), this.#headers(detail));
+    this.#body.replaceChildren(this.#phases(detail), this.#facts(detail), this.#headers(detail), this.#traceBox(detail));
     this.#drawFoot(detail);
   }
 
@@ -145,7 +166,8 @@ export class RequestPanel extends HTMLElement {
 
   /** @param {Detail} detail */
   #facts(detail) {
-    const fact = (/** @type {string} */ name, /** @type {import('../../dom.js').Child} */ value) => (value ? [h('dt', null, name), h('dd', null, value)] : []);
+    const fact = (/** @type {string} */ name, /** @type {import('../../dom.js').Child} */ value, wide = '') =>
+      (value ? [h('div', { class: wide }, h('dt', null, name), h('dd', null, value))] : []);
     const { status } = detail.cache;
     const cache = status || detail.why_not_cached
       ? h('span', null, status ? h('span', { class: `tag ${cacheLook(status)}` }, status.toUpperCase()) : null, ' ', detail.why_not_cached || detail.cache.reason)
@@ -153,8 +175,8 @@ export class RequestPanel extends HTMLElement {
     const linked = (/** @type {string} */ name, /** @type {string | null} */ id) =>
       id ? h('a', { class: 'mono', href: this.#place.router.href(`/logs?${name}=${id}&range=all`) }, id.slice(0, 8)) : null;
     return h('section', { class: 'facts', 'aria-label': 'Facts' }, h('dl', null,
-      fact('Error', detail.error ? h('span', { class: 'tag err' }, detail.error.replaceAll('_', ' ')) : statusOf(detail).says || null),
-      fact('Cache', cache), fact('Route', detail.route), fact('Upstream', detail.upstream),
+      fact('Error', detail.error ? h('span', { class: 'tag err' }, detail.error.replaceAll('_', ' ')) : statusOf(detail).says || null, 'wide'),
+      fact('Cache', cache, 'wide'), fact('Route', detail.route), fact('Upstream', detail.upstream),
       fact('First byte', detail.ttfb_us === null ? null : duration(detail.ttfb_us)), fact('Client', detail.client), fact('Person', detail.person),
       fact('Session', linked('session', detail.session_id)), fact('Page view', linked('page', detail.page_id)),
       fact('Traced because', detail.trigger ? TRIGGERS[detail.trigger] ?? detail.trigger : null)));
@@ -165,7 +187,8 @@ export class RequestPanel extends HTMLElement {
     const sets = detail.headers;
     const box = h('section', { class: 'headers', 'aria-label': 'Header fields' });
     if (!sets) {
-      box.append(h('h3', null, 'Header fields'), h('p', { class: 'muted' }, 'Kept for traced requests only. This one was not traced.'));
+      box.append(h('h3', null, 'Header fields'), h('p', { class: 'muted' }, awaitsHeaders(detail) ? 'They are being stored…'
+        : detail.trace_id ? 'None were kept of this request: it was not traced while it ran.' : 'Kept for traced requests only. This one was not traced.'));
       return box;
     }
     const half = (/** @type {string} */ title, /** @type {string} */ note, /** @type {Fields | undefined} */ before, /** @type {Fields | undefined} */ after) =>
@@ -248,6 +271,11 @@ export class RequestPanel extends HTMLElement {
       this.dispatchEvent(toast(`Not kept: ${error instanceof Error ? error.message : String(error)}`, 'error'));
     }
   }
+}
+
+/** Whether its header fields may still come. @param {Detail} detail */
+function awaitsHeaders(detail) {
+  return !detail.headers && detail.trace_id !== null && detail.trigger !== 'kept' && Date.now() * 1000 - detail.ts_us - detail.dur_us < 30e6;
 }
 
 /** @type {Record<string, string>} */

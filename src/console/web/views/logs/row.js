@@ -2,8 +2,8 @@
 
 import { h } from '../../dom.js';
 import { icon } from '../../icons.js';
-import { clock, duration, moment, spoken } from '../../model/format.js';
-import { fill, phasesOf } from '../../model/phases.js';
+import { clock, duration, moment } from '../../model/format.js';
+import { fill, joined, phasesOf } from '../../model/phases.js';
 
 /** @import { Row } from '../../model/log.js' */
 /** @import { Request } from '../../types/wire.d.ts' */
@@ -72,7 +72,6 @@ export class RowView {
     this.#cache.title = request.cache.reason;
     this.#drawBar(request);
     this.#total.textContent = duration(request.dur_us);
-    this.#total.setAttribute('aria-label', spoken(request.dur_us));
     const traced = request.trace_id !== null;
     if (traced !== this.#bolt.hasChildNodes()) {
       this.#bolt.replaceChildren(...(traced ? [icon('bolt'), h('span', { class: 'unseen' }, 'traced')] : []));
@@ -83,15 +82,16 @@ export class RowView {
   #drawBar(request) {
     const failed = request.status >= 500 || request.status === 0;
     const phases = phasesOf(request).filter((phase) => phase.length > 0);
+    const parts = joined(phases);
     const total = Math.max(1, request.dur_us);
     const bar = this.#bar;
     bar.style.width = `${(fill(request.dur_us) * 100).toFixed(1)}%`;
-    while (bar.children.length > phases.length) bar.lastElementChild?.remove();
-    while (bar.children.length < phases.length) bar.append(h('i'));
-    phases.forEach((phase, index) => {
+    while (bar.children.length > parts.length) bar.lastElementChild?.remove();
+    while (bar.children.length < parts.length) bar.append(h('i'));
+    parts.forEach(({ by, length }, index) => {
       const part = /** @type {HTMLElement} */ (bar.children[index]);
-      part.className = phase.by === 'app' && failed ? 'err' : phase.by;
-      part.style.flexGrow = String(Math.max(0.01, phase.length / total));
+      part.className = by === 'app' && failed ? 'err' : by;
+      part.style.flexGrow = String(Math.max(0.01, length / total));
     });
     this.#bar.parentElement?.setAttribute('title', phases.map((phase) => `${phase.name} ${duration(phase.length)}`).join('\n'));
   }

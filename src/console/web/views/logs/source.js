@@ -78,13 +78,23 @@ export class Source {
     this.#early = [];
     this.#since = Infinity;
     const range = rangeOf(query, Date.now() * 1000);
-    // Followed first, so that nothing ends between the page and the stream.
-    this.#unfollow = range.slides ? this.#live.follow(['requests'], (events) => this.#heard(events)) : () => {};
+    if (range.slides) this.#follow();
     void this.#askHistogram();
     await this.#first();
   }
 
-  /** Everything anew: the stream lost something. */
+  /** What ends between the first page and the stream is in neither: it is asked for once the stream is open. */
+  #follow() {
+    const unfollow = this.#live.follow(['requests'], (events) => this.#heard(events));
+    const unwatch = this.#live.watch((state) => {
+      if (state === 'open') this.#expect(this.#newest());
+    });
+    this.#unfollow = () => {
+      unwatch();
+      unfollow();
+    };
+  }
+
   async #first() {
     const { signal } = this.#asking;
     try {
@@ -172,7 +182,7 @@ export class Source {
   /** When the newest that is listed began; a minute earlier, since what took long is listed late. */
   #newest() {
     const first = this.log.rows[0];
-    return first ? first.request.ts_us - 60e6 : Date.now() * 1000 - 1800e6;
+    return first ? first.request.ts_us - 60e6 : rangeOf(this.#query, Date.now() * 1000).from ?? 0;
   }
 
   #askSoon() {
@@ -184,6 +194,7 @@ export class Source {
 
   async #catchUp() {
     const { signal } = this.#asking;
+    if (!this.#loaded) return this.#askSoon();
     const since = this.#since;
     this.#since = Infinity;
     try {

@@ -70,7 +70,7 @@ async function startSession(api) {
  */
 function state(picture, title, text, ...more) {
   const lines = more.filter((element) => element?.tagName === 'PRE');
-  return h('div', { class: 'state-page', role: 'status' }, picture, h('h1', null, title), h('p', null, text), lines,
+  return h('div', { class: 'state-page', role: 'status' }, picture, h('h2', null, title), h('p', null, text), lines,
     h('div', { class: 'row' }, more.filter((element) => element?.tagName !== 'PRE')));
 }
 

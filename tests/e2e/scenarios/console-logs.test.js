@@ -1,0 +1,201 @@
+// The Logs, as somebody uses them: first run, filters, the panel by keyboard, what stays where it is.
+
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+
+import { launch } from '../lib/browser.js';
+import { configuration } from '../lib/config.js';
+import { ConsolePage, visit } from '../lib/console.js';
+import { Upstream } from '../lib/upstream.js';
+import { Waylight } from '../lib/waylight.js';
+
+/** @import { Browser } from 'playwright-core' */
+
+/** @param {import('node:http').ServerResponse} response @param {number} status @param {string} [body] @param {string} [type] */
+const answer = (response, status, body = '', type = 'text/html') => response.writeHead(status, { 'content-type': type, 'x-powered-by': 'tests' }).end(body);
+
+const PAGE = '<!doctype html><title>shop</title><link rel="stylesheet" href="/site.css"><script src="/app.js"></script><h1>Shop</h1>';
+
+describe('the Logs', () => {
+  /** @type {Upstream} */ let upstream;
+  /** @type {Waylight} */ let waylight;
+  /** @type {Browser} */ let browser;
+  /** @type {ConsolePage} */ let console;
+
+  before(async () => {
+    upstream = await Upstream.start({
+      '/': (_, response) => answer(response, 200, PAGE),
+      '/site.css': (_, response) => answer(response, 200, 'h1{color:red}', 'text/css'),
+      '/app.js': (_, response) => answer(response, 200, 'fetch("/api/cart")', 'text/javascript'),
+      '/api/cart': (_, response) => answer(response, 200, '{}', 'application/json'),
+      '/api/broken': (_, response) => answer(response, 503, 'no'),
+      '/gone': (_, response) => answer(response, 404, 'no'),
+      '*': (_, response) => answer(response, 200, 'ok'),
+    });
+    waylight = await Waylight.run(configuration({ upstream: upstream.url }));
+    browser = await launch();
+    console = await ConsolePage.open(browser, waylight);
+  });
+
+  after(async () => {
+    await browser?.close();
+    await waylight?.stop();
+    upstream?.stop();
+  });
+
+  test('the first run shows the real address, and flips to the list at the first request', async () => {
+    const { page } = console;
+    await console.goto('/logs');
+    await page.getByRole('heading', { name: 'No requests yet' }).waitFor();
+    assert.ok(await page.getByText(`curl ${waylight.origin}`).isVisible());
+    await console.judge('first run');
+    await page.getByRole('button', { name: 'Send a test request' }).click();
+    await page.locator('.log-row').first().waitFor();
+    assert.equal(await page.getByRole('heading', { name: 'No requests yet' }).isVisible(), false);
+  });
+
+  test('a page view has what it loaded below it, in the order it was asked for', async () => {
+    const visitor = await browser.newPage();
+    await visitor.goto(`${waylight.origin}/?view=1`, { waitUntil: 'networkidle' });
+    await visitor.close();
+    await console.page.locator('.log-row', { hasText: '/api/cart' }).waitFor();
+    const rows = await console.rows();
+    const at = rows.findIndex((row) => row.path === '/' && row.level === 1);
+    const next = rows.findIndex((row, index) => index > at && row.level === 1);
+    const parts = rows.slice(at + 1, next < 0 ? rows.length : next).map((row) => row.path).filter((path) => path !== '/favicon.ico');
+    assert.deepEqual([...parts].sort(), ['/api/cart', '/app.js', '/site.css'], JSON.stringify(rows));
+    assert.equal(parts.at(-1), '/api/cart', 'the script asked for it');
+  });
+
+  test('filters combine, stand in the address, and what they leave out is counted', async () => {
+    const { page } = console;
+    await visit(waylight.origin, ['/api/broken', '/api/broken', '/gone', '/x/1', '/x/2']);
+    await console.goto('/logs?q=status:5xx');
+    await page.locator('.log-row').nth(1).waitFor();
+    assert.deepEqual((await console.rows()).map((row) => [row.path, row.status]), [['/api/broken', '503'], ['/api/broken', '503']]);
+
+    // Only traced ones of these: there are none, and the lightning is to blame for two.
+    await page.getByRole('button', { name: 'Traced requests only' }).click();
+    await page.getByRole('heading', { name: 'No traced requests here' }).waitFor();
+    assert.match(new URL(page.url()).search, /traced=1/);
+    assert.match(new URL(page.url()).search, /q=status:5xx/);
+    assert.ok(await page.getByText('2 requests match the other filters').isVisible());
+    await console.judge('a filter leaves nothing');
+    const told = await console.api('/requests?q=status:5xx&traced=1');
+    assert.equal(told.excluded_by.traced, 2);
+    await page.getByRole('button', { name: 'Show untraced' }).click();
+    await page.locator('.log-row').nth(1).waitFor();
+    assert.doesNotMatch(new URL(page.url()).search, /traced/);
+
+    // A reload shows the same.
+    await page.reload();
+    await page.locator('.log-row').nth(1).waitFor();
+    assert.equal((await console.rows()).length, 2);
+  });
+
+  test('a search offers what may come next, and says what it cannot read', async () => {
+    const { page } = console;
+    await console.goto('/logs');
+    await page.locator('.log-row').first().waitFor();
+    await page.keyboard.press('/');
+    await page.keyboard.type('st');
+    await page.getByRole('option', { name: /^status:/ }).waitFor();
+    await page.keyboard.press('ArrowDown');
+    await page.keyboard.press('Enter');
+    await page.keyboard.type('4');
+    await page.getByRole('option', { name: 'status:4xx' }).waitFor();
+    await page.keyboard.press('ArrowDown');
+    await page.keyboard.press('Enter');
+    await page.locator('.log-row', { hasText: '/gone' }).waitFor();
+    await page.waitForFunction(() => document.querySelectorAll('.log-row').length === 1);
+    await page.getByRole('combobox', { name: 'Search requests' }).fill('path:/x >9parsecs');
+    await page.getByRole('alert').filter({ hasText: '9parsecs' }).waitFor();
+    assert.equal(await page.getByRole('combobox', { name: 'Search requests' }).getAttribute('aria-invalid'), 'true');
+    await console.judge('a search that cannot be read');
+    await page.getByRole('combobox', { name: 'Search requests' }).fill('');
+    await page.waitForFunction(() => document.querySelectorAll('.log-row').length > 3);
+  });
+
+  test('the panel, by keyboard alone', async () => {
+    const { page } = console;
+    await console.goto('/logs');
+    await page.locator('.log-row').first().waitFor();
+    await page.keyboard.press('j');
+    const panel = page.getByRole('complementary', { name: 'Request' });
+    await panel.waitFor();
+    const first = (await console.rows()).find((row) => row.selected);
+    assert.ok(first);
+    assert.match(page.url(), new RegExp(`/_waylight/logs/${first.id}$`));
+    await page.keyboard.press('j');
+    await page.waitForFunction((id) => !location.pathname.endsWith(id), first.id);
+    assert.equal((await console.rows()).find((row) => row.selected)?.at, first.at + 1);
+    await page.keyboard.press('k');
+    await page.waitForFunction((id) => location.pathname.endsWith(id), first.id);
+    await panel.getByText('Kept for traced requests only').waitFor();
+    await panel.getByText('Total').waitFor();
+    await console.judge('the panel of an untraced request');
+    await page.keyboard.press('Escape');
+    await panel.waitFor({ state: 'detached' });
+    assert.match(page.url(), /\/_waylight\/logs$/);
+    // The browser's way back opens it again, and once more leaves it.
+    await page.goBack();
+  });
+
+  test('a traced request has its header fields compared, and its trace', async () => {
+    const { page } = console;
+    await console.goto('/logs');
+    await page.getByRole('button', { name: 'Start tracing' }).click();
+    await page.getByRole('button', { name: 'Tracing' }).waitFor();
+    const visitor = await console.tab();
+    await visitor.goto(`${waylight.origin}/traced?token=secret`);
+    await visitor.close();
+    await page.locator('.log-row', { hasText: '/traced' }).click();
+    const panel = page.getByRole('complementary', { name: 'Request' });
+    await panel.locator('ins', { hasText: 'traceparent: ' }).waitFor();
+    await panel.getByRole('link', { name: 'Open full page' }).waitFor();
+    assert.equal(await panel.getByText('=secret').count(), 0, 'what looks like a token is shown nowhere');
+    assert.ok((await console.rows()).some((row) => row.path === '/traced' && row.traced));
+    await console.judge('the panel of a traced request');
+    await page.keyboard.press('Escape');
+    await page.keyboard.press('t');
+    await page.waitForFunction(() => [...document.querySelectorAll('.log-row')].every((row) => row.querySelector('.bolt svg')));
+    await page.keyboard.press('t');
+    await page.getByRole('button', { name: 'Tracing' }).click();
+    await page.getByRole('menuitem', { name: 'Stop' }).click();
+    await page.getByRole('button', { name: 'Start tracing' }).waitFor();
+  });
+
+  test('an untraced request is kept by a click', async () => {
+    const { page } = console;
+    await visit(waylight.origin, ['/keep-me']);
+    await console.goto('/logs?q=path:/keep-me');
+    await page.locator('.log-row').first().click();
+    await page.getByRole('button', { name: 'Keep' }).click();
+    await page.getByText('somebody kept it').waitFor();
+    assert.ok(await page.getByRole('link', { name: 'Trace', exact: true }).isVisible());
+  });
+
+  test('a request that is not known any more says so, and so does an address that leads nowhere', async () => {
+    const { page } = console;
+    await console.goto(`/logs/${'0'.repeat(31)}1`);
+    await page.getByRole('heading', { name: 'This request is not known any more' }).waitFor();
+    await console.judge('an unknown request');
+  });
+
+  test('names of strangers stay text', async () => {
+    const { page } = console;
+    const hostile = ['/%3Cimg%20src=x%20onerror=alert(1)%3E', '/%E2%80%AEevil', `/${'a'.repeat(900)}`, '/%F0%9F%92%A5?q=%3Cscript%3E'];
+    await visit(waylight.origin, hostile);
+    await console.goto('/logs');
+    await page.locator('.log-row', { hasText: 'onerror' }).click();
+    await page.getByRole('complementary', { name: 'Request' }).getByText('Total').waitFor();
+    assert.equal(await page.locator('main img, main script').count(), 0);
+    const wide = await page.evaluate(() => document.documentElement.scrollWidth > innerWidth);
+    assert.equal(wide, false, 'nothing pushes the page apart');
+  });
+
+  test('the browser had nothing to complain of: no violation of the policy, no exception', () => {
+    // It says itself that an answer was 400, for the search that cannot be read, and 404, for the request that is not there.
+    console.assertQuiet(/status of 40[04]/);
+  });
+});
