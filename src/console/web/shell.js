@@ -14,6 +14,7 @@ import { clock, count, day, duration, short } from './model/format.js';
 
 /** A stream that is lost for so long is told of. */
 const LOST_MS = 1500;
+const SCOPE_TOLD = 'waylight.scope-told';
 const THEMES = /** @type {const} */ (['auto', 'light', 'dark']);
 const TAB_NAMES = /** @type {const} */ (['logs', 'sessions', 'compare', 'settings']);
 
@@ -45,7 +46,10 @@ export class Shell {
     const account = h('a', { class: 'icon-button', href: '/_waylight/plain', 'aria-label': 'Your sign-in and the plain page', title: 'Your sign-in' }, icon('person'));
     this.#quota.setAttribute('href', router.href('/settings'));
     if (tools) append(tools, [this.#quota, h('span', { class: 'menu-place' }, this.#session), jump, this.#theme, help, account]);
-    void me.then((who) => this.#offerSession(who), () => {});
+    void me.then((who) => {
+      this.#offerSession(who);
+      this.#tellScope(who);
+    }, () => {});
     this.#nameTheme();
     keys.add([
       { keys: 'mod+k', label: 'Jump to anything', group: 'Everywhere', run: () => this.#openPalette() },
@@ -138,6 +142,18 @@ export class Shell {
         : `Last update ${clock(this.#came * 1000, 0)}. What you see stays; trying again.`),
       out ? h('a', { href: '/_waylight/sign-in' }, 'Sign in') : h('button', { class: 'link-button', type: 'button', onclick: again }, 'Try now'));
     this.#notices.prepend(this.#lost);
+  }
+
+  /** On a site's own origin one sees one's own requests only: said once, until it is closed. @param {Me & { elsewhere?: string | null }} who */
+  #tellScope({ elsewhere }) {
+    if (!elsewhere || sessionStorage.getItem(SCOPE_TOLD)) return;
+    const close = h('button', { class: 'icon-button', type: 'button', 'aria-label': 'Close' }, icon('close'));
+    const notice = h('div', { class: 'notice info', role: 'status' }, icon('person'), h('span', null, `${elsewhere[0]?.toUpperCase()}${elsewhere.slice(1)}.`), close);
+    close.addEventListener('click', () => {
+      sessionStorage.setItem(SCOPE_TOLD, 'yes');
+      notice.remove();
+    });
+    this.#notices.append(notice);
   }
 
   /** Starting, stopping and seeing this browser's session. @param {Me} who */

@@ -17,14 +17,26 @@ export class HistogramView extends HTMLElement {
   #right = h('span', { class: 'edge' });
   /** Where a drag began, as a share of the width. @type {number | null} */
   #began = null;
+  /** The bars that the keyboard chose, from one to the other, both included. @type {[number, number] | null} */
+  #chosen = null;
 
   connectedCallback() {
-    this.append(this.#drawing, this.#brush, h('div', { class: 'edges', 'aria-hidden': 'true' }, this.#left, this.#right), this.#say);
+    this.append(h('div', { class: 'drawing' }, this.#drawing, this.#brush, this.#say), h('div', { class: 'edges', 'aria-hidden': 'true' }, this.#left, this.#right));
     this.addEventListener('pointerdown', (event) => this.#down(event));
     this.addEventListener('pointermove', (event) => this.#move(event));
     this.addEventListener('pointerup', (event) => this.#up(event));
     this.addEventListener('pointerleave', () => (this.#say.hidden = true));
     this.addEventListener('pointercancel', () => this.cancel());
+    this.tabIndex = 0;
+    this.setAttribute('role', 'group');
+    this.setAttribute('aria-label', 'Requests over time. Arrow keys choose a part, with Shift a longer one; Enter shows it.');
+    this.#say.setAttribute('aria-live', 'polite');
+    this.addEventListener('keydown', (event) => this.#pressed(event));
+    this.addEventListener('blur', () => {
+      this.#chosen = null;
+      this.cancel();
+      this.#say.hidden = true;
+    });
   }
 
   /** Ends a drag that shall do nothing. Gives whether there was one. */
@@ -99,6 +111,43 @@ export class HistogramView extends HTMLElement {
     this.#tell(share, `${duration((high - low) * data.width_us * data.all.length)}`);
   }
 
+  /** @param {KeyboardEvent} event */
+  #pressed(event) {
+    const data = this.#data;
+    const last = (data?.all.length ?? 0) - 1;
+    if (!data || last < 0 || event.ctrlKey || event.metaKey || event.altKey) return;
+    const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+    if (step !== undefined) {
+      const [from, to] = this.#chosen ?? [last + 1, last + 1];
+      const next = Math.max(0, Math.min(last, to + step));
+      this.#chosen = [event.shiftKey && this.#chosen ? from : next, next];
+      this.#showChosen(data);
+    } else if (event.key === 'Enter' && this.#chosen) {
+      const [low, high] = [Math.min(...this.#chosen), Math.max(...this.#chosen) + 1];
+      this.#chosen = null;
+      this.cancel();
+      this.#choose(data.from_us + low * data.width_us, data.from_us + high * data.width_us);
+    } else return;
+    event.preventDefault();
+    event.stopPropagation();
+  }
+
+  /** @param {Histogram} data */
+  #showChosen(data) {
+    if (!this.#chosen) return;
+    const [low, high] = [Math.min(...this.#chosen), Math.max(...this.#chosen) + 1];
+    const sum = data.all.slice(low, high).reduce((all, value) => all + value, 0);
+    this.#brush.hidden = false;
+    this.#brush.style.left = `${(low / data.all.length) * 100}%`;
+    this.#brush.style.width = `${((high - low) / data.all.length) * 100}%`;
+    this.#tell(low / data.all.length, `${clock(data.from_us + low * data.width_us, 0)}, ${duration((high - low) * data.width_us)}: ${count(sum)}`);
+  }
+
+  /** @param {number} from @param {number} to */
+  #choose(from, to) {
+    this.dispatchEvent(new CustomEvent('wl-range', { detail: { from: Math.round(from), to: Math.round(to) } }));
+  }
+
   /** @param {number} share @param {string} text */
   #tell(share, text) {
     this.#say.hidden = false;
@@ -117,7 +166,7 @@ export class HistogramView extends HTMLElement {
     const share = this.#share(event);
     if (Math.abs(share - began) * box.width <= 4) return;
     const at = (/** @type {number} */ part) => Math.round(data.from_us + part * data.width_us * data.all.length);
-    this.dispatchEvent(new CustomEvent('wl-range', { detail: { from: at(Math.min(share, began)), to: at(Math.max(share, began)) } }));
+    this.#choose(at(Math.min(share, began)), at(Math.max(share, began)));
   }
 }
 

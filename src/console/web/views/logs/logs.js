@@ -50,7 +50,8 @@ class Logs {
       loaded: (excluded) => void this.#loaded(excluded),
       failed: (error) => this.#failed(error),
       histogram: (histogram) => (this.#histogram.data = histogram),
-      gap: () => {},
+      gap: () => place.toast('The stream had missed something; the list is complete again'),
+      anew: () => this.#anew(),
     });
     this.#rows.append(this.#empty);
     this.#body = h('div', { class: 'logs-body' }, h('section', { class: 'logs-left', 'aria-label': 'Requests' }, h('h1', { class: 'unseen' }, 'Logs'), this.#filters.element, this.#histogram, this.#rows));
@@ -59,7 +60,10 @@ class Logs {
     this.#list.addEventListener('wl-more', () => void this.#source.more());
     this.#histogram.addEventListener('wl-range', (event) => {
       const { from, to } = /** @type {CustomEvent} */ (event).detail;
-      router.replace({ from: String(from), to: String(to), range: null });
+      const { q, session, browser, traced, page, trace } = router.query;
+      const kept = Object.entries({ q, session, browser, traced, page, trace }).flatMap(([name, value]) => (value ? [[name, value]] : []));
+      // The browser's way back undoes it.
+      router.push(`${router.path}?${new URLSearchParams([...kept, ['from', String(from)], ['to', String(to)]])}`);
     });
     this.#ends = [this.#bindings(keys)];
     this.moved(place.rest);
@@ -183,11 +187,12 @@ class Logs {
       this.#filters.search.tell({ message: error.message, at: error.at });
       return;
     }
-    const again = () => {
-      this.#choice = '\0';
-      this.moved([this.#list.selected ?? '']);
-    };
-    if (this.#source.log.size === 0) this.#tell(failed(error instanceof Error ? error.message : String(error), again));
+    if (this.#source.log.size === 0) this.#tell(failed(error instanceof Error ? error.message : String(error), () => this.#anew()));
+  }
+
+  #anew() {
+    this.#choice = '\0';
+    this.moved([this.#list.selected ?? '']);
   }
 
   /** @param {HTMLElement | null} state */

@@ -255,9 +255,28 @@ export class RequestPanel extends HTMLElement {
     this.#foot.replaceChildren(...[
       main,
       h('button', { class: 'button', type: 'button', onclick: () => void copy(this, command(), 'Copied as cURL') }, icon('copy'), 'Copy as cURL'),
+      me.may.includes('replay') && (detail.method === 'GET' || detail.method === 'HEAD')
+        ? h('button', { class: 'button', type: 'button', title: 'Send it again, traced', onclick: (/** @type {Event} */ event) => void this.#replay(detail, event.currentTarget) }, icon('replay'), 'Replay traced')
+        : null,
       h('span', { class: 'push' }),
       h('button', { class: 'button', type: 'button', onclick: () => void copy(this, location.origin + router.href(`/logs/${detail.id}`), 'Link copied') }, icon('link'), 'Copy link'),
     ].filter((element) => element !== null));
+  }
+
+  /** Sends it again, in a traced session, and leads to what came of it. @param {Detail} detail @param {unknown} button */
+  async #replay(detail, button) {
+    if (button instanceof HTMLButtonElement) button.disabled = true;
+    try {
+      /** @type {{ runs: { trace_id: string | null, status: number }[] }} */
+      const { runs } = await this.#place.api.post('/replays', { request_id: detail.id });
+      const [run] = runs;
+      this.dispatchEvent(toast(run ? `Sent again: ${run.status}` : 'It was sent again'));
+      if (run?.trace_id) this.#place.router.push(`/t/${run.trace_id}`);
+    } catch (error) {
+      this.dispatchEvent(toast(`Not sent again: ${error instanceof Error ? error.message : String(error)}`, 'error'));
+    } finally {
+      if (button instanceof HTMLButtonElement) button.disabled = false;
+    }
   }
 
   /** @param {Detail} detail */

@@ -14,7 +14,8 @@ import { rangeOf } from '../../model/range.js';
  * @property {(excluded: Record<string, number> | null) => void} loaded the first page is here; null: it is not empty
  * @property {(error: unknown) => void} failed
  * @property {(histogram: Histogram) => void} histogram
- * @property {() => void} gap something was missed and is being asked for
+ * @property {() => void} gap something was missed, and was asked for again
+ * @property {() => void} anew too much was missed: everything is to be asked for
  */
 
 const PAGE = 100;
@@ -47,6 +48,8 @@ export class Source {
   #again;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #histogramAgain;
+  /** Whether the stream told of a gap. */
+  #missed = false;
   paused = false;
 
   /**
@@ -148,7 +151,7 @@ export class Source {
   #heard(events) {
     if (!this.#loaded) return void this.#early.push(...events);
     if (events.some((event) => event.name === 'gap')) {
-      this.#told.gap();
+      this.#missed = true;
       this.#since = Math.min(this.#since, this.#newest());
       this.#askSoon();
     }
@@ -207,6 +210,9 @@ export class Source {
         before = answer.next;
       } while (before !== null && added < 4 * PAGE_MAX && !signal.aborted);
       if (signal.aborted) return;
+      if (before !== null) return this.#told.anew();
+      if (this.#missed && added > 0) this.#told.gap();
+      this.#missed = false;
       this.#told.changed(added);
       if (this.log.size > 0) this.#told.loaded(null);
     } catch {

@@ -40,7 +40,7 @@ export function emptied({ router, me, api }, excluded) {
 export function firstRun(site) {
   const line = h('pre', { class: 'address' }, h('span', { class: 'muted', 'aria-hidden': 'true' }, '$ '), `curl ${site}`);
   const test = button('Send a test request', () => {
-    fetch('/', { credentials: 'omit', cache: 'no-store' }).catch(() => {});
+    fetch('/', { cache: 'no-store' }).catch(() => {});
   });
   test.prepend(h('span', { class: 'triangle', 'aria-hidden': 'true' }));
   return state(bars('grey'), 'No requests yet', 'Waylight is listening. Open your site through it, and this list fills by itself.', line, test,
