@@ -1,5 +1,6 @@
-//! Packs the console's files for `src/console/assets.rs`: each as it is, and compressed by brotli and gzip, which takes
-//! too long to be done while a browser waits. Their digest stands in their address.
+//! Packs the console's files for `src/console/assets.rs`: each without its lines of comment, which are half of it; and
+//! compressed by brotli and gzip, which takes too long to be done while a browser waits. Every line keeps its number.
+//! Their digest stands in their address.
 
 use std::{
     env,
@@ -29,16 +30,18 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut code = String::from("&[\n");
     for (number, name) in names.iter().enumerate() {
         let path = root.join(name);
-        let content = fs::read(&path)?;
+        let content = without_comments(&fs::read_to_string(&path)?);
         digest.update(u64::try_from(name.len() + content.len())?.to_be_bytes());
         digest.update(name);
         digest.update(&content);
-        let (brotli, gzip) = (out.join(format!("{number}.br")), out.join(format!("{number}.gz")));
-        fs::write(&brotli, by_brotli(&content)?)?;
-        fs::write(&gzip, by_gzip(&content)?)?;
+        let packed = |ending: &str| out.join(format!("{number}.{ending}"));
+        let (plain, brotli, gzip) = (packed("txt"), packed("br"), packed("gz"));
+        fs::write(&plain, &content)?;
+        fs::write(&brotli, by_brotli(content.as_bytes())?)?;
+        fs::write(&gzip, by_gzip(content.as_bytes())?)?;
         writeln!(
             code,
-            "File {{ name: {name:?}, plain: include_bytes!({path:?}), brotli: include_bytes!({brotli:?}), \
+            "File {{ name: {name:?}, plain: include_bytes!({plain:?}), brotli: include_bytes!({brotli:?}), \
              gzip: include_bytes!({gzip:?}) }},"
         )?;
     }
@@ -61,6 +64,35 @@ fn list(root: &Path, below: &str, names: &mut Vec<String>) -> Result<(), Box<dyn
         }
     }
     Ok(())
+}
+
+/// A text whose lines of comment are empty: those that begin with `//`, and those of a comment that begins a line. A
+/// lint of the scripts sees to it that no literal has such lines.
+fn without_comments(text: &str) -> String {
+    let mut bare = String::with_capacity(text.len());
+    let mut is_within = false;
+    for line in text.lines() {
+        let inner = line.trim_start();
+        let begins = inner.starts_with("/*");
+        let rest = match (is_within || begins, inner.split_once("*/")) {
+            (false, _) if inner.starts_with("//") => "",
+            (false, _) => line,
+            (true, None) => "",
+            (true, Some((_, rest))) if rest.trim().is_empty() => "",
+            // A comment in front of code on its own line stays.
+            (true, Some((_, rest))) => {
+                if is_within {
+                    rest
+                } else {
+                    line
+                }
+            }
+        };
+        is_within = (is_within || begins) && !inner.contains("*/");
+        bare.push_str(rest);
+        bare.push('\n');
+    }
+    bare
 }
 
 fn by_brotli(content: &[u8]) -> Result<Vec<u8>, Box<dyn Error>> {

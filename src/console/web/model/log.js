@@ -101,7 +101,11 @@ export function arrange(requests) {
   for (const request of requests) {
     const page = request.page_id;
     if (page === null || page === request.id || !ids.has(page)) heads.push(request);
-    else parts.set(page, [...(parts.get(page) ?? []), request]);
+    else {
+      const loaded = parts.get(page);
+      if (loaded) loaded.push(request);
+      else parts.set(page, [request]);
+    }
   }
   heads.sort((a, b) => b.ts_us - a.ts_us || (a.id < b.id ? 1 : -1));
   return heads.flatMap((head) => {

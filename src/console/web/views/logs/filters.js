@@ -7,7 +7,7 @@ import { toggled } from '../../model/find.js';
 import { RANGES, rangeLabel, rangeOf } from '../../model/range.js';
 import { Search } from './search.js';
 
-/** @import { Router } from '../../model/contract.js' */
+/** @import { Live, Router } from '../../model/contract.js' */
 /** @import { Item } from '../../elements/menu.js' */
 
 /** Filters that a click adds to the search. */
@@ -18,6 +18,7 @@ const QUICK = /** @type {const} */ ([
 
 export class Filters {
   #router;
+  #stream;
   #traced = toggle('bolt', 'Traced requests only (T)', () => this.flip('traced', '1'));
   #mine = toggle('person', 'My browser only (M)', () => this.flip('browser', 'me'));
   #chips = h('span', { class: 'chips' });
@@ -29,10 +30,12 @@ export class Filters {
 
   /**
    * @param {Router} router
+   * @param {Live} stream
    * @param {(field: string) => string[]} seen
    */
-  constructor(router, seen) {
+  constructor(router, stream, seen) {
     this.#router = router;
+    this.#stream = stream;
     this.search = new Search((text) => router.replace({ q: text.trim() === '' ? null : text.trim() }), seen);
     this.element = h('div', { class: 'filters', role: 'search', 'aria-label': 'Filters' },
       this.search.element, this.#traced, this.#mine, this.#chips, h('span', { class: 'menu-place' }, this.#more),
@@ -51,7 +54,7 @@ export class Filters {
     this.#range.replaceChildren(icon('clock'), rangeLabel(query));
     const { slides } = rangeOf(query, 0);
     const live = slides && query['paused'] !== '1';
-    this.#live.replaceChildren(h('i', { class: live ? 'pulse' : 'pulse off' }), live ? 'Live' : slides ? 'Paused' : 'Not live', h('kbd', null, 'P'));
+    this.#live.replaceChildren(h('i', { class: !live ? 'pulse off' : this.#stream.state === 'open' ? 'pulse' : 'pulse wait' }), live ? 'Live' : slides ? 'Paused' : 'Not live', h('kbd', null, 'P'));
     this.#live.disabled = !slides;
     this.#live.setAttribute('aria-pressed', String(live));
     this.#live.title = slides ? '' : 'A fixed time does not go on. Choose one that does.';

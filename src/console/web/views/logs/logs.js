@@ -43,7 +43,7 @@ class Logs {
   constructor(place) {
     this.#place = place;
     const { router, api, live, keys } = place;
-    this.#filters = new Filters(router, (field) => this.#seen(field));
+    this.#filters = new Filters(router, live, (field) => this.#seen(field));
     this.#panel = new RequestPanel(place, { step: (by) => this.#list.step(by), close: () => this.#select(null) });
     this.#source = new Source(api, live, {
       changed: (added) => this.#changed(added),
@@ -65,7 +65,7 @@ class Logs {
       // The browser's way back undoes it.
       router.push(`${router.path}?${new URLSearchParams([...kept, ['from', String(from)], ['to', String(to)]])}`);
     });
-    this.#ends = [this.#bindings(keys)];
+    this.#ends = [this.#bindings(keys), live.watch(() => this.#filters.draw())];
     this.moved(place.rest);
   }
 
@@ -94,17 +94,20 @@ class Logs {
   /** @param {import('../../model/contract.js').Keys} keys */
   #bindings(keys) {
     const group = 'Logs';
-    const step = (/** @type {number} */ by) => () => {
+    // What is not a letter moves within whatever has the focus; here, when that is nothing in particular, or the list.
+    const here = (/** @type {() => void} */ run) => () => {
+      const focused = document.activeElement;
+      if (focused && focused !== document.body && focused.id !== 'main' && !this.#list.contains(focused)) return false;
       this.#list.focus();
-      this.#list.step(by);
+      run();
+      return undefined;
     };
     return keys.add([
-      { keys: ['j', 'ArrowDown'], label: 'Next request', group, run: step(1) },
-      { keys: ['k', 'ArrowUp'], label: 'Previous request', group, run: step(-1) },
-      { keys: 'PageDown', label: 'A screenful on', group, run: () => this.#list.step(this.#list.page) },
-      { keys: 'PageUp', label: 'A screenful back', group, run: () => this.#list.step(-this.#list.page) },
-      { keys: 'Home', label: 'Newest request', group, run: () => this.#list.jump('first') },
-      { keys: 'End', label: 'Oldest request that is listed', group, run: () => this.#list.jump('last') },
+      { keys: 'j', label: 'Next request', group, run: () => this.#list.step(1) },
+      { keys: 'k', label: 'Previous request', group, run: () => this.#list.step(-1) },
+      { keys: ['ArrowDown', 'ArrowUp'], label: 'The same, in the list', group, run: (event) => here(() => this.#list.step(event.key === 'ArrowDown' ? 1 : -1))() },
+      { keys: ['PageDown', 'PageUp'], label: 'A screenful', group, run: (event) => here(() => this.#list.step(this.#list.page * (event.key === 'PageDown' ? 1 : -1)))() },
+      { keys: ['Home', 'End'], label: 'Newest, oldest that is listed', group, run: (event) => here(() => this.#list.jump(event.key === 'Home' ? 'first' : 'last'))() },
       { keys: 'o', label: 'Open the trace on a page of its own', group, run: () => this.#openTrace() },
       { keys: '/', label: 'Search', group, run: () => this.#filters.search.focus() },
       { keys: 't', label: 'Traced requests only', group, run: () => this.#filters.flip('traced', '1') },
