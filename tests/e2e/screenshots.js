@@ -6,7 +6,7 @@ import { join, resolve } from 'node:path';
 import { launch, press, signIn } from './lib/browser.js';
 import { Waylight } from './lib/waylight.js';
 
-/** @import { Browser } from 'playwright-core' */
+/** @import { Browser, Page } from 'playwright-core' */
 
 const IMAGES = resolve(import.meta.dirname, '../../docs/images');
 const RESULTS = resolve(import.meta.dirname, 'results');
@@ -26,6 +26,7 @@ try {
   await page.goto(waylight.signInLink);
   await shoot('sign-in');
   await signIn(page, waylight.signInLink);
+  await page.goto(`${waylight.origin}/_waylight/plain`);
   await shoot('signed-in');
   await press(page, /^start/i);
   await shoot('started');
@@ -41,9 +42,26 @@ try {
     await page.goto(`${waylight.origin}${path}`);
     await shoot(path.slice(1) || 'home');
   }
+  await logs(page);
 } finally {
   await browser.close();
   await waylight.stop();
+}
+
+/**
+ * The Logs with one request open, in both themes.
+ * @param {Page} page signed in
+ */
+async function logs(page) {
+  await page.setViewportSize({ width: 1440, height: 900 });
+  for (const [colorScheme, name] of /** @type {const} */ ([['light', 'console-logs'], ['dark', 'console-logs-dark']])) {
+    await page.emulateMedia({ colorScheme });
+    await page.goto(`${waylight.origin}/_waylight/logs`);
+    await page.locator('.log-row.page', { hasText: PAGE }).last().click();
+    await page.locator('wl-request ins').first().waitFor();
+    await page.locator('wl-request [role="tree"], wl-request [role="treegrid"]').first().waitFor();
+    await page.screenshot({ path: join(IMAGES, `${name}.png`) });
+  }
 }
 
 /**
