@@ -191,14 +191,21 @@ export class RequestPanel extends HTMLElement {
         : detail.trace_id ? 'None were kept of this request: it was not traced while it ran.' : 'Kept for traced requests only. This one was not traced.'));
       return box;
     }
-    const half = (/** @type {string} */ title, /** @type {string} */ note, /** @type {Fields | undefined} */ before, /** @type {Fields | undefined} */ after) =>
-      h('div', { class: 'diff' }, h('h3', null, title, h('span', { class: 'muted' }, note)), before || after
-        ? h('ul', { class: 'mono' }, difference(before ?? [], after ?? []).map(({ mark, name, value }) => {
-          const text = `${name}: ${value.length > VALUE_MAX ? `${value.slice(0, VALUE_MAX)}…` : value}`;
-          const line = mark === 'added' ? h('ins', null, text) : mark === 'removed' ? h('del', null, text) : text;
-          return h('li', { class: mark, title: value.length > VALUE_MAX ? value : null }, line);
-        }))
-        : h('p', { class: 'muted' }, 'Nothing was sent.'));
+    const item = (/** @type {import('../../model/headers.js').Line} */ { mark, name, value }) => {
+      const text = `${name}: ${value.length > VALUE_MAX ? `${value.slice(0, VALUE_MAX)}…` : value}`;
+      const line = mark === 'added' ? h('ins', null, text) : mark === 'removed' ? h('del', null, text) : text;
+      return h('li', { class: mark, title: value.length > VALUE_MAX ? value : null }, line);
+    };
+    // What was changed is what one looks for; the rest is a click away.
+    const half = (/** @type {string} */ title, /** @type {string} */ note, /** @type {Fields | undefined} */ before, /** @type {Fields | undefined} */ after) => {
+      const lines = difference(before ?? [], after ?? []);
+      const same = lines.filter(({ mark }) => mark === 'same');
+      const changed = lines.filter(({ mark }) => mark !== 'same');
+      return h('div', { class: 'diff' }, h('h3', null, title, h('span', { class: 'muted' }, note)),
+        lines.length === 0 ? h('p', { class: 'muted' }, 'Nothing was sent.') : null,
+        changed.length > 0 ? h('ul', { class: 'mono' }, changed.map(item)) : null,
+        same.length > 0 ? h('details', null, h('summary', null, `${same.length} unchanged`), h('ul', { class: 'mono' }, same.map(item))) : null);
+    };
     box.append(half('To your server', 'received → forwarded', sets.received, sets.forwarded), half('To the browser', 'upstream → sent', sets.upstream, sets.sent));
     return box;
   }
