@@ -14,8 +14,9 @@ use std::{
 use sha2::{Digest as _, Sha256};
 
 const WEB: &str = "src/console/web";
-/// What is no file of the console: the plain pages carry their style sheet within them, and types are for tools.
-const LEFT_OUT: [&str; 3] = ["waylight.css", ".d.ts", ".json"];
+/// What is no file of the console: the plain pages carry their style sheet within them, the page itself is no file below
+/// the digest, and types are for tools.
+const LEFT_OUT: [&str; 4] = ["waylight.css", "index.html", ".d.ts", ".json"];
 /// Digits of the digest that stand in an address.
 const DIGITS: usize = 16;
 

@@ -158,7 +158,6 @@ fn kind(name: &str) -> &'static str {
         Some("js") => "text/javascript; charset=utf-8",
         Some("css") => "text/css; charset=utf-8",
         Some("svg") => "image/svg+xml",
-        Some("html") => "text/html; charset=utf-8",
         _ => "application/octet-stream",
     }
 }

@@ -7,6 +7,7 @@ import { join, resolve } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 
 import { launch } from '../lib/browser.js';
+import { configuration, startedApp } from '../lib/config.js';
 import { ConsolePage, visit } from '../lib/console.js';
 import { Waylight } from '../lib/waylight.js';
 
@@ -21,7 +22,7 @@ describe('the console\'s craft', () => {
 
   before(async () => {
     await mkdir(RESULTS, { recursive: true });
-    waylight = await Waylight.demo();
+    waylight = await Waylight.run(configuration({ app: startedApp() }));
     browser = await launch();
     console = await ConsolePage.open(browser, waylight);
     const { page } = console;

@@ -54,7 +54,7 @@ class Logs {
       anew: () => this.#anew(),
     });
     this.#rows.append(this.#empty);
-    this.#body = h('div', { class: 'logs-body' }, h('section', { class: 'logs-left', 'aria-label': 'Requests' }, h('h1', { class: 'unseen' }, 'Logs'), this.#filters.element, this.#histogram, this.#rows));
+    this.#body = h('div', { class: 'logs-body' }, h('h1', { class: 'unseen' }, 'Logs'), h('section', { class: 'logs-left', 'aria-label': 'Requests' }, this.#filters.element, this.#histogram, this.#rows));
     place.main.replaceChildren(this.#body);
     this.#list.addEventListener('wl-choose', (event) => this.#chosen(/** @type {CustomEvent} */ (event).detail));
     this.#list.addEventListener('wl-more', () => void this.#source.more());
