@@ -57,9 +57,12 @@ export class Shell {
       { keys: 'Escape', label: 'Close the topmost thing', group: 'Everywhere', run: () => false },
     ]);
     api.watch(() => this.#weigh());
-    live.watch(() => this.#weigh());
+    live.watch((state) => {
+      this.#weigh();
+      // What it was meanwhile is in no stream.
+      if (state === 'open') this.#askQuota();
+    });
     live.follow(['quota'], (events) => this.#heard(events));
-    api.get('/quota').then((/** @type {Quota} */ quota) => this.#showQuota(quota)).catch(() => {});
   }
 
   /** Which screen is open. @param {string} name */
@@ -75,19 +78,15 @@ export class Shell {
   #heard(events) {
     this.#came = Date.now();
     const last = events.findLast((event) => event.name === 'quota');
-    if (last) {
-      const { used, limit } = last.data;
-      const share = limit > 0 ? used / limit : 0;
-      const state = share >= 1 ? 'full' : share >= 0.95 ? '95' : share >= 0.8 ? '80' : 'fine';
-      this.#showQuota({ used, limit, state, resets_at: this.#resets });
-    }
+    if (last) this.#showQuota(last.data);
   }
 
-  #resets = 0;
+  #askQuota() {
+    this.#parts.api.get('/quota').then((/** @type {Quota} */ quota) => this.#showQuota(quota)).catch(() => {});
+  }
 
   /** @param {Quota} quota */
   #showQuota(quota) {
-    this.#resets = quota.resets_at;
     const { used, limit, state } = quota;
     const left = Math.max(0, limit - used);
     const until = day(quota.resets_at * 1e6);

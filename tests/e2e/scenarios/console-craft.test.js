@@ -198,3 +198,48 @@ describe('the console\'s craft', () => {
 
   test('the browser had nothing to complain of', () => console.assertQuiet());
 });
+
+describe('a month whose spans run out', () => {
+  /** @type {Waylight} */ let waylight;
+  /** @type {Browser} */ let browser;
+  /** @type {ConsolePage} */ let console;
+
+  before(async () => {
+    const toml = configuration({ app: startedApp(), extra: ['[store]', 'spans_per_month_max = 120'] });
+    waylight = await Waylight.run(toml);
+    browser = await launch();
+    console = await ConsolePage.open(browser, waylight);
+  });
+
+  after(async () => {
+    await browser?.close();
+    await waylight?.stop();
+  });
+
+  test('is told of at 80 and 95 %, and when tracing pauses, while the list goes on', async () => {
+    const { page } = console;
+    await console.goto('/logs');
+    await page.getByRole('button', { name: 'Start tracing' }).click();
+    await page.getByRole('button', { name: 'Tracing' }).waitFor();
+    const visitor = await console.tab();
+    /** What the notice said at each level. @type {Map<string, string>} */
+    const said = new Map();
+    for (let turn = 0; turn < 60 && !said.has('full'); turn += 1) {
+      await visitor.goto(`${waylight.origin}/products?turn=${turn}`, { waitUntil: 'networkidle' });
+      const { state } = await console.api('/quota');
+      if (state === 'fine' || said.has(state)) continue;
+      await page.reload();
+      said.set(state, (await page.locator('.notice b').textContent()) ?? '');
+    }
+    assert.match(said.get('80') ?? said.get('95') ?? '', /^(80|95) % of this month's spans are used\.$/);
+    assert.match(said.get('full') ?? '', /^Tracing is paused until \d+ \w+\.$/);
+    for (const colorScheme of /** @type {const} */ (['light', 'dark'])) {
+      await page.emulateMedia({ colorScheme });
+      await console.judge(`tracing paused, ${colorScheme}`);
+    }
+    await page.screenshot({ path: join(RESULTS, 'console-quota.png') });
+    await visitor.goto(`${waylight.origin}/products?turn=last`);
+    await page.locator('.log-row', { hasText: '?turn=last' }).waitFor();
+    console.assertQuiet();
+  });
+});

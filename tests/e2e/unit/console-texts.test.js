@@ -8,6 +8,7 @@ import { bytes, count, duration, short, spoken, things } from '../../../src/cons
 import { curl, difference } from '../../../src/console/web/model/headers.js';
 import { matches } from '../../../src/console/web/model/palette.js';
 import { fill, phasesOf } from '../../../src/console/web/model/phases.js';
+import { siteAddress } from '../../../src/console/web/model/site.js';
 import { rangeLabel, rangeOf } from '../../../src/console/web/model/range.js';
 
 test('lengths of time', () => {
@@ -88,6 +89,17 @@ test('phases have names, and bars have lengths that tell', () => {
   assert.equal(phasesOf({ upstream: '', phases: [['novel', 0, 1]] })[0]?.name, 'novel');
   const lengths = [0, 100, 1e3, 1e4, 1e5, 1e6, 1e7, 1e9].map(fill);
   assert.ok(lengths.every((length, index) => length > 0 && length <= 1 && length >= (lengths[index - 1] ?? 0)));
+});
+
+test('where the site is, seen from elsewhere', () => {
+  const config = (/** @type {string} */ address, tls = 'false') => `workers = 2\n\n[[listener]]\naddress = "${address}"\ntls = ${tls}\nhttp2 = true\n`;
+  const here = { origin: 'http://127.0.0.1:9180', port: '9180' };
+  assert.equal(siteAddress(config('0.0.0.0:8080'), here), 'http://localhost:8080');
+  assert.equal(siteAddress(config('192.0.2.7:443', 'true'), here), 'https://192.0.2.7');
+  assert.equal(siteAddress(config('[::]:8443', 'true'), here), 'https://localhost:8443');
+  assert.equal(siteAddress(config('127.0.0.1:9180'), here), here.origin, 'it is here');
+  assert.equal(siteAddress(config('127.0.0.1:0'), here), here.origin, 'nobody knows');
+  assert.equal(siteAddress('', here), here.origin);
 });
 
 test('the palette finds by beginning, word, part and letters; an id goes where it leads', () => {

@@ -2,6 +2,7 @@
 
 import { Problem } from '../../api.js';
 import { h, sheet } from '../../dom.js';
+import { siteAddress } from '../../model/site.js';
 import { Filters } from './filters.js';
 import { HistogramView } from './histogram.js';
 import { LogList } from './list.js';
@@ -181,7 +182,15 @@ class Logs {
     /** @type {Requests} */
     const ever = await this.#place.api.get('/requests', { query: { limit: 1 } }).catch(() => ({ items: [], next: null, excluded_by: {} }));
     if (this.#source.log.size > 0) return this.#tell(null);
-    return this.#tell(ever.items.length > 0 ? emptied(this.#place, names) : firstRun(location.origin));
+    return this.#tell(ever.items.length > 0 ? emptied(this.#place, names) : firstRun(await this.#site()));
+  }
+
+  /** Where the site is; who may not read the configuration is told where he is. */
+  async #site() {
+    if (!this.#place.me.may.includes('settings')) return location.origin;
+    /** @type {{ config: string } | null} */
+    const settings = await this.#place.api.get('/settings').catch(() => null);
+    return settings ? siteAddress(settings.config, location) : location.origin;
   }
 
   /** @param {unknown} error */

@@ -39,10 +39,9 @@ export function emptied({ router, me, api }, excluded) {
 /** Nothing was ever asked for. @param {string} site where it listens */
 export function firstRun(site) {
   const line = h('pre', { class: 'address' }, h('span', { class: 'muted', 'aria-hidden': 'true' }, '$ '), `curl ${site}`);
-  const test = button('Send a test request', () => {
-    fetch('/', { cache: 'no-store' }).catch(() => {});
-  });
-  test.prepend(h('span', { class: 'triangle', 'aria-hidden': 'true' }));
+  // From elsewhere the browser would not be let.
+  const test = site === location.origin ? button('Send a test request', () => void fetch('/', { cache: 'no-store' }).catch(() => {})) : null;
+  test?.prepend(h('span', { class: 'triangle', 'aria-hidden': 'true' }));
   return state(bars('grey'), 'No requests yet', 'Waylight is listening. Open your site through it, and this list fills by itself.', line, test,
     button('Copy the address', () => void copy(document, site, 'Address copied')));
 }
