@@ -183,6 +183,42 @@ describe('the console\'s craft', () => {
     await page.emulateMedia({ forcedColors: 'none', reducedMotion: 'no-preference' });
   });
 
+  test('no text can become markup or code, whatever a script does', async () => {
+    // Of this tab the browser will complain, as it should.
+    const page = await console.context.newPage();
+    await console.goto('/logs', page);
+    const tried = await page.evaluate(() => {
+      const attempts = {
+        markup: () => (document.body.innerHTML = '<b>x</b>'),
+        policy: () => /** @type {any} */ (window).trustedTypes.createPolicy('x', { createHTML: (/** @type {string} */ text) => text }),
+        script: () => (document.createElement('script').src = '/x.js'),
+      };
+      return Object.entries(attempts).map(([name, attempt]) => {
+        try {
+          attempt();
+          return `${name} was let through`;
+        } catch (error) {
+          return error instanceof Error ? name : '';
+        }
+      });
+    });
+    assert.deepEqual(tried, ['markup', 'policy', 'script']);
+    await page.close();
+  });
+
+  test('nobody without a sign-in gets a file of the console', async () => {
+    const { page } = console;
+    await console.goto('/logs');
+    const script = await page.evaluate(() => document.querySelector('script[type="module"]')?.getAttribute('src') ?? '');
+    const told = await page.evaluate(async (path) => {
+      const answers = await Promise.all([fetch(path), fetch(path, { credentials: 'omit', cache: 'no-store' })]);
+      return answers.map((answer) => `${answer.status} ${answer.headers.get('content-type')}`);
+    }, script);
+    assert.deepEqual(told[0], '200 text/javascript; charset=utf-8');
+    assert.match(told[1] ?? '', /^404 text\/html/, 'the site answers itself');
+    console.complaints = console.complaints.filter((complaint) => !/404 \(Not Found\)/.test(complaint));
+  });
+
   test('the first paint is quick', async (context) => {
     const { page } = console;
     /** @type {number[]} */
