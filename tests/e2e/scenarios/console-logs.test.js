@@ -93,6 +93,22 @@ describe('the Logs', () => {
     assert.equal((await console.rows()).length, 2);
   });
 
+  test('the slowest come first where one wants them', async () => {
+    const { page } = console;
+    await console.goto('/logs');
+    await page.locator('.log-row').first().waitFor();
+    await page.getByRole('button', { name: 'Total' }).click();
+    await page.waitForFunction(() => location.search === '?sort=slow');
+    await page.getByRole('treegrid', { name: 'Requests, slowest first' }).waitFor();
+    const { items } = await console.api('/requests?limit=500');
+    const slowest = items.map((/** @type {{ dur_us: number, id: string }} */ item) => item).sort((/** @type {any} */ a, /** @type {any} */ b) => b.dur_us - a.dur_us);
+    await page.waitForFunction((id) => document.querySelector('.log-row[aria-rowindex="2"]')?.id === `row-${id}`, slowest[0].id);
+    assert.deepEqual((await console.rows()).slice(0, 5).map((row) => row.id), slowest.slice(0, 5).map((/** @type {{ id: string }} */ item) => item.id));
+    await console.judge('slowest first');
+    await page.keyboard.press('s');
+    await page.getByRole('treegrid', { name: 'Requests, newest first' }).waitFor();
+  });
+
   test('a search offers what may come next, and says what it cannot read', async () => {
     const { page } = console;
     await console.goto('/logs');

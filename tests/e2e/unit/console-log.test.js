@@ -35,6 +35,14 @@ test('a part whose page is not listed stands by itself, until the page comes', (
   assert.equal(log.place('css'), 2);
 });
 
+test('the slowest first, each for itself', () => {
+  const log = new Log('slowest');
+  log.add([request('page', 10, { page_id: 'page', dur_us: 5 }), request('css', 11, { page_id: 'page', dur_us: 50 }), request('b', 20, { dur_us: 20 })]);
+  assert.deepEqual(told(log.rows), ['css.', 'b.', 'page:.']);
+  log.add([request('c', 30, { dur_us: 90 })]);
+  assert.deepEqual([told(log.rows)[0], log.newest], ['c.', 30]);
+});
+
 test('a request that comes twice is listed once', () => {
   const log = new Log();
   assert.equal(log.add([request('a', 1), request('b', 2)]), 2);

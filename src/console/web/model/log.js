@@ -22,6 +22,12 @@ export class Log {
   #places = new Map();
   /** Whether older ones were let go. */
   cut = false;
+  #order;
+
+  /** @param {'newest' | 'slowest'} [order] what comes first */
+  constructor(order = 'newest') {
+    this.#order = order;
+  }
 
   get size() {
     return this.#requests.size;
@@ -35,6 +41,13 @@ export class Log {
   /** Where a request stands; -1: nowhere. @param {string | null} id */
   place(id) {
     return id === null ? -1 : this.#places.get(id) ?? -1;
+  }
+
+  /** When the newest began; 0: there is none. */
+  get newest() {
+    let newest = 0;
+    for (const request of this.#requests.values()) newest = Math.max(newest, request.ts_us);
+    return newest;
   }
 
   /** When the oldest began. */
@@ -74,7 +87,8 @@ export class Log {
   }
 
   #arrange() {
-    this.rows = arrange([...this.#requests.values()]);
+    const requests = [...this.#requests.values()];
+    this.rows = this.#order === 'slowest' ? slowest(requests) : arrange(requests);
     if (this.rows.length > HELD_MAX) {
       // Whole page views only: what is cut in two would lose its head when the rest is asked for.
       let end = HELD_MAX;
@@ -117,4 +131,15 @@ export function arrange(requests) {
       ...loaded.map((request, index) => ({ request, kind: /** @type {const} */ ('part'), last: index === loaded.length - 1 })),
     ];
   });
+}
+
+/**
+ * Requests as rows, the slowest first; page views are not kept together.
+ * @param {Request[]} requests
+ * @returns {Row[]}
+ */
+export function slowest(requests) {
+  return requests
+    .sort((a, b) => b.dur_us - a.dur_us || (a.id < b.id ? 1 : -1))
+    .map((request) => ({ request, kind: request.page_id === request.id ? 'page' : 'single', last: true }));
 }

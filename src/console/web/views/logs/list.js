@@ -36,10 +36,11 @@ export class LogList extends HTMLElement {
   /** Requests that came while rows were held. */
   #waiting = 0;
   #drawing = 0;
+  #sort = h('button', { class: 'sort', type: 'button', title: 'Slowest first (S)', onclick: () => this.dispatchEvent(new CustomEvent('wl-sort')) }, 'Total');
   #space = h('div', { class: 'log-space', role: 'rowgroup' });
   #head = h('div', { role: 'rowgroup', class: 'log-head' }, h('div', { role: 'row', 'aria-rowindex': '1' },
     HEADS.map(([name, label, title]) => h('span', { role: 'columnheader', class: name, title: title || null },
-      name === 'bolt' ? h('span', { class: 'unseen' }, label) : label))));
+      name === 'bolt' ? h('span', { class: 'unseen' }, label) : name === 'total' ? this.#sort : label))));
   #scroll = h('div', { class: 'log-scroll', role: 'treegrid', 'aria-label': 'Requests, newest first', tabIndex: 0 }, this.#head, this.#space);
   #pill = h('button', { class: 'new-pill', type: 'button', hidden: true, onclick: () => this.#toTop() });
   #resize = new ResizeObserver(() => this.#draw());
@@ -73,6 +74,14 @@ export class LogList extends HTMLElement {
   set log(log) {
     this.#log = log;
     this.settle('now');
+  }
+
+  /** What comes first. @param {'newest' | 'slowest'} order */
+  set order(order) {
+    const column = order === 'slowest' ? 'descending' : 'none';
+    this.#sort.parentElement?.setAttribute('aria-sort', column);
+    this.#sort.replaceChildren(...(order === 'slowest' ? [icon('down'), 'Total'] : ['Total']));
+    this.#scroll.setAttribute('aria-label', order === 'slowest' ? 'Requests, slowest first' : 'Requests, newest first');
   }
 
   get selected() {

@@ -14,7 +14,7 @@ import { emptied, failed, firstRun } from './states.js';
 /** @import { Request, Requests } from '../../types/wire.d.ts' */
 
 /** What in the address chooses requests; when one of them changes, others are listed. */
-const CHOICE = ['q', 'session', 'browser', 'traced', 'page', 'trace', 'from', 'to', 'range'];
+const CHOICE = ['q', 'session', 'browser', 'traced', 'page', 'trace', 'from', 'to', 'range', 'sort'];
 /** Values of a field that are offered in the search. */
 const SEEN_MAX = 24;
 
@@ -58,6 +58,7 @@ class Logs {
     this.#body = h('div', { class: 'logs-body' }, h('h1', { class: 'unseen' }, 'Logs'), h('section', { class: 'logs-left', 'aria-label': 'Requests' }, this.#filters.element, this.#histogram, this.#rows));
     place.main.replaceChildren(this.#body);
     this.#list.addEventListener('wl-choose', (event) => this.#chosen(/** @type {CustomEvent} */ (event).detail));
+    this.#list.addEventListener('wl-sort', () => this.#filters.flip('sort', 'slow'));
     this.#list.addEventListener('wl-more', () => void this.#source.more());
     this.#histogram.addEventListener('wl-range', (event) => {
       const { from, to } = /** @type {CustomEvent} */ (event).detail;
@@ -81,6 +82,7 @@ class Logs {
     const { query } = this.#place.router;
     this.#filters.draw();
     this.#list.live = query['paused'] !== '1';
+    this.#list.order = query['sort'] === 'slow' ? 'slowest' : 'newest';
     this.#source.paused = query['paused'] === '1';
     const choice = CHOICE.map((name) => query[name] ?? '').join('\n');
     if (choice !== this.#choice || this.#source.log.size === 0 && this.#choice === '') {
@@ -113,6 +115,7 @@ class Logs {
       { keys: '/', label: 'Search', group, run: () => this.#filters.search.focus() },
       { keys: 't', label: 'Traced requests only', group, run: () => this.#filters.flip('traced', '1') },
       { keys: 'm', label: 'My browser only', group, run: () => this.#filters.flip('browser', 'me') },
+      { keys: 's', label: 'Slowest first', group, run: () => this.#filters.flip('sort', 'slow') },
       { keys: 'p', label: 'Pause, go on', group, run: () => this.#filters.flip('paused', '1') },
     ]);
   }

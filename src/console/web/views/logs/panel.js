@@ -74,7 +74,9 @@ export class RequestPanel extends HTMLElement {
     this.#body.setAttribute('aria-busy', 'true');
     try {
       /** @type {Detail} */
-      const detail = await this.#place.api.get(`/requests/${id}`, { signal });
+      const asked = await this.#place.api.get(`/requests/${id}`, { signal });
+      // The stream may have been quicker.
+      const detail = known?.trace_id && !asked.trace_id ? { ...asked, trace_id: known.trace_id, trigger: known.trigger } : asked;
       this.#draw(detail);
       if (awaitsHeaders(detail)) void this.#awaitHeaders(id, signal);
     } catch (error) {
@@ -102,7 +104,7 @@ export class RequestPanel extends HTMLElement {
 
   /** More became known of it. @param {Request} request */
   patch(request) {
-    if (request.id === this.#id && this.#detail && this.#detail.trace_id !== request.trace_id) {
+    if (request.id === this.#id && this.#detail && request.trace_id !== null && this.#detail.trace_id !== request.trace_id) {
       this.#id = '';
       void this.show(request.id, request);
     }
@@ -289,10 +291,10 @@ export class RequestPanel extends HTMLElement {
   /** @param {Detail} detail */
   async #keep(detail) {
     try {
-      await this.#place.api.post(`/requests/${detail.id}/keep`);
+      /** @type {{ trace_id: string }} */
+      const { trace_id } = await this.#place.api.post(`/requests/${detail.id}/keep`);
       this.dispatchEvent(toast('Kept, with the coarse trace that its phases give'));
-      this.#id = '';
-      await this.show(detail.id, undefined);
+      if (this.#id === detail.id) this.#draw({ ...detail, trace_id, trigger: 'kept' });
     } catch (error) {
       this.dispatchEvent(toast(`Not kept: ${error instanceof Error ? error.message : String(error)}`, 'error'));
     }

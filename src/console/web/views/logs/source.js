@@ -1,7 +1,7 @@
 // Where the list's requests come from: pages of the API, and the stream. The stream knows no searches, so where there is
 // one, an event only says that it is worth asking again.
 
-import { Log } from '../../model/log.js';
+import { HELD_MAX, Log } from '../../model/log.js';
 import { rangeOf } from '../../model/range.js';
 
 /** @import { Api, Live, LiveEvent, Query } from '../../model/contract.js' */
@@ -75,7 +75,7 @@ export class Source {
     this.close();
     this.#asking = new AbortController();
     this.#query = query;
-    this.log = new Log();
+    this.log = new Log(query['sort'] === 'slow' ? 'slowest' : 'newest');
     this.#next = null;
     this.#loaded = false;
     this.#early = [];
@@ -107,6 +107,7 @@ export class Source {
       this.#loaded = true;
       const early = this.#early;
       this.#early = [];
+      if (this.#query['sort'] === 'slow') await this.#all(signal);
       this.#told.changed(added);
       this.#told.loaded(answer.items.length === 0 && this.log.size === 0 ? answer.excluded_by : null);
       if (early.length > 0) this.#heard(early);
@@ -115,9 +116,18 @@ export class Source {
     }
   }
 
+  /** The slowest of all may be the oldest: as many as are held. @param {AbortSignal} signal */
+  async #all(signal) {
+    while (this.#next !== null && this.log.size < HELD_MAX) {
+      const answer = await this.#ask({ limit: PAGE_MAX, before: this.#next }, signal);
+      this.#next = answer.next;
+      this.log.add(answer.items);
+    }
+  }
+
   /** Older ones. */
   async more() {
-    if (this.#loadingMore || !this.#loaded || (this.#next === null && !this.log.cut)) return;
+    if (this.#query['sort'] === 'slow' || this.#loadingMore || !this.#loaded || (this.#next === null && !this.log.cut)) return;
     this.#loadingMore = true;
     const { signal } = this.#asking;
     try {
@@ -184,8 +194,8 @@ export class Source {
 
   /** When the newest that is listed began; a minute earlier, since what took long is listed late. */
   #newest() {
-    const first = this.log.rows[0];
-    return first ? first.request.ts_us - 60e6 : rangeOf(this.#query, Date.now() * 1000).from ?? 0;
+    const newest = this.log.newest;
+    return newest ? newest - 60e6 : rangeOf(this.#query, Date.now() * 1000).from ?? 0;
   }
 
   #askSoon() {
