@@ -12,8 +12,6 @@ import { cacheLook, statusOf } from './row.js';
 /** @import { Request, RequestDetail } from '../../types/wire.d.ts' */
 /** @typedef {Request & RequestDetail} Detail */
 
-/** Longer values are cut; all of it is in the title. */
-const VALUE_MAX = 200;
 /** Header fields of a traced request are there once it is stored: asked again after so long, so often. */
 const STORED_MS = 700;
 const STORED_TRIES = 8;
@@ -194,9 +192,9 @@ export class RequestPanel extends HTMLElement {
       return box;
     }
     const item = (/** @type {import('../../model/headers.js').Line} */ { mark, name, value }) => {
-      const text = `${name}: ${value.length > VALUE_MAX ? `${value.slice(0, VALUE_MAX)}…` : value}`;
+      const text = `${name}: ${value}`;
       const line = mark === 'added' ? h('ins', null, text) : mark === 'removed' ? h('del', null, text) : text;
-      return h('li', { class: mark, title: value.length > VALUE_MAX ? value : null }, line);
+      return h('li', { class: mark, title: text }, line);
     };
     // What was changed is what one looks for; the rest is a click away.
     const half = (/** @type {string} */ title, /** @type {string} */ note, /** @type {Fields | undefined} */ before, /** @type {Fields | undefined} */ after) => {
