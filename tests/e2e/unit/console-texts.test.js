@@ -83,8 +83,8 @@ test('a request as a command, whatever is in it', () => {
 });
 
 test('phases have names, and bars have lengths that tell', () => {
-  const phases = phasesOf({ upstream: 'app', phases: [['route', 0, 5], ['wait', 5, 20], ['respond', 25, 2]] });
-  assert.deepEqual(phases.map(({ name, by }) => [name, by]), [['Routing', 'edge'], ['Waiting for app', 'app'], ['Sending the response', 'edge']]);
+  const phases = phasesOf({ upstream: 'app', phases: [['route', 0, 5], ['connect', 5, 0], ['wait', 5, 20], ['respond', 25, 2]] });
+  assert.deepEqual(phases.map(({ name, by }) => [name, by]), [['Routing', 'edge'], ['Reaching app', 'net'], ['Waiting for app', 'app'], ['Sending the response', 'edge']]);
   assert.equal(phasesOf({ upstream: '', phases: [['respond', 0, 1]] })[0]?.name, 'Answering');
   assert.equal(phasesOf({ upstream: '', phases: [['novel', 0, 1]] })[0]?.name, 'novel');
   const lengths = [0, 100, 1e3, 1e4, 1e5, 1e6, 1e7, 1e9].map(fill);

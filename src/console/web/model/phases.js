@@ -6,7 +6,8 @@
 const KINDS = /** @type {const} */ ({
   route: ['Routing', 'edge'],
   choose: ['Choosing an endpoint', 'edge'],
-  connect: ['Connecting', 'net'],
+  // A connection, and where it was asleep the upstream's process.
+  connect: ['Reaching the upstream', 'net'],
   send: ['Sending the request', 'edge'],
   wait: ['Waiting for the upstream', 'app'],
   respond: ['Sending the response', 'edge'],
@@ -23,7 +24,8 @@ export function phasesOf({ phases, upstream }) {
     const [name, by] = KINDS[/** @type {keyof typeof KINDS} */ (kind)] ?? [kind, 'edge'];
     // Without an upstream it is Waylight's own answer that is written.
     const own = kind === 'respond' && upstream === '' ? 'Answering' : name;
-    return { kind, name: kind === 'wait' && upstream ? `Waiting for ${upstream}` : own, by, start, length };
+    const named = upstream ? own.replace('the upstream', upstream) : own;
+    return { kind, name: named, by, start, length };
   });
 }
 

@@ -17,7 +17,7 @@ const MORE_BEFORE = 40;
 
 const HEADS = /** @type {const} */ ([
   ['time', 'Time', ''], ['status', 'Status', ''], ['method', 'Method', ''], ['request', 'Request', ''], ['cache', 'Cache', ''],
-  ['where', 'Where time went', 'Black: Waylight. Colour: the upstream. Stripes: the network. The length grows with the logarithm of the total.'],
+  ['where', 'Where time went', 'Black: Waylight. Colour: the upstream. Stripes: reaching it. The length grows with the logarithm of the total.'],
   ['total', 'Total', ''], ['bolt', 'Traced', ''],
 ]);
 
