@@ -14,14 +14,14 @@ const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.mi
 
 export class ConsolePage {
   /**
-   * A browser of its own, signed in at the site as admin.
+   * A browser of its own, signed in at the site, as admin unless another role is named.
    * @param {Browser} browser
    * @param {Waylight} waylight
-   * @param {BrowserContextOptions} [options]
+   * @param {BrowserContextOptions & { role?: string }} [options]
    */
-  static async open(browser, waylight, options = {}) {
+  static async open(browser, waylight, { role = 'admin', ...options } = {}) {
     const context = await browser.newContext({ viewport: { width: 1440, height: 900 }, ...options });
-    const link = waylight.signInLink || (await waylight.link('--role', 'admin'));
+    const link = waylight.signInLink || (await waylight.link('--role', role));
     waylight.signInLink = '';
     const console = new ConsolePage(context, await context.newPage(), waylight);
     await signIn(console.page, link);

@@ -210,6 +210,29 @@ describe('the Logs', () => {
     assert.equal(wide, false, 'nothing pushes the page apart');
   });
 
+  test('who may only read is offered nothing else', async () => {
+    const reader = await ConsolePage.open(browser, waylight, { role: 'viewer' });
+    await reader.goto('/logs?range=all');
+    await reader.page.locator('.log-row', { hasText: '/gone' }).first().click();
+    await reader.page.getByRole('complementary', { name: 'Request' }).getByText('Not traced.', { exact: true }).waitFor();
+    for (const name of ['Keep', 'Start tracing', 'Replay traced']) assert.equal(await reader.page.getByRole('button', { name }).count(), 0, name);
+    reader.assertQuiet();
+    await reader.close();
+  });
+
+  test('a sign-in that ends says so, and leaves what is there', async () => {
+    const other = await ConsolePage.open(browser, waylight);
+    const { page } = other;
+    await other.goto('/logs?range=all');
+    await page.locator('.log-row', { hasText: '/gone' }).first().waitFor();
+    const plain = await other.tab();
+    await other.goto('/plain', plain);
+    await plain.getByRole('button', { name: 'Sign out' }).click();
+    await page.getByRole('button', { name: 'Total' }).click();
+    await page.getByRole('alert').filter({ hasText: 'Your sign-in has ended' }).waitFor();
+    await other.close();
+  });
+
   test('the browser had nothing to complain of: no violation of the policy, no exception', () => {
     // It says itself that an answer was 400, for the search that cannot be read, and 404, for the request that is not there.
     console.assertQuiet(/status of 40[04]/);

@@ -218,7 +218,7 @@ export class RequestPanel extends HTMLElement {
       const mayKeep = me.may.includes('keep');
       return h('section', { class: 'trace-box none', 'aria-label': 'Trace' }, h('h3', null, 'Trace'),
         h('p', { class: 'muted' }, 'Not traced. ', mayKeep ? 'While it is recent, a coarse trace can be made of its phases: press Keep.'
-          : 'Start a tracing session to have what this browser asks for traced.'));
+          : me.may.includes('trace') ? 'Start a tracing session to have what this browser asks for traced.' : ''));
     }
     const content = h('div', { class: 'trace-content', id: 'trace-content' });
     const fold = h('button', { class: 'fold', type: 'button', 'aria-expanded': String(this.#unfolded), 'aria-controls': 'trace-content' },
