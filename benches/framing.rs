@@ -1,9 +1,11 @@
-//! What the framing guard costs a request: a small head as tools send it, one as browsers send it, a body in chunks.
+//! What reading a request costs, refusals included: a small head as tools send it, one as browsers send it, a body in
+//! chunks.
 
 use std::hint::black_box;
 
-use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use waylight::rules::framing::{Bounds, Scanner};
+use bytes::BytesMut;
+use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
+use waylight::rules::framing::{Bounds, request::Requests};
 
 const BOUNDS: Bounds = Bounds { head_bytes_max: 32 * 1024, fields_max: 100, target_bytes_max: 8 * 1024 };
 
@@ -27,12 +29,19 @@ fn framing(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("framing");
     for (name, octets) in [("small head", SMALL), ("browser's head", BROWSER), ("64 KiB in chunks", &chunked)] {
         group.throughput(Throughput::Bytes(octets.len() as u64));
-        let mut scanner = Scanner::new(BOUNDS);
+        let mut requests = Requests::new(BOUNDS);
         group.bench_function(name, |bencher| {
-            bencher.iter(|| {
-                let scan = scanner.scan(black_box(octets.as_bytes()));
-                assert_eq!(scan.passed, octets.len());
-            });
+            bencher.iter_batched_ref(
+                || BytesMut::from(octets),
+                |input| {
+                    black_box(requests.head(input)).ok();
+                    while let Ok(Some(part)) = requests.part(input) {
+                        black_box(part);
+                    }
+                    assert!(input.is_empty());
+                },
+                BatchSize::SmallInput,
+            );
         });
     }
     group.finish();

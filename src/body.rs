@@ -3,6 +3,7 @@
 //! An untouched body is passed on frame by frame and never copied; only a stage that rewrites boxes one.
 //! Whoever must know when a body ends, however it ends, attaches a [`Watch`]: dropping a body half-way is an end too.
 
+mod fed;
 mod piped;
 
 use std::{
@@ -15,7 +16,10 @@ use std::{
 use bytes::Bytes;
 use http_body::{Frame, SizeHint};
 
-pub use self::piped::{Gone, Pipe, Piped};
+pub use self::{
+    fed::{Fed, Feeder, More, fed},
+    piped::{Gone, Pipe, Piped},
+};
 use crate::error::BoxError;
 
 /// The body of a request or a response.
@@ -36,6 +40,9 @@ enum Inner {
     #[default]
     Empty,
     Full(Bytes),
+    /// Over HTTP/1.1.
+    Fed(Fed),
+    /// Over HTTP/2.
     Incoming(hyper::body::Incoming),
     Boxed(BoxBody),
 }
@@ -138,6 +145,12 @@ impl From<hyper::body::Incoming> for Body {
     }
 }
 
+impl From<Fed> for Body {
+    fn from(body: Fed) -> Self {
+        Self::of(Inner::Fed(body))
+    }
+}
+
 impl From<Piped> for Body {
     fn from(piped: Piped) -> Self {
         match piped.whole() {
@@ -160,6 +173,7 @@ impl http_body::Body for Body {
                 this.inner = Inner::Empty;
                 Poll::Ready(Some(Ok(Frame::data(bytes))))
             }
+            Inner::Fed(body) => Pin::new(body).poll_frame(cx),
             Inner::Incoming(body) => Pin::new(body).poll_frame(cx).map_err(Into::into),
             Inner::Boxed(body) => body.as_mut().poll_frame(cx),
         };
@@ -191,6 +205,7 @@ impl http_body::Body for Body {
         match &self.inner {
             Inner::Empty => SizeHint::with_exact(0),
             Inner::Full(bytes) => SizeHint::with_exact(bytes.len() as u64),
+            Inner::Fed(body) => body.size_hint(),
             Inner::Incoming(body) => body.size_hint(),
             Inner::Boxed(body) => body.size_hint(),
         }
@@ -202,6 +217,7 @@ impl Body {
         match &self.inner {
             Inner::Empty => true,
             Inner::Full(_) => false,
+            Inner::Fed(body) => http_body::Body::is_end_stream(body),
             Inner::Incoming(body) => http_body::Body::is_end_stream(body),
             Inner::Boxed(body) => http_body::Body::is_end_stream(body),
         }
@@ -223,6 +239,7 @@ impl fmt::Debug for Body {
         let kind = match &self.inner {
             Inner::Empty => "Empty",
             Inner::Full(_) => "Full",
+            Inner::Fed(_) => "Fed",
             Inner::Incoming(_) => "Incoming",
             Inner::Boxed(_) => "Boxed",
         };

@@ -53,6 +53,24 @@ pub fn unix_seconds() -> u64 {
     now().unix_nanos() / 1_000_000_000
 }
 
+/// Now as `Date` has it (RFC 9110 section 5.6.7), written once a second.
+pub fn date() -> [u8; DATE_BYTES] {
+    let seconds = unix_seconds();
+    let (written, mut date) = DATE.get();
+    if written != seconds {
+        let moment = std::time::UNIX_EPOCH + Duration::from_secs(seconds);
+        // It never has another length.
+        if let Ok(text) = httpdate::fmt_http_date(moment).as_bytes().try_into() {
+            date = text;
+        }
+        DATE.set((seconds, date));
+    }
+    date
+}
+
+/// The length of a date, in octets.
+pub const DATE_BYTES: usize = 29;
+
 /// Makes the clock of this thread follow tokio's time, which a test may pause and advance.
 pub fn follow_tokio() {
     // Both clocks start at the same moment, so readings before and after compare.
@@ -73,5 +91,6 @@ static ANCHOR: LazyLock<Anchor> = LazyLock::new(|| {
 });
 
 thread_local! {
+    static DATE: Cell<(u64, [u8; DATE_BYTES])> = const { Cell::new((0, *b"Thu, 01 Jan 1970 00:00:00 GMT")) };
     static VIRTUAL: Cell<Option<tokio::time::Instant>> = const { Cell::new(None) };
 }

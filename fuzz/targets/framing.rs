@@ -1,6 +1,12 @@
-//! The framing guard: how a client's octets are cut into reads decides nothing.
+//! A client's requests: how its octets are cut into reads decides nothing.
 
-use waylight::rules::framing::{Bounds, Rest, Scanner};
+use bytes::BytesMut;
+use http::HeaderMap;
+use waylight::rules::framing::{
+    Bounds, Fault,
+    content::Part,
+    request::{Head, Requests},
+};
 
 /// The first octet chooses the size of reads; the rest is what a client sends.
 pub(super) fn run(data: &[u8]) {
@@ -10,18 +16,43 @@ pub(super) fn run(data: &[u8]) {
     assert_eq!(whole, parts, "the reads decide");
 }
 
-/// How many octets were passed, how many heads were among them, and what of the rest.
-fn follow(octets: &[u8], size: usize) -> (usize, u64, Rest) {
+/// What was read of a client's octets.
+#[derive(Debug, Default, PartialEq)]
+struct Read {
+    heads: Vec<Head>,
+    content: Vec<u8>,
+    trailers: Vec<HeaderMap>,
+    fault: Option<Fault>,
+}
+
+fn follow(octets: &[u8], size: usize) -> Read {
     let bounds = Bounds { head_bytes_max: 4096, fields_max: 32, target_bytes_max: 1024 };
-    let mut scanner = Scanner::new(bounds);
-    let (mut passed, mut read) = (0, 0);
+    let (mut requests, mut input, mut read) = (Requests::new(bounds), BytesMut::new(), Read::default());
+    for piece in octets.chunks(size) {
+        input.extend_from_slice(piece);
+        read.fault = take(&mut requests, &mut input, &mut read).err();
+        if read.fault.is_some() {
+            break;
+        }
+    }
+    read
+}
+
+/// Reads as much as is there.
+fn take(requests: &mut Requests, input: &mut BytesMut, read: &mut Read) -> Result<(), Fault> {
     loop {
-        read = (read + size).min(octets.len());
-        let scan = scanner.scan(&octets[passed..read]);
-        assert!(scan.passed <= read - passed);
-        passed += scan.passed;
-        if read == octets.len() || scan.rest != Rest::Partial {
-            return (passed, scanner.heads(), scan.rest);
+        let before = input.len();
+        if requests.content().is_over() {
+            read.heads.extend(requests.head(input)?);
+        } else {
+            match requests.part(input)? {
+                Some(Part::Data(data)) => read.content.extend_from_slice(&data),
+                Some(Part::Trailers(trailers)) => read.trailers.push(trailers),
+                None => {}
+            }
+        }
+        if input.len() == before {
+            return Ok(());
         }
     }
 }

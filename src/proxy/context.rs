@@ -15,7 +15,7 @@ use http::{HeaderMap, Method, Uri, Version};
 use opentelemetry::{StringValue, Value, trace::SpanId};
 
 pub use self::{
-    conn::{Conn, Handshake, Refusal, Same},
+    conn::{Aside, Conn, Duplex, Handshake, Offer, Refusal, Same},
     keeping::{Keeping, Place},
 };
 use super::permits::Permit;

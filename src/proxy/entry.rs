@@ -1,17 +1,12 @@
 //! How connections come in: where `listener`, `tls` and `conn` meet, on one worker.
 
-use std::{
-    cell::{Cell, RefCell},
-    io,
-    rc::Rc,
-    sync::Arc,
-};
+use std::{cell::RefCell, io, rc::Rc, sync::Arc};
 
 use tokio::sync::watch;
 
 use super::{
     conn::{self, Place, Protocols, Settings, Terms},
-    context::{Conn, Handshake, Same},
+    context::{Conn, Handshake},
     drain::{Drain, Drainer, drain},
     handler::Serve,
     listener::{Accepted, Acceptor, Bound, Listeners},
@@ -238,14 +233,6 @@ impl<S: Serve> Worker<S> {
 }
 
 fn conn<I>(accepted: &Accepted<I>, tls: Option<Handshake>) -> Rc<Conn> {
-    Rc::new(Conn {
-        peer: accepted.peer,
-        local: accepted.local,
-        scheme: if tls.is_some() { Scheme::Https } else { Scheme::Http },
-        accepted: accepted.at,
-        tls,
-        requests: Cell::new(0),
-        refusal: Cell::new(None),
-        same: Same::default(),
-    })
+    let scheme = if tls.is_some() { Scheme::Https } else { Scheme::Http };
+    Rc::new(Conn::new(accepted.peer, accepted.local, scheme, accepted.at, tls))
 }

@@ -19,9 +19,5 @@ pub trait Handler: 'static {
 /// What a connection hands its requests to: the whole stack, of the snapshot that is current when a request arrives.
 pub trait Serve: Clone + 'static {
     /// Answers `request`. There is no error: whatever fails has become a response.
-    fn serve(
-        &self,
-        conn: &Rc<Conn>,
-        request: http::Request<hyper::body::Incoming>,
-    ) -> impl Future<Output = Response> + 'static;
+    fn serve(&self, conn: &Rc<Conn>, request: Request) -> impl Future<Output = Response> + 'static;
 }

@@ -1,6 +1,6 @@
 //! Floor 4, what happens to a request, in order.
 //!
-//! A client connects (`listener`), perhaps over TLS (`tls`); what it sends is guarded and read (`conn`). From then on a
+//! A client connects (`listener`), perhaps over TLS (`tls`); what it sends is read, and what could be understood in two ways refused (`conn`). From then on a
 //! request goes through the stages below, first line first, as `stack` composes them; each either answers it or hands it
 //! to the next. Whatever fails on the way becomes a response in `rescue`. The stages do not know one another: what one
 //! has to tell the next is in the `context`.

@@ -247,7 +247,7 @@ impl Edge {
         Rc::clone(&self.0.log)
     }
 
-    /// Answers a request that is not of hyper's making.
+    /// Answers a request.
     pub fn answer(&self, conn: &Rc<Conn>, request: Request) -> LocalBoxFuture<'static, Response> {
         let stack = Rc::clone(&self.0.stack.borrow());
         let keeping = Rc::clone(&self.0.keeping.borrow());
@@ -282,12 +282,8 @@ fn keeping(snapshot: &Snapshot, log: &Rc<RequestLog>) -> Rc<Keeping> {
 }
 
 impl Serve for Edge {
-    fn serve(
-        &self,
-        conn: &Rc<Conn>,
-        request: http::Request<hyper::body::Incoming>,
-    ) -> impl Future<Output = Response> + 'static {
-        self.answer(conn, Box::new(request.map(Body::from)))
+    fn serve(&self, conn: &Rc<Conn>, request: Request) -> impl Future<Output = Response> + 'static {
+        self.answer(conn, request)
     }
 }
 

@@ -1,8 +1,8 @@
 //! What the stages' unit tests share: a connection and a context without a socket.
 
-use std::{cell::Cell, rc::Rc, sync::Arc};
+use std::{rc::Rc, sync::Arc};
 
-use super::context::{Conn, Context, Keeping, Same};
+use super::context::{Conn, Context, Keeping};
 use crate::{
     clock,
     config::model::{Scheme, Toggle},
@@ -15,16 +15,10 @@ use crate::{
 
 /// A plain connection from 192.0.2.1.
 pub(crate) fn conn() -> Rc<Conn> {
-    Rc::new(Conn {
-        peer: ([192, 0, 2, 1], 40000).into(),
-        local: ([127, 0, 0, 1], 80).into(),
-        scheme: Scheme::Http,
-        accepted: clock::now(),
-        tls: None,
-        requests: Cell::new(1),
-        refusal: Cell::new(None),
-        same: Same::default(),
-    })
+    let (peer, local) = (([192, 0, 2, 1], 40000).into(), ([127, 0, 0, 1], 80).into());
+    let conn = Conn::new(peer, local, Scheme::Http, clock::now(), None);
+    conn.requests.set(1);
+    Rc::new(conn)
 }
 
 /// The context of `request`, on a connection of its own.

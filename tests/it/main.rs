@@ -16,7 +16,7 @@ mod admin;
 mod architecture;
 // Listening, TLS, limits, reload and drain, over real sockets.
 mod connections;
-// The framing guard: what is refused, and that hyper sees what the guard sees.
+// How requests are told apart: what is refused, and that hyper sees the same requests in the rest.
 mod framing;
 // The fuzz targets: their seeds, and inputs made from them.
 mod fuzz;
@@ -28,6 +28,8 @@ mod demo;
 mod image;
 // Tags in pages: what they name, and what stands around them.
 mod injection;
+// What comes before a final response.
+mod interim;
 // What dependencies may be licensed under.
 mod licences;
 // Spans to OTLP back ends: every protocol, what goes wrong with them, and what must not leak between them.

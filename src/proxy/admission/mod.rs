@@ -1,6 +1,6 @@
 //! Bounds on what is let in: requests in progress over all workers, header fields, the target's length, and the body.
 //!
-//! The framing guard bounds the octets of an HTTP/1.1 head before it is parsed, and HTTP/2 those of its header list;
+//! `conn` bounds the octets of an HTTP/1.1 head while it is read, and HTTP/2 those of its header list;
 //! what is counted here is the same for both protocols.
 
 mod body;

@@ -1,4 +1,4 @@
-//! Who asks, and for which host: what the framing guard refused is answered here, the host is read, and the client's
+//! Who asks, and for which host: what was refused while it was read is answered here, the host is read, and the client's
 //! address and scheme are taken from trusted proxies.
 
 use std::{rc::Rc, sync::Arc};
@@ -11,7 +11,7 @@ use crate::{
     error::{ErrorType, ProxyError},
     rules::{
         authority,
-        framing::{Fault, request},
+        framing::{self, Fault},
         headers::forwarded::{self, PeerTrust},
     },
     service::{Outcome, Request},
@@ -54,7 +54,7 @@ impl<S: Handler> Handler for Client<S> {
             let error = ProxyError::client(ErrorType::HttpRequestError).with_status(status);
             return Err(error.with_detail(refusal.reason));
         }
-        request::check(&request).map_err(|fault| refused(fault, cx))?;
+        framing::check(&request).map_err(|fault| refused(fault, cx))?;
         let host = authority::asked(request.uri(), request.headers(), request.version())
             .and_then(|asked| cx.conn.host(asked))
             .map_err(|error| ProxyError::client(ErrorType::HttpRequestError).with_detail(error.reason()))?;

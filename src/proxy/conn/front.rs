@@ -1,24 +1,19 @@
-//! The connection's side of [`Serve`]: numbers requests, hands refusals over, and knows how many are in progress.
+//! The connection's side of [`Serve`]: numbers requests, and knows how many are in progress.
 
 use std::{
     cell::Cell,
     convert::Infallible,
-    future::{Future as _, poll_fn},
-    pin::{Pin, pin},
+    pin::Pin,
     rc::Rc,
     sync::Arc,
     task::{Context, Poll},
 };
 
 use bytes::Bytes;
-use http::StatusCode;
 use http_body::{Frame, SizeHint};
 use hyper::body::Incoming;
 
-use super::{
-    Settings,
-    link::{Answer, Link},
-};
+use super::Settings;
 use crate::{
     body::Body,
     clock::{self, Instant},
@@ -30,11 +25,10 @@ use crate::{
 /// What both protocols share of one connection.
 pub(super) struct Front<S> {
     pub(super) conn: Rc<Conn>,
-    pub(super) link: Arc<Link>,
     pub(super) load: Rc<Load>,
     pub(super) settings: Rc<Settings>,
     pub(super) counters: Arc<Counters>,
-    serve: S,
+    pub(super) serve: S,
 }
 
 /// Requests in progress on one connection.
@@ -57,18 +51,22 @@ impl Load {
 }
 
 impl<S: Serve> Front<S> {
-    pub(super) fn new(
-        conn: Rc<Conn>,
-        serve: S,
-        link: Arc<Link>,
-        settings: Rc<Settings>,
-        counters: Arc<Counters>,
-    ) -> Self {
+    pub(super) fn new(conn: Rc<Conn>, serve: S, settings: Rc<Settings>, counters: Arc<Counters>) -> Self {
         let load = Rc::new(Load { requests: Cell::new(0), idle_since: Cell::new(conn.accepted) });
-        Self { conn, link, load, settings, counters, serve }
+        Self { conn, load, settings, counters, serve }
     }
 
-    /// What hyper calls with each request.
+    /// The number of a request that begins, counted from 1.
+    pub(super) fn number(&self) -> u64 {
+        number(&self.conn)
+    }
+
+    /// Counts a request as in progress.
+    pub(super) fn busy(&self) -> Busy {
+        Busy::new(Rc::clone(&self.load))
+    }
+
+    /// What hyper calls with each request of HTTP/2.
     pub(super) fn service(
         &self,
     ) -> impl hyper::service::Service<
@@ -77,43 +75,29 @@ impl<S: Serve> Front<S> {
         Error = Infallible,
         Future: 'static,
     > + use<S> {
-        let (conn, link, load, serve) =
-            (Rc::clone(&self.conn), Arc::clone(&self.link), Rc::clone(&self.load), self.serve.clone());
-        let counters = Arc::clone(&self.counters);
-        hyper::service::service_fn(move |request| {
-            let (conn, link, serve) = (Rc::clone(&conn), Arc::clone(&link), serve.clone());
-            let counters = Arc::clone(&counters);
+        let (conn, load, serve) = (Rc::clone(&self.conn), Rc::clone(&self.load), self.serve.clone());
+        hyper::service::service_fn(move |request: http::Request<Incoming>| {
+            let (conn, serve) = (Rc::clone(&conn), serve.clone());
             let busy = Busy::new(Rc::clone(&load));
             async move {
-                // Here, since the streams of HTTP/2 are called one after another, but begin in any order.
-                let number = conn.requests.get() + 1;
-                conn.requests.set(number);
-                let mut answer = pin!(serve.serve(&conn, request));
-                let response = poll_fn(|cx| {
-                    // Before each step: a body may turn out to be malformed while it is read.
-                    learn(&conn, &link, &counters);
-                    answer.as_mut().poll(cx)
-                })
-                .await;
-                let changed = response.status() == StatusCode::SWITCHING_PROTOCOLS;
-                link.answer(number, if changed { Answer::Changed } else { Answer::Stays });
+                // Here, since streams are called one after another, but begin in any order.
+                number(&conn);
+                let response = serve.serve(&conn, Box::new(request.map(Body::from))).await;
                 Ok(response.map(|body| Counted { body, _busy: busy }))
             }
         })
     }
 }
 
-/// Hands over why a request is refused.
-fn learn(conn: &Conn, link: &Link, counters: &Counters) {
-    let Some(refusal) = link.refusal() else { return };
-    if conn.refusal.replace(Some(refusal)).is_none() && link.is_body_refused() && refusal.status != 408 {
-        counters.requests_ambiguous.one(); // heads are counted where they are answered
-    }
+fn number(conn: &Conn) -> u64 {
+    let number = conn.requests.get() + 1;
+    conn.requests.set(number);
+    number
 }
 
 /// A request in progress.
 #[derive(Debug)]
-struct Busy(Rc<Load>);
+pub(super) struct Busy(Rc<Load>);
 
 impl Busy {
     fn new(load: Rc<Load>) -> Self {

@@ -2,6 +2,7 @@
 
 use std::{
     future::{Future, poll_fn},
+    rc::Rc,
     task::Poll,
     time::Duration,
 };
@@ -10,7 +11,12 @@ use hyper::{rt::Executor, server::conn::http2::Builder};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use super::{Settings, alarm::Alarm, front::Front, guard::Guard};
+use super::{
+    Settings,
+    alarm::Alarm,
+    front::Front,
+    stream::{Blocked, Stream},
+};
 use crate::{
     clock::{self, Instant},
     proxy::handler::Serve,
@@ -41,12 +47,14 @@ const PING_TIMEOUT: Duration = Duration::from_secs(20);
 const GOAWAY_GRACE: Duration = Duration::from_secs(5);
 
 /// Serves requests until the connection is over.
-pub(super) async fn serve<I, S>(guard: Guard<I>, front: &Front<S>, alarm: &mut Alarm)
+pub(super) async fn serve<I, S>(stream: Stream<I>, front: &Front<S>, alarm: &mut Alarm)
 where
-    I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    I: AsyncRead + AsyncWrite + Unpin + 'static,
     S: Serve,
 {
-    let http = builder(&front.settings).serve_connection(TokioIo::new(guard), front.service());
+    let blocked = Rc::new(Blocked::default());
+    let io = TokioIo::new(stream.paced(Rc::clone(&blocked)));
+    let http = builder(&front.settings).serve_connection(io, front.service());
     let mut http = Box::pin(http);
     let mut leaving = None;
     if alarm.is_draining() {
@@ -66,7 +74,7 @@ where
                 http.as_mut().graceful_shutdown();
                 continue;
             }
-            let deadline = next(front, leaving);
+            let deadline = next(front, &blocked, leaving);
             std::task::ready!(alarm.poll_due(cx, deadline.map(|(at, _)| at)));
             match deadline {
                 Some((_, Due::Idle)) => {
@@ -96,14 +104,14 @@ enum Due {
 }
 
 /// What is due next.
-fn next<S>(front: &Front<S>, leaving: Option<Instant>) -> Option<(Instant, Due)> {
+fn next<S>(front: &Front<S>, blocked: &Blocked, leaving: Option<Instant>) -> Option<(Instant, Due)> {
     let timeouts = &front.settings.timeouts;
     let since = front.load.idle_since();
     let idle = front.load.is_idle().then(|| match leaving {
         Some(leaving) => (since.max(leaving).plus(GOAWAY_GRACE), Due::Left),
         None => (since.plus(timeouts.idle), Due::Idle),
     });
-    let write = front.link.write_blocked_since().map(|since| (since.plus(timeouts.write), Due::Write));
+    let write = blocked.since().map(|since| (since.plus(timeouts.write), Due::Write));
     match (idle, write) {
         (Some(idle), Some(write)) => Some(if idle.0 <= write.0 { idle } else { write }),
         (idle, write) => idle.or(write),

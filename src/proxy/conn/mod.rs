@@ -1,24 +1,27 @@
-//! One client connection: the framing guard, then HTTP/1.1 or HTTP/2, upgrades, and every timeout.
+//! One client connection: HTTP/1.1 or HTTP/2, upgrades, and every timeout.
 //!
 //! A connection begins *parked*: no HTTP machinery, no buffers, only its IO and one timer. With its first octets the
-//! protocol is known, and hyper is put on top; a second after the last HTTP/1.1 response it is parked again. So an
-//! idle connection costs what its socket costs, and a busy one never pays for that.
+//! protocol is known; a second after the last HTTP/1.1 response it is parked again. So an idle connection costs what
+//! its socket costs, and a busy one never pays for that.
+//!
+//! HTTP/1.1 is of our own ([`http1`]): what is refused since it could be understood in two ways is refused by the one
+//! parser there is, what an upstream says before its final response is passed on, and a request costs a third less
+//! (`docs/performance.md`). HTTP/2 is hyper's.
 //!
 //! Streams and requests only: where streams come from (`listener`, `tls`) is not known here.
 
 mod alarm;
 mod front;
-mod guard;
 mod http1;
 mod http2;
-mod link;
 mod park;
+mod stream;
 
 use std::{rc::Rc, sync::Arc};
 
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use self::{front::Front, guard::Guard, park::Parked};
+use self::{front::Front, park::Parked, stream::Stream};
 use super::{context::Conn, drain::Drain, handler::Serve, permits::Permit, tasks::Running};
 use crate::{
     config::model::{Limits, Timeouts},
@@ -87,22 +90,22 @@ impl Drop for Place {
 /// Whoever drops the future aborts the connection.
 pub async fn serve_connection<I, S>(io: I, conn: Rc<Conn>, serve: S, terms: Terms)
 where
-    I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    I: AsyncRead + AsyncWrite + Unpin + 'static,
     S: Serve,
 {
     let Terms { settings, protocols, drain, place, counters } = terms;
-    let (mut guard, link) = Guard::new(io, &settings.limits, conn.accepted, place);
-    let front = Front::new(conn, serve, link, settings, counters);
+    let mut stream = Stream::new(io, place);
+    let front = Front::new(conn, serve, settings, counters);
     let mut alarm = alarm::Alarm::new(drain);
     let mut protocols = protocols;
     loop {
-        match park::wait(&mut guard, &front, &mut alarm, protocols).await {
-            Parked::Http1 => match http1::serve(guard, &front, &mut alarm).await {
-                Some(quiet) => guard = quiet,
+        match park::wait(&mut stream, &front, &mut alarm, protocols).await {
+            Parked::Http1(begun) => match http1::serve(stream, begun, &front, &mut alarm).await {
+                Some(quiet) => stream = quiet,
                 None => return,
             },
-            Parked::Http2 => return http2::serve(guard, &front, &mut alarm).await,
-            Parked::Closed => return guard.close().await,
+            Parked::Http2 => return http2::serve(stream, &front, &mut alarm).await,
+            Parked::Closed => return stream.close().await,
         }
         protocols = Protocols::Http1;
     }

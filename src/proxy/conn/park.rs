@@ -8,7 +8,7 @@ use std::{
 
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use super::{Protocols, alarm::Alarm, front::Front, guard::Guard, link::Waiting};
+use super::{Protocols, alarm::Alarm, front::Front, http1::Begun, stream::Stream};
 use crate::clock;
 
 /// RFC 9113 section 3.4.
@@ -22,7 +22,7 @@ const PARTING: Duration = Duration::from_millis(20);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Parked {
     /// It speaks HTTP/1.1.
-    Http1,
+    Http1(Begun),
     /// It speaks HTTP/2.
     Http2,
     /// It is over.
@@ -31,7 +31,7 @@ pub(super) enum Parked {
 
 /// Waits for the first octets of a request.
 pub(super) async fn wait<I, S>(
-    guard: &mut Guard<I>,
+    stream: &mut Stream<I>,
     front: &Front<S>,
     alarm: &mut Alarm,
     protocols: Protocols,
@@ -40,17 +40,17 @@ where
     I: AsyncRead + AsyncWrite + Unpin,
 {
     let mut leaving = None;
-    let parked = poll_fn(|cx| {
+    poll_fn(|cx| {
         loop {
-            if let Some(parked) = recognised(guard.held(), protocols) {
+            if let Some(parked) = recognised(&stream.input, protocols) {
                 return Poll::Ready(parked);
             }
-            if let Poll::Ready(read) = guard.poll_more(cx) {
+            if let Poll::Ready(read) = stream.poll_first(cx) {
                 match read {
                     Ok(octets) if octets > 0 => continue,
                     // What was begun may still be refused in words.
-                    Ok(_) if !guard.held().is_empty() && protocols != Protocols::Http2 => {
-                        return Poll::Ready(Parked::Http1);
+                    Ok(_) if !stream.input.is_empty() && protocols != Protocols::Http2 => {
+                        return Poll::Ready(Parked::Http1(Begun::InTime));
                     }
                     _ => return Poll::Ready(Parked::Closed),
                 }
@@ -58,24 +58,18 @@ where
             if alarm.poll_drain(cx).is_ready() {
                 continue;
             }
-            if alarm.is_draining() && guard.held().is_empty() {
+            if alarm.is_draining() && stream.input.is_empty() {
                 let leaving = *leaving.get_or_insert_with(clock::now);
                 return alarm.poll_due(cx, Some(leaving.plus(PARTING))).map(|()| Parked::Closed);
             }
-            return poll_overdue(guard, front, alarm, cx, protocols);
+            return poll_overdue(stream, front, alarm, cx, protocols);
         }
     })
-    .await;
-    match parked {
-        Parked::Http1 => guard.rescan(),
-        Parked::Http2 => guard.open(),
-        Parked::Closed => {}
-    }
-    parked
+    .await
 }
 
 fn poll_overdue<I, S>(
-    guard: &mut Guard<I>,
+    stream: &mut Stream<I>,
     front: &Front<S>,
     alarm: &mut Alarm,
     cx: &mut Context<'_>,
@@ -85,20 +79,18 @@ where
     I: AsyncRead + AsyncWrite + Unpin,
 {
     let timeouts = &front.settings.timeouts;
-    let deadline = match front.link.waiting() {
-        Waiting::Head(since) => since.plus(timeouts.header),
-        _ => front.load.idle_since().plus(timeouts.idle),
-    };
-    std::task::ready!(alarm.poll_due(cx, Some(deadline)));
-    if guard.held().is_empty() {
-        return Poll::Ready(Parked::Closed);
-    }
-    front.counters.requests_timed_out.one();
-    if protocols == Protocols::Http2 {
-        return Poll::Ready(Parked::Closed);
-    }
-    guard.expire();
-    Poll::Ready(Parked::Http1)
+    // The first head has been awaited since the connection was accepted.
+    let is_first = front.conn.requests.get() == 0;
+    let bound = if is_first { timeouts.header } else { timeouts.idle };
+    std::task::ready!(alarm.poll_due(cx, Some(front.load.idle_since().plus(bound))));
+    Poll::Ready(match protocols {
+        _ if stream.input.is_empty() => Parked::Closed,
+        Protocols::Http2 => {
+            front.counters.requests_timed_out.one();
+            Parked::Closed
+        }
+        Protocols::Http1 | Protocols::Either => Parked::Http1(Begun::Late),
+    })
 }
 
 /// The protocol that begins with `octets`, once that is certain.
@@ -109,7 +101,7 @@ fn recognised(octets: &[u8], protocols: Protocols) -> Option<Parked> {
     let whole = octets.len() >= PREFACE.len();
     let prefix = octets.len().min(PREFACE.len());
     match (protocols, octets[..prefix] == PREFACE[..prefix]) {
-        (Protocols::Http1, _) | (Protocols::Either, false) => Some(Parked::Http1),
+        (Protocols::Http1, _) | (Protocols::Either, false) => Some(Parked::Http1(Begun::InTime)),
         (Protocols::Http2, false) => Some(Parked::Closed),
         (_, true) => whole.then_some(Parked::Http2),
     }

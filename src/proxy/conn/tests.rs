@@ -1,4 +1,4 @@
-use std::{cell::Cell, time::Duration};
+use std::time::Duration;
 
 use http_body_util::BodyExt as _;
 use tokio::{
@@ -12,7 +12,7 @@ use crate::{
     clock,
     config::model::Scheme,
     proxy::drain::{Drainer, drain},
-    service::Response,
+    service::{Request, Response},
 };
 
 /// Answers with what it was asked: number, refusal, path and body.
@@ -20,11 +20,7 @@ use crate::{
 struct Echo;
 
 impl Serve for Echo {
-    fn serve(
-        &self,
-        conn: &Rc<Conn>,
-        request: http::Request<hyper::body::Incoming>,
-    ) -> impl Future<Output = Response> + 'static {
+    fn serve(&self, conn: &Rc<Conn>, request: Request) -> impl Future<Output = Response> + 'static {
         let conn = Rc::clone(conn);
         async move {
             let number = conn.requests.get();
@@ -54,7 +50,7 @@ impl Serve for Echo {
     }
 }
 
-fn settings() -> Settings {
+pub(super) fn settings() -> Settings {
     let limits = Limits {
         connections_max: 10,
         requests_max: 10,
@@ -91,16 +87,8 @@ impl Client {
         clock::follow_tokio();
         let (io, other) = tokio::io::duplex(16 * 1024);
         let (drainer, drain) = drain();
-        let conn = Rc::new(Conn {
-            peer: ([192, 0, 2, 1], 40000).into(),
-            local: ([127, 0, 0, 1], 80).into(),
-            scheme: Scheme::Http,
-            accepted: clock::now(),
-            tls: None,
-            requests: Cell::new(0),
-            refusal: Cell::new(None),
-            same: crate::proxy::context::Same::default(),
-        });
+        let (peer, local) = (([192, 0, 2, 1], 40000).into(), ([127, 0, 0, 1], 80).into());
+        let conn = Rc::new(Conn::new(peer, local, Scheme::Http, clock::now(), None));
         let counters = Arc::new(Counters::default());
         let terms =
             Terms { settings: Rc::new(settings()), protocols, drain, place: None, counters: Arc::clone(&counters) };
@@ -325,7 +313,7 @@ fn a_refused_change_of_protocols_is_an_ordinary_request() {
 }
 
 #[test]
-fn a_change_of_protocols_opens_the_guard() {
+fn a_change_of_protocols_ends_http() {
     run(async {
         let mut client = Client::new(Protocols::Http1);
         client.send("GET /upgrade HTTP/1.1\r\nHost: a\r\nUpgrade: echo\r\nConnection: upgrade\r\n\r\nraw").await;

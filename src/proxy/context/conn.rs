@@ -1,5 +1,7 @@
 //! One client connection, as its requests see it.
 
+mod aside;
+
 use std::{
     cell::{Cell, OnceCell, RefCell},
     net::SocketAddr,
@@ -8,6 +10,7 @@ use std::{
 
 use http::HeaderValue;
 
+pub use self::aside::{Aside, Duplex, Offer};
 use crate::{
     clock::Instant,
     config::model::Scheme,
@@ -35,6 +38,8 @@ pub struct Conn {
     pub requests: Cell<u64>,
     /// The request that cannot be understood in one way only, if there is one.
     pub refusal: Cell<Option<Refusal>>,
+    /// What is said beside a request and its response.
+    pub aside: Aside,
     /// What is the same for all its requests, and worked out once.
     pub same: Same,
 }
@@ -48,6 +53,12 @@ pub struct Same {
 }
 
 impl Conn {
+    /// A connection on which nothing was said.
+    pub fn new(peer: SocketAddr, local: SocketAddr, scheme: Scheme, accepted: Instant, tls: Option<Handshake>) -> Self {
+        let (requests, refusal) = (Cell::new(0), Cell::new(None));
+        Self { peer, local, scheme, accepted, tls, requests, refusal, aside: Aside::default(), same: Same::default() }
+    }
+
     /// The other end's address, as `X-Forwarded-For` tells it.
     pub fn peer_value(&self) -> &HeaderValue {
         self.same.forwarded.get_or_init(|| peer_value(self.peer.ip()))
@@ -92,7 +103,7 @@ pub struct Handshake {
     pub resumed: bool,
 }
 
-/// A request that the framing guard refused.
+/// A request that can be understood in two ways, or that took too long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Refusal {
     /// Which request of the connection it is, counted from 1.

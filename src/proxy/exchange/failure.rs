@@ -71,6 +71,7 @@ pub(super) fn client_left(error: &WireError) -> bool {
 
 fn is_departure(known: &(dyn std::error::Error + 'static)) -> bool {
     use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, NotConnected, TimedOut, UnexpectedEof};
+    // Over HTTP/2.
     if let Some(error) = known.downcast_ref::<hyper::Error>() {
         return error.is_incomplete_message() || error.is_closed() || error.is_canceled();
     }
@@ -82,10 +83,9 @@ fn is_departure(known: &(dyn std::error::Error + 'static)) -> bool {
     })
 }
 
-/// The error of ours that `known` is, or, since the framing guard stands beneath hyper, that an IO error holds.
+/// The error of ours that `known` is.
 fn told<'a>(known: &'a (dyn std::error::Error + 'static)) -> Option<&'a ProxyError> {
-    let held = || known.downcast_ref::<io::Error>().and_then(io::Error::get_ref).and_then(|held| held.downcast_ref());
-    known.downcast_ref().or_else(held)
+    known.downcast_ref()
 }
 
 fn sentence(kind: ErrorType) -> &'static str {

@@ -88,16 +88,17 @@ pub(super) fn forward_response(response: &mut Response<()>) -> Reuse {
         stays = false;
     }
     if names.any(Field::CONNECTION) {
-        let closes = |value: &HeaderValue| {
-            value
-                .as_bytes()
-                .split(|octet| *octet == b',')
-                .any(|option| option.trim_ascii().eq_ignore_ascii_case(b"close"))
-        };
-        stays &= !headers.get_all(header::CONNECTION).iter().any(closes);
+        stays &= !headers.get_all(header::CONNECTION).iter().any(hop::closes);
     }
     hop::strip(headers, names);
     if stays { Reuse::Yes } else { Reuse::No }
+}
+
+/// Makes a response before the final one (RFC 9110 section 15.2) one that the client is meant to see.
+pub(super) fn forward_interim(mut response: Response<()>) -> Response<()> {
+    let names = Names::of(response.headers());
+    hop::strip(response.headers_mut(), names);
+    response
 }
 
 /// Makes the header fields of a response that switches protocols those that the client is meant to see.

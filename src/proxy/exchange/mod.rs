@@ -14,7 +14,6 @@ use std::{future::Future, pin::pin, rc::Rc, time::Duration};
 
 use http::{HeaderValue, Method, StatusCode, Uri, Version, header};
 use http_body::Body as _;
-use hyper::upgrade::OnUpgrade;
 use tokio::time::timeout;
 
 use self::{
@@ -105,9 +104,10 @@ impl Exchange {
             request.headers_mut().insert(header::HOST, host);
         }
         cx.keep_headers(Place::Forwarded, request.headers());
-        let upgrade = request.extensions().get::<OnUpgrade>().cloned().filter(|_| headers::upgrades(request.headers()));
+        let upgrade = if headers::upgrades(request.headers()) { Upgrade::Asked } else { Upgrade::Unasked };
         let (request, sending) = Sending::watch(request, cx);
-        match self.head(lease.wire.send(request), &sending).await {
+        let interim = |response| cx.conn.aside.tell(headers::forward_interim(response));
+        match self.head(lease.wire.send(request, interim), &sending).await {
             Ok(response) => {
                 cx.phases.mark(Phase::FirstByte, clock::now());
                 cx.keep_headers(Place::Upstream, response.headers());
@@ -150,7 +150,7 @@ impl Exchange {
         &self,
         mut response: http::Response<()>,
         (lease, sending): (Lease<W>, Sending),
-        upgrade: Option<OnUpgrade>,
+        upgrade: Upgrade,
         cx: &Rc<Context>,
     ) -> Result<Answer, Failed> {
         if response.status() != StatusCode::SWITCHING_PROTOCOLS {
@@ -159,7 +159,8 @@ impl Exchange {
             let streaming = Streaming { lease, reuse, sending, timeout_idle: self.bounds.timeout_idle, cx };
             return Ok(Answer { response: response.map(|()| streaming.body()), tunnel: None });
         }
-        let (Some(client), Some(upstream)) = (upgrade, lease.wire.into_stream()) else {
+        let offer = (upgrade == Upgrade::Asked).then(|| cx.conn.aside.accept()).flatten();
+        let (Some(client), Some(upstream)) = (offer, lease.wire.into_stream()) else {
             let error = ProxyError::upstream(ErrorType::HttpUpgradeFailed)
                 .with_detail("the upstream switched protocols, which nobody asked for");
             return Err(failed(error));
@@ -182,6 +183,13 @@ impl Exchange {
             }
         }
     }
+}
+
+/// Whether the upstream was asked to switch protocols.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Upgrade {
+    Asked,
+    Unasked,
 }
 
 /// Why there is no head of a response.

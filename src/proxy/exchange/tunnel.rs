@@ -2,8 +2,6 @@
 
 use std::{cell::Cell, rc::Rc, time::Duration};
 
-use hyper::upgrade::OnUpgrade;
-use hyper_util::rt::TokioIo;
 use tokio::{
     io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, ReadHalf, WriteHalf, split},
     time::{sleep, timeout},
@@ -12,7 +10,7 @@ use tokio::{
 use crate::{
     clock::{self, Instant},
     error::{ErrorType, ProxyError},
-    proxy::{attempt::Carried, wire::Rewound},
+    proxy::{attempt::Carried, context::Offer, wire::Rewound},
 };
 
 /// Octets read at once.
@@ -24,14 +22,14 @@ const TIMEOUT_SWITCH: Duration = Duration::from_secs(10);
 const IDLE_FACTOR: u32 = 60;
 
 /// Carries octets between the client and the upstream.
-pub(super) async fn carry(client: OnUpgrade, upstream: Rewound, timeout_idle: Duration) -> Carried {
+pub(super) async fn carry(client: Offer, upstream: Rewound, timeout_idle: Duration) -> Carried {
     let client = match timeout(TIMEOUT_SWITCH, client).await {
         Ok(Ok(client)) => client,
-        Ok(Err(error)) => return failed(ProxyError::client(ErrorType::HttpUpgradeFailed).with_source(error)),
+        Ok(Err(_)) => return failed(ProxyError::client(ErrorType::HttpUpgradeFailed).with_detail("the client left")),
         Err(_) => return failed(ProxyError::client(ErrorType::HttpUpgradeFailed).with_detail("took too long")),
     };
     let moved = Rc::new(Cell::new(clock::now()));
-    let (from_client, to_client) = split(TokioIo::new(client));
+    let (from_client, to_client) = split(client);
     let (from_upstream, to_upstream) = split(upstream);
     let sent = Cell::new(0);
     let received = Cell::new(0);

@@ -172,7 +172,7 @@ impl Edited {
         match self.failure.take() {
             None => Poll::Ready(None),
             Some(Failure::Behind(error)) => {
-                // hyper writes what it has only when there is nothing more to take, and never once a body failed.
+                // HTTP/2 writes what it has only when there is nothing more to take, and never once a body failed.
                 self.failure = Some(Failure::Due(error));
                 cx.waker().wake_by_ref();
                 Poll::Pending

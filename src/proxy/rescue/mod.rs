@@ -1,6 +1,6 @@
 //! Whatever fails becomes a response here: errors of the stages inside, and panics.
 //!
-//! It stands twice in the stack: outermost, so that hyper never sees an error; and inside `inject`, so that the error
+//! It stands twice in the stack: outermost, so that a connection never sees an error; and inside `inject`, so that the error
 //! pages of a route carry tags and toolbar like any other page.
 
 mod page;
@@ -12,6 +12,8 @@ use std::{
     rc::Rc,
     task::{Context as TaskContext, Poll},
 };
+
+use http::header::ACCEPT;
 
 use super::{context::Context, handler::Handler};
 use crate::{
@@ -39,7 +41,7 @@ pub struct Rescue<S> {
 
 impl<S: Handler> Handler for Rescue<S> {
     async fn handle(&self, request: Request, cx: &Rc<Context>) -> Outcome {
-        let accept = page::Form::wanted_by(&request);
+        let accept = request.headers().get(ACCEPT).cloned();
         let error = match Caught(pin!(self.inner.handle(request, cx))).await {
             Ok(Ok(response)) => return Ok(response),
             Ok(Err(error)) => error,
@@ -50,7 +52,7 @@ impl<S: Handler> Handler for Rescue<S> {
         };
         cx.error.set(Some(error.kind));
         report(&error, cx);
-        Ok(page::render(&error, accept, cx))
+        Ok(page::render(&error, page::Form::wanted_by(accept.as_ref()), cx))
     }
 }
 

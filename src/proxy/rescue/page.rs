@@ -5,14 +5,14 @@ use std::fmt::Write as _;
 
 use http::{
     HeaderMap, HeaderValue, StatusCode,
-    header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE},
+    header::{CACHE_CONTROL, CONTENT_TYPE},
 };
 
 use crate::{
     body::Body,
     error::{ProxyError, Side},
     proxy::context::Context,
-    service::{Request, Response},
+    service::Response,
 };
 
 /// How the page is written.
@@ -25,9 +25,9 @@ pub(super) enum Form {
 }
 
 impl Form {
-    /// JSON where the request names a JSON type before `text/html`; else HTML.
-    pub(super) fn wanted_by(request: &Request) -> Self {
-        let Some(accept) = request.headers().get(ACCEPT) else { return Self::Html };
+    /// JSON where `Accept` names a JSON type before `text/html`; else HTML.
+    pub(super) fn wanted_by(accept: Option<&HeaderValue>) -> Self {
+        let Some(accept) = accept else { return Self::Html };
         let accept = accept.as_bytes();
         let html = memchr::memmem::find(accept, b"text/html");
         let json = memchr::memmem::find(accept, b"json");

@@ -1,4 +1,5 @@
-//! One connection to an upstream, as `connect` opens it and `exchange` uses it: where these two stages meet.
+//! One connection to an upstream, as `connect` opens it and `exchange` uses it: where these two stages meet; and what
+//! HTTP/1.1 is written with ([`outgoing`]), which `conn` does toward clients.
 //!
 //! [`Wire`] is the seam behind which the codec can be replaced. [`Http1`] is HTTP/1.1, of our own: a request is written
 //! and its response is read where the request is handled, without a task of the connection's between the two, which
@@ -7,6 +8,7 @@
 mod error;
 mod http1;
 mod io;
+pub mod outgoing;
 
 use std::{
     future::Future,
@@ -31,8 +33,13 @@ pub trait Wire: 'static {
     /// nor said anything that nobody asked for. If it can, the task of `cx` is woken when that may have changed.
     fn is_at_rest(&mut self, cx: &mut Context<'_>) -> bool;
 
-    /// Sends `request`, and waits for the head of the final response. Dropping the future spoils the connection.
-    fn send(&mut self, request: Request) -> impl Future<Output = Result<http::Response<()>, SendError>>;
+    /// Sends `request`, and waits for the head of the final response; those before it are told to `interim`. Dropping
+    /// the future spoils the connection.
+    fn send(
+        &mut self,
+        request: Request,
+        interim: impl Fn(http::Response<()>),
+    ) -> impl Future<Output = Result<http::Response<()>, SendError>>;
 
     /// The response's body, if all of it is here already, or if it has none.
     fn whole_body(&mut self) -> Option<Bytes>;

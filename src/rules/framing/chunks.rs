@@ -42,25 +42,6 @@ pub enum Next {
 }
 
 impl Chunks {
-    /// How many of `octets` belong to chunks, and whether the last chunk is among them.
-    pub(super) fn scan(&mut self, octets: &[u8]) -> (usize, Result<bool, Fault>) {
-        let mut at = 0;
-        loop {
-            let (used, next) = self.next(&octets[at..]);
-            at += used;
-            match next {
-                Ok(Next::Data(size)) if at < octets.len() => {
-                    let available = octets.len() - at;
-                    let taken = usize::try_from(size).map_or(available, |size| size.min(available));
-                    at += taken;
-                    self.took(taken as u64);
-                }
-                Ok(next) => return (at, Ok(next == Next::Last)),
-                Err(fault) => return (at, Err(fault)),
-            }
-        }
-    }
-
     /// How many of `octets` are no data, and what stands behind them.
     pub fn next(&mut self, octets: &[u8]) -> (usize, Result<Next, Fault>) {
         for (at, octet) in octets.iter().enumerate() {

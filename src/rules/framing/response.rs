@@ -1,4 +1,5 @@
-//! How the end of a response's body is found, RFC 9112 section 6.3; and which responses could be understood in two ways.
+//! How the end of a response's body is found, RFC 9112 section 6.3, and which responses could be understood in two ways;
+//! and how a response is framed so that its end is found.
 
 use http::{
     HeaderMap, Method, StatusCode, Version,
@@ -59,6 +60,35 @@ pub fn body_end(
         Some(length) => Ok(BodyEnd::Length(length)),
         None if headers.contains_key(CONTENT_LENGTH) => Err("a length that is no number"),
         None => Ok(BodyEnd::Close),
+    }
+}
+
+/// How the content of a response to a client is framed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Framing {
+    /// There is none; `Content-Length` may say how long it would have been.
+    Nothing(Option<u64>),
+    /// So many octets follow.
+    Length(u64),
+    /// Chunks follow.
+    Chunked,
+    /// It goes on until the connection is closed.
+    Close,
+}
+
+/// How the content of a response with `status` is framed, which answers a request of `method` that came in `version`:
+/// it is `length` octets long, if that is known. RFC 9112 section 6.3, RFC 9110 section 8.6.
+pub fn framing(method: &Method, version: Version, status: StatusCode, length: Option<u64>) -> Framing {
+    if status.is_informational() || status == StatusCode::NO_CONTENT {
+        return Framing::Nothing(None);
+    }
+    if *method == Method::HEAD || status == StatusCode::NOT_MODIFIED {
+        return Framing::Nothing(length);
+    }
+    match length {
+        Some(length) => Framing::Length(length),
+        None if version == Version::HTTP_11 => Framing::Chunked,
+        None => Framing::Close,
     }
 }
 

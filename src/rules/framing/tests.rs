@@ -1,46 +1,99 @@
+use bytes::BytesMut;
+use http::HeaderMap;
 use proptest::prelude::*;
 
-use super::*;
+use super::{
+    content::Part,
+    request::{Head, Requests},
+    *,
+};
 
 const BOUNDS: Bounds = Bounds { head_bytes_max: 400, fields_max: 5, target_bytes_max: 100 };
 
-fn scan(octets: &[u8]) -> (Scan, u64) {
-    let mut scanner = Scanner::new(BOUNDS);
-    (scanner.scan(octets), scanner.heads())
+/// What of some octets is left when as much as possible was taken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Rest {
+    /// A request that is not complete, or nothing.
+    Partial,
+    /// What follows a request to change protocols.
+    Undecided,
+    /// What is refused.
+    Refused(Fault),
+}
+
+/// What was read: heads, and everything that came with them.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Read {
+    heads: Vec<Head>,
+    content: Vec<u8>,
+    trailers: Vec<HeaderMap>,
+}
+
+/// How many octets were taken, what was read, and what of the rest.
+type Scan = (usize, Read, Rest);
+
+fn scan(octets: &[u8]) -> Scan {
+    scan_pieces(octets, &[])
 }
 
 /// As [`scan`], but the octets come in pieces that end at `cuts`.
-fn scan_pieces(octets: &[u8], cuts: &[usize]) -> (Scan, u64) {
-    let mut scanner = Scanner::new(BOUNDS);
-    let mut passed = 0;
-    let mut scan = Scan { passed: 0, rest: Rest::Partial };
+fn scan_pieces(octets: &[u8], cuts: &[usize]) -> Scan {
+    let (mut requests, mut input, mut read) = (Requests::new(BOUNDS), BytesMut::new(), Read::default());
+    let mut rest = Rest::Partial;
+    let (mut arrived, mut refused) = (0, 0);
     for &cut in cuts.iter().chain([&octets.len()]) {
-        scan = scanner.scan(&octets[passed..cut]);
-        passed += scan.passed;
+        input.extend_from_slice(&octets[arrived..cut]);
+        arrived = cut;
+        match take(&mut requests, &mut input, &mut read) {
+            Ok(()) => rest = if requests.is_undecided() { Rest::Undecided } else { Rest::Partial },
+            Err(fault) => {
+                rest = Rest::Refused(fault);
+                refused = octets.len() - arrived;
+                break;
+            }
+        }
     }
-    (Scan { passed, ..scan }, scanner.heads())
+    (octets.len() - refused - input.len(), read, rest)
 }
 
-fn check(octets: &str, heads: u64, rest: Rest) -> usize {
+fn take(requests: &mut Requests, input: &mut BytesMut, read: &mut Read) -> Result<(), Fault> {
+    loop {
+        let before = input.len();
+        if requests.content().is_over() {
+            read.heads.extend(requests.head(input)?);
+        } else {
+            match requests.part(input)? {
+                Some(Part::Data(data)) => read.content.extend_from_slice(&data),
+                Some(Part::Trailers(trailers)) => read.trailers.push(trailers),
+                None => {}
+            }
+        }
+        if input.len() == before {
+            return Ok(());
+        }
+    }
+}
+
+fn check(octets: &str, heads: usize, rest: Rest) -> usize {
     let octets = octets.as_bytes();
     let whole = scan(octets);
-    assert_eq!((whole.1, whole.0.rest), (heads, rest), "{:?}", String::from_utf8_lossy(octets));
+    assert_eq!((whole.1.heads.len(), &whole.2), (heads, &rest), "{:?}", String::from_utf8_lossy(octets));
     for cut in 0..=octets.len() {
         assert_eq!(scan_pieces(octets, &[cut]), whole, "cut at {cut}");
     }
     let every: Vec<usize> = (0..=octets.len()).collect();
     assert_eq!(scan_pieces(octets, &every), whole, "octet by octet");
-    whole.0.passed
+    whole.0
 }
 
 #[track_caller]
-fn accepted(octets: &str, heads: u64) {
+fn accepted(octets: &str, heads: usize) {
     assert_eq!(check(octets, heads, Rest::Partial), octets.len());
 }
 
 #[track_caller]
-fn refused(octets: &str, heads: u64, status: u16) {
-    let (Scan { rest, .. }, _) = scan(octets.as_bytes());
+fn refused(octets: &str, heads: usize, status: u16) {
+    let (_, _, rest) = scan(octets.as_bytes());
     let Rest::Refused(fault) = rest else { panic!("accepted: {octets:?}") };
     assert_eq!(fault.status.as_u16(), status, "{}", fault.reason);
     check(octets, heads, rest);
@@ -69,16 +122,42 @@ fn requests_follow_one_another() {
 fn what_follows_a_request_to_change_protocols_waits_for_the_answer() {
     let octets = get("Upgrade: websocket\r\n") + "frames";
     assert_eq!(check(&octets, 1, Rest::Undecided), octets.len() - "frames".len());
-    let mut scanner = Scanner::new(BOUNDS);
-    let passed = scanner.scan(octets.as_bytes()).passed;
-    scanner.open();
-    assert_eq!(scanner.scan(&octets.as_bytes()[passed..]).passed, "frames".len());
-    assert_eq!(scanner.place(), Place::Open);
+    let mut requests = Requests::new(BOUNDS);
+    let mut input = BytesMut::from(octets.as_str());
+    assert!(requests.head(&mut input).unwrap().unwrap().wishes.upgrades);
+    assert_eq!(&input[..], b"frames");
+    assert_eq!(requests.head(&mut input), Ok(None));
+    requests.decline();
+    input.extend_from_slice(b"\r\n\r\n");
+    assert!(requests.head(&mut input).is_err());
+}
 
-    let mut scanner = Scanner::new(BOUNDS);
-    let _ = scanner.scan(octets.as_bytes());
-    scanner.decline();
-    assert_eq!(scanner.place(), Place::Head);
+#[test]
+fn a_head_says_what_its_client_wishes_of_the_connection() {
+    let wishes = |octets: &str| scan(octets.as_bytes()).1.heads.remove(0).wishes;
+    let usual = Wishes { persists: true, ..Wishes::default() };
+    assert_eq!(wishes(&get("")), usual);
+    assert_eq!(wishes(&get("Connection: a, Close\r\n")), Wishes::default());
+    assert_eq!(wishes(&get("Connection: keep-alive, x\r\n")), usual);
+    assert_eq!(
+        wishes(&get("Expect: 100-Continue\r\nTE: trailers;q=1\r\n")),
+        Wishes { expects: true, takes_trailers: true, ..usual }
+    );
+    let old = |fields: &str| wishes(&format!("GET / HTTP/1.0\r\nExpect: 100-continue\r\nUpgrade: x\r\n{fields}\r\n"));
+    assert_eq!(old(""), Wishes::default());
+    assert_eq!(old("Connection: Keep-Alive\r\n"), usual);
+}
+
+#[test]
+fn a_head_is_handed_on_as_it_was_read() {
+    let (_, mut read, _) = scan(b"OPTIONS /a?b HTTP/1.1\r\nHost: a\r\nX-Y:\t z \r\nx-y: \xff\r\n\r\n");
+    let head = read.heads.remove(0);
+    assert_eq!((head.method.as_str(), head.target.to_string().as_str()), ("OPTIONS", "/a?b"));
+    let fields: Vec<(&str, &[u8])> =
+        head.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
+    assert_eq!(fields, [("host", &b"a"[..]), ("x-y", b"z"), ("x-y", b"\xff")]);
+    let (_, read, _) = scan(post("3\r\nabc\r\n0\r\nX: y\r\n\r\n").as_bytes());
+    assert_eq!((&read.content[..], read.trailers[0]["x"].as_bytes()), (&b"abc"[..], &b"y"[..]));
 }
 
 #[test]
@@ -166,8 +245,8 @@ fn what_is_over_a_bound_is_refused() {
 #[test]
 fn an_earlier_request_is_passed_on_before_a_refusal() {
     let octets = get("") + &get("Host: b\r\n");
-    let (Scan { passed, rest }, heads) = scan(octets.as_bytes());
-    assert_eq!((passed, heads), (get("").len(), 1));
+    let (taken, read, rest) = scan(octets.as_bytes());
+    assert_eq!((taken, read.heads.len()), (get("").len(), 1));
     assert!(matches!(rest, Rest::Refused(_)));
 }
 

@@ -151,6 +151,11 @@ fn is_end_to_end(name: &str) -> bool {
     END_TO_END.contains(&name) || END_TO_END_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
 }
 
+/// Whether a `Connection` field closes the connection (RFC 9112 section 9.6).
+pub fn closes(connection: &HeaderValue) -> bool {
+    list(std::iter::once(connection)).any(|option| option.eq_ignore_ascii_case(b"close"))
+}
+
 /// Whether a list holds a token; parameters after `;` are not looked at.
 fn has_token(headers: &HeaderMap, name: HeaderName, token: &[u8]) -> bool {
     list(headers.get_all(name).iter()).any(|element| {

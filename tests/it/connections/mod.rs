@@ -23,7 +23,10 @@ use waylight::{
     trace::counters::Counters,
 };
 
-use crate::support::plain::{Plain, settings};
+use crate::support::{
+    held,
+    plain::{Plain, on_paused_time, serve_on, settings},
+};
 
 const GET: &[u8] = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n";
 
@@ -194,6 +197,30 @@ fn a_reload_opens_and_shuts_and_keeps_what_stays() {
         kept.write_all(GET).await.unwrap();
         assert!(answer(&mut kept).await.starts_with("HTTP/1.1 200"), "connections outlive their listener");
     });
+}
+
+#[test]
+fn an_idle_connection_is_small() {
+    let octets = on_paused_time(async {
+        let mut clients = Vec::with_capacity(200);
+        let mut octets = Vec::with_capacity(2);
+        for _ in 0..2 {
+            let before = held();
+            for _ in 0..100 {
+                let (mut client, other) = tokio::net::UnixStream::pair().unwrap();
+                let drainer = serve_on(other, Plain);
+                client.write_all(GET).await.unwrap();
+                assert!(answer(&mut client).await.starts_with("HTTP/1.1 200"));
+                clients.push((client, drainer));
+            }
+            // They give their buffers back after a second.
+            tokio::time::sleep(Duration::from_secs(2)).await;
+            octets.push((held() - before) / 100);
+        }
+        octets[1] // what is made once is not among it
+    });
+    // The client's own end is among it. Nothing of the stack is: it is there once for a worker.
+    assert!(octets <= 4096, "{octets} octets");
 }
 
 /// A request in progress, until its one octet of content comes.

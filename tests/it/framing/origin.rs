@@ -7,9 +7,8 @@ use tokio::{
     net::{TcpListener, TcpStream},
     task::LocalSet,
 };
-use waylight::rules::framing::{Place, Rest, Scanner};
 
-use super::{BOUNDS, Case, cases};
+use super::{Case, Place, cases, see};
 use crate::support::{
     client::{Client, Protocol},
     edge::Stage,
@@ -44,7 +43,7 @@ async fn record(mut io: TcpStream, log: Recorded) {
         }
         log.borrow_mut()[place].extend_from_slice(&octets[..read]);
         let (requests, place) = requests(&log.borrow()[place]);
-        while place == Place::Head && answered < requests {
+        while place == Place::Between && answered < requests {
             answered += 1;
             io.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok").await.unwrap();
         }
@@ -52,11 +51,8 @@ async fn record(mut io: TcpStream, log: Recorded) {
 }
 
 /// How many requests `octets` are; they must be clear.
-fn requests(octets: &[u8]) -> (u64, Place) {
-    let mut scanner = Scanner::new(BOUNDS);
-    let scan = scanner.scan(octets);
-    assert_eq!(scan.rest, Rest::Partial, "{}", String::from_utf8_lossy(octets));
-    (scanner.heads(), scanner.place())
+fn requests(octets: &[u8]) -> (usize, Place) {
+    see(octets).unwrap_or_else(|fault| panic!("{}: {}", fault.reason, String::from_utf8_lossy(octets)))
 }
 
 const TOML: &str = r#"
@@ -101,16 +97,16 @@ fn what_is_refused_reaches_no_origin() {
             let (answer, recorded) = send(&case).await;
             let status = format!("HTTP/1.1 {}", case.answers.last().unwrap());
             assert!(answer.contains(&status), "{}: {answer}", case.name);
-            let whole: u64 = recorded
+            let whole: usize = recorded
                 .iter()
                 .map(|octets| requests(octets))
-                .filter(|(_, place)| *place == Place::Head)
+                .filter(|(_, place)| *place == Place::Between)
                 .map(|(requests, _)| requests)
                 .sum();
             // Of a request whose body is refused the origin may have seen the beginning, never the end.
             assert_eq!(
                 whole,
-                case.answers.iter().filter(|status| **status == 200).count() as u64,
+                case.answers.iter().filter(|status| **status == 200).count(),
                 "{}: {recorded:?}",
                 case.name
             );
@@ -124,10 +120,10 @@ fn what_is_clear_reaches_the_origin_as_clear() {
         for case in cases("accepted.toml") {
             let (answer, recorded) = send(&case).await;
             let passed = answer.matches("HTTP/1.1 200").count() + answer.matches("HTTP/1.0 200").count();
-            let seen: u64 = recorded.iter().map(|octets| requests(octets).0).sum();
-            assert_eq!(seen, passed as u64, "{}: {answer}", case.name);
+            let seen: usize = recorded.iter().map(|octets| requests(octets).0).sum();
+            assert_eq!(seen, passed, "{}: {answer}", case.name);
             for octets in &recorded {
-                assert_eq!(requests(octets).1, Place::Head, "{}", case.name);
+                assert_eq!(requests(octets).1, Place::Between, "{}", case.name);
             }
         }
     });

@@ -22,12 +22,18 @@ impl Allocations {
     }
 }
 
+/// How many octets this thread holds: what it was given, less what it gave back.
+pub(crate) fn held() -> i64 {
+    HELD.get()
+}
+
 /// What the current thread has asked of the allocator so far.
 pub(crate) fn allocations() -> Allocations {
     ASKED.get()
 }
 
 thread_local! {
+    static HELD: Cell<i64> = const { Cell::new(0) };
     static ASKED: Cell<Allocations> = const { Cell::new(Allocations { count: 0, octets: 0 }) };
 }
 
@@ -40,6 +46,7 @@ impl Counting {
     fn count(octets: usize) {
         let asked = ASKED.get();
         ASKED.set(Allocations { count: asked.count + 1, octets: asked.octets + octets as u64 });
+        HELD.set(HELD.get() + octets as i64);
     }
 }
 
@@ -53,6 +60,7 @@ unsafe impl GlobalAlloc for Counting {
     }
 
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        HELD.set(HELD.get() - layout.size() as i64);
         // SAFETY: the caller's promise is passed on.
         unsafe { System.dealloc(pointer, layout) }
     }
@@ -65,6 +73,7 @@ unsafe impl GlobalAlloc for Counting {
 
     unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
         Self::count(size);
+        HELD.set(HELD.get() - layout.size() as i64);
         // SAFETY: the caller's promise is passed on.
         unsafe { System.realloc(pointer, layout, size) }
     }

@@ -1,12 +1,6 @@
 //! The whole stack without a listener, in front of a real origin: requests go in, responses and spans come out.
 
-use std::{
-    cell::{Cell, RefCell},
-    net::SocketAddr,
-    path::Path,
-    rc::Rc,
-    sync::Arc,
-};
+use std::{cell::RefCell, net::SocketAddr, path::Path, rc::Rc, sync::Arc};
 
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full};
@@ -20,7 +14,7 @@ use waylight::{
         model::{Config, Scheme, Toggle},
     },
     proxy::{
-        context::{Conn, Same},
+        context::Conn,
         permits::Permits,
         reserved::{Call, Door, Facts, Pages},
         snapshot::{Services, Snapshot},
@@ -146,16 +140,10 @@ impl Stage {
 
     /// A client's connection.
     pub(crate) fn conn(&self) -> Rc<Conn> {
-        Rc::new(Conn {
-            peer: ([192, 0, 2, 1], 40_000).into(),
-            local: ([127, 0, 0, 1], 8080).into(),
-            scheme: self.scheme,
-            accepted: clock::now(),
-            tls: None,
-            requests: Cell::new(1),
-            refusal: Cell::new(None),
-            same: Same::default(),
-        })
+        let (peer, local) = (([192, 0, 2, 1], 40_000).into(), ([127, 0, 0, 1], 8080).into());
+        let conn = Conn::new(peer, local, self.scheme, clock::now(), None);
+        conn.requests.set(1);
+        Rc::new(conn)
     }
 
     /// Asks, on a connection of its own.

@@ -10,4 +10,4 @@ pub(crate) mod receiver;
 pub(crate) mod strict;
 
 #[allow(unused_imports, reason = "for modules that come and go")]
-pub(crate) use allocator::{Allocations, allocations};
+pub(crate) use allocator::{Allocations, allocations, held};

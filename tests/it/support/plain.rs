@@ -1,21 +1,23 @@
 //! A connection's other side without a pipeline: answers 200, or the guard's refusal.
 
-use std::{cell::Cell, rc::Rc, sync::Arc, time::Duration};
+use std::{rc::Rc, sync::Arc, time::Duration};
 
 use http_body_util::BodyExt as _;
-use hyper::body::Incoming;
-use tokio::{io::DuplexStream, task::LocalSet};
+use tokio::{
+    io::{AsyncRead, AsyncWrite, DuplexStream},
+    task::LocalSet,
+};
 use waylight::{
     body::Body,
     clock,
     config::model::{Limits, Scheme, Timeouts},
     proxy::{
         conn::{Protocols, Settings, Terms, serve_connection},
-        context::{Conn, Same},
+        context::Conn,
         drain::{Drainer, drain},
         handler::Serve,
     },
-    service::Response,
+    service::{Request, Response},
     trace::counters::Counters,
 };
 
@@ -24,7 +26,7 @@ use waylight::{
 pub(crate) struct Plain;
 
 impl Serve for Plain {
-    fn serve(&self, conn: &Rc<Conn>, request: http::Request<Incoming>) -> impl Future<Output = Response> + 'static {
+    fn serve(&self, conn: &Rc<Conn>, request: Request) -> impl Future<Output = Response> + 'static {
         let conn = Rc::clone(conn);
         async move {
             let number = conn.requests.get();
@@ -69,17 +71,14 @@ pub(crate) fn connect() -> (DuplexStream, Drainer) {
 /// A connection to `serve`, in memory.
 pub(crate) fn connect_to(serve: impl Serve) -> (DuplexStream, Drainer) {
     let (io, other) = tokio::io::duplex(64 * 1024);
+    (io, serve_on(other, serve))
+}
+
+/// Has what comes over `io` answered by `serve`, as long as the [`Drainer`] lives.
+pub(crate) fn serve_on(io: impl AsyncRead + AsyncWrite + Unpin + 'static, serve: impl Serve) -> Drainer {
     let (drainer, drain) = drain();
-    let conn = Rc::new(Conn {
-        peer: ([192, 0, 2, 1], 40000).into(),
-        local: ([127, 0, 0, 1], 80).into(),
-        scheme: Scheme::Http,
-        accepted: clock::now(),
-        tls: None,
-        requests: Cell::new(0),
-        refusal: Cell::new(None),
-        same: Same::default(),
-    });
+    let (peer, local) = (([192, 0, 2, 1], 40000).into(), ([127, 0, 0, 1], 80).into());
+    let conn = Rc::new(Conn::new(peer, local, Scheme::Http, clock::now(), None));
     let terms = Terms {
         settings: Rc::new(settings()),
         protocols: Protocols::Either,
@@ -87,8 +86,8 @@ pub(crate) fn connect_to(serve: impl Serve) -> (DuplexStream, Drainer) {
         place: None,
         counters: Arc::new(Counters::default()),
     };
-    tokio::task::spawn_local(serve_connection(other, conn, serve, terms));
-    (io, drainer)
+    tokio::task::spawn_local(serve_connection(io, conn, serve, terms));
+    drainer
 }
 
 /// Runs a test on paused time.

@@ -1,7 +1,6 @@
 //! The innermost stages with nothing around them: an upstream as configured, and requests handed to it.
 
 use std::{
-    cell::Cell,
     collections::{BTreeMap, VecDeque},
     io,
     net::SocketAddr,
@@ -22,7 +21,7 @@ use waylight::{
     config::model::{Endpoint, Scheme, Toggle, Upstream, UpstreamHost, UpstreamTls},
     error::ProxyError,
     proxy::{
-        context::{Conn, Context, Keeping, Same},
+        context::{Conn, Context, Keeping},
         handler::Handler as _,
         upstreams::{Forward, UpstreamServices, Upstreams},
     },
@@ -89,16 +88,14 @@ impl Worker {
     }
 
     pub(super) fn context(&self, request: &Request) -> Rc<Context> {
-        let conn = Conn {
-            peer: ([192, 0, 2, 1], 40000).into(),
-            local: ([127, 0, 0, 1], 80).into(),
-            scheme: Scheme::Https,
-            accepted: clock::now(),
-            tls: None,
-            requests: Cell::new(1),
-            refusal: Cell::new(None),
-            same: Same::default(),
-        };
+        let (peer, local) = (([192, 0, 2, 1], 40000).into(), ([127, 0, 0, 1], 80).into());
+        let conn = Rc::new(Conn::new(peer, local, Scheme::Https, clock::now(), None));
+        conn.requests.set(1);
+        self.context_on(conn, request)
+    }
+
+    /// The context of a request that came on `conn`.
+    pub(super) fn context_on(&self, conn: Rc<Conn>, request: &Request) -> Rc<Context> {
         let log = Rc::new(RequestLog::new(RequestOutbox::new(1, Arc::clone(&self.counters)).0));
         let keeping = Keeping {
             access_log: None,
@@ -107,7 +104,7 @@ impl Worker {
             redaction: Arc::default(),
             log,
         };
-        Rc::new(Context::new(Rc::new(conn), request, Arc::clone(&self.counters), Rc::new(keeping)))
+        Rc::new(Context::new(conn, request, Arc::clone(&self.counters), Rc::new(keeping)))
     }
 
     pub(super) async fn send(&self, request: Request) -> Outcome {

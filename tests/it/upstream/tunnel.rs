@@ -2,33 +2,35 @@
 
 use std::rc::Rc;
 
-use hyper::{body::Incoming, service::service_fn};
-use hyper_util::rt::TokioIo;
-use tokio::{
-    io::{AsyncReadExt as _, AsyncWriteExt as _, duplex},
-    task::spawn_local,
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use waylight::{
+    proxy::{
+        context::Conn,
+        handler::{Handler as _, Serve},
+    },
+    service::{Request, Response},
 };
-use waylight::{body::Body, proxy::handler::Handler as _};
 
 use super::{
     harness::{Worker, on_worker, upstream},
     origin::{Origin, Step},
 };
+use crate::support::plain::connect_to;
 
 const ASK: &str = "GET /chat HTTP/1.1\r\nhost: shop.example\r\nconnection: Upgrade\r\nupgrade: websocket\r\n\r\n";
 
-/// Hands what comes over `io` to the worker, as the connection stage does.
-fn serve(worker: Rc<Worker>, io: tokio::io::DuplexStream) {
-    let service = service_fn(move |request: http::Request<Incoming>| {
-        let worker = Rc::clone(&worker);
+/// Hands what comes on a connection to the worker.
+#[derive(Clone)]
+struct Forwarding(Rc<Worker>);
+
+impl Serve for Forwarding {
+    fn serve(&self, conn: &Rc<Conn>, request: Request) -> impl Future<Output = Response> + 'static {
+        let (worker, conn) = (Rc::clone(&self.0), Rc::clone(conn));
         async move {
-            let request = Box::new(request.map(Body::from));
-            let cx = worker.context(&request);
-            worker.forward.handle(request, &cx).await
+            let cx = worker.context_on(conn, &request);
+            worker.forward.handle(request, &cx).await.unwrap()
         }
-    });
-    let connection = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(io), service);
-    spawn_local(connection.with_upgrades());
+    }
 }
 
 #[test]
@@ -38,8 +40,7 @@ fn both_sides_speak_freely_after_a_switch() {
         let script = vec![Step::Head, Step::Write(switch), Step::Octets(4), Step::Write("pong"), Step::End];
         let origin = Origin::new(vec![script]).await;
         let worker = Rc::new(Worker::new(upstream(&[origin.address])));
-        let (mut client, server) = duplex(4096);
-        serve(Rc::clone(&worker), server);
+        let (mut client, _drainer) = connect_to(Forwarding(Rc::clone(&worker)));
         client.write_all(ASK.as_bytes()).await.unwrap();
         let mut seen = String::new();
         while !seen.ends_with("hello") {
@@ -64,8 +65,7 @@ fn an_upgrade_that_is_declined_is_an_ordinary_answer() {
         let decline = "HTTP/1.1 426 Upgrade Required\r\ncontent-length: 2\r\n\r\nno";
         let origin = Origin::new(vec![vec![Step::Head, Step::Write(decline), Step::End]]).await;
         let worker = Rc::new(Worker::new(upstream(&[origin.address])));
-        let (mut client, server) = duplex(4096);
-        serve(Rc::clone(&worker), server);
+        let (mut client, _drainer) = connect_to(Forwarding(Rc::clone(&worker)));
         client.write_all(ASK.as_bytes()).await.unwrap();
         let mut seen = String::new();
         while !seen.ends_with("no") {

@@ -73,7 +73,7 @@ impl Http1 {
             io,
             input: BytesMut::new(),
             room: READ_BYTES_MIN,
-            inbound: Inbound::Over,
+            inbound: Inbound::default(),
             outbound: Outbound::default(),
             failed: None,
             is_deaf: false,
@@ -111,11 +111,15 @@ impl Wire for Http1 {
         pin!(&mut connection.io).poll_read(cx, &mut ReadBuf::new(&mut octet)).is_pending()
     }
 
-    async fn send(&mut self, mut request: Request) -> Result<http::Response<()>, SendError> {
+    async fn send(
+        &mut self,
+        mut request: Request,
+        interim: impl Fn(http::Response<()>),
+    ) -> Result<http::Response<()>, SendError> {
         let method = request.method().clone();
         let has_body = !request.body().is_end_stream();
         self.shared.borrow_mut().begin(&mut request);
-        match poll_fn(|cx| self.shared.borrow_mut().poll_exchange(cx, &method)).await {
+        match poll_fn(|cx| self.shared.borrow_mut().poll_exchange(cx, &method, &interim)).await {
             Ok(head) => {
                 if !self.shared.borrow().outbound.is_over() {
                     self.send_rest();
@@ -172,7 +176,7 @@ impl Connection {
     fn begin(&mut self, request: &mut Request) {
         let body = if request.body().is_end_stream() { None } else { Some(mem::take(request.body_mut())) };
         self.outbound.begin(request, body);
-        self.inbound = Inbound::head();
+        self.inbound.begin();
         self.failed = None;
     }
 
@@ -181,6 +185,7 @@ impl Connection {
         &mut self,
         cx: &mut Context<'_>,
         method: &http::Method,
+        interim: impl Fn(http::Response<()>),
     ) -> Poll<Result<http::Response<()>, WireError>> {
         if !self.outbound.is_over()
             && let Poll::Ready(Err(error)) = self.outbound.poll(cx, &mut self.io)
@@ -192,7 +197,7 @@ impl Connection {
             }
         }
         loop {
-            if let Some(head) = self.inbound.poll_head(&mut self.input, method)? {
+            if let Some(head) = self.inbound.poll_head(&mut self.input, method, &interim)? {
                 return Poll::Ready(Ok(head));
             }
             if ready!(self.poll_read(cx))? == 0 {

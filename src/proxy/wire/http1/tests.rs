@@ -5,10 +5,11 @@ use super::{super::WireError, inbound::Inbound};
 
 /// Reads a response that arrives in pieces of `size` octets: its status, its body, its trailers.
 fn read(octets: &[u8], size: usize, method: &Method) -> Result<(StatusCode, Vec<u8>, Vec<String>), WireError> {
-    let (mut inbound, mut input) = (Inbound::head(), BytesMut::new());
+    let (mut inbound, mut input) = (Inbound::default(), BytesMut::new());
+    inbound.begin();
     let mut pieces = octets.chunks(size);
     let head = loop {
-        if let Some(head) = inbound.poll_head(&mut input, method)? {
+        if let Some(head) = inbound.poll_head(&mut input, method, |_| ())? {
             break head;
         }
         input.extend_from_slice(pieces.next().ok_or(WireError::Closed)?);

@@ -40,3 +40,23 @@ fn bodies_end_where_section_6_3_says() {
         check(&Method::GET, 200, v11, &[("content-length", wrong)], Err("a length that is no number"));
     }
 }
+
+#[test]
+fn a_response_is_framed_as_its_request_can_read_it() {
+    use Framing::{Chunked, Close, Length, Nothing};
+    let (v10, v11) = (Version::HTTP_10, Version::HTTP_11);
+    for (method, version, status, length, expect) in [
+        (Method::GET, v11, 200, Some(5), Length(5)),
+        (Method::GET, v10, 200, Some(5), Length(5)),
+        (Method::GET, v11, 200, None, Chunked),
+        (Method::GET, v10, 200, None, Close),
+        (Method::GET, v11, 204, Some(0), Nothing(None)),
+        (Method::GET, v11, 101, None, Nothing(None)),
+        (Method::GET, v11, 304, Some(5), Nothing(Some(5))),
+        (Method::HEAD, v11, 200, Some(5), Nothing(Some(5))),
+        (Method::HEAD, v11, 200, None, Nothing(None)),
+    ] {
+        let code = StatusCode::from_u16(status).unwrap();
+        assert_eq!(framing(&method, version, code, length), expect, "{method} {version:?} {status} {length:?}");
+    }
+}

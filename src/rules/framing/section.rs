@@ -1,16 +1,23 @@
-//! One section of lines: a request's head or its trailers, RFC 9112 sections 3 to 5. Each line is looked at once, as
-//! soon as it is complete, so octets that drip in cost no more than those that come at once.
+//! One section of lines: a request's head, or the trailers of either message, RFC 9112 sections 3 to 5. Each line is
+//! looked at once, as soon as it is complete, so octets that drip in cost no more than those that come at once; where
+//! its parts stand is remembered, so that nobody looks for them again.
 
-use http::StatusCode;
+use std::ops::Range;
 
-use super::{Bounds, Fault, Framing, Then};
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
+
+use super::{Bounds, Fault};
 use crate::rules::authority;
 
 /// No method is longer.
 const METHOD_BYTES_MAX: usize = 32;
 
+/// Stages add so many fields to a head, more or less: room for them is made at once.
+const FIELDS_ADDED: usize = 4;
+
 /// Follows a section.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Section {
     /// Where the first incomplete line begins.
     line: usize,
@@ -18,17 +25,34 @@ pub(super) struct Section {
     searched: usize,
     /// What the complete lines say.
     pub(super) fields: Fields,
+    /// Where they stand.
+    places: Places,
 }
 
+/// Where the parts of a section stand in it.
+#[derive(Clone, Debug, Default)]
+struct Places {
+    method: Place,
+    target: Place,
+    /// Names and values.
+    fields: Vec<(Place, Place)>,
+}
+
+/// A range within a section, which is far shorter than 4 GiB.
+type Place = (u32, u32);
+
 impl Section {
-    /// A section that begins with a request line.
-    pub(super) fn head() -> Self {
-        Self { line: 0, searched: 0, fields: Fields::default() }
+    /// Begins again with a section that starts with a request line. The room for places is kept.
+    pub(super) fn begin_head(&mut self) {
+        let mut places = std::mem::take(&mut self.places);
+        places.fields.clear();
+        *self = Self { places, ..Self::default() };
     }
 
-    /// A section of fields only.
-    pub(super) fn trailers() -> Self {
-        Self { fields: Fields { line: Line::Field, ..Fields::default() }, ..Self::head() }
+    /// Begins again with a section of fields only.
+    pub(super) fn begin_trailers(&mut self) {
+        self.begin_head();
+        self.fields.line = Line::Field;
     }
 
     /// Where the section ends, if `octets`, which begin with it, hold all of it.
@@ -44,14 +68,41 @@ impl Section {
                 return Ok(None);
             }
             let line = &octets[self.line..end];
+            let at = self.line;
             self.line = end;
             let Some(line) = line.strip_suffix(b"\r\n") else {
                 return Err(Fault::bad("a line that ends in a bare LF"));
             };
-            if self.fields.line(line, bounds)? == Line::End {
+            if self.fields.line(line, at, &mut self.places, bounds)? == Line::End {
                 return Ok(Some(end));
             }
         }
+    }
+
+    /// The method of `section`, which was scanned.
+    pub(super) fn method(&self, section: &[u8]) -> Result<Method, Fault> {
+        Method::from_bytes(&section[range(self.places.method)]).map_err(|_| Fault::bad("a method that is not a token"))
+    }
+
+    /// The target of `section`, which was scanned.
+    pub(super) fn target(&self, section: &Bytes) -> Result<Uri, Fault> {
+        Uri::from_maybe_shared(section.slice(range(self.places.target)))
+            .map_err(|_| Fault::bad("a target that is not a URI"))
+    }
+
+    /// The fields of `section`, which was scanned; their values share its octets.
+    pub(super) fn headers(&self, section: &Bytes) -> Result<HeaderMap, Fault> {
+        let too_many = || Fault::of(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "too many header fields");
+        let mut headers =
+            HeaderMap::try_with_capacity(self.places.fields.len() + FIELDS_ADDED).map_err(|_| too_many())?;
+        for &(name, value) in &self.places.fields {
+            let name = HeaderName::from_bytes(&section[range(name)])
+                .map_err(|_| Fault::bad("a header name that is not a token"))?;
+            let value = HeaderValue::from_maybe_shared(section.slice(range(value)))
+                .map_err(|_| Fault::bad("a control character in a header"))?;
+            headers.try_append(name, value).map_err(|_| too_many())?;
+        }
+        Ok(headers)
     }
 
     /// Whether a line that reaches to `end`, complete or not, is over a bound.
@@ -65,18 +116,31 @@ impl Section {
     }
 }
 
+/// The range of a place.
+fn range((from, to): Place) -> Range<usize> {
+    from as usize..to as usize
+}
+
+/// The place of `part`, which is a part of `line`, which stands at `at`.
+fn place(part: &[u8], line: &[u8], at: usize) -> Place {
+    let from = at + part.as_ptr().addr() - line.as_ptr().addr();
+    (from as u32, (from + part.len()) as u32)
+}
+
 /// What a section says about its message.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Fields {
     line: Line,
     version: Version,
-    target: Target,
     hosts: u8,
     host_differs: bool,
     length: Option<u64>,
     chunked: bool,
     upgrade: bool,
-    count: usize,
+    closes: bool,
+    keeps_alive: bool,
+    expects: bool,
+    takes_trailers: bool,
     authority: Option<Authority>,
 }
 
@@ -96,38 +160,33 @@ enum Version {
     Http11,
 }
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Target {
-    #[default]
-    Origin,
-    Other,
-}
-
 /// The authority of a target in absolute form.
 type Authority = Box<[u8]>;
 
 impl Fields {
-    fn line(&mut self, line: &[u8], bounds: &Bounds) -> Result<Line, Fault> {
+    fn line(&mut self, line: &[u8], at: usize, places: &mut Places, bounds: &Bounds) -> Result<Line, Fault> {
         match self.line {
             // RFC 9112 section 2.2: empty lines before a request line are ignored.
             Line::Request if line.is_empty() => {}
             Line::Request => {
-                self.request(line, bounds)?;
+                let (method, target) = self.request(line, bounds)?;
+                (places.method, places.target) = (place(method, line, at), place(target, line, at));
                 self.line = Line::Field;
             }
             Line::Field | Line::End if line.is_empty() => self.line = Line::End,
             Line::Field | Line::End => {
-                self.count += 1;
-                if self.count > bounds.fields_max {
+                if places.fields.len() == bounds.fields_max {
                     return Err(Fault::of(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "too many header fields"));
                 }
-                self.field(line)?;
+                let (name, value) = self.field(line)?;
+                places.fields.push((place(name, line, at), place(value, line, at)));
             }
         }
         Ok(self.line)
     }
 
-    fn request(&mut self, line: &[u8], bounds: &Bounds) -> Result<(), Fault> {
+    /// The method and the target of a request line.
+    fn request<'a>(&mut self, line: &'a [u8], bounds: &Bounds) -> Result<(&'a [u8], &'a [u8]), Fault> {
         let space = memchr::memchr(b' ', line).ok_or(Fault::bad("a request line without a target"))?;
         let (method, rest) = (&line[..space], &line[space + 1..]);
         if method.is_empty() || method.len() > METHOD_BYTES_MAX || !method.iter().all(|&octet| is_token(octet)) {
@@ -152,7 +211,8 @@ impl Fields {
         if method == b"CONNECT" {
             return Err(Fault::of(StatusCode::NOT_IMPLEMENTED, "CONNECT is for forward proxies"));
         }
-        self.target(method, target)
+        self.target(method, target)?;
+        Ok((method, target))
     }
 
     /// RFC 9112 section 3.2.
@@ -163,11 +223,10 @@ impl Fields {
                 target[..query].iter().all(|&octet| is_path(octet)) && target[query..].iter().all(|&o| is_query(o));
             return if valid { Ok(()) } else { Err(Fault::bad("a target with characters that must be encoded")) };
         }
-        self.target = Target::Other;
         if target == b"*" {
             return if method == b"OPTIONS" { Ok(()) } else { Err(Fault::bad("the target * belongs to OPTIONS")) };
         }
-        let uri = http::Uri::try_from(target).map_err(|_| Fault::bad("a target that is not a URI"))?;
+        let uri = Uri::try_from(target).map_err(|_| Fault::bad("a target that is not a URI"))?;
         let visible = target.iter().all(|octet| octet.is_ascii_graphic() && *octet != b'#');
         let authority = uri.authority().filter(|authority| !authority.as_str().contains('@'));
         let http = matches!(uri.scheme_str(), Some("http" | "https"));
@@ -179,7 +238,8 @@ impl Fields {
         Ok(())
     }
 
-    fn field(&mut self, line: &[u8]) -> Result<(), Fault> {
+    /// The name and the value of a field.
+    fn field<'a>(&mut self, line: &'a [u8]) -> Result<(&'a [u8], &'a [u8]), Fault> {
         if matches!(line[0], b' ' | b'\t') {
             return Err(Fault::bad("a folded header line"));
         }
@@ -200,16 +260,21 @@ impl Fields {
                 "a control character in a header"
             }));
         }
+        let value = value.trim_ascii();
         match name.len() {
-            4 if name.eq_ignore_ascii_case(b"host") => self.host(value.trim_ascii()),
-            7 if name.eq_ignore_ascii_case(b"upgrade") => {
-                self.upgrade = true;
-                Ok(())
+            2 if name.eq_ignore_ascii_case(b"te") => self.takes_trailers |= has(value, b"trailers"),
+            4 if name.eq_ignore_ascii_case(b"host") => self.host(value)?,
+            6 if name.eq_ignore_ascii_case(b"expect") => self.expects |= has(value, b"100-continue"),
+            7 if name.eq_ignore_ascii_case(b"upgrade") => self.upgrade = true,
+            10 if name.eq_ignore_ascii_case(b"connection") => {
+                self.closes |= has(value, b"close");
+                self.keeps_alive |= has(value, b"keep-alive");
             }
-            14 if name.eq_ignore_ascii_case(b"content-length") => self.content_length(value.trim_ascii()),
-            17 if name.eq_ignore_ascii_case(b"transfer-encoding") => self.transfer_encoding(value.trim_ascii()),
-            _ => Ok(()),
+            14 if name.eq_ignore_ascii_case(b"content-length") => self.content_length(value)?,
+            17 if name.eq_ignore_ascii_case(b"transfer-encoding") => self.transfer_encoding(value)?,
+            _ => {}
         }
+        Ok((name, value))
     }
 
     fn host(&mut self, value: &[u8]) -> Result<(), Fault> {
@@ -251,8 +316,8 @@ impl Fields {
         Ok(())
     }
 
-    /// How the body that follows this head is framed, and what follows the body.
-    pub(super) fn framing(&self) -> Result<(Framing, Then), Fault> {
+    /// How the content that follows this head is framed.
+    pub(super) fn framing(&self) -> Result<Framing, Fault> {
         let http11 = self.version == Version::Http11;
         if self.hosts == 0 && http11 {
             return Err(Fault::bad("a request without Host"));
@@ -260,14 +325,31 @@ impl Fields {
         if self.host_differs {
             return Err(Fault::bad("a Host that differs from the target's"));
         }
-        let framing = match (self.chunked, self.length) {
-            (true, Some(_)) => return Err(Fault::bad("Transfer-Encoding with Content-Length")),
-            (true, None) if !http11 => return Err(Fault::bad("Transfer-Encoding in HTTP/1.0")),
-            (true, None) => Framing::Chunked,
-            (false, length) => Framing::Length(length.unwrap_or(0)),
-        };
-        // HTTP/1.0 knows no change of protocols.
-        Ok((framing, if self.upgrade && http11 { Then::Undecided } else { Then::Next }))
+        match (self.chunked, self.length) {
+            (true, Some(_)) => Err(Fault::bad("Transfer-Encoding with Content-Length")),
+            (true, None) if !http11 => Err(Fault::bad("Transfer-Encoding in HTTP/1.0")),
+            (true, None) => Ok(Framing::Chunked),
+            (false, length) => Ok(Framing::Length(length.unwrap_or(0))),
+        }
+    }
+
+    /// What it says of the connection it came on.
+    pub(super) fn wishes(&self) -> Wishes {
+        let http11 = self.version == Version::Http11;
+        Wishes {
+            persists: !self.closes && (http11 || self.keeps_alive),
+            // HTTP/1.0 knows neither a change of protocols nor responses before the final one.
+            upgrades: self.upgrade && http11,
+            expects: self.expects && http11,
+            takes_trailers: self.takes_trailers && http11,
+        }
+    }
+
+    pub(super) fn version(&self) -> http::Version {
+        match self.version {
+            Version::Http10 => http::Version::HTTP_10,
+            Version::Http11 => http::Version::HTTP_11,
+        }
     }
 
     /// Whether this may trail a body, RFC 9110 section 6.5.1: what frames or routes a message may not.
@@ -277,6 +359,34 @@ impl Fields {
         }
         Ok(())
     }
+}
+
+/// What a request's head says of the connection it came on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Wishes {
+    /// The connection may carry another request.
+    pub persists: bool,
+    /// The protocol may be changed: what follows the request has a meaning only once it is answered.
+    pub upgrades: bool,
+    /// The content is sent after `100 Continue` (RFC 9110 section 10.1.1).
+    pub expects: bool,
+    /// Trailers of the response are read.
+    pub takes_trailers: bool,
+}
+
+/// How content is framed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Framing {
+    Length(u64),
+    Chunked,
+}
+
+/// Whether a list holds `token`; parameters are not looked at.
+fn has(list: &[u8], token: &[u8]) -> bool {
+    list.split(|octet| *octet == b',').any(|element| {
+        let end = memchr::memchr(b';', element).unwrap_or(element.len());
+        element[..end].trim_ascii().eq_ignore_ascii_case(token)
+    })
 }
 
 macro_rules! table {
