@@ -1,4 +1,4 @@
-//! A connection's other side without a pipeline: answers 200, or the guard's refusal.
+//! A connection's other side without a pipeline: answers 200, or what a refused request is refused with.
 
 use std::{rc::Rc, sync::Arc, time::Duration};
 
