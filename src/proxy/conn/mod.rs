@@ -4,9 +4,8 @@
 //! protocol is known; a second after the last HTTP/1.1 response it is parked again. So an idle connection costs what
 //! its socket costs, and a busy one never pays for that.
 //!
-//! HTTP/1.1 is of our own ([`http1`]): what is refused since it could be understood in two ways is refused by the one
-//! parser there is, what an upstream says before its final response is passed on, and a request costs a third less
-//! (`docs/performance.md`). HTTP/2 is hyper's.
+//! HTTP/1.1 is of our own ([`http1`]): the parser that refuses what could be understood in two ways is the only one, and
+//! what an upstream says before its final response is passed on. HTTP/2 is hyper's.
 //!
 //! Streams and requests only: where streams come from (`listener`, `tls`) is not known here.
 
