@@ -11,7 +11,7 @@ use super::{
 const BOUNDS: Bounds = Bounds { head_bytes_max: 400, fields_max: 5, target_bytes_max: 100 };
 
 /// What of some octets is left when as much as possible was taken.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Rest {
     /// A request that is not complete, or nothing.
     Partial,
