@@ -3,8 +3,8 @@
 use http::{HeaderMap, HeaderValue, Method, header::COOKIE};
 use waylight::rules::{
     headers::Scheme,
-    session::{self, force},
-    token::{Keys, Purpose},
+    session::{self, Csrf, Force, Id, Identity, Session, Share, SignInLink, TraceLink, Upload, flow::Flow, force},
+    token::{Keys, PAYLOAD_BYTES_MAX, Purpose},
 };
 
 /// The data is a token, a cookie and a force header at once.
@@ -16,6 +16,7 @@ pub(super) fn run(data: &[u8]) {
         }
     }
     sealed(&keys, data);
+    every_kind(&keys, data);
     let mut headers = HeaderMap::new();
     for part in data.split(|octet| *octet == b'\n').take(8) {
         let Ok(value) = HeaderValue::from_bytes(part) else { continue };
@@ -49,4 +50,24 @@ fn sealed(keys: &Keys, payload: &[u8]) {
         let opened = keys.open(purpose, &token).ok();
         assert_eq!(opened.as_deref(), (purpose == Purpose::Force).then_some(payload));
     }
+}
+
+/// A payload that was sealed for a purpose, and says anything: it is read as what it is, or refused.
+fn every_kind(keys: &Keys, payload: &[u8]) {
+    let payload = &payload[..payload.len().min(PAYLOAD_BYTES_MAX)];
+    let token = |purpose| keys.seal(purpose, payload);
+    SignInLink::open(&token(Purpose::SignIn), keys, 1).ok();
+    Identity::open(&token(Purpose::Identity), keys, 1).ok();
+    Session::open(&token(Purpose::Session), keys, 1).ok();
+    TraceLink::open(&token(Purpose::TraceLink), keys, "a.example", 1).ok();
+    Share::open(&token(Purpose::Share), keys, 1).ok();
+    Force::open(&token(Purpose::Force), keys, 1).ok();
+    Csrf::verify(&token(Purpose::Csrf), keys, Id::from_bytes([0; 16]), 1).ok();
+    if let Ok(upload) = Upload::open(&token(Purpose::Upload), keys, 1) {
+        assert_eq!(upload.seal(keys), token(Purpose::Upload), "one way to write it");
+    }
+    let mut headers = HeaderMap::new();
+    let flow = format!("waylight-sign-in={}", token(Purpose::Flow));
+    headers.insert(COOKIE, HeaderValue::try_from(flow).expect("base64url"));
+    Flow::read(&headers, Scheme::Http, keys, "a.example", 1).ok();
 }

@@ -21,8 +21,8 @@ use crate::{
         model::{Config, Forward, ReceiveKeep, Store, StoreKind, Toggle},
     },
     console::{
-        Console, Parts,
-        api::{STREAMS_MAX, Shelf},
+        self, Console, Parts,
+        api::{Shelf, replay::OwnEdge},
         audit::Audit,
     },
     error::BoxError,
@@ -117,28 +117,14 @@ impl Life {
         let upstream = UpstreamServices::new(&Handle::current(), Arc::clone(&counters));
         let quota = Arc::new(Quota::unlimited());
         let (store, stored) = store(config, &state, &quota, &counters)?.unzip();
-        let hub = Hub::new(HubLimits::default(), Arc::clone(&counters));
+        let hub = Hub::new(HubLimits::of(&config.console), Arc::clone(&counters));
         let outlets = outlets(config, print, &exporters, stored);
         let spans = Spans::begin(config, inbox, outlets, &hub, &counters).await;
         upstream.supervisor.receive_spans_at(spans.receivers.told.clone());
         let mut tasks = JoinSet::new();
         let requests = Requests::new(Arc::new(Ring::new(config.requests.recent_max)), store.clone());
-        let keeper = Keeper {
-            requests: requests.clone(),
-            hub: Arc::clone(&hub),
-            outbox: outbox.clone(),
-            counters: Arc::clone(&counters),
-        };
-        let shelf = Arc::new(Shelf {
-            requests,
-            keeper,
-            hub,
-            streams: Arc::new(Semaphore::new(STREAMS_MAX)),
-            quota: Arc::clone(&quota),
-            exporters: Arc::clone(&exporters),
-            receiver: spans.receivers.told.as_ref().map(|told| told.address.to_string().into()),
-            effective: watch::Sender::new(effective(config).into()),
-        });
+        let keeper = Keeper { requests, hub, outbox: outbox.clone(), counters: Arc::clone(&counters) };
+        let shelf = Arc::new(shelf(config, keeper, &spans, (&quota, &exporters)));
         let audit = Arc::new(Audit::new(Box::new(state.audit(&config.access)?), Arc::clone(&counters)));
         let parts = Parts {
             keys: Arc::clone(&keys),
@@ -149,7 +135,7 @@ impl Life {
         };
         let console = Arc::new(Console::new(parts, config.access.clone(), config.privacy));
         let stop = watch::Sender::new(false);
-        let door = door(&mut tasks, &console, &stop);
+        let door = door(&mut tasks, &console, (&stop, &counters));
         let services = Services { permits: Arc::default(), sessions, quota, door, upstream };
         let log = Log::begin(config, log, &shelf);
         let workers = workers.collect();
@@ -175,11 +161,19 @@ impl Life {
     /// stored, and how many spans a month.
     pub(super) fn describe(&self, snapshot: &Snapshot) {
         let config = &snapshot.config;
-        self.services.quota.limit(quota(&config.store));
+        self.services.quota.limit(quota(&config.store), config.store.unasked_share);
         self.shelf.effective.send_replace(effective(config).into());
+        self.shelf.limits.send_replace(config.console.clone());
+        self.shelf.whole.send_replace(console::whole(config).into());
         self.spans.collector.describe(resource(config));
         self.spans.collector.redact(Arc::new(redaction(config)));
         self.log.bounds.send_replace(bounds(config, snapshot.keep.clone()));
+    }
+
+    /// From now on requests can be sent again through the process's own listeners.
+    pub(super) fn listens(&self, edge: Arc<dyn OwnEdge>) {
+        // Set once, at the start.
+        self.shelf.edge.set(edge).ok();
     }
 
     /// How the receivers of spans fare.
@@ -198,7 +192,7 @@ impl Life {
             shelf: Arc::clone(&self.shelf),
         };
         let console = Arc::new(Console::new(parts, config.access.clone(), config.privacy));
-        let door = door(&mut self.tasks, &console, &self.stop);
+        let door = door(&mut self.tasks, &console, (&self.stop, &self.counters));
         (console, door)
     }
 
@@ -217,6 +211,24 @@ impl Life {
     }
 }
 
+/// What the API reads from and writes to.
+fn shelf(config: &Config, keeper: Keeper, spans: &Spans, (quota, exporters): (&Arc<Quota>, &Arc<Exporters>)) -> Shelf {
+    Shelf {
+        requests: keeper.requests.clone(),
+        hub: Arc::clone(&keeper.hub),
+        keeper,
+        streams: Arc::new(Semaphore::new(config.console.streams_max)),
+        limits: watch::Sender::new(config.console.clone()),
+        quota: Arc::clone(quota),
+        exporters: Arc::clone(exporters),
+        intake: Some(spans.collector.intake()),
+        receiver: spans.receivers.told.http.map(|address| address.to_string().into()),
+        edge: Arc::default(),
+        whole: watch::Sender::new(console::whole(config).into()),
+        effective: watch::Sender::new(effective(config).into()),
+    }
+}
+
 /// The way of spans: from workers and applications, to every sink.
 struct Spans {
     collector: CollectorHandle,
@@ -231,7 +243,7 @@ impl Spans {
         hub: &Arc<Hub>,
         counters: &Arc<Counters>,
     ) -> Self {
-        let room = RoomLimits { request_id_header: config.receive.request_id_header.clone(), ..RoomLimits::default() };
+        let room = RoomLimits::of(&config.receive);
         let settings =
             CollectorSettings { room, hub: Some(Arc::clone(hub)), ..CollectorSettings::new(resource(config)) };
         let collector = Collector::start(settings, inbox, outlets, Arc::clone(counters));
@@ -252,10 +264,11 @@ struct Log {
 impl Log {
     fn begin(config: &Config, inbox: RequestInbox, shelf: &Shelf) -> Self {
         // The first snapshot brings the rules.
-        let none = KeepRules { rules: Arc::default(), budget: Arc::new(Budget::new(0)) };
+        let none = KeepRules { rules: Arc::default(), budget: Arc::new(Budget::new(0, Arc::clone(&shelf.quota))) };
         let (bounds, now) = watch::channel(bounds(config, none));
         let mut publishing = JoinSet::new();
         publishing.spawn(Arc::clone(&shelf.hub).run());
+        publishing.spawn(Arc::clone(&shelf.hub).tell_quota(Arc::clone(&shelf.quota)));
         let keeper = shelf.keeper.clone();
         let intake = RequestIntake::start(IntakeParts { keeper, bounds: now }, inbox);
         Self { intake, bounds, _publishing: publishing }
@@ -295,7 +308,7 @@ fn store(
     counters: &Arc<Counters>,
 ) -> Result<Option<Kept>, BoxError> {
     let settings = &config.store;
-    quota_of_month.limit(quota(settings));
+    quota_of_month.limit(quota(settings), settings.unasked_share);
     let (quota, counters) = (Arc::clone(quota_of_month), Arc::clone(counters));
     Ok(match settings.kind {
         StoreKind::Off => None,
@@ -323,8 +336,12 @@ fn resource(config: &Config) -> Resource {
     Resource::new(&config.trace.service_name, &config.trace.resource)
 }
 
-fn door(tasks: &mut JoinSet<()>, console: &Arc<Console>, stop: &watch::Sender<bool>) -> Door {
-    let (door, answering) = pages::open(Arc::clone(console), stop.subscribe());
+fn door(
+    tasks: &mut JoinSet<()>,
+    console: &Arc<Console>,
+    (stop, counters): (&watch::Sender<bool>, &Arc<Counters>),
+) -> Door {
+    let (door, answering) = pages::open(Arc::clone(console), stop.subscribe(), Arc::clone(counters));
     tasks.spawn(answering);
     door
 }

@@ -99,7 +99,7 @@ fn origin(config: &Config, asked: Option<&str>, listeners: &[String]) -> Result<
     }
     let listener = listeners.iter().find(|origin| origin.starts_with("https://")).or_else(|| listeners.first());
     let listener = listener.ok_or("the running instance has no listener")?;
-    let sites: Vec<_> = config.sites.iter().filter(|site| site.toolbar.is_on()).collect();
+    let mut sites: Vec<_> = config.sites.iter().filter(|site| site.toolbar.is_on()).collect();
     if let Some(host) = asked {
         let host = host.to_ascii_lowercase();
         if !sites.iter().any(|site| site.hosts.iter().any(|pattern| pattern.matches(&host))) {
@@ -107,6 +107,8 @@ fn origin(config: &Config, asked: Option<&str>, listeners: &[String]) -> Result<
         }
         return Ok(at(listener, &host));
     }
+    // People are traced at apps; whoever wants the console's own site names it.
+    sites.retain(|site| !site.console.is_on());
     match sites.as_slice() {
         [] => Err("no site has a toolbar: set `toolbar = true`".into()),
         [site] => Ok(match site.hosts.iter().find(|host| host.is_exact()) {

@@ -25,6 +25,7 @@ pub mod whereabouts;
 mod life;
 mod process;
 mod reload;
+mod replay;
 mod restart;
 mod verify;
 mod workers;

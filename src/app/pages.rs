@@ -9,9 +9,10 @@ use tokio::{
 };
 
 use crate::{
-    console::{self, Console, Visit, api::Answer},
-    proxy::reserved::{Call, Door, Facts, Pages},
+    console::{Console, Door, Visit, api::Answer},
+    proxy::reserved::{self, Call, Facts, Pages},
     service::BoxFuture,
+    trace::counters::Counters,
 };
 
 /// Requests to the pages that may wait, over all workers.
@@ -19,14 +20,16 @@ const CALLS_MAX: usize = 64;
 /// Requests to the pages that are answered at once: a provider that people sign in at may be slow.
 const ANSWERS_MAX: usize = 64;
 
-/// The most bodies that are written at once: long traces, and streams.
-const BODIES_MAX: usize = 2_048;
-
 /// The door to a console, and the task that answers behind it, in the background, until the last door is gone. Bodies
 /// that are still being written end when `stop` turns true.
-pub fn open(console: Arc<Console>, stop: watch::Receiver<bool>) -> (Door, impl Future<Output = ()> + Send) {
+pub fn open(
+    console: Arc<Console>,
+    stop: watch::Receiver<bool>,
+    counters: Arc<Counters>,
+) -> (reserved::Door, impl Future<Output = ()> + Send) {
     let (calls, mut waiting) = mpsc::channel::<Call>(CALLS_MAX);
-    let door = Door { pages: Arc::new(Authority(Arc::clone(&console))), calls };
+    let door = reserved::Door { pages: Arc::new(Authority(Arc::clone(&console))), calls };
+    let bodies_max = console.limits().bodies_max;
     let answering = async move {
         let (mut answers, mut bodies) = (JoinSet::new(), JoinSet::new());
         loop {
@@ -36,9 +39,13 @@ pub fn open(console: Arc<Console>, stop: watch::Receiver<bool>) -> (Door, impl F
                     None => break,
                 },
                 Some(rest) = answers.join_next() => {
-                    // One that is not written is cut off: its reader sees that it ended early.
-                    if let (Ok(Some(rest)), true) = (rest, bodies.len() < BODIES_MAX) {
-                        bodies.spawn(until_stopped(rest, stop.clone()));
+                    match rest {
+                        Ok(Some(rest)) if bodies.len() < bodies_max => {
+                            bodies.spawn(until_stopped(rest, stop.clone()));
+                        }
+                        // Not written, it is cut off: its reader sees that it ended early.
+                        Ok(Some(_)) => counters.bodies_cut.one(),
+                        Ok(None) | Err(_) => {}
                     }
                 }
                 Some(_) = bodies.join_next() => {}
@@ -58,7 +65,7 @@ pub fn open(console: Arc<Console>, stop: watch::Receiver<bool>) -> (Door, impl F
 pub(super) type Rest = BoxFuture<'static, ()>;
 
 async fn answer(console: Arc<Console>, Call { request, facts, reply }: Call) -> Option<Rest> {
-    let visit = visit(facts, console::Door::Site);
+    let visit = visit(facts);
     let Answer { response, rest } = console.answer(&request, &visit).await;
     // Whoever asked may have gone meanwhile.
     reply.send(response).ok()?;
@@ -77,19 +84,20 @@ struct Authority(Arc<Console>);
 
 impl Pages for Authority {
     fn claims(&self, uri: &Uri, headers: &HeaderMap, facts: &mut Facts) -> bool {
-        let mut visit = visit(facts.clone(), console::Door::Site);
+        let mut visit = visit(facts.clone());
         let claims = self.0.claims(uri, headers, &mut visit);
         facts.credentials = visit.credentials;
         claims
     }
 
     fn body_bytes_max(&self, uri: &Uri, facts: &Facts) -> usize {
-        self.0.body_bytes_max(uri.path(), &visit(facts.clone(), console::Door::Site))
+        self.0.body_bytes_max(uri.path(), &visit(facts.clone()))
     }
 }
 
-fn visit(facts: Facts, door: console::Door) -> Visit {
-    let Facts { host, scheme, client, peer_trust, credentials } = facts;
+fn visit(facts: Facts) -> Visit {
+    let Facts { host, scheme, client, peer_trust, console, credentials } = facts;
+    let door = if console.is_on() { Door::Console } else { Door::Site };
     Visit { host: host.into(), scheme, client, peer_trust, door, credentials }
 }
 

@@ -10,6 +10,7 @@ use super::{
     admin::{Admin, socket::Socket},
     instance::{Asked, Instance, Running},
     life::{Life, worker_count},
+    replay::Listening,
     source::{Loaded, Source},
     telemetry::Telemetry,
     watch::Files,
@@ -92,6 +93,7 @@ impl Process {
         let running = running(&snapshot, &plan, &life.console);
         let exporters = Arc::clone(&life.exporters);
         let (instance, asked) = Instance::new(running, counters, exporters, Arc::clone(&life.audit), life.receivers());
+        life.listens(Arc::new(Listening(Arc::clone(&instance))));
         let (snapshots, plan) = (watch::Sender::new(snapshot), watch::Sender::new(plan));
         let (drainer, drain) = drain();
         let orders =

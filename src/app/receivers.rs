@@ -10,7 +10,7 @@ use http::Uri;
 use tracing::{info, warn};
 
 use crate::{
-    config::model::Config,
+    config::model::{AdminAddress, Config, Export},
     trace::{
         collector::Intake,
         receive::{Protocol, Receiver, ReceiverHandle, ReceiverTerms, SpansTo},
@@ -24,7 +24,7 @@ pub(super) struct Receivers {
     /// How each of them fares.
     pub(super) status: Vec<ReceiverStatus>,
     /// What started processes are told.
-    pub(super) told: Option<SpansTo>,
+    pub(super) told: SpansTo,
 }
 
 /// How a receiver fares.
@@ -43,15 +43,17 @@ impl Receivers {
     pub(super) async fn open(config: &Config, intake: &Intake) -> Self {
         let mut receivers = Self::default();
         let receive = &config.receive;
+        receivers.told.token.clone_from(&receive.token);
         for (protocol, name, wished) in [(Protocol::Http, "http", receive.http), (Protocol::Grpc, "grpc", receive.grpc)]
         {
             let Some(wished) = wished else { continue };
             let status = match receivers.listen(config, protocol, wished, intake).await {
                 Ok(address) => {
                     info!(%address, protocol = name, "receiving spans");
-                    if protocol == Protocol::Http {
-                        let address = SocketAddr::new(reachable(address.ip()), address.port());
-                        receivers.told = Some(SpansTo { address, token: receive.token.clone() });
+                    let reached = Some(SocketAddr::new(reachable(address.ip()), address.port()));
+                    match protocol {
+                        Protocol::Http => receivers.told.http = reached,
+                        Protocol::Grpc => receivers.told.grpc = reached,
                     }
                     ReceiverStatus { protocol: name, address, fault: None }
                 }
@@ -89,6 +91,20 @@ impl Receivers {
             receiver.shutdown(within).await;
         }
     }
+}
+
+/// Back ends that are Waylight itself, wherever they were named: a file, a command line, the `OTEL_*` variables.
+pub(super) fn own_back_ends(config: &Config) -> Vec<String> {
+    let admin = match config.admin.as_ref().map(|admin| &admin.address) {
+        Some(AdminAddress::Tcp(address)) => Some((*address, "the admin listener")),
+        _ => None,
+    };
+    let listeners = config.listeners.iter().map(|listener| (listener.address, "a listener of Waylight itself"));
+    let own: Vec<_> = admin.into_iter().chain(listeners).collect();
+    let is_own = |export: &Export| own.iter().find(|(address, _)| leads_to(&export.endpoint, *address));
+    let told = |export: &Export| Some((export.name.clone(), is_own(export)?.1));
+    let told = config.exports.iter().filter_map(told);
+    told.map(|(name, what)| format!("the back end `{name}` is {what}: it takes no spans there")).collect()
 }
 
 /// Where a process of this machine reaches `address`.

@@ -1,6 +1,6 @@
 //! Settings that count from the next start only. docs/operations.md lists them, each with its reason.
 
-use crate::config::model::{Config, Store};
+use crate::config::model::{Config, ConsoleLimits, Store};
 
 /// Puts what runs in place of what a reload cannot change, and names what would have changed.
 pub(super) fn keep(running: &Config, wished: &mut Config) -> Vec<&'static str> {
@@ -11,8 +11,20 @@ pub(super) fn keep(running: &Config, wished: &mut Config) -> Vec<&'static str> {
     keep_one("receive", &running.receive, &mut wished.receive, &mut kept);
     keep_one("requests.recent_max", &running.requests.recent_max, &mut wished.requests.recent_max, &mut kept);
     // The quota may change while it runs; the rest of the store may not.
-    let store = Store { spans_per_month_max: wished.store.spans_per_month_max, ..running.store.clone() };
+    let Store { spans_per_month_max, unasked_share, .. } = wished.store;
+    let store = Store { spans_per_month_max, unasked_share, ..running.store.clone() };
     keep_one("store", &store, &mut wished.store, &mut kept);
+    // What is made once: places for live views, their hub, and what writes their bodies.
+    let console = ConsoleLimits {
+        import_bytes_max: wished.console.import_bytes_max,
+        import_spans_max: wished.console.import_spans_max,
+        sign_in_failures_max: wished.console.sign_in_failures_max,
+        upload_bytes_max: wished.console.upload_bytes_max,
+        uploads_per_minute_max: wished.console.uploads_per_minute_max,
+        replays_per_minute_max: wished.console.replays_per_minute_max,
+        ..running.console.clone()
+    };
+    keep_one("console", &console, &mut wished.console, &mut kept);
     keep_one("limits.sessions_max", &running.limits.sessions_max, &mut wished.limits.sessions_max, &mut kept);
     let (running, wished) = (&running.access, &mut wished.access);
     keep_one("access.audit_bytes_max", &running.audit_bytes_max, &mut wished.audit_bytes_max, &mut kept);

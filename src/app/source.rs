@@ -10,7 +10,7 @@ use std::{
 
 use http::Uri;
 
-use super::{verify, whereabouts::Whereabouts};
+use super::{receivers::own_back_ends, verify, whereabouts::Whereabouts};
 use crate::config::{
     self, Diagnostics,
     model::{AdminAddress, Config, StoreKind, Toggle},
@@ -144,7 +144,8 @@ impl Source {
         let env = OtelEnv::read(|name| std::env::var(name).ok());
         env.apply(&mut config);
         let faults = env.faults.iter().map(|fault| format!("{}: {}", fault.variable, fault.message));
-        let warnings = warnings.iter().map(ToString::to_string).chain(faults).collect();
+        let own = own_back_ends(&config);
+        let warnings = warnings.iter().map(ToString::to_string).chain(faults).chain(own).collect();
         files.extend(named(&config));
         Ok(Loaded { config, warnings, files })
     }

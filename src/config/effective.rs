@@ -2,6 +2,7 @@
 //! here reads back as the same configuration, secrets aside; a test does that.
 
 mod access;
+mod console;
 mod requests;
 
 use std::fmt::{Display, Write as _};
@@ -59,6 +60,7 @@ pub fn effective(config: &Config) -> String {
     }
     out.access(&config.access);
     out.privacy(config.privacy);
+    out.console(&config.console);
     out.bounds(config);
     match &config.admin {
         None => out.table("[admin]").word("address", "off"),
@@ -163,6 +165,7 @@ impl Writer {
         self.table("[[site]]");
         self.names("hosts", &site.hosts);
         self.toggle("toolbar", site.toolbar);
+        self.toggle("console", site.console);
         self.word("inject", inject(site.inject));
         self.toggle("inject_errors", site.inject_errors);
         self.word("propagation", propagation(site.propagation));
@@ -298,6 +301,7 @@ impl Writer {
                 StartPort::Fixed(port) => self.set("port", port),
                 StartPort::Variable(variable) => self.text("port_variable", variable),
             }
+            self.word("otlp", start.otlp.word());
             self.duration("timeout_start", start.timeout_start);
             self.duration("timeout_stop", start.timeout_stop);
             self.inline("env", start.env.keys().map(|name| (name.clone(), HIDDEN.to_owned())));
@@ -332,6 +336,7 @@ impl Writer {
         self.size("size_max", store.size_max);
         self.set("requests_max", store.requests_max);
         self.set("spans_per_month_max", store.spans_per_month_max);
+        self.set("unasked_share", store.unasked_share);
         self.set("spans_per_trace_max", store.spans_per_trace_max);
         self.duration("flush_interval", store.flush_interval);
         self.size("queue_bytes_max", store.queue_bytes_max as u64);

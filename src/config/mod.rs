@@ -103,16 +103,19 @@ pub fn check(
 }
 
 impl Config {
-    /// The configuration of `waylight --upstream URL`: one listener, one site for every host, toolbar on.
+    /// The configuration of `waylight --upstream URL`: one listener, one site for every host, toolbar on. On loopback
+    /// people are given all that their role allows.
     ///
     /// # Errors
     /// If the URL cannot be an upstream.
     pub fn minimal(upstream: &Uri, listen: SocketAddr) -> Result<Self, Diagnostics> {
+        let on_site = if listen.ip().is_loopback() { "all" } else { "session" };
         let (address, endpoint) = (write::quoted(&listen.to_string()), write::quoted(&upstream.to_string()));
         let text = format!(
             "[[listener]]\naddress = {address}\n\
              [[site]]\nhosts = [\"*\"]\ntoolbar = true\n[[site.route]]\npath = \"/*\"\nupstream = \"app\"\n\
-             [upstream.app]\nendpoints = [{endpoint}]\n[admin]\naddress = \"127.0.0.1:0\"\n"
+             [upstream.app]\nendpoints = [{endpoint}]\n[admin]\naddress = \"127.0.0.1:0\"\n\
+             [access]\non_site = \"{on_site}\"\n"
         );
         let file = |_: &Path| Err("there is no file".to_owned());
         let source = Source { name: "--upstream", base: Path::new(""), env: &|_| None, file: &file };

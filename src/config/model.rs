@@ -2,6 +2,7 @@
 //! Two equal values mean the same, so a reload compares them to see what may stay.
 
 mod access;
+mod console;
 mod middleware;
 mod requests;
 mod upstream;
@@ -10,7 +11,7 @@ use std::{collections::BTreeMap, fmt, net::SocketAddr, path::PathBuf, time::Dura
 
 use http::{HeaderName, HeaderValue, Method, StatusCode, Uri};
 
-pub use self::{access::*, middleware::*, requests::*, upstream::*};
+pub use self::{access::*, console::*, middleware::*, requests::*, upstream::*};
 use crate::rules::route::{Conditions, HostPattern, PathPattern};
 pub use crate::rules::{
     headers::{Scheme, redact::KeyPattern},
@@ -53,6 +54,8 @@ pub struct Config {
     pub access: Access,
     /// What is kept of people.
     pub privacy: Privacy,
+    /// Bounds of the console.
+    pub console: ConsoleLimits,
     /// Bounds.
     pub limits: Limits,
     /// Timeouts of the client's side, and of shutting down.
@@ -147,6 +150,8 @@ pub struct Site {
     pub hosts: Vec<HostPattern>,
     /// Whether people can sign in here, and `/_waylight/` exists for them.
     pub toolbar: Toggle,
+    /// Whether its origin is the console's own: it has no routes, and people reach there what their roles allow.
+    pub console: Toggle,
     /// What is injected into pages.
     pub inject: Inject,
     /// Whether that includes the upstreams' error pages.
@@ -290,6 +295,9 @@ pub struct Store {
     pub requests_max: usize,
     /// The most spans of one calendar month in UTC: after that no new trace begins.
     pub spans_per_month_max: u64,
+    /// The share of them, from 0 to 1, that traces may have which nobody asked for: those of ratios, of route rules, of tail
+    /// mode, and those that rules keep.
+    pub unasked_share: f64,
     /// The most spans of one trace, those of applications included.
     pub spans_per_trace_max: u64,
     /// What comes within this time is written at once; the most that a crash can lose.

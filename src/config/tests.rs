@@ -59,8 +59,12 @@ fn proxy_toml_is_valid_and_shows_the_defaults() {
     let config = read(PROXY_TOML);
     let minimal =
         Config::minimal(&"http://127.0.0.1:3000".parse().unwrap(), "127.0.0.1:8080".parse().unwrap()).unwrap();
-    // Without a file nobody can choose another port for the admin listener, so it takes a free one.
-    assert_eq!(Config { state_dir: minimal.state_dir.clone(), admin: minimal.admin.clone(), ..config }, minimal);
+    // Without a file nobody can choose another port for the admin listener, so it takes a free one; and whoever tries it
+    // out on his own machine is alone with its pages.
+    let access = Access { on_site: minimal.access.on_site, ..config.access.clone() };
+    let (state_dir, admin) = (minimal.state_dir.clone(), minimal.admin.clone());
+    assert_eq!(Config { state_dir, admin, access, ..config }, minimal);
+    assert_eq!(minimal.access.on_site, Scope::All);
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use http::{HeaderValue, Request, Response, StatusCode, header::SET_COOKIE, uri::PathAndQuery};
+use serde::Deserialize;
 use tracing::{error, info};
 
 use super::{
@@ -16,7 +17,7 @@ use crate::{
     clock,
     error::BoxError,
     rules::{
-        access::{Action, Role, may},
+        access::{Action, Role},
         session::{self, Csrf, Id, Identity, Session, SessionKind},
     },
     trace::sessions::LiveSession,
@@ -25,11 +26,33 @@ use crate::{
 /// How long *Run page trace* traces what the page loads, in seconds.
 const PAGE_TTL_SECONDS: u64 = 60;
 
+/// How a page is traced.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct PageRun<'a> {
+    /// Its path.
+    pub(super) path: &'a str,
+    /// How often it is loaded.
+    pub(super) runs: u64,
+    /// Whether caches may answer.
+    pub(super) cache: Cache,
+}
+
+/// Whether caches may answer unasked.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Cache {
+    /// As for everybody.
+    #[default]
+    Default,
+    /// They may not: each request has the directive `no-cache`.
+    Bypass,
+}
+
 /// So many guests are listed.
 const GUESTS_SHOWN_MAX: usize = 20;
 
 /// Why an action is refused: the answer to give.
-type Refused = Box<Response<Bytes>>;
+pub(super) type Refused = Box<Response<Bytes>>;
 
 impl Console {
     /// The plain page, with a fault where there is one.
@@ -37,12 +60,16 @@ impl Console {
         let Some(identity) = &visit.credentials.identity else { return self.entrance(visit, None) };
         let session = visit.credentials.session.as_ref();
         let live = session.and_then(|session| self.sessions.live_session(session.id));
-        let guests = if may(identity.role, Action::Invite) { self.guests(identity) } else { Vec::new() };
+        let guests =
+            if self.admit(visit, identity, Action::Invite).is_ok() { self.guests(identity) } else { Vec::new() };
+        let whole = self.shelf.whole.borrow().clone();
         let home = Home {
             host: &visit.host,
             identity,
             session,
             door: visit.door,
+            scope: self.scope(visit),
+            whole: &whole,
             spans_used: live.as_ref().map_or(0, |live| live.spans_used),
             requests_used: live.as_ref().map_or(0, |live| live.requests_used),
             guests: &guests,
@@ -63,16 +90,11 @@ impl Console {
 
     /// Does what a form of the plain page asks for.
     pub(super) fn act(&self, request: &Request<Bytes>, visit: &Visit) -> Response<Bytes> {
-        let Some(identity) = &visit.credentials.identity else { return self.entrance(visit, None) };
         let now = clock::unix_seconds();
-        if !form::is_same_origin(request, visit) {
-            return foreign();
-        }
-        let csrf = form::value(request.body(), "csrf").unwrap_or_default();
-        if Csrf::verify(&csrf, &self.keys, identity.id, now).is_err() {
-            self.counters.tokens_refused.one();
-            return self.home(visit, StatusCode::FORBIDDEN, Some("The form was out of date. Please try again."));
-        }
+        let identity = match self.admit_form(request, visit) {
+            Ok(identity) => identity,
+            Err(refused) => return *refused,
+        };
         let done = match request.uri().path() {
             SIGN_OUT | STOP if identity.role == Role::Guest => Ok(self.dismiss(visit, identity, now)),
             SIGN_OUT => self.sign_out(visit, identity, now),
@@ -85,6 +107,21 @@ impl Console {
             _ => Ok(redirect(StatusCode::SEE_OTHER, PLAIN)),
         };
         done.unwrap_or_else(|refused| *refused)
+    }
+
+    /// Who sent a form, if it is one of our own.
+    pub(super) fn admit_form<'v>(&self, request: &Request<Bytes>, visit: &'v Visit) -> Result<&'v Identity, Refused> {
+        let Some(identity) = &visit.credentials.identity else { return Err(Box::new(self.entrance(visit, None))) };
+        if !form::is_same_origin(request, visit) {
+            return Err(Box::new(foreign()));
+        }
+        let csrf = form::value(request.body(), "csrf").unwrap_or_default();
+        if Csrf::verify(&csrf, &self.keys, identity.id, clock::unix_seconds()).is_err() {
+            self.counters.tokens_refused.one();
+            let fault = Some("The form was out of date. Please try again.");
+            return Err(Box::new(self.home(visit, StatusCode::FORBIDDEN, fault)));
+        }
+        Ok(identity)
     }
 
     fn sign_out(&self, visit: &Visit, identity: &Identity, now: u64) -> Result<Response<Bytes>, Refused> {
@@ -144,31 +181,55 @@ impl Console {
             let fault = "The path must begin with one slash, as in /products?page=2.";
             return Err(Box::new(self.home(visit, StatusCode::UNPROCESSABLE_ENTITY, Some(fault))));
         };
-        self.trace_page(&path, visit, identity, now)
+        self.trace_page(&PageRun { path: &path, runs: 1, cache: Cache::Default }, visit, identity, now)
     }
 
-    /// Has the page at `path` traced, and leads there.
+    /// Has a page traced, and leads there.
     pub(super) fn trace_page(
         &self,
-        path: &str,
+        run: &PageRun<'_>,
         visit: &Visit,
         identity: &Identity,
         now: u64,
     ) -> Result<Response<Bytes>, Refused> {
         if let Some(session) = &visit.credentials.session {
-            if session.kind == SessionKind::Session {
+            if session.kind == SessionKind::Session && run.cache == Cache::Default {
                 // Everything is traced already.
-                return Ok(redirect(StatusCode::SEE_OTHER, path));
+                return Ok(redirect(StatusCode::SEE_OTHER, run.path));
             }
             self.stop(visit, identity, now)?;
         }
-        let session = self.new_session(visit, identity, SessionKind::Page, now)?;
-        Ok(self.go(path, visit, identity, Some(&session)))
+        let kind = match run.cache {
+            Cache::Default => SessionKind::Page,
+            Cache::Bypass => SessionKind::Fresh,
+        };
+        let session = self.session_for(visit, identity, (kind, run.runs), now)?;
+        Ok(self.go(run.path, visit, identity, Some(&session)))
     }
 
-    fn new_session(&self, visit: &Visit, identity: &Identity, kind: SessionKind, now: u64) -> Result<Session, Refused> {
+    pub(super) fn new_session(
+        &self,
+        visit: &Visit,
+        identity: &Identity,
+        kind: SessionKind,
+        now: u64,
+    ) -> Result<Session, Refused> {
+        self.session_for(visit, identity, (kind, 1), now)
+    }
+
+    /// A session; one that traces a page lasts for so many loads of it.
+    fn session_for(
+        &self,
+        visit: &Visit,
+        identity: &Identity,
+        (kind, loads): (SessionKind, u64),
+        now: u64,
+    ) -> Result<Session, Refused> {
         let (ttl, deed) = match kind {
-            SessionKind::Page => (PAGE_TTL_SECONDS.min(self.access.session_ttl.as_secs()), Deed::PageTrace),
+            SessionKind::Page | SessionKind::Fresh => {
+                let ttl = PAGE_TTL_SECONDS.saturating_mul(loads).min(self.access.session_ttl.as_secs());
+                (ttl, Deed::PageTrace)
+            }
             _ => (self.access.session_ttl.as_secs(), Deed::SessionStart),
         };
         let session = Session {

@@ -51,6 +51,8 @@ pub enum Deed {
     SessionStop,
     /// Had one page traced.
     PageTrace,
+    /// Had a recorded request sent again.
+    Replay,
     /// Made a trace link.
     TraceLinkMade,
     /// Agreed to be traced by a trace link.
@@ -79,6 +81,7 @@ impl Deed {
             Self::SessionStart => "started session",
             Self::SessionStop => "stopped session",
             Self::PageTrace => "had a page traced in session",
+            Self::Replay => "had sent again",
             Self::TraceLinkMade => "made a trace link to",
             Self::TraceLinkUsed => "is shown a visitor's session",
             Self::Export => "exported",

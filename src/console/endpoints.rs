@@ -17,6 +17,7 @@ pub(super) const PAGE: &str = "/_waylight/page";
 pub(super) const INVITE: &str = "/_waylight/invite";
 pub(super) const PEOPLE: &str = "/_waylight/people";
 pub(super) const REVOKE: &str = "/_waylight/revoke";
+pub(super) const ERASE: &str = "/_waylight/erase";
 /// Below: the console's files.
 pub(super) const ASSETS: &str = "/_waylight/assets/";
 /// Everything below is answered to programs: a bearer token counts there.
@@ -72,7 +73,7 @@ impl Endpoint {
 }
 
 /// Every address of the pages. Those of the API stand beside it.
-pub const ENDPOINTS: [Endpoint; 24] = [
+pub const ENDPOINTS: [Endpoint; 25] = [
     of(HOME, READ, Who::SignedIn),
     of("/_waylight", READ, Who::SignedIn),
     of(PLAIN, READ, Who::SignedIn),
@@ -96,7 +97,9 @@ pub const ENDPOINTS: [Endpoint; 24] = [
     of(PAGE, "POST", Who::May(Action::Trace)),
     of(INVITE, "POST", Who::May(Action::Invite)),
     of(PEOPLE, READ, Who::May(Action::Revoke)),
-    of(REVOKE, "POST", Who::May(Action::Revoke)),
+    // His own guests' sessions a tracer may end, too.
+    of(REVOKE, "POST", Who::May(Action::Trace)),
+    of(ERASE, "POST", Who::May(Action::Erase)),
 ];
 
 const READ: &str = "GET, HEAD";

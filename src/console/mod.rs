@@ -15,6 +15,7 @@ mod form;
 mod oidc;
 mod pages;
 mod people;
+mod scope;
 mod style;
 mod visits;
 mod ways;
@@ -30,25 +31,26 @@ use http::{
 pub use self::{
     actions::own_path,
     people::{Denied, Revoked},
+    scope::whole,
     visits::Invitation,
 };
 
 use self::{
-    api::{Answer, IMPORT, Shelf},
-    attempts::Attempts,
+    api::{Answer, IMPORT, SPANS, Shelf},
+    attempts::{Attempts, PerMinute},
     audit::Audit,
-    endpoints::{ASSETS, OIDC_CALLBACK, PEOPLE, SIGN_IN_OIDC, TRACE, Who},
+    endpoints::{ASSETS, ERASE, OIDC_CALLBACK, PEOPLE, SIGN_IN_OIDC, TRACE, Who},
     oidc::Provider,
     ways::{Arrivals, Tokens},
 };
 use crate::{
     body::Piped,
-    config::model::{Access, Privacy, Scheme, SignIn},
+    config::model::{Access, ConsoleLimits, Privacy, Scheme, SignIn},
     rules::{
         access::{Action, Role, may},
         headers::forwarded::PeerTrust,
         reserved::{self, is_reserved},
-        session::Credentials,
+        session::{Credentials, Id},
         token::Keys,
     },
     trace::{counters::Counters, sessions::Sessions},
@@ -72,6 +74,8 @@ pub struct Console {
     privacy: Privacy,
     tokens: Tokens,
     attempts: Attempts,
+    uploads: PerMinute<Id>,
+    replays: PerMinute<String>,
     arrivals: Arrivals,
     provider: Option<Provider>,
     shelf: Arc<Shelf>,
@@ -112,8 +116,10 @@ pub struct Visit {
 /// Where somebody asks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Door {
-    /// At a site.
+    /// At a site, whose pages are an app's.
     Site,
+    /// At the host that is the console's own.
+    Console,
     /// At the admin listener: whoever reaches it may know what Waylight is.
     Admin,
 }
@@ -124,15 +130,30 @@ impl Console {
         let Parts { keys, sessions, audit, counters, shelf } = parts;
         let tokens = Tokens::new(&access.tokens);
         let (attempts, arrivals) = (Attempts::default(), Arrivals::default());
+        let (uploads, replays) = (PerMinute::default(), PerMinute::default());
         let provider = access.oidc.as_ref().map(Provider::new);
-        Self { keys, sessions, audit, counters, access, privacy, tokens, attempts, arrivals, provider, shelf }
+        Self {
+            keys,
+            sessions,
+            audit,
+            counters,
+            access,
+            privacy,
+            tokens,
+            attempts,
+            uploads,
+            replays,
+            arrivals,
+            provider,
+            shelf,
+        }
     }
 
     /// Whether a request may know that these pages exist: of somebody who is signed in; of whoever has a link that is
     /// valid; and of anybody who asks for the sign-in page, where that is open. Learns who asks on the way. Called on a
     /// worker.
     pub fn claims(&self, uri: &Uri, headers: &HeaderMap, visit: &mut Visit) -> bool {
-        let path = uri.path();
+        let path = if visit.door == Door::Console && uri.path() == "/" { HOME } else { uri.path() };
         if !is_reserved(path) {
             return false;
         }
@@ -150,14 +171,23 @@ impl Console {
             Some(Who::Entrance | Who::SignedIn | Who::Screen) => self.is_open(visit),
             Some(Who::Flow) => self.comes_back(headers, visit),
             Some(Who::TraceLink) => token(uri).is_some_and(|token| self.visit_link(&token, &visit.host).is_some()),
+            None if path == SPANS => self.may_upload(headers, visit),
             _ => self.is_shared(path),
         }
     }
 
     /// The largest body that is taken of somebody, in octets.
     pub fn body_bytes_max(&self, path: &str, visit: &Visit) -> usize {
-        let imports = path == IMPORT && self.authorise(visit, Action::Keep).is_ok();
-        if imports { api::IMPORT_BYTES_MAX } else { api::BODY_BYTES_MAX }
+        match path {
+            IMPORT if self.authorise(visit, Action::Keep).is_ok() => self.shelf.limits.borrow().import_bytes_max,
+            SPANS if visit.credentials.session.is_some() => self.shelf.limits.borrow().upload_bytes_max,
+            _ => api::BODY_BYTES_MAX,
+        }
+    }
+
+    /// The bounds.
+    pub fn limits(&self) -> ConsoleLimits {
+        self.shelf.limits.borrow().clone()
     }
 
     /// Answers a request that [`Self::claims`] took.
@@ -178,6 +208,9 @@ impl Console {
 
     async fn page_of(&self, request: &Request<Bytes>, visit: &Visit) -> Response<Bytes> {
         let (method, path) = (request.method(), request.uri().path());
+        if path == "/" {
+            return redirect(StatusCode::SEE_OTHER, HOME);
+        }
         let Some(endpoint) = endpoints::find(path) else {
             return pages::message(StatusCode::NOT_FOUND, "No such page", "There is nothing at this address.", &[]);
         };
@@ -199,6 +232,7 @@ impl Console {
             TRACE if is_read => self.consent(request, visit),
             TRACE => self.agree(request, visit),
             PEOPLE => self.people(visit),
+            ERASE => self.erase_form(request, visit).await,
             path if path == HOME.trim_end_matches('/') => redirect(StatusCode::PERMANENT_REDIRECT, HOME),
             path if path.starts_with(ASSETS) => self.asset(&path[ASSETS.len()..], request.headers()).await,
             HOME => self.screen(visit).await,

@@ -1,26 +1,31 @@
 //! Who may do what, as the pages and the API ask it; and ending other people's sessions and sign-ins, at once, on every
 //! worker, and beyond a restart.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
 use tracing::info;
 
 use super::{
-    Console, Visit,
+    Console, PLAIN, Visit,
     audit::{AuditEntry, Deed},
     endpoints::PEOPLE,
     form,
-    pages::People,
+    pages::{self, People},
     redirect,
 };
 use crate::{
     clock,
     error::BoxError,
     rules::{
-        access::{Action, may},
+        access::Action,
         session::{Csrf, Id, Identity},
     },
-    trace::sessions::LiveSession,
+    trace::{
+        sessions::LiveSession,
+        store::query::{Erased, Whom},
+    },
 };
 
 /// So many sessions are listed.
@@ -35,6 +40,8 @@ pub enum Denied {
     Unknown,
     /// His role does not allow it.
     Role,
+    /// It is not done here: what is said about where it is.
+    Scope(Arc<str>),
     /// What was asked for makes no sense.
     Unfit(&'static str),
     /// It could not be written down.
@@ -56,10 +63,10 @@ impl Console {
     /// Who asks, if he may do that.
     ///
     /// # Errors
-    /// [`Denied::Unknown`] or [`Denied::Role`].
+    /// [`Denied::Unknown`], [`Denied::Role`] or [`Denied::Scope`].
     pub fn authorise<'v>(&self, visit: &'v Visit, action: Action) -> Result<&'v Identity, Denied> {
         let identity = visit.credentials.identity.as_ref().ok_or(Denied::Unknown)?;
-        if may(identity.role, action) { Ok(identity) } else { Err(Denied::Role) }
+        self.admit(visit, identity, action).map(|()| identity)
     }
 
     /// As [`Self::authorise`], and writes down what he does.
@@ -84,7 +91,11 @@ impl Console {
     /// Who asks may not read.
     pub fn live_sessions(&self, visit: &Visit) -> Result<Vec<LiveSession>, Denied> {
         self.authorise(visit, Action::Read)?;
-        Ok(self.sessions.live(clock::unix_seconds(), SESSIONS_SHOWN_MAX))
+        let reach = self.reach(visit);
+        let mut live = self.sessions.live(clock::unix_seconds(), usize::MAX);
+        live.retain(|live| reach.holds(Some(live.identity), Some(live.id)));
+        live.truncate(SESSIONS_SHOWN_MAX);
+        Ok(live)
     }
 
     /// The latest entries of the audit log, newest first.
@@ -102,8 +113,12 @@ impl Console {
     /// Who asks may not, or it could not be written down.
     pub fn revoke(&self, visit: &Visit, what: &Revoked) -> Result<(), Denied> {
         let who = visit.credentials.identity.as_ref().ok_or(Denied::Unknown)?;
+        let reach = self.reach(visit);
         let own = match what {
-            Revoked::Session(id) => self.sessions.live_session(*id).is_some_and(|live| live.person == who.name),
+            Revoked::Session(id) => self
+                .sessions
+                .live_session(*id)
+                .is_some_and(|live| live.person == who.name && reach.holds(Some(live.identity), Some(live.id))),
             Revoked::Identity(id) => *id == who.id,
             Revoked::Person(_) => false,
         };
@@ -124,6 +139,28 @@ impl Console {
         Ok(())
     }
 
+    /// Erases what is kept of a person, or of a session: in memory, and in the store.
+    ///
+    /// # Errors
+    /// Who asks may not, it could not be written down, or the store could not.
+    pub async fn erase(&self, visit: &Visit, whom: Whom) -> Result<(u64, Erased), Denied> {
+        let subject = match &whom {
+            Whom::Session(id) => format!("session {id}"),
+            Whom::Person(name) => format!("person {name}"),
+        };
+        self.audited(visit, Action::Erase, Deed::Erase, &subject)?;
+        let recent = self.shelf.requests.erase_recent(|row| match &whom {
+            Whom::Session(id) => row.session == Some(*id),
+            Whom::Person(name) => *row.person == **name,
+        });
+        let erased = match self.shelf.requests.store() {
+            Some(store) => store.erase(whom).await.map_err(|error| Denied::Unavailable(error.into()))?,
+            None => Erased::default(),
+        };
+        info!(subject, recent, requests = erased.requests, traces = erased.traces, spans = erased.spans, "erased");
+        Ok((recent, erased))
+    }
+
     /// The page of sessions, people and what they did.
     pub(super) fn people(&self, visit: &Visit) -> Response<Bytes> {
         let read = || {
@@ -139,6 +176,29 @@ impl Console {
             .render()
     }
 
+    /// The form that erases.
+    pub(super) async fn erase_form(&self, request: &Request<Bytes>, visit: &Visit) -> Response<Bytes> {
+        if let Err(refused) = self.admit_form(request, visit) {
+            return *refused;
+        }
+        let field = |name: &str| form::value(request.body(), name).filter(|text| !text.trim().is_empty());
+        let session = field("session").map(|text| Id::parse(text.trim()));
+        let whom = match (session, field("person")) {
+            (Some(Some(id)), None) => Whom::Session(id),
+            (None, Some(name)) => Whom::Person(name.trim().to_owned()),
+            _ => return Denied::Unfit("Say which session or person.").page(),
+        };
+        match self.erase(visit, whom).await {
+            Ok((recent, Erased { requests, traces, spans })) => {
+                let text = format!(
+                    "{requests} stored requests, {traces} traces and {spans} spans are gone, and {recent} requests in memory."
+                );
+                pages::message(StatusCode::OK, "Erased", &text, &[("Back", PEOPLE)])
+            }
+            Err(denied) => denied.page(),
+        }
+    }
+
     /// The form that revokes.
     pub(super) fn revoke_form(&self, request: &Request<Bytes>, visit: &Visit) -> Response<Bytes> {
         let field = |name: &str| form::value(request.body(), name).filter(|text| !text.trim().is_empty());
@@ -150,7 +210,11 @@ impl Console {
             _ => return Denied::Unfit("Say which session, sign-in or person.").page(),
         };
         match self.revoke(visit, &what) {
-            Ok(()) => redirect(StatusCode::SEE_OTHER, PEOPLE),
+            Ok(()) => {
+                // Who stops a guest of his own may not see the people's page.
+                let is_admin = self.authorise(visit, Action::Revoke).is_ok();
+                redirect(StatusCode::SEE_OTHER, if is_admin { PEOPLE } else { PLAIN })
+            }
             Err(denied) => denied.page(),
         }
     }

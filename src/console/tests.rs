@@ -4,7 +4,7 @@ use http::header::{CACHE_CONTROL, COOKIE, SET_COOKIE};
 
 use super::{
     audit::{AuditLog, Deed},
-    endpoints::{INVITE, PAGE, RESTART, REVOKE, SIGN_OUT, START, STOP},
+    endpoints::{ERASE, INVITE, PAGE, RESTART, REVOKE, SIGN_OUT, START, STOP},
     *,
 };
 use crate::{
@@ -396,6 +396,9 @@ fn every_endpoint_against_every_role() {
             if !admitted {
                 assert_eq!(response.status(), StatusCode::FORBIDDEN, "{role}: {path}");
                 assert_eq!(browser.audit(), before, "{role} changed something: {path}");
+            } else if path == REVOKE && role == Role::Tracer {
+                assert_eq!(response.status(), StatusCode::FORBIDDEN, "a tracer ends what is his own, and no person");
+                assert_eq!(browser.audit(), before);
             } else if !matches!(endpoint.who, Who::Entrance) {
                 assert!(done, "{role}: {path}: {}", response.status());
             }
@@ -483,6 +486,11 @@ fn people_and_sessions_are_revoked() {
     for form in ["", "session=x", "session=&person=", &format!("session={}&person=Bob", session.id)] {
         assert_eq!(admin.force(REVOKE, form).status(), StatusCode::UNPROCESSABLE_ENTITY, "{form}");
     }
+    for form in ["", "session=x", &format!("session={}&person=Bob", session.id)] {
+        assert_eq!(admin.force(ERASE, form).status(), StatusCode::UNPROCESSABLE_ENTITY, "{form}");
+    }
+    assert!(text(&admin.force(ERASE, "person=Bob")).contains("0 stored requests"));
+    assert_eq!(admin.audit()[0], (Deed::Erase, "Bob".into(), "person Bob".into()));
     assert_eq!(leads_to(&admin.force(REVOKE, "person=Bob")), PEOPLE);
     assert_eq!(admin.credentials(), Credentials::default(), "he himself, too: his name is Bob");
     assert_eq!(admin.audit()[0], (Deed::Revoke, "Bob".into(), "person Bob".into()));
@@ -597,5 +605,57 @@ fn the_admin_listener_shows_its_sign_in_page_and_nothing_more() {
         let mut visit = Visit { door: Door::Admin, ..browser.visit() };
         let claims = browser.console.claims(&endpoint.path.parse().unwrap(), &HeaderMap::new(), &mut visit);
         assert_eq!(claims, matches!(endpoint.who, Who::Entrance | Who::SignedIn | Who::Screen), "{}", endpoint.path);
+    }
+}
+
+#[test]
+fn a_tracer_stops_his_own_guest() {
+    let mut tracer = somebody(Role::Tracer);
+    let wished = Invitation { path: "/".into(), seconds: 60, requests_max: 5 };
+    let link = tracer.console.trace_link(&tracer.visit(), "http://app.example", &wished).unwrap();
+    let own = tracer.cookie.take();
+    let target = link.strip_prefix("http://app.example").unwrap().to_owned();
+    assert_eq!(leads_to(&tracer.post(&target, "")), "/");
+    let guest = tracer.credentials().session.unwrap();
+    tracer.cookie = own;
+    assert_eq!(leads_to(&tracer.press(REVOKE, &format!("session={}", guest.id))), PLAIN);
+    assert!(tracer.console.sessions.is_revoked(guest.id));
+    assert_eq!(tracer.press(REVOKE, "person=Bob").status(), StatusCode::FORBIDDEN, "no more than that");
+}
+
+#[test]
+fn on_a_site_a_person_has_his_own_session_and_no_more() {
+    let mut admin = somebody(Role::Admin);
+    admin.console.access.on_site = crate::config::model::Scope::Session;
+    let page = text(&admin.get(PLAIN));
+    assert!(page.contains("The whole console is at console.example."), "{page}");
+    assert!(!page.contains(INVITE) && !page.contains(PEOPLE), "{page}");
+    assert_eq!(leads_to(&admin.press(START, "")), PLAIN);
+    assert_eq!(leads_to(&admin.press(STOP, "")), PLAIN);
+    for (path, form) in [(INVITE, "path=/&minutes=1&requests=1"), (REVOKE, "person=Bob"), (ERASE, "person=Bob")] {
+        let refused = admin.press(path, form);
+        assert_eq!(refused.status(), StatusCode::FORBIDDEN, "{path}");
+        assert!(text(&refused).contains("the whole console is at console.example"), "{path}");
+    }
+    assert_eq!(admin.get(PEOPLE).status(), StatusCode::FORBIDDEN);
+}
+
+#[test]
+fn elsewhere_a_trace_link_is_for_a_site_that_is_named() {
+    let admin = somebody(Role::Admin);
+    let visit = Visit { door: Door::Console, ..admin.visit() };
+    let csrf = Csrf { identity: visit.credentials.identity.as_ref().unwrap().id, expiry: clock::unix_seconds() + 60 };
+    let csrf = csrf.seal(&admin.console.keys);
+    let ask = |site: &str| {
+        let form = format!("csrf={csrf}&path=/cart&minutes=1&requests=1&site={site}");
+        let request = Request::post(INVITE).header("host", "app.example").body(Bytes::from(form)).unwrap();
+        let answer = futures(api::testing::read(admin.console.answer(&request, &visit)));
+        (answer.status(), text(&answer))
+    };
+    let (status, page) = ask("https://shop.example:8443/");
+    assert_eq!(status, StatusCode::OK);
+    assert!(page.contains("https://shop.example:8443/_waylight/trace?token="), "{page}");
+    for site in ["", "shop.example", "ftp://shop.example", "https://shop.example/a", "https://a@shop.example"] {
+        assert_eq!(ask(site).0, StatusCode::UNPROCESSABLE_ENTITY, "{site}");
     }
 }

@@ -6,7 +6,7 @@ use http::{Request, Response, StatusCode, header::SET_COOKIE};
 use tracing::info;
 
 use super::{
-    Console, Denied, PLAIN, Visit,
+    Console, Denied, Door, PLAIN, Visit,
     actions::{self, own_path},
     audit::Deed,
     endpoints::TRACE,
@@ -38,20 +38,22 @@ pub struct Invitation {
 }
 
 impl Console {
-    /// A trace link at `origin`, for somebody who may make one.
+    /// A trace link at a site's `origin`, for somebody who may make one.
     ///
     /// # Errors
     /// He may not; the path leads elsewhere or is too long; or it could not be written down.
     pub fn trace_link(&self, visit: &Visit, origin: &str, wished: &Invitation) -> Result<String, Denied> {
         let who = self.authorise(visit, Action::Invite)?;
         let now = clock::unix_seconds();
+        let (origin, host) =
+            site(origin).ok_or(Denied::Unfit("name the site by its address, like https://shop.example"))?;
         let path = own_path(wished.path.trim()).ok_or(Denied::Unfit("the path must begin with one slash"))?;
         let link = TraceLink {
             nonce: actions::new_id().map_err(Denied::Unavailable)?,
             issued: now,
             expiry: now.saturating_add(self.access.link_ttl.as_secs()),
             name: who.name.clone(),
-            host: visit.host.clone(),
+            host,
             path,
             seconds: wished.seconds.clamp(1, self.access.guest_ttl.as_secs()),
             requests_max: wished.requests_max.clamp(1, self.access.guest_requests_max),
@@ -69,7 +71,11 @@ impl Console {
             seconds: field("minutes").parse().map_or(u64::MAX, |minutes: u64| minutes.saturating_mul(60)),
             requests_max: field("requests").parse().unwrap_or(u64::MAX),
         };
-        match self.trace_link(visit, &form::origin(request, visit), &wished) {
+        let origin = match visit.door {
+            Door::Site => form::origin(request, visit),
+            Door::Console | Door::Admin => field("site"),
+        };
+        match self.trace_link(visit, &origin, &wished) {
             Ok(link) => pages::link(&visit.host, &link, self.access.link_ttl.as_secs()),
             Err(Denied::Unfit(fault)) => self.home(visit, StatusCode::UNPROCESSABLE_ENTITY, Some(fault)),
             Err(denied) => denied.page(),
@@ -96,7 +102,7 @@ impl Console {
     /// The visitor agrees: the link is consumed, and his requests are traced from now on.
     pub(super) fn agree(&self, request: &Request<Bytes>, visit: &Visit) -> Response<Bytes> {
         let now = clock::unix_seconds();
-        if let Some(seconds) = self.attempts.wait(visit.client, now) {
+        if let Some(seconds) = self.must_wait(visit, now) {
             return too_many(seconds);
         }
         if !form::is_same_origin(request, visit) {
@@ -160,6 +166,16 @@ impl Console {
     }
 }
 
+/// A site's origin without what may follow it, and its host.
+fn site(text: &str) -> Option<(&str, String)> {
+    let origin = text.trim().trim_end_matches('/');
+    let uri: http::Uri = origin.parse().ok()?;
+    let is_origin =
+        matches!(uri.scheme_str(), Some("http" | "https")) && uri.path_and_query().is_none_or(|rest| rest == "/");
+    let host = uri.host().filter(|_| is_origin && !origin.contains('@'))?;
+    Some((origin, host.to_ascii_lowercase()))
+}
+
 fn stale(status: StatusCode, text: &str) -> Response<Bytes> {
     pages::message(status, "Not this link", text, &[("To the site", "/")])
 }
@@ -174,6 +190,7 @@ impl Denied {
                 "Somebody with another role can do that, or give it to you.",
                 &[("Back", PLAIN)],
             ),
+            Self::Scope(text) => pages::message(StatusCode::FORBIDDEN, "Not here", &text, &[("Back", PLAIN)]),
             Self::Unfit(text) => {
                 pages::message(StatusCode::UNPROCESSABLE_ENTITY, "Not like this", text, &[("Back", PLAIN)])
             }

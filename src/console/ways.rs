@@ -120,7 +120,7 @@ impl Console {
     }
 
     fn bearer(&self, headers: &HeaderMap, visit: &Visit, now: u64) -> Option<Identity> {
-        let text = access::bearer(headers).filter(|_| self.attempts.wait(visit.client, now).is_none())?;
+        let text = access::bearer(headers).filter(|_| self.must_wait(visit, now).is_none())?;
         let Some(token) = self.tokens.find(text, &visit.host) else {
             self.attempts.fail(visit.client, now);
             self.counters.tokens_refused.one();
@@ -167,7 +167,7 @@ impl Console {
     /// Takes a sign-in link, or a named token that was typed.
     pub(super) fn sign_in(&self, request: &Request<Bytes>, visit: &Visit) -> Response<Bytes> {
         let now = clock::unix_seconds();
-        if let Some(seconds) = self.attempts.wait(visit.client, now) {
+        if let Some(seconds) = self.must_wait(visit, now) {
             return too_many(seconds);
         }
         if !form::is_same_origin(request, visit) {
@@ -209,6 +209,16 @@ impl Console {
         self.go(HOME, visit, &identity, None)
     }
 
+    /// Whether somebody's sign-ins failed too often, and how many seconds he must wait.
+    pub(super) fn must_wait(&self, visit: &Visit, now: u64) -> Option<u64> {
+        let failures_max = self.shelf.limits.borrow().sign_in_failures_max;
+        let wait = self.attempts.wait(visit.client, failures_max, now);
+        if wait.is_some() {
+            self.counters.sign_ins_refused.one();
+        }
+        wait
+    }
+
     /// Counts a refused sign-in.
     pub(super) fn refuse(&self, visit: &Visit, now: u64) {
         self.attempts.fail(visit.client, now);
@@ -231,7 +241,7 @@ impl Console {
 }
 
 /// Who somebody is that came with a request: no secret, since nothing but the request itself makes him somebody.
-fn request_id(way: Way, name: &str) -> Id {
+pub(super) fn request_id(way: Way, name: &str) -> Id {
     let mut id = [0; 16];
     id.copy_from_slice(&Sha256::digest(format!("waylight {} {name}", way.word()))[..16]);
     Id::from_bytes(id)

@@ -85,11 +85,11 @@ impl Snapshot {
             ratio_budget: previous
                 .filter(|previous| previous.config.trace.spans_per_minute_max == trace.spans_per_minute_max)
                 .map_or_else(
-                    || Arc::new(Budget::new(trace.spans_per_minute_max)),
+                    || Arc::new(Budget::new(trace.spans_per_minute_max, Arc::clone(&services.quota))),
                     |previous| Arc::clone(&previous.ratio_budget),
                 ),
-            keep: keep_rules(&config, previous),
-            route_budgets: route_budgets(&config, previous),
+            keep: keep_rules(&config, previous, &services.quota),
+            route_budgets: route_budgets(&config, previous, &services.quota),
             config: Arc::new(config),
             keys,
             services,
@@ -112,17 +112,17 @@ pub fn redaction(config: &Config) -> Redaction {
 }
 
 /// The rules, with what is left of their budget.
-fn keep_rules(config: &Config, previous: Option<&Snapshot>) -> KeepRules {
+fn keep_rules(config: &Config, previous: Option<&Snapshot>, quota: &Arc<Quota>) -> KeepRules {
     let spans = config.requests.keep_spans_per_minute_max;
     let kept = previous.map(|previous| &previous.keep.budget).filter(|kept| kept.spans_per_minute_max() == spans);
     KeepRules {
         rules: config.requests.keep.as_slice().into(),
-        budget: kept.map_or_else(|| Arc::new(Budget::new(spans)), Arc::clone),
+        budget: kept.map_or_else(|| Arc::new(Budget::new(spans, Arc::clone(quota))), Arc::clone),
     }
 }
 
 /// A budget for each route with a trace rule; a route that did not change keeps what is left of its own.
-fn route_budgets(config: &Config, previous: Option<&Snapshot>) -> Vec<Vec<Option<Arc<Budget>>>> {
+fn route_budgets(config: &Config, previous: Option<&Snapshot>, quota: &Arc<Quota>) -> Vec<Vec<Option<Arc<Budget>>>> {
     let kept = |site: usize, route: usize, rule: &RouteTrace| {
         let previous = previous?;
         let same = previous.config.sites.get(site)?.routes.get(route)?.trace.as_ref() == Some(rule);
@@ -130,10 +130,8 @@ fn route_budgets(config: &Config, previous: Option<&Snapshot>) -> Vec<Vec<Option
     };
     let of_site = |(at, site): (usize, &crate::config::model::Site)| {
         let budget = |(place, route): (usize, &crate::config::model::Route)| {
-            route
-                .trace
-                .as_ref()
-                .map(|rule| kept(at, place, rule).unwrap_or_else(|| Arc::new(Budget::new(rule.spans_per_minute_max))))
+            let new = |rule: &RouteTrace| Arc::new(Budget::new(rule.spans_per_minute_max, Arc::clone(quota)));
+            route.trace.as_ref().map(|rule| kept(at, place, rule).unwrap_or_else(|| new(rule)))
         };
         site.routes.iter().enumerate().map(budget).collect()
     };

@@ -6,7 +6,7 @@ use std::{cell::RefCell, fmt, rc::Rc, sync::Arc};
 use tower::ServiceBuilder;
 
 use super::{
-    admission::{Admission, AdmissionLayer, BodyLimit, BodyLimitLayer, Silence, SilenceLayer},
+    admission::{Admission, AdmissionLayer, BodyBounds, BodyBoundsLayer},
     answer::Answer,
     client::{Client, ClientLayer},
     context::{Conn, Context, Keeping},
@@ -40,7 +40,7 @@ type Front = Rescue<Client<Site<SitePipeline>>>;
 /// What a request of one site passes before its route is known.
 type SitePipeline = Session<Reserved<Admission<Route<RoutePipeline>>>>;
 /// What a request of one route passes.
-type RoutePipeline = Policy<BodyLimit<Silence<Chain<Inject<Rescue<Chain<Target>>>>>>>;
+type RoutePipeline = Policy<BodyBounds<Chain<Inject<Rescue<Chain<Target>>>>>>;
 
 /// What answers a route in the end.
 enum Target {
@@ -148,7 +148,11 @@ impl Builder<'_> {
                 policy: site.propagation,
                 route_policies: policies,
             })
-            .layer(ReservedLayer { door: site.toolbar.is_on().then(|| services.door.clone()), private })
+            .layer(ReservedLayer {
+                door: site.toolbar.is_on().then(|| services.door.clone()),
+                console: site.console,
+                private,
+            })
             .layer(AdmissionLayer { permits: Arc::clone(&services.permits), limits: config.limits.clone() })
             .service(route))
     }
@@ -174,10 +178,10 @@ impl Builder<'_> {
                 rule,
                 tail: route.tail.is_on().then(|| self.snapshot.keep.clone()),
             })
-            .layer(BodyLimitLayer {
+            .layer(BodyBoundsLayer {
                 bytes_max: route.request_body_bytes_max.unwrap_or(config.limits.request_body_bytes_max),
+                timeout_silence: config.timeouts.body,
             })
-            .layer(SilenceLayer { timeout: config.timeouts.body })
             // Compression: outside inject, which needs plain octets.
             .layer(outside)
             // Outside of everything that may store a response: these octets belong to one visitor.

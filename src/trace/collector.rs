@@ -21,7 +21,10 @@ use super::{
     encode::{self, Resource},
     live::{Event, Hub},
     outbox::Inbox,
-    receive::room::{Named, Part, Room, RoomLimits},
+    receive::{
+        browser::Cleaned,
+        room::{Named, Part, Room, RoomLimits},
+    },
     record::SpanRecord,
     redact,
     sink::{Batch, Sink, Source, span_count},
@@ -178,6 +181,8 @@ pub struct Intake {
 #[derive(Debug)]
 struct Offer {
     request: ExportTraceServiceRequest,
+    /// Traces that count as recorded here from now on.
+    claimed: Vec<TraceId>,
     /// Memory that the receiver lent to this message, given back when it has been joined.
     _lent: Option<OwnedSemaphorePermit>,
 }
@@ -197,8 +202,20 @@ impl Intake {
         lent: Option<OwnedSemaphorePermit>,
     ) -> Result<(), IntakeFull> {
         let spans = span_count(&request) as u64;
-        self.queue.try_send(Offer { request, _lent: lent }).map_err(|_| IntakeFull)?;
+        self.queue.try_send(Offer { request, claimed: Vec::new(), _lent: lent }).map_err(|_| IntakeFull)?;
         self.counters.app_spans_received.add(spans);
+        Ok(())
+    }
+
+    /// Hands in what a browser sent, of traces that belong to its session: the edge may not have recorded all of them.
+    ///
+    /// # Errors
+    /// When too many messages wait already, or the collector ends.
+    pub fn offer_of_browser(&self, cleaned: Cleaned) -> Result<(), IntakeFull> {
+        let spans = cleaned.spans() as u64;
+        let claimed = cleaned.traces.iter().map(|(trace, _)| *trace).collect();
+        self.queue.try_send(Offer { request: cleaned.message(), claimed, _lent: None }).map_err(|_| IntakeFull)?;
+        self.counters.browser_spans_received.add(spans);
         Ok(())
     }
 
@@ -232,7 +249,7 @@ impl Running {
                 biased;
                 _ = stopped.changed() => break,
                 _ = expire.tick() => self.expire(),
-                Some(offer) = offered.recv() => self.join(offer.request),
+                Some(offer) = offered.recv() => self.take(offer),
                 taken = inbox.recv_many(&mut requests, REQUESTS_MAX), if open => {
                     open = taken > 0;
                     self.collect(&mut requests);
@@ -253,8 +270,16 @@ impl Running {
             self.collect(&mut requests);
         }
         while let Some(offer) = offered.recv().await {
-            self.join(offer.request);
+            self.take(offer);
         }
+    }
+
+    fn take(&mut self, Offer { request, claimed, _lent }: Offer) {
+        for trace in claimed {
+            let waited = self.room.recorded(trace, None);
+            self.hand_over_apps(waited);
+        }
+        self.join(request);
     }
 
     /// Batches what the workers recorded.

@@ -179,6 +179,20 @@ counters! {
         traces_refused_quota,
         /// Sign-ins that succeeded.
         sign_ins,
+        /// Sign-ins not looked at: too many of that address failed.
+        sign_ins_refused,
+        /// Live views refused because too many were open, or too many traces followed.
+        streams_refused,
+        /// Answers of the console cut off because too many were being written.
+        bodies_cut,
+        /// Imported files refused because they were too large.
+        imports_refused,
+        /// Spans received from browsers.
+        browser_spans_received,
+        /// Spans of browsers refused: too many messages of a session, no spans left, or none that may be sent.
+        browser_spans_refused,
+        /// Requests sent again by people.
+        requests_replayed,
         /// Tokens that were refused: forged, expired, used before, or of another kind.
         tokens_refused,
         /// Entries of the audit log that could not be written.

@@ -175,7 +175,8 @@ fn array_value(buffer: &mut Vec<u8>, array: &Array) {
     }
 }
 
-const fn kind(kind: &SpanKind) -> u64 {
+/// A kind as OTLP numbers it.
+pub const fn kind(kind: &SpanKind) -> u64 {
     match kind {
         SpanKind::Internal => 1,
         SpanKind::Server => 2,

@@ -1,5 +1,8 @@
 //! How many spans a calendar month (UTC) may store. When it is full no new trace begins; one that has begun is finished,
 //! and requests are still listed. Asked by every worker: a reading of two atomics.
+//!
+//! What nobody asked for (ratios, route rules, tail mode, what rules keep) has a share of it at most: an outsider can cause
+//! requests, and must not spend the month of those who trace.
 
 use std::{
     ops::Range,
@@ -9,6 +12,7 @@ use std::{
 use tracing::warn;
 
 const DAY_SECONDS: u64 = 86_400;
+const THOUSAND: u64 = 1_000;
 /// The last second of the year 9999: later months are all that one.
 const LAST: u64 = 253_402_300_799;
 
@@ -17,8 +21,24 @@ const LAST: u64 = 253_402_300_799;
 pub struct Quota {
     spans_max: AtomicU64,
     used: AtomicU64,
+    /// Spans of traces that nobody asked for.
+    unasked: AtomicU64,
+    /// The share that they may have, in thousandths.
+    unasked_thousandths: AtomicU64,
     /// When the month ends, in seconds since the Unix epoch.
     resets_at: AtomicU64,
+}
+
+impl QuotaLevel {
+    /// Its word.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Fine => "fine",
+            Self::Eighty => "80",
+            Self::NinetyFive => "95",
+            Self::Full => "full",
+        }
+    }
 }
 
 /// How far it is spent.
@@ -51,7 +71,13 @@ pub struct QuotaState {
 impl Quota {
     /// So many spans a month, none of them used.
     pub fn new(spans_per_month_max: u64) -> Self {
-        Self { spans_max: spans_per_month_max.into(), used: AtomicU64::new(0), resets_at: AtomicU64::new(0) }
+        Self {
+            spans_max: spans_per_month_max.into(),
+            used: AtomicU64::new(0),
+            unasked: AtomicU64::new(0),
+            unasked_thousandths: AtomicU64::new(THOUSAND),
+            resets_at: AtomicU64::new(0),
+        }
     }
 
     /// No bound.
@@ -59,9 +85,36 @@ impl Quota {
         Self::new(u64::MAX)
     }
 
-    /// From now on, so many spans a month.
-    pub fn limit(&self, spans_per_month_max: u64) {
+    /// From now on, so many spans a month, and such a share of them, from 0 to 1, for traces that nobody asked for.
+    pub fn limit(&self, spans_per_month_max: u64, unasked_share: f64) {
         self.spans_max.store(spans_per_month_max, Ordering::Relaxed);
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            clippy::cast_precision_loss,
+            reason = "a share, held between 0 and 1"
+        )]
+        let thousandths = (unasked_share.clamp(0.0, 1.0) * THOUSAND as f64).round() as u64;
+        self.unasked_thousandths.store(thousandths, Ordering::Relaxed);
+    }
+
+    /// Spans that may still be recorded of traces that nobody asked for.
+    pub fn unasked_left(&self, now: u64) -> u64 {
+        self.turn(now);
+        let limit = u128::from(self.spans_max.load(Ordering::Relaxed));
+        let share = limit * u128::from(self.unasked_thousandths.load(Ordering::Relaxed)) / u128::from(THOUSAND);
+        u64::try_from(share).unwrap_or(u64::MAX).saturating_sub(self.unasked.load(Ordering::Relaxed))
+    }
+
+    /// Spans of traces that nobody asked for were recorded. What is stored of them is counted by [`Self::spend`], too.
+    pub fn spend_unasked(&self, spans: u64, now: u64) {
+        self.turn(now);
+        self.unasked.fetch_add(spans, Ordering::Relaxed);
+    }
+
+    /// Spans recorded this month of traces that nobody asked for.
+    pub fn unasked(&self) -> u64 {
+        self.unasked.load(Ordering::Relaxed)
     }
 
     /// Whether a new trace may begin.
@@ -104,6 +157,7 @@ impl Quota {
         // Whoever is first empties it; another's spans of this very moment may be lost to the count.
         if self.resets_at.compare_exchange(ends, next, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
             self.used.store(0, Ordering::Relaxed);
+            self.unasked.store(0, Ordering::Relaxed);
         }
     }
 }

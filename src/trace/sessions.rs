@@ -17,7 +17,7 @@ use dashmap::DashMap;
 use opentelemetry::trace::TraceId;
 use sha2::{Digest as _, Sha256};
 
-use super::counters::Counter;
+use super::{counters::Counter, quota::Quota};
 use crate::{
     error::BoxError,
     rules::session::{Id, Identity, Session, SessionKind},
@@ -253,6 +253,12 @@ impl Sessions {
         *owners.get_or_insert(trace_id, session) == session
     }
 
+    /// The session that a trace id belongs to, if one of these days one used it.
+    pub fn owner(&self, trace_id: TraceId) -> Option<Id> {
+        let owners = self.owners.lock().unwrap_or_else(PoisonError::into_inner);
+        owners.young.get(&trace_id).or_else(|| owners.old.get(&trace_id)).copied()
+    }
+
     fn make_room(&self, now: u64) -> Result<(), BoxError> {
         if self.entries.len() >= self.entries_max {
             self.entries.retain(|_, expiry| *expiry > now);
@@ -330,27 +336,29 @@ impl<K: Eq + Hash + Copy, V: Copy> Recent<K, V> {
     }
 }
 
-/// Spans that a ratio or a rule may record in a minute; shared by all workers.
+/// Spans that a ratio or a rule may record in a minute, within its share of the month; shared by all workers.
 #[derive(Debug)]
 pub struct Budget {
+    quota: Arc<Quota>,
     spans_per_minute_max: u64,
     minute: AtomicU64,
     spans: Arc<AtomicU64>,
 }
 
 impl Budget {
-    /// A budget of so many spans a minute.
-    pub fn new(spans_per_minute_max: u64) -> Self {
-        Self { spans_per_minute_max, minute: AtomicU64::new(0), spans: Arc::default() }
+    /// A budget of so many spans a minute. What was recorded counts for the month when its minute is over.
+    pub fn new(spans_per_minute_max: u64, quota: Arc<Quota>) -> Self {
+        Self { quota, spans_per_minute_max, minute: AtomicU64::new(0), spans: Arc::default() }
     }
 
     /// Spans left in the minute of `now`, in seconds since the Unix epoch.
     pub fn spans_left(&self, now: u64) -> u64 {
         let minute = now / 60;
         if self.minute.swap(minute, Ordering::Relaxed) != minute {
-            self.spans.store(0, Ordering::Relaxed);
+            self.quota.spend_unasked(self.spans.swap(0, Ordering::Relaxed), now);
         }
-        self.spans_per_minute_max.saturating_sub(self.spans.load(Ordering::Relaxed))
+        let left = self.spans_per_minute_max.min(self.quota.unasked_left(now));
+        left.saturating_sub(self.spans.load(Ordering::Relaxed))
     }
 
     /// Spans were recorded.

@@ -24,7 +24,7 @@ export default [
   },
   {
     // The console runs in browsers, and shows texts of strangers: nothing in it may turn a text into markup or code.
-    files: ['src/console/web/**/*.js'],
+    files: ['src/console/web/**/*.js', 'src/console/export/html/*.js'],
     languageOptions: { globals: globals.browser },
     rules: {
       'no-restricted-syntax': [
@@ -37,6 +37,7 @@ export default [
       'no-implied-eval': 'error',
     },
   },
+  { files: ['src/console/export/html/*.js'], languageOptions: { sourceType: 'script' } },
   { files: ['**/*.cjs'], languageOptions: { sourceType: 'commonjs' } },
   { files: ['pages/**', 'scenarios/**', 'lib/browser.js', 'lib/console.js'], languageOptions: { globals: globals.browser } },
 ];

@@ -90,6 +90,8 @@ mod certificate_target;
 mod config_target;
 #[path = "../../fuzz/targets/context.rs"]
 mod context_target;
+#[path = "../../fuzz/targets/expect.rs"]
+mod expect_target;
 #[path = "../../fuzz/targets/find.rs"]
 mod find_target;
 #[path = "../../fuzz/targets/framing.rs"]
@@ -100,10 +102,14 @@ mod headers_target;
 mod html_target;
 #[path = "../../fuzz/targets/otlp.rs"]
 mod otlp_target;
+#[path = "../../fuzz/targets/query.rs"]
+mod query_target;
 #[path = "../../fuzz/targets/response.rs"]
 mod response_target;
 #[path = "../../fuzz/targets/routing.rs"]
 mod routing_target;
+#[path = "../../fuzz/targets/split.rs"]
+mod split_target;
 #[path = "../../fuzz/targets/template.rs"]
 mod template_target;
 #[path = "../../fuzz/targets/token.rs"]
@@ -122,6 +128,11 @@ fn config() {
 #[test]
 fn context() {
     explore("context", context_target::run);
+}
+
+#[test]
+fn expect() {
+    explore("expect", expect_target::run);
 }
 
 #[test]
@@ -150,6 +161,11 @@ fn otlp() {
 }
 
 #[test]
+fn query() {
+    explore("query", query_target::run);
+}
+
+#[test]
 fn response() {
     explore("response", response_target::run);
 }
@@ -157,6 +173,11 @@ fn response() {
 #[test]
 fn routing() {
     explore("routing", routing_target::run);
+}
+
+#[test]
+fn split() {
+    explore("split", split_target::run);
 }
 
 #[test]

@@ -4,12 +4,8 @@ use waylight::trace::{requests::row::Moment, stage::Stage as SpanStage};
 
 use crate::support::edge::{HOST, Origin, Stage, on_worker};
 
-const SITE: &str = r#"
-[[site]]
-hosts = ["shop.test"]
-[[site.route]]
-path = "/products/:slug"
-upstream = "app"
+const SITE: &str = crate::support::shop!(
+    r#"
 [[site.route]]
 path = "/fixed"
 respond = { status = 200, body = "hello" }
@@ -17,14 +13,13 @@ respond = { status = 200, body = "hello" }
 path = "/tail/:slug"
 upstream = "app"
 tail = true
-[upstream.app]
-endpoints = ["http://@ORIGIN@"]
 [requests]
 keep = ["status>=500"]
 keep_spans_per_minute_max = 40
 [trace]
 redact_headers = ["x-customer"]
-"#;
+"#
+);
 
 async fn stage() -> Stage {
     let origin = Origin::start(|asked| {

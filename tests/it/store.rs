@@ -151,7 +151,7 @@ fn a_spent_quota_begins_no_trace_and_serves_on() {
         let origin = Origin::start(|_| http::Response::new(String::from("hello"))).await;
         let mut stage = Stage::set(SITE, origin.address);
         let quota = Arc::clone(&stage.services.quota);
-        quota.limit(1_000);
+        quota.limit(1_000, 1.0);
         quota.spend(999, clock::unix_seconds());
         let ask = || http::Request::get("/").header("cookie", stage.session_cookie());
         let asked = ask();

@@ -6,12 +6,8 @@ use waylight::{config::model::Scheme, rules::session::force::Target, trace::stag
 
 use crate::support::edge::{HOST, Origin, Stage, attribute, on_worker};
 
-const SITE: &str = r#"
-[[site]]
-hosts = ["shop.test"]
-[[site.route]]
-path = "/products/:slug"
-upstream = "app"
+const SITE: &str = crate::support::shop!(
+    r#"
 [[site.route]]
 path = "/checked"
 upstream = "app"
@@ -20,9 +16,8 @@ trace = { ratio = 1.0, spans_per_minute_max = 100 }
 path = "/closed"
 upstream = "app"
 propagation = "reject"
-[upstream.app]
-endpoints = ["http://@ORIGIN@"]
-"#;
+"#
+);
 
 const PARENT: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
 

@@ -24,28 +24,23 @@ upstream = "app"
 endpoints = ["http://@ORIGIN@"]
 "#;
 
-const WITH: &str = r#"
-[[site]]
-hosts = ["shop.test"]
+const WITH: &str = crate::support::shop!(
+    r#"
 [[site.route]]
 path = "/fixed"
 respond = { status = 200, body = "hello" }
 [[site.route]]
-path = "/products/:slug"
-upstream = "app"
-[[site.route]]
 path = "/checked"
 upstream = "app"
 trace = { ratio = 1.0 }
-[upstream.app]
-endpoints = ["http://@ORIGIN@"]
 [trace]
 ratio = 0.0
 redact_query = ["secret"]
 [[export]]
 name = "collector"
 endpoint = "http://127.0.0.1:4318/v1/traces"
-"#;
+"#
+);
 
 #[test]
 fn an_untraced_request_allocates_nothing_for_tracing() {

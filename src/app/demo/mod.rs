@@ -47,6 +47,7 @@ fn configuration(options: &Demo, directory: &Path) -> Result<String, BoxError> {
     let program = program.to_str().ok_or("the path of this program is no text")?;
     let directory = directory.to_str().ok_or("the path of the temporary directory is no text")?;
     let listen = options.listen.unwrap_or(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)));
+    let on_site = if listen.ip().is_loopback() { "all" } else { "session" };
     let mut text = format!(
         r#"state_dir = {directory}
 
@@ -79,6 +80,9 @@ port_variable = "PORT"
 
 [trace]
 service_name = "waylight"
+
+[access]
+on_site = "{on_site}"
 
 [receive]
 http = "127.0.0.1:0"
@@ -155,3 +159,6 @@ impl Drop for Directory {
         std::fs::remove_dir_all(&self.0).ok();
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{HeaderName, HeaderValue, header};
+use http::{HeaderMap, HeaderName, header};
 use http_body_util::{BodyExt as _, Full};
 use hyper_util::rt::TokioIo;
 use opentelemetry::trace::TraceId;
@@ -73,7 +73,7 @@ pub(super) async fn send(request: &Request<'_>) -> Result<Reply, BoxError> {
         message.headers_mut().insert(name, value.clone());
     }
     let answer = sender.send_request(message).await?;
-    let reply = Reply { status: answer.status(), trace: answer.headers().get(TRACERESPONSE).and_then(trace) };
+    let reply = Reply { status: answer.status(), trace: traced(answer.headers()) };
     let mut body = answer.into_body();
     while let Some(frame) = body.frame().await {
         frame.map_err(|error| format!("the answer ended early: {error}"))?;
@@ -81,8 +81,9 @@ pub(super) async fn send(request: &Request<'_>) -> Result<Reply, BoxError> {
     Ok(reply)
 }
 
-/// `00-TRACE-SPAN-FLAGS`, as `traceparent` has it.
-fn trace(value: &HeaderValue) -> Option<TraceId> {
+/// The trace that an answer names: `00-TRACE-SPAN-FLAGS`, as `traceparent` has it.
+pub(in crate::app) fn traced(headers: &HeaderMap) -> Option<TraceId> {
+    let value = headers.get(TRACERESPONSE)?;
     TraceId::from_hex(value.to_str().ok()?.split('-').nth(1)?).ok().filter(|id| *id != TraceId::INVALID)
 }
 

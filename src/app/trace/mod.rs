@@ -1,7 +1,7 @@
 //! `waylight trace URL`: sends one signed request, waits until its trace is complete, and prints it; with expectations,
 //! whether it is as it should be.
 
-mod client;
+pub(super) mod client;
 pub(super) mod read;
 mod show;
 

@@ -9,6 +9,7 @@ impl Writer {
         self.list("secrets", access.secrets.iter().map(|_| HIDDEN.to_owned()));
         self.names("trusted_proxies", &access.trusted_proxies);
         self.word("sign_in", if access.sign_in == SignIn::Admin { "admin" } else { "public" });
+        self.word("on_site", access.on_site.word());
         self.duration("link_ttl", access.link_ttl);
         self.duration("identity_ttl", access.identity_ttl);
         self.duration("session_ttl", access.session_ttl);

@@ -33,6 +33,10 @@ impl Writer {
         self.size("message_bytes_max", receive.message_bytes_max as u64);
         self.size("bytes_max", receive.bytes_max as u64);
         self.set("spans_per_second_max", receive.spans_per_second_max);
+        self.size("waiting_bytes_max", receive.waiting_bytes_max as u64);
+        self.duration("waiting_max", receive.waiting_max);
+        self.set("traces_max", receive.traces_max);
+        self.set("spans_per_trace_max", receive.spans_per_trace_max);
         let header = receive.request_id_header.as_ref().map_or("off", |name| name.as_str());
         self.word("request_id_header", header);
     }

@@ -7,7 +7,7 @@ use ipnet::IpNet;
 use super::Secret;
 use crate::rules::route::HostPattern;
 pub use crate::rules::{
-    access::{Mapping, Proof, Role},
+    access::{Mapping, Proof, Role, Scope},
     privacy::ClientAddress,
 };
 
@@ -20,6 +20,8 @@ pub struct Access {
     pub trusted_proxies: Vec<IpNet>,
     /// Where the sign-in page is shown to people who have no link.
     pub sign_in: SignIn,
+    /// What a sign-in reaches on a site's own origin.
+    pub on_site: Scope,
     /// How long a sign-in link or a trace link lives; at most 10 minutes.
     pub link_ttl: Duration,
     /// How long a sign-in lasts.

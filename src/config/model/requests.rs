@@ -1,6 +1,6 @@
 //! What is kept of requests, and how spans of applications come in: `[requests]` and `[receive]`.
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, time::Duration};
 
 use http::HeaderName;
 
@@ -50,6 +50,14 @@ pub struct Receive {
     pub bytes_max: usize,
     /// The most spans a second, over all senders.
     pub spans_per_second_max: u64,
+    /// Octets of spans that wait for their trace to be known.
+    pub waiting_bytes_max: usize,
+    /// How long they wait.
+    pub waiting_max: Duration,
+    /// Recent traces of the edge that are remembered.
+    pub traces_max: usize,
+    /// The most spans that applications may add to one trace.
+    pub spans_per_trace_max: usize,
     /// A request's name goes to the upstream in this header, so that traces which an app begins anew can be joined.
     pub request_id_header: Option<HeaderName>,
 }

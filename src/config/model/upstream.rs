@@ -77,10 +77,37 @@ pub struct Start {
     pub env: BTreeMap<String, Secret>,
     /// How it learns its port.
     pub port: StartPort,
+    /// Which of Waylight's receivers it is told to send its spans to.
+    pub otlp: StartOtlp,
     /// Bound on the time until it accepts connections.
     pub timeout_start: Duration,
     /// Bound on the time from SIGTERM to SIGKILL when it is stopped.
     pub timeout_stop: Duration,
+}
+
+/// The protocol in which a started process is told to send its spans.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StartOtlp {
+    /// OTLP over HTTP, in protobuf.
+    Http,
+    /// OTLP over gRPC.
+    Grpc,
+    /// It is told nothing.
+    Off,
+}
+
+impl StartOtlp {
+    /// Every protocol.
+    pub const ALL: [Self; 3] = [Self::Http, Self::Grpc, Self::Off];
+
+    /// Its word.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Http => "http",
+            Self::Grpc => "grpc",
+            Self::Off => "off",
+        }
+    }
 }
 
 /// How a started process learns its port.

@@ -5,7 +5,7 @@ use ipnet::IpNet;
 
 use super::super::{
     document::{Table, Value},
-    model::{Access, ClientAddress, Mapping, NamedToken, Oidc, Privacy, Proof, Role, Secret, SignIn},
+    model::{Access, ClientAddress, Mapping, NamedToken, Oidc, Privacy, Proof, Role, Scope, Secret, SignIn},
     value::{DAY, GIB, HOUR, KIB, MIB, MINUTE, SECOND},
 };
 use crate::rules::route::HostPattern;
@@ -23,6 +23,9 @@ pub(super) fn access(table: &Table<'_>) -> Access {
         trusted_proxies: table.or("trusted_proxies", Vec::new(), |value| value.list(network)),
         sign_in: table.or("sign_in", SignIn::Admin, |value| {
             value.choice(&[("admin", SignIn::Admin), ("public", SignIn::Public)])
+        }),
+        on_site: table.or("on_site", Scope::Session, |value| {
+            value.choice(&[Scope::Session, Scope::All].map(|scope| (scope.word(), scope)))
         }),
         link_ttl: table.or("link_ttl", 10 * MINUTE, |value| value.duration(SECOND..=10 * MINUTE)),
         identity_ttl: table.or("identity_ttl", 12 * HOUR, |value| value.duration(ttl.clone())),

@@ -1,6 +1,7 @@
 //! From the document to the model, one function a table. Every default stands beside the key it belongs to.
 
 mod access;
+mod console;
 mod middleware;
 mod references;
 mod requests;
@@ -42,6 +43,7 @@ pub(super) fn config(document: &Document<'_>) -> Option<Config> {
     let sentry = root.opt("sentry", Value::table).and_then(trace::sentry);
     let access = access::access(&root.sub("access"));
     let privacy = access::privacy(&root.sub("privacy"));
+    let console = console::console(&root.sub("console"));
     let limits = limits(&root.sub("limits"));
     let timeouts = timeouts(&root.sub("timeouts"));
     let admin = admin(&root.sub("admin"));
@@ -64,6 +66,7 @@ pub(super) fn config(document: &Document<'_>) -> Option<Config> {
         sentry,
         access,
         privacy,
+        console,
         limits,
         timeouts,
         admin,

@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use super::super::{
     document::{Table, Value},
     model::{Forward, Receive, ReceiveKeep, Requests, Site, StoreRequests},
-    value::{GIB, KIB, MIB},
+    value::{GIB, HOUR, KIB, MIB, SECOND},
 };
 use crate::rules::keep::Keep;
 
@@ -49,6 +49,10 @@ pub(super) fn receive(table: &Table<'_>) -> Receive {
             .or("message_bytes_max", 64 * MIB as usize, |value| value.size(KIB as usize..=GIB as usize)),
         bytes_max: table.or("bytes_max", 128 * MIB as usize, |value| value.size(KIB as usize..=16 * GIB as usize)),
         spans_per_second_max: table.or("spans_per_second_max", 100_000, |value| value.count(1..=u64::MAX)),
+        waiting_bytes_max: table.or("waiting_bytes_max", 8 * MIB as usize, |value| value.size(0..=4 * GIB as usize)),
+        waiting_max: table.or("waiting_max", 30 * SECOND, |value| value.duration(SECOND..=HOUR)),
+        traces_max: table.or("traces_max", 16_384, |value| value.count(1..=10_000_000)),
+        spans_per_trace_max: table.or("spans_per_trace_max", 20_000, |value| value.count(0..=10_000_000)),
         request_id_header: table.or("request_id_header", "x-request-id".parse().ok(), |value| {
             if value.string()? == "off" { Some(None) } else { value.header_name().map(Some) }
         }),

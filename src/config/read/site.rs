@@ -32,13 +32,16 @@ pub(super) fn site(table: Table<'_>, references: &References<'_>) -> Option<Site
         Some(hosts)
     });
     let toolbar = table.or("toolbar", Toggle::On, Value::toggle);
+    let console = table.or("console", Toggle::Off, Value::toggle);
     let inject = table.or("inject", Inject::Traced, |value| value.choice(INJECT));
     let inject_errors = table.or("inject_errors", Toggle::Off, Value::toggle);
     let propagation = table.or("propagation", Propagation::Restart, |value| value.choice(PROPAGATION));
     let middleware = middleware_names(&table, references);
     let mut routes: Vec<Route> = Vec::new();
     let tables = table.tables("route");
-    if tables.is_empty() && !document.is_broken() {
+    if console.is_on() {
+        alone(&table, toolbar);
+    } else if tables.is_empty() && !document.is_broken() {
         let hint = Some("add `[[site.route]]` with `path = \"/*\"`".to_owned());
         document.warn(table.span.clone(), "a site without a route answers 404 to everything", hint);
     }
@@ -51,7 +54,19 @@ pub(super) fn site(table: Table<'_>, references: &References<'_>) -> Option<Site
         }
         routes.push(route);
     }
-    table.done(Some(Site { hosts: hosts?, toolbar, inject, inject_errors, propagation, middleware, routes }))
+    table.done(Some(Site { hosts: hosts?, toolbar, console, inject, inject_errors, propagation, middleware, routes }))
+}
+
+/// The console's own site has nothing beside it: what an app answers could hold a script, which would reach the console.
+fn alone(table: &Table<'_>, toolbar: Toggle) {
+    if table.has("route") {
+        let hint = Some("give the app a site of its own, with another host".to_owned());
+        table.document.fault(table.key_span("console"), "the console's own site has no routes", hint);
+    }
+    if !toolbar.is_on() {
+        let hint = Some("leave `toolbar` out".to_owned());
+        table.document.fault(table.key_span("toolbar"), "the console is where the toolbar is on", hint);
+    }
 }
 
 fn middleware_names(table: &Table<'_>, references: &References<'_>) -> Vec<String> {

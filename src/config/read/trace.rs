@@ -50,6 +50,7 @@ pub(super) fn store(table: &Table<'_>) -> Store {
         size_max: table.or("size_max", GIB, |value| value.size(MIB..=1024 * GIB)),
         requests_max: table.or("requests_max", 1_000_000, |value| value.count(1_000..=50_000_000)),
         spans_per_month_max: table.or("spans_per_month_max", 1_000_000, |value| value.count(0..=u64::MAX)),
+        unasked_share: table.or("unasked_share", 0.5, Value::ratio),
         spans_per_trace_max: table.or("spans_per_trace_max", 100_000, |value| value.count(1..=10_000_000)),
         flush_interval: table.or("flush_interval", Duration::from_millis(250), |value| {
             value.duration(Duration::from_millis(1)..=10 * SECOND)

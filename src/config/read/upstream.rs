@@ -7,7 +7,7 @@ use http::{HeaderValue, Uri};
 use super::{
     super::{
         document::{Table, Value},
-        model::{Endpoint, Scheme, Secret, Start, StartPort, Upstream, UpstreamHost, UpstreamTls},
+        model::{Endpoint, Scheme, Secret, Start, StartOtlp, StartPort, Upstream, UpstreamHost, UpstreamTls},
         value::{DAY, HOUR, MINUTE, SECOND},
     },
     beside,
@@ -133,9 +133,10 @@ fn start(table: Table<'_>) -> Option<Start> {
     let fixed = table.opt("port", |value| value.count(1..=u16::MAX)).map(StartPort::Fixed);
     let variable = table.opt("port_variable", Value::word).map(StartPort::Variable);
     let port = fixed.or(variable).unwrap_or_else(|| StartPort::Variable("PORT".to_owned()));
+    let otlp = table.or("otlp", StartOtlp::Http, |value| value.choice(&StartOtlp::ALL.map(|otlp| (otlp.word(), otlp))));
     let timeout_start = table.or("timeout_start", MINUTE, |value| value.duration(SECOND..=HOUR));
     let timeout_stop = table.or("timeout_stop", 10 * SECOND, |value| value.duration(Duration::ZERO..=HOUR));
-    table.done(Some(Start { command: command?, directory, env, port, timeout_start, timeout_stop }))
+    table.done(Some(Start { command: command?, directory, env, port, otlp, timeout_start, timeout_stop }))
 }
 
 /// A table of names and secrets; `name_file` names a file that holds the secret of `name`.

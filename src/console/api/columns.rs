@@ -7,6 +7,8 @@ use bytes::Bytes;
 use opentelemetry::trace::{SpanId, SpanKind};
 use serde_json::{Value, json};
 
+use super::vitals::vitals;
+
 use crate::{
     body::{Gone, Pipe},
     rules::reading::{
@@ -15,7 +17,7 @@ use crate::{
         holes, path, repeats,
         verdict::verdict,
     },
-    trace::kept::Kept,
+    trace::{encode, kept::Kept},
 };
 
 /// Made by the edge.
@@ -73,7 +75,8 @@ impl Columns {
     pub fn read(kept: &Kept, receiver: Option<&str>) -> Self {
         let offsets = clocks::offsets(&kept.trace);
         let trace = clocks::aligned(kept.trace.clone(), &offsets);
-        let head = reading(&trace, &offsets, receiver);
+        let mut head = reading(&trace, &offsets, receiver);
+        head["vitals"] = vitals(kept, &trace);
         Self::of(kept, &trace, head)
     }
 
@@ -127,38 +130,19 @@ impl Columns {
     /// # Errors
     /// The reader is gone.
     pub async fn write(&self, pipe: &Pipe) -> Result<(), Gone> {
-        let mut text = self.opening();
-        pipe.send(std::mem::take(&mut text).into()).await?;
-        for (column, write) in COLUMNS.iter().enumerate() {
-            text.push_str(if column == 0 { "" } else { "," });
-            write!(text, "\"{}\":[", write.0).ok();
-            for (index, row) in self.rows.iter().enumerate() {
-                text.push_str(if index == 0 { "" } else { "," });
-                (write.1)(&mut text, row);
-                if text.len() >= PIECE_BYTES {
-                    pipe.send(std::mem::take(&mut text).into()).await?;
-                }
-            }
-            text.push(']');
+        for piece in self.pieces() {
+            pipe.send(piece.into()).await?;
         }
-        text.push_str("}}");
-        pipe.send(text.into()).await
+        Ok(())
     }
 
     /// Everything at once: for few spans.
     pub fn whole(&self) -> Bytes {
-        let mut text = self.opening();
-        for (column, write) in COLUMNS.iter().enumerate() {
-            text.push_str(if column == 0 { "" } else { "," });
-            write!(text, "\"{}\":[", write.0).ok();
-            for (index, row) in self.rows.iter().enumerate() {
-                text.push_str(if index == 0 { "" } else { "," });
-                (write.1)(&mut text, row);
-            }
-            text.push(']');
-        }
-        text.push_str("}}");
-        text.into()
+        self.pieces().collect::<String>().into()
+    }
+
+    fn pieces(&self) -> Pieces<'_> {
+        Pieces { columns: self, column: None, row: 0 }
     }
 
     /// Up to the first column: the head's fields, the table of texts.
@@ -167,6 +151,48 @@ impl Columns {
         let head = head.strip_suffix('}').unwrap_or(&head);
         let comma = if head.len() > 1 { "," } else { "" };
         format!("{head}{comma}\"strings\":{},\"spans\":{{", json!(self.strings))
+    }
+}
+
+/// The text in pieces: what stands before the columns, then some [`PIECE_BYTES`] at a time.
+struct Pieces<'a> {
+    columns: &'a Columns,
+    /// The column that comes next; none was begun yet.
+    column: Option<usize>,
+    /// Its row that comes next.
+    row: usize,
+}
+
+impl Iterator for Pieces<'_> {
+    type Item = String;
+
+    fn next(&mut self) -> Option<String> {
+        let Some(mut column) = self.column else {
+            self.column = Some(0);
+            return Some(self.columns.opening());
+        };
+        let mut text = String::with_capacity(PIECE_BYTES);
+        while let Some((name, write)) = COLUMNS.get(column) {
+            if self.row == 0 {
+                text.push_str(if column == 0 { "" } else { "," });
+                put(&mut text, format_args!("\"{name}\":["));
+            }
+            for row in self.columns.rows.get(self.row..).unwrap_or_default() {
+                text.push_str(if self.row == 0 { "" } else { "," });
+                write(&mut text, row);
+                self.row += 1;
+                if text.len() >= PIECE_BYTES {
+                    return Some(text);
+                }
+            }
+            text.push(']');
+            (column, self.row) = (column + 1, 0);
+            self.column = Some(column);
+            if column == COLUMNS.len() {
+                text.push_str("}}");
+            }
+        }
+        (!text.is_empty()).then_some(text)
     }
 }
 
@@ -180,7 +206,7 @@ const COLUMNS: &[(&str, Write)] = &[
         parent => put(text, format_args!("\"{parent}\"")),
     }),
     ("name", |text, row| put(text, row.name)),
-    ("kind", |text, row| put(text, kind(&row.kind))),
+    ("kind", |text, row| put(text, encode::kind(&row.kind))),
     ("svc", |text, row| put(text, row.service)),
     ("start_us", |text, row| decimal(text, row.start)),
     ("dur_us", |text, row| decimal(text, row.length)),
@@ -252,7 +278,6 @@ fn reading(trace: &Trace, offsets: &[Option<Offset>], receiver: Option<&str>) ->
         "critical": critical,
         "repeats": repeats::repeats(trace).iter().map(repeat).collect::<Vec<_>>(),
         "holes": holes::holes(trace).iter().map(hole).collect::<Vec<_>>(),
-        "vitals": [],
     })
 }
 
@@ -262,17 +287,6 @@ pub fn maker(maker: Maker) -> &'static str {
         Maker::Edge => "edge",
         Maker::App => "app",
         Maker::Browser => "browser",
-    }
-}
-
-/// A kind as OTLP numbers it.
-fn kind(kind: &SpanKind) -> u8 {
-    match kind {
-        SpanKind::Internal => 1,
-        SpanKind::Server => 2,
-        SpanKind::Client => 3,
-        SpanKind::Producer => 4,
-        SpanKind::Consumer => 5,
     }
 }
 

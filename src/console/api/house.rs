@@ -6,15 +6,11 @@ use serde_json::json;
 use super::{Answered, Call, content, json as answer, problem::Problem, query::Query};
 use crate::{
     clock,
-    console::audit::Deed,
     rules::{
-        access::{Action, may},
+        access::{Action, Scope, may},
         session::Id,
     },
-    trace::{
-        quota::QuotaLevel,
-        store::query::{Erased, Whom},
-    },
+    trace::{quota::QuotaState, store::query::Whom},
 };
 
 /// The description of this API.
@@ -35,15 +31,18 @@ struct Erase {
 impl Call<'_> {
     pub(super) fn me(&self) -> Answered {
         Query::parse(self.request.uri(), &[])?;
+        let scope = self.console.scope(self.visit);
+        let elsewhere = (scope == Scope::Session).then(|| self.shelf.whole.borrow().clone());
         let actions: Vec<String> = Action::ALL
             .into_iter()
-            .filter(|action| may(self.who.role, *action))
+            .filter(|action| may(self.who.role, *action) && scope.admits(*action))
             .map(|action| format!("{action:?}").to_lowercase())
             .collect();
         let session = self.visit.credentials.session.as_ref();
         Ok(answer(&json!({
             "name": self.who.name, "role": self.who.role.word(), "way": self.who.way.word(),
             "identity": self.who.id.to_string(), "expires_at": self.who.expiry, "may": actions,
+            "scope": scope.word(), "elsewhere": elsewhere.as_deref(),
             "session": session.map(|session| json!({
                 "id": session.id.to_string(), "expires_at": session.expiry, "spans_max": session.spans_max,
                 "spans_used": self.console.sessions.spans_used(session.id),
@@ -54,14 +53,7 @@ impl Call<'_> {
 
     pub(super) fn quota(&self) -> Answered {
         Query::parse(self.request.uri(), &[])?;
-        let state = self.shelf.quota.state(clock::unix_seconds());
-        let word = match state.level {
-            QuotaLevel::Fine => "fine",
-            QuotaLevel::Eighty => "80",
-            QuotaLevel::NinetyFive => "95",
-            QuotaLevel::Full => "full",
-        };
-        Ok(answer(&json!({ "used": state.used, "limit": state.limit, "state": word, "resets_at": state.resets_at })))
+        Ok(answer(&quota(&self.shelf.quota.state(clock::unix_seconds()))))
     }
 
     pub(super) async fn settings(&self) -> Answered {
@@ -114,19 +106,7 @@ impl Call<'_> {
             (None, Some(name)) if !name.is_empty() => Whom::Person(name),
             _ => return Err(Problem::bad("body", "either `session` or `person` is expected")),
         };
-        let subject = match &whom {
-            Whom::Session(id) => format!("session {id}"),
-            Whom::Person(name) => format!("person {name}"),
-        };
-        self.console.audited(self.visit, Action::Erase, Deed::Erase, &subject)?;
-        let recent = self.shelf.requests.erase_recent(|row| match &whom {
-            Whom::Session(id) => row.session == Some(*id),
-            Whom::Person(name) => *row.person == **name,
-        });
-        let erased = match self.shelf.requests.store() {
-            Some(store) => store.erase(whom).await?,
-            None => Erased::default(),
-        };
+        let (recent, erased) = self.console.erase(self.visit, whom).await?;
         Ok(answer(&json!({
             "recent_requests": recent, "requests": erased.requests, "traces": erased.traces, "spans": erased.spans,
         })))
@@ -136,4 +116,11 @@ impl Call<'_> {
         Query::parse(self.request.uri(), &[])?;
         Ok(content("application/json", OPEN_API))
     }
+}
+
+/// How far the month's quota is spent.
+pub(super) fn quota(state: &QuotaState) -> serde_json::Value {
+    json!({
+        "used": state.used, "limit": state.limit, "state": state.level.word(), "resets_at": state.resets_at,
+    })
 }

@@ -7,6 +7,7 @@ pub mod columns;
 mod house;
 pub mod problem;
 pub mod query;
+pub mod replay;
 mod requests;
 pub mod routes;
 mod sessions;
@@ -15,30 +16,33 @@ mod share;
 pub(crate) mod testing;
 mod stream;
 mod traces;
+mod upload;
+mod vitals;
 
-pub use self::{
-    routes::{BASE, IMPORT},
-    traces::IMPORT_BYTES_MAX,
-};
+pub use self::routes::{BASE, IMPORT, SPANS};
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode, header};
+use opentelemetry::trace::TraceId;
 use serde_json::Value;
 use tokio::sync::{Semaphore, watch};
 use tracing::{error, warn};
 
 use self::{
     problem::Problem,
+    replay::OwnEdge,
     routes::{Endpoint, Route},
 };
-use super::{Console, Visit, form, people::Denied};
+use super::{Console, Visit, form, people::Denied, scope::Reach};
 use crate::{
     body::Piped,
+    config::model::ConsoleLimits,
     rules::session::Identity,
     service::BoxFuture,
     trace::{
+        collector::Intake,
         export::Exporters,
         live::Hub,
         quota::Quota,
@@ -51,8 +55,6 @@ use crate::{
 pub const WRITE_HEADER: HeaderName = HeaderName::from_static("waylight-request");
 /// The largest body of a write, in octets; an import may be larger.
 pub const BODY_BYTES_MAX: usize = 16 * 1024;
-/// The most streams at once.
-pub const STREAMS_MAX: usize = 1_024;
 
 /// What the API reads from and writes to.
 #[derive(Clone)]
@@ -65,12 +67,20 @@ pub struct Shelf {
     pub hub: Arc<Hub>,
     /// Places for streams.
     pub streams: Arc<Semaphore>,
+    /// The bounds that a reload may change.
+    pub limits: watch::Sender<ConsoleLimits>,
     /// What a month may store.
     pub quota: Arc<Quota>,
     /// The back ends that spans go to.
     pub exporters: Arc<Exporters>,
+    /// Where spans of browsers are handed in.
+    pub intake: Option<Intake>,
     /// Where applications send their spans, as `127.0.0.1:4318`.
     pub receiver: Option<Arc<str>>,
+    /// The edge of this process, once it listens.
+    pub edge: Arc<OnceLock<Arc<dyn OwnEdge>>>,
+    /// Where the whole console is, in a sentence.
+    pub whole: watch::Sender<Arc<str>>,
     /// The configuration that runs, secrets hidden.
     pub effective: watch::Sender<Arc<str>>,
 }
@@ -157,7 +167,12 @@ impl Console {
         let Some(route) = routes.iter().find(|route| route.method == method) else {
             return Err(not_allowed(&routes));
         };
-        let Some(action) = route.action else { return self.shared(request, &parameters).await };
+        let Some(action) = route.action else {
+            return match route.endpoint {
+                Endpoint::Upload => self.upload(request, visit).await,
+                _ => self.shared(request, &parameters).await,
+            };
+        };
         let who = self.authorise(visit, action)?;
         if *method != Method::GET {
             self.admit_write(request, visit)?;
@@ -180,13 +195,14 @@ impl Console {
             Endpoint::Revoke => call.revoke(),
             Endpoint::Session => call.session(),
             Endpoint::PageTrace => call.page_trace(),
+            Endpoint::Replay => call.replay().await,
             Endpoint::Erase => call.erase().await,
             Endpoint::Keep => call.keep().await,
             Endpoint::Audit => call.audit(),
             Endpoint::Settings => call.settings().await,
             Endpoint::Stream => call.stream().await,
             Endpoint::OpenApi => call.open_api(),
-            Endpoint::Shared => Err(Problem::missing("address")),
+            Endpoint::Shared | Endpoint::Upload => Err(Problem::missing("address")),
         }
     }
 
@@ -205,6 +221,28 @@ impl Console {
 }
 
 impl Call<'_> {
+    /// Whose requests, traces and sessions are answered for.
+    fn reach(&self) -> Reach {
+        self.console.reach(self.visit)
+    }
+
+    /// Lets in whoever may read a trace: all of its requests are within his reach. One of them that is not may mean that
+    /// somebody named another's trace as his own.
+    async fn admit_trace(&self, id: TraceId) -> Result<(), Problem> {
+        let reach = self.reach();
+        if reach == Reach::All {
+            return Ok(());
+        }
+        let requests = self.shelf.requests.of_trace(id).await?;
+        if !requests.iter().all(|row| reach.holds_row(row)) {
+            return Err(self.console.beyond().into());
+        }
+        if requests.is_empty() && !self.console.records(reach, id) {
+            return Err(Problem::missing("trace"));
+        }
+        Ok(())
+    }
+
     /// The body, which must be a JSON object of a known form.
     fn body<T: serde::de::DeserializeOwned>(&self) -> Result<T, Problem> {
         let is_json = self.request.headers().get(header::CONTENT_TYPE).is_some_and(|kind| {
@@ -242,6 +280,7 @@ impl From<Denied> for Problem {
         match denied {
             Denied::Unknown => Self::new(StatusCode::UNAUTHORIZED, "sign in first"),
             Denied::Role => Self::forbidden("your role does not allow this"),
+            Denied::Scope(text) => Self::forbidden(&*text),
             Denied::Unfit(why) => Self::new(StatusCode::UNPROCESSABLE_ENTITY, why),
             Denied::Unavailable(cause) => {
                 error!(error = %cause, "the API could not do what it was asked");

@@ -3,7 +3,6 @@
 
 use std::{ops::RangeInclusive, str::FromStr};
 
-use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use http::Uri;
 use percent_encoding::percent_decode;
 
@@ -104,30 +103,14 @@ impl Query {
         Ok(self.id(name)?.map(|id| u128::from_be_bytes(id.to_bytes())))
     }
 
-    /// A place in a list, as [`cursor`] wrote it.
+    /// A place in a list.
     ///
     /// # Errors
     /// It is none.
     pub fn cursor(&self, name: &str) -> Result<Option<Cursor>, Problem> {
         let Some(text) = self.text(name) else { return Ok(None) };
-        let read = || {
-            let octets: [u8; 24] = URL_SAFE_NO_PAD.decode(text).ok()?.try_into().ok()?;
-            let (start, id) = octets.split_at(8);
-            Some(Cursor {
-                start: u64::from_be_bytes(start.try_into().ok()?),
-                id: u128::from_be_bytes(id.try_into().ok()?),
-            })
-        };
-        read().map(Some).ok_or_else(|| Problem::bad(name, "the cursor is not one of a list's `next`"))
+        Cursor::parse(text).map(Some).ok_or_else(|| Problem::bad(name, "the cursor is not one of a list's `next`"))
     }
-}
-
-/// A place in a list, as text.
-pub fn cursor(cursor: Cursor) -> String {
-    let mut octets = [0; 24];
-    octets[..8].copy_from_slice(&cursor.start.to_be_bytes());
-    octets[8..].copy_from_slice(&cursor.id.to_be_bytes());
-    URL_SAFE_NO_PAD.encode(octets)
 }
 
 fn decoded(text: &str) -> Result<String, Problem> {

@@ -2,16 +2,9 @@
 
 use serde_json::{Value, json};
 
-use super::{
-    Answered, Call,
-    columns::micros,
-    json as answer,
-    problem::Problem,
-    query::{Query, cursor},
-    traces::trace_id,
-};
+use super::{Answered, Call, columns::micros, json as answer, problem::Problem, query::Query, traces::trace_id};
 use crate::{
-    console::audit::Deed,
+    console::{audit::Deed, scope::Reach},
     rules::{
         access::Action,
         find::Find,
@@ -39,12 +32,17 @@ impl Call<'_> {
     pub(super) async fn requests(&self) -> Answered {
         let known: Vec<&str> = CHOICE.into_iter().chain(["before", "limit"]).collect();
         let query = Query::parse(self.request.uri(), &known)?;
-        let page = self.shelf.requests.page(self.choice(&query)?).await?;
-        let Page { items, next, excluded_by } = page;
+        let page = match self.choice(&query)? {
+            Some(choice) => self.shelf.requests.page(choice).await?,
+            None => Page::default(),
+        };
+        let Page { items, next, mut excluded_by } = page;
+        // Nobody is told how many requests there are that he cannot see.
+        excluded_by.retain(|(name, _)| self.reach() == Reach::All || !matches!(*name, "browser" | "session"));
         let excluded: serde_json::Map<_, _> =
             excluded_by.into_iter().map(|(name, count)| (name.to_owned(), json!(count))).collect();
         Ok(answer(&json!({
-            "items": items.iter().map(item).collect::<Vec<_>>(), "next": next.map(cursor), "excluded_by": excluded,
+            "items": items.iter().map(item).collect::<Vec<_>>(), "next": next.map(|place| place.to_string()), "excluded_by": excluded,
         })))
     }
 
@@ -52,7 +50,11 @@ impl Call<'_> {
         let known: Vec<&str> = CHOICE.into_iter().chain(["bins"]).collect();
         let query = Query::parse(self.request.uri(), &known)?;
         let bins = query.number("bins", 1..=BINS_MAX)?.unwrap_or(BINS);
-        let Histogram { from, width, bins } = self.shelf.requests.histogram(self.choice(&query)?, bins).await?;
+        let histogram = match self.choice(&query)? {
+            Some(choice) => self.shelf.requests.histogram(choice, bins).await?,
+            None => Histogram::default(),
+        };
+        let Histogram { from, width, bins } = histogram;
         let column = |pick: fn(&crate::trace::store::query::Bin) -> u64| bins.iter().map(pick).collect::<Vec<_>>();
         Ok(answer(&json!({
             "from_us": micros(from), "width_us": micros(width), "all": column(|bin| bin.all),
@@ -64,6 +66,9 @@ impl Call<'_> {
     pub(super) async fn request_of(&self) -> Answered {
         Query::parse(self.request.uri(), &[])?;
         let row = self.shelf.requests.request(self.request_id()?).await?.ok_or_else(|| Problem::missing("request"))?;
+        if !self.reach().holds_row(&row) {
+            return Err(self.console.beyond().into());
+        }
         let mut shown = item(&row);
         shown["client"] = json!(row.client);
         shown["version"] = json!(row.version);
@@ -91,8 +96,8 @@ impl Call<'_> {
         id.ok_or_else(|| Problem::bad("id", "an id of 32 hexadecimal digits is expected"))
     }
 
-    /// What the parameters choose.
-    fn choice(&self, query: &Query) -> Result<RequestQuery, Problem> {
+    /// What the parameters choose, of what is within reach; `None`: nothing can be.
+    fn choice(&self, query: &Query) -> Result<Option<RequestQuery>, Problem> {
         let find = Find::parse(query.text("q").unwrap_or_default());
         let mine = query.word("browser", &[("me", ())])?;
         let trace = query.text("trace").map(|text| {
@@ -105,7 +110,7 @@ impl Call<'_> {
         {
             return Err(Problem::bad("from", "`from` is not before `to`"));
         }
-        Ok(RequestQuery {
+        let choice = RequestQuery {
             find: find.map_err(|error| Problem::bad("q", error.message).at(error.at))?,
             from,
             to,
@@ -116,6 +121,14 @@ impl Call<'_> {
             traced: query.word("traced", &[("1", Traced::Only), ("0", Traced::Any)])?.unwrap_or_default(),
             before: query.cursor("before")?,
             limit: query.number("limit", 1..=LIMIT_MAX)?.unwrap_or(LIMIT),
+        };
+        Ok(match self.reach() {
+            Reach::All => Some(choice),
+            Reach::Identity(id) => Some(RequestQuery { identity: Some(id), ..choice }),
+            Reach::Session(id) if choice.session.is_none_or(|asked| asked == id) => {
+                Some(RequestQuery { session: Some(id), ..choice })
+            }
+            Reach::Session(_) | Reach::Nothing => None,
         })
     }
 }

@@ -8,6 +8,9 @@ use crate::rules::access::Action;
 /// Where the API is.
 pub const BASE: &str = "/_waylight/api/v1";
 
+/// Where browsers send spans.
+pub const SPANS: &str = "/_waylight/api/v1/spans";
+
 /// Where traces are taken in.
 pub const IMPORT: &str = "/_waylight/api/v1/traces/import";
 
@@ -38,6 +41,8 @@ pub(super) enum Endpoint {
     Status,
     Share,
     Shared,
+    Replay,
+    Upload,
     Import,
     Sessions,
     Start,
@@ -66,12 +71,14 @@ pub const ROUTES: &[Route] = &[
     read("/traces/{trace}/spans/{span}", Action::Read, Endpoint::Span),
     post("/traces/{trace}/share", Action::Export, Endpoint::Share),
     Route { method: Method::GET, path: "/shared/{token}", action: None, endpoint: Endpoint::Shared },
+    Route { method: Method::POST, path: "/spans", action: None, endpoint: Endpoint::Upload },
     read("/sessions", Action::Read, Endpoint::Sessions),
     post("/sessions", Action::Trace, Endpoint::Start),
     Route { method: Method::PATCH, path: "/sessions/{id}", action: Some(Action::Trace), endpoint: Endpoint::Change },
     Route { method: Method::DELETE, path: "/sessions/{id}", action: Some(Action::Trace), endpoint: Endpoint::Revoke },
     post("/session", Action::Trace, Endpoint::Session),
     post("/page-trace", Action::Trace, Endpoint::PageTrace),
+    post("/replays", Action::Replay, Endpoint::Replay),
     post("/erase", Action::Erase, Endpoint::Erase),
     read("/audit", Action::Audit, Endpoint::Audit),
     read("/settings", Action::Settings, Endpoint::Settings),

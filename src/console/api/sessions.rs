@@ -9,10 +9,16 @@ use serde_json::{Value, json};
 use super::{Answer, Answered, Call, columns::micros, json as answer, problem::Problem, query::Query};
 use crate::{
     clock,
-    console::{actions::own_path, people::Revoked},
+    console::{
+        actions::{Cache, PageRun, own_path},
+        people::Revoked,
+        scope::Reach,
+    },
     rules::session::{Id, Session},
 };
 
+/// The most runs of a page, or of a request.
+const RUNS_MAX: u64 = 20;
 /// Stored sessions that are listed.
 const LIST_MAX: usize = 200;
 
@@ -33,13 +39,32 @@ struct Wish {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct PageWish {
-    path: String,
+    /// The page that is loaded next; not needed where the browser stays on its page.
+    path: Option<String>,
+    /// How often it is loaded.
+    runs: Option<u64>,
+    #[serde(default)]
+    cache: Cache,
+    #[serde(default)]
+    arm: Arm,
+}
+
+/// What begins the trace.
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "snake_case")]
+enum Arm {
+    /// Loading a page.
+    #[default]
+    Load,
+    /// The next thing that the visitor does on the page he has.
+    Interaction,
 }
 
 impl Call<'_> {
     /// Sessions that live, and those of which something is kept.
     pub(super) async fn sessions(&self) -> Answered {
         Query::parse(self.request.uri(), &[])?;
+        let reach = self.reach();
         let live: Vec<Value> = self
             .console
             .live_sessions(self.visit)?
@@ -53,11 +78,12 @@ impl Call<'_> {
             })
             .collect();
         let kept = match self.shelf.requests.store() {
-            Some(store) => store.sessions(LIST_MAX).await?,
+            Some(store) => store.sessions(LIST_MAX, (reach != Reach::All).then_some(self.who.id)).await?,
             None => Vec::new(),
         };
         let kept: Vec<Value> = kept
             .iter()
+            .filter(|kept| reach.holds(Some(self.who.id), Some(kept.id)))
             .map(|kept| {
                 json!({
                     "id": kept.id.to_string(), "person": kept.person, "host": kept.host, "first_us": micros(kept.first),
@@ -107,12 +133,20 @@ impl Call<'_> {
     /// Has one page traced, which the browser loads next.
     pub(super) fn page_trace(&self) -> Answered {
         Query::parse(self.request.uri(), &[])?;
-        let PageWish { path } = self.body()?;
-        let path = own_path(path.trim())
-            .ok_or_else(|| Problem::bad("path", "a path of this site is expected, as in /products?page=2"))?;
-        let done = self.console.trace_page(&path, self.visit, self.who, clock::unix_seconds());
+        let PageWish { path, runs, cache, arm } = self.body()?;
+        let path = match (path, arm) {
+            (None, Arm::Interaction) => None,
+            (path, _) => Some(
+                path.and_then(|path| own_path(path.trim()))
+                    .ok_or_else(|| Problem::bad("path", "a path of this site is expected, as in /products?page=2"))?,
+            ),
+        };
+        let runs = runs_of(runs)?;
+        let run = PageRun { path: path.as_deref().unwrap_or("/"), runs, cache };
+        let done = self.console.trace_page(&run, self.visit, self.who, clock::unix_seconds());
         let mut told = self.told(done)?;
         told.0["path"] = json!(path);
+        told.0["runs"] = json!(runs);
         Ok(with_cookie(told))
     }
 
@@ -153,6 +187,13 @@ impl Call<'_> {
         let id = self.parameters.first().copied().and_then(Id::parse);
         id.ok_or_else(|| Problem::bad("id", "an id of 32 hexadecimal digits is expected"))
     }
+}
+
+/// How often something is run.
+pub(super) fn runs_of(wished: Option<u64>) -> Result<u64, Problem> {
+    let runs = wished.unwrap_or(1);
+    let fits = (1..=RUNS_MAX).contains(&runs);
+    fits.then_some(runs).ok_or_else(|| Problem::bad("runs", format!("1 to {RUNS_MAX} runs are possible")))
 }
 
 fn with_cookie((told, cookie): (Value, Option<HeaderValue>)) -> Answer {

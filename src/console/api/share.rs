@@ -68,6 +68,7 @@ impl Call<'_> {
             return Err(Problem::bad("ttl", format!("60 to {TTL_SECONDS_MAX} seconds are possible")));
         }
         let hide = hide(&wish.redact)?;
+        self.admit_trace(id).await?;
         let kept = load(self.shelf, id).await?;
         let requests = self.shelf.requests.of_trace(id).await?;
         match wish.give {
@@ -80,8 +81,10 @@ impl Call<'_> {
             }
             Give::Link => {
                 self.console.audited(self.visit, Action::Export, Deed::Share, &format!("trace {id}"))?;
-                let expiry = clock::unix_seconds().saturating_add(ttl);
-                let token = Share { trace: id.to_bytes(), sharer: self.who.id, expiry, hide: hide.bits() };
+                let issued = clock::unix_seconds();
+                let (expiry, name) = (issued.saturating_add(ttl), self.who.name.clone());
+                let (trace, sharer) = (id.to_bytes(), self.who.id);
+                let token = Share { trace, sharer, name, issued, expiry, hide: hide.bits() };
                 let path = format!("{BASE}/shared/{}", token.seal(&self.console.keys));
                 Ok(answer(&json!({ "path": path, "expires_at": expiry })))
             }
@@ -104,7 +107,8 @@ impl Console {
     /// The token of a shared trace that counts: it is signed, it has not expired, and who made it still counts.
     fn shared_token(&self, token: &str) -> Option<Share> {
         let share = Share::open(token, &self.keys, clock::unix_seconds()).ok()?;
-        (!self.sessions.is_revoked(share.sharer)).then_some(share)
+        let gone = self.sessions.is_revoked(share.sharer) || self.sessions.is_person_revoked(&share.name, share.issued);
+        (!gone).then_some(share)
     }
 
     /// A shared trace, for whoever has its link.

@@ -9,13 +9,17 @@ use opentelemetry::trace::TraceId;
 use serde_json::{Value, json};
 
 use super::{
-    Answer, Answered, Call, columns::Columns, problem::Problem, query::Query, requests::item, traces::trace_id,
+    Answer, Answered, Call, columns::Columns, house::quota, problem::Problem, query::Query, requests::item,
+    traces::trace_id,
 };
 use crate::{
     body::{Gone, Pipe, Piped},
+    clock::{self, Instant},
+    console::scope::Reach,
     trace::{
         kept::Kept,
-        live::{Batch, Delivery, Event, Reader, Watching, state::TraceState},
+        live::{Batch, Delivery, Event, Patch, Reader, Watching},
+        requests::ring::Ring,
     },
 };
 
@@ -23,6 +27,8 @@ use crate::{
 const PING_EVERY: Duration = Duration::from_secs(15);
 /// A browser that lost the connection comes back after so many milliseconds.
 const RETRY_MILLIS: u64 = 1_000;
+/// Whoever wants nothing of what happens is told its number this often.
+const NUMBER_EVERY: Duration = Duration::from_secs(5);
 /// The most traces of one stream.
 const TRACES_MAX: usize = 8;
 
@@ -43,19 +49,27 @@ impl Call<'_> {
             Some(value) => Some(number(value).ok_or_else(|| Problem::bad("Last-Event-ID", "a number is expected"))?),
             None => query.number("after", 0..=u64::MAX)?,
         };
+        for id in &topics.traces {
+            self.admit_trace(*id).await?;
+        }
+        let (reach, requests) = (self.reach(), self.shelf.requests.clone());
         let Ok(place) = std::sync::Arc::clone(&self.shelf.streams).try_acquire_owned() else {
+            self.console.counters.streams_refused.one();
             let problem = Problem::new(StatusCode::SERVICE_UNAVAILABLE, "too many streams are open");
             return Err(problem.with(header::RETRY_AFTER, HeaderValue::from_static("5")));
         };
         let watching: Option<Vec<Watching>> = topics.traces.iter().map(|id| self.shelf.hub.watch(*id)).collect();
-        let watching =
-            watching.ok_or_else(|| Problem::new(StatusCode::SERVICE_UNAVAILABLE, "too many traces are followed"))?;
+        let watching = watching.ok_or_else(|| {
+            self.console.counters.streams_refused.one();
+            Problem::new(StatusCode::SERVICE_UNAVAILABLE, "too many traces are followed")
+        })?;
         let reader = self.shelf.hub.subscribe(after);
         let (pipe, body) = Piped::new();
         let mut response = Response::new(body);
         response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
         let rest = Box::pin(async move {
-            follow(&pipe, reader, &topics).await.ok();
+            let view = View { topics, reach, ring: requests.ring() };
+            follow(&pipe, reader, &view).await.ok();
             drop((place, watching));
         });
         Ok(Answer { response, rest: Some(rest) })
@@ -80,49 +94,114 @@ fn topics(text: &str) -> Result<Topics, Problem> {
     Ok(topics)
 }
 
-async fn follow(pipe: &Pipe, mut reader: Reader, topics: &Topics) -> Result<(), Gone> {
+/// What a reader wants, of what is within his reach.
+struct View<'a> {
+    topics: Topics,
+    reach: Reach,
+    /// Tells whose a request is that something became known of.
+    ring: &'a Ring,
+}
+
+impl View<'_> {
+    /// Whether every reader of these topics sees the same.
+    fn is_everybodys(&self) -> bool {
+        self.reach == Reach::All && self.topics == Topics { requests: true, ..Topics::default() }
+    }
+
+    fn shows_patch(&self, patch: &Patch) -> bool {
+        let row = || self.ring.find(patch.id).and_then(|slot| slot.row());
+        self.reach == Reach::All || row().is_some_and(|row| self.reach.holds_row(&row))
+    }
+}
+
+async fn follow(pipe: &Pipe, mut reader: Reader, view: &View<'_>) -> Result<(), Gone> {
     pipe.send(format!("retry: {RETRY_MILLIS}\n\n").into()).await?;
     let mut ping = tokio::time::interval(PING_EVERY);
     ping.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     ping.reset();
+    let mut behind = Behind { number: None, since: clock::now() };
     loop {
         let delivery = tokio::select! {
             delivery = reader.next() => delivery,
             _ = ping.tick() => {
-                pipe.send(Bytes::from_static(b": ping\n\n")).await?;
+                pipe.send(behind.told("ping")).await?;
                 continue;
             }
             () = pipe.closed() => return Err(Gone),
         };
-        let text = match delivery {
-            Delivery::Batch(batch) => written(&batch, topics),
-            Delivery::Gap { from, to } => {
-                let mut text = BytesMut::new();
-                event(&mut text, to, "gap", &json!({ "from": from, "to": to }));
-                text.freeze()
+        let (mut gaps, mut text) = (BytesMut::new(), Bytes::new());
+        let mut next = Some(delivery);
+        // A gap goes out with what comes right behind it.
+        while let Some(delivery) = next.take() {
+            match delivery {
+                Delivery::Batch(batch) => text = written(&batch, view),
+                Delivery::Gap { from, to } => {
+                    event(&mut gaps, to, "gap", &json!({ "from": from, "to": to }));
+                    next = tokio::select! {
+                        biased;
+                        delivery = reader.next() => Some(delivery),
+                        () = std::future::ready(()) => None,
+                    };
+                }
             }
-        };
-        pipe.send(text).await?;
+        }
+        if !gaps.is_empty() {
+            gaps.put_slice(&text);
+            text = gaps.freeze();
+        }
+        match only_number(&text) {
+            // Nothing for this reader: he is told seldom how far it is, since each word of it costs as much as an event.
+            Some(number) => {
+                behind.number = Some(number);
+                if clock::now().since(behind.since) >= NUMBER_EVERY {
+                    pipe.send(behind.told("passed over")).await?;
+                }
+            }
+            None => {
+                behind = Behind { number: None, since: clock::now() };
+                pipe.send(text).await?;
+            }
+        }
     }
 }
 
-/// A batch as text, for a reader of these topics. What most readers want is written once for all of them.
-fn written(batch: &Batch, topics: &Topics) -> Bytes {
-    if topics.requests && !topics.quota && topics.traces.is_empty() {
-        let only = Topics { requests: true, ..Topics::default() };
-        return batch.encoded(|events| write(events, &only));
-    }
-    write(&batch.events, topics)
+/// What a reader was not told of the numbers that passed him by.
+struct Behind {
+    number: Option<u64>,
+    since: Instant,
 }
 
-fn write(events: &[(u64, Event)], topics: &Topics) -> Bytes {
+impl Behind {
+    /// The number, if there is one, and a word for whoever reads the stream himself.
+    fn told(&mut self, word: &str) -> Bytes {
+        self.since = clock::now();
+        let number = self.number.take().map_or_else(String::new, |number| format!("id: {number}\n"));
+        format!("{number}: {word}\n\n").into()
+    }
+}
+
+/// The number that a text consists of, if it is nothing else.
+fn only_number(text: &[u8]) -> Option<u64> {
+    std::str::from_utf8(text.strip_prefix(b"id: ")?.strip_suffix(b"\n\n")?).ok()?.parse().ok()
+}
+
+/// A batch as text, for a reader of this view. What most readers want is written once for all of them.
+fn written(batch: &Batch, view: &View<'_>) -> Bytes {
+    if view.is_everybodys() {
+        return batch.encoded(|events| write(events, view));
+    }
+    write(&batch.events, view)
+}
+
+fn write(events: &[(u64, Event)], view: &View<'_>) -> Bytes {
+    let View { topics, reach, .. } = view;
     let mut text = BytesMut::with_capacity(1024);
     let mut last = None;
     for (number, what) in events {
         let wants = |id: &TraceId| topics.traces.contains(id);
         let told: Option<(&str, Value)> = match what {
-            Event::Request(row) if topics.requests => Some(("request", item(row))),
-            Event::RequestPatch(patch) if topics.requests => Some((
+            Event::Request(row) if topics.requests && reach.holds_row(row) => Some(("request", item(row))),
+            Event::RequestPatch(patch) if topics.requests && view.shows_patch(patch) => Some((
                 "request.patch",
                 json!({
                     "id": format!("{:032x}", patch.id), "page_id": patch.page.map(|page| format!("{page:032x}")),
@@ -138,16 +217,11 @@ fn write(events: &[(u64, Event)], topics: &Topics) -> Bytes {
                 last = Some(*number);
                 continue;
             }
-            Event::State(id, how) if wants(id) => {
-                let (state, waiting_for) = match how {
-                    TraceState::Open => ("open", &[][..]),
-                    TraceState::Partial { waiting_for } => ("partial", waiting_for.as_slice()),
-                    TraceState::Done => ("done", &[][..]),
-                };
-                let told = json!({ "trace_id": id.to_string(), "state": state, "waiting_for": waiting_for });
-                Some(("trace.state", told))
-            }
-            Event::Quota(quota) if topics.quota => Some(("quota", json!({ "used": quota.used, "limit": quota.limit }))),
+            Event::State(id, how) if wants(id) => Some((
+                "trace.state",
+                json!({ "trace_id": id.to_string(), "state": how.word(), "waiting_for": how.waiting_for() }),
+            )),
+            Event::Quota(state) if topics.quota => Some(("quota", quota(state))),
             _ => None,
         };
         if let Some((name, told)) = told {

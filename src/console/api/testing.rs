@@ -7,7 +7,8 @@ use http::Response;
 use http_body_util::BodyExt as _;
 use tokio::sync::{Semaphore, watch};
 
-use super::{Answer, STREAMS_MAX, Shelf};
+use super::{Answer, Shelf};
+use crate::config::model::{Config, ConsoleLimits};
 use crate::trace::{
     counters::Counters,
     export::Exporters,
@@ -35,13 +36,23 @@ impl Shelf {
             keeper: Keeper { requests: requests.clone(), hub: Arc::clone(&hub), outbox, counters },
             requests,
             hub,
-            streams: Arc::new(Semaphore::new(STREAMS_MAX)),
+            streams: Arc::new(Semaphore::new(16)),
+            limits: watch::Sender::new(limits()),
             quota,
             exporters: Exporters::new(&[]).unwrap(),
+            intake: None,
             receiver: Some("127.0.0.1:4318".into()),
+            edge: Arc::default(),
+            whole: watch::Sender::new("the whole console is at console.example".into()),
             effective: watch::Sender::new("workers = 2".into()),
         })
     }
+}
+
+/// The bounds that there are without a file.
+fn limits() -> ConsoleLimits {
+    let (upstream, listen) = ("http://127.0.0.1:1".parse().unwrap(), ([127, 0, 0, 1], 0).into());
+    Config::minimal(&upstream, listen).unwrap().console
 }
 
 /// Reads an answer to its end, while what is left of it is written.

@@ -20,6 +20,7 @@ use super::{
 use crate::{
     body::Piped,
     clock,
+    config::model::ConsoleLimits,
     console::{
         audit::Deed,
         export::{Export, Format, object, redact::Hide},
@@ -35,26 +36,23 @@ use crate::{
     },
 };
 
-/// The largest file taken in, in octets.
-pub const IMPORT_BYTES_MAX: usize = 16 * 1024 * 1024;
-/// The most spans taken in at once.
-const IMPORT_SPANS_MAX: usize = 200_000;
-
 impl Call<'_> {
     pub(super) async fn trace(&self) -> Answered {
         let query = Query::parse(self.request.uri(), &["format"])?;
         let id = self.trace_id()?;
         let format = query.word("format", &Format::WORDS)?;
+        self.admit_trace(id).await?;
         if let Some(format) = format {
             self.console.audited(self.visit, Action::Export, Deed::Export, &format!("trace {id}"))?;
             let (kept, requests) = (load(self.shelf, id).await?, self.shelf.requests.of_trace(id).await?);
             return Ok(file(id, format, Export { kept: &kept, requests: &requests }.write(format, Hide::default())));
         }
-        let kept = load(self.shelf, id).await?;
-        let mut columns = Columns::read(&kept, self.shelf.receiver.as_deref());
-        let (state, waiting_for) = told(progress::progress(&kept.trace, clock::now().unix_nanos()), &kept);
-        columns.tell("state", state);
-        columns.tell("waiting_for", waiting_for);
+        let receiver = self.shelf.receiver.clone();
+        let read = move |kept: &Kept| Columns::read(kept, receiver.as_deref());
+        let (kept, mut columns) = load_and(self.shelf, id, read).await?;
+        let progress = self.progress(id, Some(&kept));
+        columns.tell("state", json!(progress.word()));
+        columns.tell("waiting_for", json!(progress.waiting_for()));
         let (pipe, body) = Piped::new();
         let mut response = Response::new(body);
         response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
@@ -69,19 +67,33 @@ impl Call<'_> {
     pub(super) async fn status(&self) -> Answered {
         Query::parse(self.request.uri(), &[])?;
         let id = self.trace_id()?;
+        self.admit_trace(id).await?;
         let requests = self.shelf.requests.of_trace(id).await?;
         let kept = match load(self.shelf, id).await {
             Ok(kept) => Some(kept),
-            // Its requests may be known before its spans are.
-            Err(_) if !requests.is_empty() => None,
+            // Its session, and then its requests, are known before its spans are.
+            Err(_) if !requests.is_empty() || self.console.records(self.reach(), id) => None,
             Err(problem) => return Err(problem),
         };
-        let open = || (json!("open"), json!([]));
-        let now = clock::now().unix_nanos();
-        let (state, waiting_for) = kept.map_or_else(open, |kept| told(progress::progress(&kept.trace, now), &kept));
+        let progress = self.progress(id, kept.as_ref());
         Ok(answer(&json!({
-            "trace_id": id.to_string(), "requests": requests.len(), "state": state, "waiting_for": waiting_for,
+            "trace_id": id.to_string(), "requests": requests.len(), "state": progress.word(),
+            "waiting_for": progress.waiting_for(),
         })))
+    }
+
+    /// How far a trace is: as it is heard of now; of an older one, as its spans tell.
+    fn progress(&self, id: TraceId, kept: Option<&Kept>) -> Progress {
+        if let Some(progress) = self.shelf.hub.state(id) {
+            return progress;
+        }
+        // Its requests are known before its spans are.
+        let Some(kept) = kept else { return Progress::Open };
+        let Some((heard, holes)) = progress::heard(&kept.trace, clock::now().unix_nanos()) else {
+            return Progress::Done;
+        };
+        let upstream = |span| Some(kept::attribute(&kept.span(span)?.span.attributes, "waylight.upstream")?.into());
+        progress::progress(heard, holes.iter().filter_map(|hole| upstream(hole.span)))
     }
 
     pub(super) async fn span(&self) -> Answered {
@@ -90,6 +102,7 @@ impl Call<'_> {
         let text = self.parameters.get(1).copied().unwrap_or_default();
         let span = Some(text).filter(|text| text.len() == 16).and_then(|text| SpanId::from_hex(text).ok());
         let span = span.ok_or_else(|| Problem::bad("span", "a span id of 16 hexadecimal digits is expected"))?;
+        self.admit_trace(id).await?;
         let kept = load(self.shelf, id).await?;
         let index = kept.find(span).ok_or_else(|| Problem::missing("span"))?;
         let origin = kept.span(index).ok_or_else(|| Problem::missing("span"))?;
@@ -98,17 +111,20 @@ impl Call<'_> {
 
     pub(super) async fn import(&self) -> Answered {
         Query::parse(self.request.uri(), &[])?;
-        if self.request.body().len() > IMPORT_BYTES_MAX {
+        let ConsoleLimits { import_bytes_max, import_spans_max, .. } = *self.shelf.limits.borrow();
+        if self.request.body().len() > import_bytes_max {
+            self.console.counters.imports_refused.one();
             return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "the file is too large"));
         }
         let store = self.shelf.store()?;
         let message = decode(Encoding::Json, self.request.body().clone())
             .ok_or_else(|| Problem::bad("body", "the body is no OTLP trace in JSON"))?;
         let spans = span_count(&message);
-        if spans == 0 || spans > IMPORT_SPANS_MAX {
+        if spans == 0 || spans > import_spans_max {
+            self.console.counters.imports_refused.one();
             return Err(Problem::bad(
                 "body",
-                format!("a file has 1 to {IMPORT_SPANS_MAX} spans; this one has {spans}"),
+                format!("a file has 1 to {import_spans_max} spans; this one has {spans}"),
             ));
         }
         let traces = traces(&message).ok_or_else(|| Problem::bad("body", "a span without a valid trace or span id"))?;
@@ -141,13 +157,27 @@ pub(super) fn trace_id(text: &str) -> Option<TraceId> {
 
 /// The spans of a trace.
 pub(super) async fn load(shelf: &Shelf, id: TraceId) -> Result<Kept, Problem> {
+    load_and(shelf, id, |_| ()).await.map(|(kept, ())| kept)
+}
+
+/// The spans of a trace, and what is read out of them.
+async fn load_and<T: Send + 'static>(
+    shelf: &Shelf,
+    id: TraceId,
+    read: impl FnOnce(&Kept) -> T + Send + 'static,
+) -> Result<(Kept, T), Problem> {
     let store = shelf.store()?;
     let messages = store.trace(id).await?;
     if messages.is_empty() {
         return Err(Problem::missing("trace"));
     }
-    // Long traces take a while to decode; other answers need not wait for that.
-    let decoded = tokio::task::spawn_blocking(move || Kept::decode(&messages)).await;
+    // Long traces take a while to decode and to read; other answers need not wait for that.
+    let reading = tokio::task::spawn_blocking(move || {
+        let kept = Kept::decode(&messages)?;
+        let found = read(&kept);
+        Ok::<_, prost::DecodeError>((kept, found))
+    });
+    let decoded = reading.await;
     decoded.ok().and_then(Result::ok).ok_or_else(|| {
         tracing::error!(trace = %id, "a stored trace could not be decoded");
         Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "the stored trace could not be decoded")
@@ -162,23 +192,6 @@ pub(super) fn file(id: TraceId, format: Format, bytes: Vec<u8>) -> Answer {
         answer.response.headers_mut().insert(header::CONTENT_DISPOSITION, name);
     }
     answer
-}
-
-/// How far a trace is, and the upstreams whose spans are awaited, each once.
-fn told(progress: Progress, kept: &Kept) -> (Value, Value) {
-    match progress {
-        Progress::Open => (json!("open"), json!([])),
-        Progress::Done => (json!("done"), json!([])),
-        Progress::Partial { holes } => {
-            let mut names: Vec<String> = holes
-                .iter()
-                .filter_map(|hole| kept::attribute(&kept.span(hole.span)?.span.attributes, "waylight.upstream"))
-                .collect();
-            names.sort();
-            names.dedup();
-            (json!("partial"), json!(names))
-        }
-    }
 }
 
 fn detail(origin: &Origin<'_>) -> Value {

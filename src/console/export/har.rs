@@ -1,17 +1,22 @@
 //! HTTP Archive 1.2: one entry for each request of a trace, with the timings that the edge saw. `-1` says that
-//! something is not known, as the format has it.
+//! something is not known, as the format has it. Of a trace whose requests are not known here, as of one that was imported,
+//! its spans tell: those of servers, or else of clients.
 
 use std::time::{Duration, UNIX_EPOCH};
 
+use opentelemetry::trace::SpanKind;
 use serde_json::{Value, json};
 
 use crate::{
     console::api::columns::micros,
-    trace::requests::row::{Moment, RequestRow},
+    trace::{
+        kept::{Kept, Origin, attribute},
+        requests::row::{Moment, RequestRow},
+    },
 };
 
-pub(super) fn write(requests: &[RequestRow]) -> Vec<u8> {
-    let entries: Vec<Value> = requests.iter().map(entry).collect();
+pub(super) fn write(kept: &Kept, requests: &[RequestRow]) -> Vec<u8> {
+    let entries: Vec<Value> = if requests.is_empty() { of_spans(kept) } else { requests.iter().map(entry).collect() };
     let creator = json!({ "name": "Waylight", "version": env!("CARGO_PKG_VERSION") });
     serde_json::to_vec(&json!({ "log": { "version": "1.2", "creator": creator, "entries": entries } }))
         .unwrap_or_default()
@@ -24,13 +29,6 @@ fn entry(row: &RequestRow) -> Value {
     };
     let received = list(headers.map(|sets| &sets.received));
     let sent = list(headers.map(|sets| &sets.sent));
-    let query: Vec<Value> = row
-        .query
-        .split('&')
-        .filter(|pair| !pair.is_empty())
-        .map(|pair| pair.split_once('=').unwrap_or((pair, "")))
-        .map(|(name, value)| json!({ "name": name, "value": value }))
-        .collect();
     let question = if row.query.is_empty() { String::new() } else { format!("?{}", row.query) };
     let version = format!("HTTP/{}", row.version);
     let mime = headers.and_then(|sets| sets.sent.iter().find(|(name, _)| name.eq_ignore_ascii_case("content-type")));
@@ -40,12 +38,12 @@ fn entry(row: &RequestRow) -> Value {
         "request": {
             "method": row.method,
             "url": format!("{}://{}{}{question}", row.scheme, row.host, row.path),
-            "httpVersion": version, "cookies": [], "headers": received, "queryString": query,
+            "httpVersion": version, "cookies": [], "headers": received, "queryString": query_of(&row.query),
             "headersSize": -1, "bodySize": -1,
         },
         "response": {
             "status": row.status,
-            "statusText": http::StatusCode::from_u16(row.status).ok().and_then(|s| s.canonical_reason()).unwrap_or(""),
+            "statusText": reason(row.status),
             "httpVersion": version, "cookies": [], "headers": sent, "redirectURL": "", "headersSize": -1,
             "content": { "size": row.bytes, "mimeType": mime.map_or("", |(_, value)| value) },
             "bodySize": row.bytes,
@@ -56,6 +54,80 @@ fn entry(row: &RequestRow) -> Value {
         "_requestId": format!("{:032x}", row.id),
         "_traceId": row.trace.map(|trace| trace.to_string()),
     })
+}
+
+/// Entries of the requests that spans are about: the outermost ones of one kind.
+fn of_spans(kept: &Kept) -> Vec<Value> {
+    let trace = &kept.trace;
+    let of_kind = |kind: &SpanKind| -> Vec<usize> {
+        let is_request = |index: &usize| {
+            let origin = kept.span(*index);
+            trace.spans[*index].kind == *kind && origin.is_some_and(|origin| told(&origin, METHOD).is_some())
+        };
+        let found: Vec<usize> = trace.rows.iter().map(|row| row.index).filter(is_request).collect();
+        let within = |index: &usize| {
+            std::iter::successors(trace.parent(*index), |above| trace.parent(*above))
+                .any(|above| found.contains(&above))
+        };
+        found.iter().copied().filter(|index| !within(index)).collect()
+    };
+    let servers = of_kind(&SpanKind::Server);
+    let chosen = if servers.is_empty() { of_kind(&SpanKind::Client) } else { servers };
+    chosen.into_iter().filter_map(|index| Some(of_span(&kept.span(index)?))).collect()
+}
+
+/// Its attributes are those of OpenTelemetry's semantic conventions for HTTP, of today or of before 1.20.
+const METHOD: [&str; 2] = ["http.request.method", "http.method"];
+
+fn told(origin: &Origin<'_>, keys: [&str; 2]) -> Option<String> {
+    keys.into_iter().find_map(|key| attribute(&origin.span.attributes, key))
+}
+
+fn of_span(origin: &Origin<'_>) -> Value {
+    let span = origin.span;
+    let text = |keys: [&str; 2]| told(origin, keys).unwrap_or_default();
+    let url = told(origin, ["url.full", "http.url"]).unwrap_or_else(|| {
+        let query = attribute(&span.attributes, "url.query").filter(|query| !query.is_empty());
+        let path = told(origin, ["url.path", "http.target"]).unwrap_or_else(|| "/".to_owned());
+        let scheme = told(origin, ["url.scheme", "http.scheme"]).unwrap_or_else(|| "http".to_owned());
+        let host = told(origin, ["server.address", "http.host"]).unwrap_or_else(|| "unknown".to_owned());
+        format!("{scheme}://{host}{path}{}", query.map_or_else(String::new, |query| format!("?{query}")))
+    });
+    let status = text(["http.response.status_code", "http.status_code"]).parse().unwrap_or(0_u16);
+    let size = text(["http.response.body.size", "http.response_content_length"]).parse().unwrap_or(-1_i64);
+    let version = told(origin, ["network.protocol.version", "http.flavor"]);
+    let version = version.map_or_else(String::new, |version| format!("HTTP/{version}"));
+    let length = span.end_time_unix_nano.saturating_sub(span.start_time_unix_nano);
+    json!({
+        "startedDateTime": timestamp(span.start_time_unix_nano),
+        "time": millis(length),
+        "request": {
+            "method": text(METHOD), "url": url, "httpVersion": version, "cookies": [], "headers": [],
+            "queryString": query_of(url.split_once('?').map_or("", |(_, query)| query)), "headersSize": -1, "bodySize": -1,
+        },
+        "response": {
+            "status": status, "statusText": reason(status), "httpVersion": version, "cookies": [], "headers": [],
+            "redirectURL": "", "headersSize": -1, "content": { "size": size, "mimeType": "" }, "bodySize": size,
+            "_error": text(["error.type", "exception.type"]),
+        },
+        "cache": {},
+        "timings": { "blocked": -1, "dns": -1, "ssl": -1, "connect": -1, "send": 0, "wait": millis(length), "receive": 0 },
+        "_spanId": crate::trace::kept::span_id(&span.span_id).to_string(),
+        "_traceId": crate::trace::kept::trace_id(&span.trace_id).to_string(),
+    })
+}
+
+fn query_of(query: &str) -> Vec<Value> {
+    query
+        .split('&')
+        .filter(|pair| !pair.is_empty())
+        .map(|pair| pair.split_once('=').unwrap_or((pair, "")))
+        .map(|(name, value)| json!({ "name": name, "value": value }))
+        .collect()
+}
+
+fn reason(status: u16) -> &'static str {
+    http::StatusCode::from_u16(status).ok().and_then(|status| status.canonical_reason()).unwrap_or("")
 }
 
 /// From one moment to the next; a moment that was not reached is told as unknown.

@@ -67,7 +67,7 @@ impl Export<'_> {
         let requests: Vec<RequestRow> = self.requests.iter().map(|row| redact::row(row, hide)).collect();
         match format {
             Format::Otlp => serde_json::to_vec(kept.request()).unwrap_or_default(),
-            Format::Har => har::write(&requests),
+            Format::Har => har::write(&kept, &requests),
             Format::Chrome => chrome::write(&kept),
             Format::Html => html::write(&kept, &requests),
         }

@@ -169,3 +169,29 @@ fn values_survive_json() {
     assert_eq!(value(Some(&any(Value::BytesValue(vec![255])))), json!("/w=="));
     assert_eq!(value(None), serde_json::Value::Null);
 }
+
+#[test]
+fn a_har_of_a_trace_without_requests_is_told_by_its_spans() {
+    let mut server = span((1, 0), "GET /a", (0, 100));
+    server.kind = 2;
+    server.attributes = vec![
+        string("http.request.method", "GET"),
+        string("url.scheme", "https"),
+        string("server.address", "shop.example"),
+        string("url.path", "/a"),
+        string("url.query", "b=c"),
+        string("http.response.status_code", "404"),
+    ];
+    let mut inner = server.clone();
+    (inner.span_id, inner.parent_span_id) = (2_u64.to_be_bytes().into(), 1_u64.to_be_bytes().into());
+    let kept = kept(vec![server, inner, span((3, 1), "query", (10, 20))]);
+    let export = Export { kept: &kept, requests: &[] };
+    let har: serde_json::Value = serde_json::from_slice(&export.write(Format::Har, Hide::default())).unwrap();
+    let entries = har["log"]["entries"].as_array().unwrap();
+    assert_eq!(entries.len(), 1, "the outermost only: {entries:?}");
+    let entry = &entries[0];
+    assert_eq!(entry["request"]["url"], "https://shop.example/a?b=c");
+    assert_eq!(entry["request"]["queryString"], json!([{ "name": "b", "value": "c" }]));
+    assert_eq!((&entry["response"]["status"], &entry["response"]["statusText"]), (&json!(404), &json!("Not Found")));
+    assert_eq!((&entry["time"], &entry["timings"]["wait"]), (&json!(100.0), &json!(100.0)));
+}

@@ -222,7 +222,7 @@ impl Console {
     /// Sends a person to the provider.
     pub(super) async fn depart(&self, request: &Request<Bytes>, visit: &Visit) -> Response<Bytes> {
         let now = clock::unix_seconds();
-        if let Some(seconds) = self.attempts.wait(visit.client, now) {
+        if let Some(seconds) = self.must_wait(visit, now) {
             return too_many(seconds);
         }
         let Some(provider) = &self.provider else { return self.ask(StatusCode::OK, visit, None) };
@@ -255,7 +255,7 @@ impl Console {
     /// Takes a person back from the provider.
     pub(super) async fn arrive(&self, request: &Request<Bytes>, visit: &Visit) -> Response<Bytes> {
         let now = clock::unix_seconds();
-        let mut response = match self.attempts.wait(visit.client, now) {
+        let mut response = match self.must_wait(visit, now) {
             Some(seconds) => too_many(seconds),
             None => self.judge(request, visit, now).await,
         };

@@ -10,7 +10,7 @@ use crate::{
         endpoints::{INVITE, PAGE, PEOPLE, RESTART, REVOKE, SIGN_OUT, START, STOP},
     },
     rules::{
-        access::{Action, Role, may},
+        access::{Action, Role, Scope, may},
         session::{Identity, Session, SessionKind},
     },
     trace::sessions::LiveSession,
@@ -23,6 +23,9 @@ pub(in crate::console) struct Home<'a> {
     pub(in crate::console) identity: &'a Identity,
     pub(in crate::console) session: Option<&'a Session>,
     pub(in crate::console) door: Door,
+    pub(in crate::console) scope: Scope,
+    /// Where the whole console is.
+    pub(in crate::console) whole: &'a str,
     pub(in crate::console) spans_used: u64,
     pub(in crate::console) requests_used: u64,
     /// Visitors whom he invited.
@@ -40,21 +43,24 @@ impl Home<'_> {
             return page(status, "Tracing", self.host, &format!("{}{}", alert(self.fault), self.guest()));
         }
         let may_trace = may(self.identity.role, Action::Trace) && self.door == Door::Site;
+        let does = |action| may(self.identity.role, action) && self.scope.admits(action);
         let session = match self.session {
             Some(session) => self.active(session),
             None if may_trace => self.idle(),
             None => self.reader(),
         };
-        let (one_page, invitation) = match may_trace {
-            true => (self.one_page(), self.invitation()),
-            false => <(String, String)>::default(),
+        let one_page = if may_trace { self.one_page() } else { String::new() };
+        let invitation = if does(Action::Invite) { self.invitation() } else { String::new() };
+        let whole = match self.scope {
+            Scope::Session => format!("<p class=\"note\">{}.</p>", escape(&sentence(self.whole))),
+            Scope::All => String::new(),
         };
-        let people = match may(self.identity.role, Action::Revoke) {
+        let people = match does(Action::Revoke) {
             true => format!("<a class=\"button quiet\" href=\"{PEOPLE}\">People</a>"),
             false => String::new(),
         };
         let body = format!(
-            "{fault}<section class=\"card\">{session}</section>{one_page}{invitation}\
+            "{fault}<section class=\"card\">{session}</section>{one_page}{invitation}{whole}\
              <footer><span>Signed in as <b>{name}</b> ({role}), for another {left}</span><span class=\"row\">{people}\
              <form method=\"post\" action=\"{SIGN_OUT}\">{csrf}<button class=\"quiet\">Sign out</button></form></span></footer>",
             fault = alert(self.fault),
@@ -81,11 +87,19 @@ impl Home<'_> {
     fn invitation(&self) -> String {
         let (seconds, requests) = self.guest_limits;
         let minutes = (seconds / 60).max(1);
+        // Where nobody is traced, a link is for a site that is named.
+        let site = match self.door {
+            Door::Site => "",
+            Door::Console | Door::Admin => {
+                "<label for=\"site\">Site</label>\
+                 <input id=\"site\" name=\"site\" type=\"url\" placeholder=\"https://shop.example\" required autocomplete=\"off\">"
+            }
+        };
         let guests: String = self.guests.iter().map(|guest| self.visitor(guest)).collect();
         format!(
             "<section class=\"card\"><h2>Trace somebody else</h2>\
              <p>Makes a link that works once. Who opens it is asked first, then traced for so long, and sees that.</p>\
-             <form method=\"post\" action=\"{INVITE}\" class=\"fields\">{csrf}\
+             <form method=\"post\" action=\"{INVITE}\" class=\"fields\">{csrf}{site}\
              <label for=\"to\">Page</label>\
              <input id=\"to\" name=\"path\" value=\"/\" required autocomplete=\"off\" spellcheck=\"false\">\
              <label for=\"minutes\">Minutes</label>\
@@ -112,8 +126,8 @@ impl Home<'_> {
     }
 
     fn reader(&self) -> String {
-        if self.door == Door::Admin {
-            return "<p class=\"state\">Signed in</p><h1>You are at the admin listener</h1>\
+        if self.door != Door::Site {
+            return "<p class=\"state\">Signed in</p><h1>This is the whole console</h1>\
                     <p>To have requests traced, sign in at the site itself.</p>"
                 .to_owned();
         }
@@ -135,7 +149,9 @@ impl Home<'_> {
     fn active(&self, session: &Session) -> String {
         let (used, max) = (self.spans_used.min(session.spans_max), session.spans_max);
         let (title, note) = match session.kind {
-            SessionKind::Page => ("One page is traced", "What it loads in its first minute is recorded."),
+            SessionKind::Page | SessionKind::Fresh => {
+                ("One page is traced", "What it loads in its first minute is recorded.")
+            }
             _ if used >= max => ("The session's spans are used up", "Restart it to go on."),
             _ => ("This browser is traced", "Use the site: its requests are recorded."),
         };
@@ -177,4 +193,10 @@ impl Home<'_> {
             csrf = hidden(&self.csrf),
         )
     }
+}
+
+/// With a capital letter.
+fn sentence(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }

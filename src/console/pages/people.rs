@@ -5,7 +5,11 @@ use http::{Response, StatusCode};
 
 use super::{escape, grouped, hidden, page, time_left};
 use crate::{
-    console::{HOME, audit::AuditEntry, endpoints::REVOKE},
+    console::{
+        HOME,
+        audit::AuditEntry,
+        endpoints::{ERASE, REVOKE},
+    },
     rules::session::SessionKind,
     trace::sessions::LiveSession,
 };
@@ -34,6 +38,15 @@ impl People<'_> {
              <form method=\"post\" action=\"{REVOKE}\" class=\"row\">{csrf}<label for=\"person\">Name</label>\
              <input id=\"person\" name=\"person\" required autocomplete=\"off\" spellcheck=\"false\">\
              <button>Revoke</button></form></section>\
+             <section class=\"card\"><h2>Erase</h2>\
+             <p>Removes every request and trace that is kept of a person, or of one session, from memory and from the store. \
+             What went to other back ends is not reached.</p>\
+             <form method=\"post\" action=\"{ERASE}\" class=\"row\">{csrf}<label for=\"whose\">Name</label>\
+             <input id=\"whose\" name=\"person\" required autocomplete=\"off\" spellcheck=\"false\">\
+             <button>Erase</button></form>\
+             <form method=\"post\" action=\"{ERASE}\" class=\"row\">{csrf}<label for=\"which\">Session</label>\
+             <input id=\"which\" name=\"session\" required pattern=\"[0-9a-f]{{32}}\" autocomplete=\"off\" spellcheck=\"false\">\
+             <button>Erase</button></form></section>\
              <section class=\"card\"><h2>Who did what</h2>{entries}</section>\
              <footer><a class=\"button quiet\" href=\"{HOME}\">Back</a></footer>"
         );
@@ -48,7 +61,7 @@ impl People<'_> {
             person = escape(&live.person),
             kind = match live.kind {
                 SessionKind::Guest => "a visitor",
-                SessionKind::Page => "one page",
+                SessionKind::Page | SessionKind::Fresh => "one page",
                 SessionKind::Session => "a session",
             },
             host = escape(&live.host),

@@ -10,10 +10,7 @@ use std::{rc::Rc, sync::Arc};
 
 use http::{HeaderValue, StatusCode, header::RETRY_AFTER};
 
-pub use self::{
-    body::{BodyLimit, BodyLimitLayer},
-    silence::{Silence, SilenceLayer},
-};
+pub use self::body::{BodyBounds, BodyBoundsLayer};
 use super::{context::Context, handler::Handler, permits::Permits};
 use crate::{
     config::model::Limits,

@@ -25,7 +25,7 @@ fn limits() -> Limits {
     }
 }
 
-async fn status(admission: &Admission<BodyLimit<Answers>>, request: http::request::Builder, body: Body) -> u16 {
+async fn status(admission: &Admission<BodyBounds<Answers>>, request: http::request::Builder, body: Body) -> u16 {
     let request = Box::new(request.body(body).unwrap());
     let cx = testing::context(&request);
     match admission.handle(request, &cx).await {
@@ -34,10 +34,14 @@ async fn status(admission: &Admission<BodyLimit<Answers>>, request: http::reques
     }
 }
 
-fn admission() -> Admission<BodyLimit<Answers>> {
+fn bounds() -> BodyBoundsLayer {
+    BodyBoundsLayer { bytes_max: 4, timeout_silence: std::time::Duration::from_secs(7) }
+}
+
+fn admission() -> Admission<BodyBounds<Answers>> {
     use tower::Layer as _;
     let layer = AdmissionLayer { permits: Arc::default(), limits: limits() };
-    layer.layer(BodyLimitLayer { bytes_max: 4 }.layer(Answers))
+    layer.layer(bounds().layer(Answers))
 }
 
 #[tokio::test]
@@ -89,7 +93,7 @@ fn futures_body<const N: usize>(chunks: [&'static str; N]) -> Body {
 #[tokio::test(start_paused = true)]
 async fn silence_within_a_body_of_http2_is_bounded() {
     use tower::Layer as _;
-    let silence = SilenceLayer { timeout: std::time::Duration::from_secs(7) }.layer(Answers);
+    let silence = bounds().layer(Answers);
     let body = || Body::boxed(Silent);
     let request = Box::new(http::Request::post("/").version(http::Version::HTTP_2).body(body()).unwrap());
     let cx = testing::context(&request);

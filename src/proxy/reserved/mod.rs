@@ -13,12 +13,12 @@ use tokio::sync::{mpsc, oneshot};
 use super::{context::Context, handler::Handler};
 use crate::{
     body::{Body, Piped},
-    config::model::Scheme,
+    config::model::{Scheme, Toggle},
     error::{ErrorType, ProxyError},
     rules::{
         headers::forwarded::PeerTrust,
         reserved::is_reserved,
-        session::{self, Credentials},
+        session::{self, Credentials, upload},
     },
     service::{Outcome, Request},
     trace::stage::Stage,
@@ -45,6 +45,8 @@ pub struct Facts {
     pub client: IpAddr,
     /// Whether the connection's other end is a trusted proxy.
     pub peer_trust: PeerTrust,
+    /// Whether the site is the console's own.
+    pub console: Toggle,
     /// Who it is.
     pub credentials: Credentials,
 }
@@ -74,6 +76,8 @@ pub struct Door {
 pub struct ReservedLayer {
     /// The way to the pages; `None` where the site has no toolbar.
     pub door: Option<Door>,
+    /// Whether the site is the console's own.
+    pub console: Toggle,
     /// Headers by which a proxy in front names people: no upstream sees them.
     pub private: Rc<[HeaderName]>,
 }
@@ -82,20 +86,21 @@ impl<S> tower::Layer<S> for ReservedLayer {
     type Service = Reserved<S>;
 
     fn layer(&self, inner: S) -> Reserved<S> {
-        Reserved { door: self.door.clone(), private: Rc::clone(&self.private), inner }
+        Reserved { settings: self.clone(), inner }
     }
 }
 
 /// Answers what is Waylight's own.
 pub struct Reserved<S> {
-    door: Option<Door>,
-    private: Rc<[HeaderName]>,
+    settings: ReservedLayer,
     inner: S,
 }
 
 impl<S: Handler> Handler for Reserved<S> {
     async fn handle(&self, mut request: Request, cx: &Rc<Context>) -> Outcome {
-        let Some(door) = self.door.as_ref().filter(|_| is_reserved(request.uri().path())) else {
+        let ReservedLayer { door, console, private } = &self.settings;
+        let is_ours = |path: &str| is_reserved(path) || console.is_on() && path == "/";
+        let Some(door) = door.as_ref().filter(|_| is_ours(request.uri().path())) else {
             return self.pass(request, cx).await;
         };
         let mut facts = Facts {
@@ -103,12 +108,13 @@ impl<S: Handler> Handler for Reserved<S> {
             scheme: cx.scheme.get(),
             client: cx.client.get(),
             peer_trust: cx.peer_trust.get(),
+            console: *console,
             credentials: cx.credentials(),
         };
         if !door.pages.claims(request.uri(), request.headers(), &mut facts) {
             return self.pass(request, cx).await;
         }
-        strip(request.headers_mut(), &self.private);
+        strip(request.headers_mut(), private);
         cx.is_ours();
         let (head, body) = request.into_parts();
         // Of people who are signed in nothing is recorded here, but a ratio may have chosen this request.
@@ -123,8 +129,9 @@ impl<S: Handler> Reserved<S> {
     async fn pass(&self, mut request: Request, cx: &Rc<Context>) -> Outcome {
         if is_reserved(request.uri().path()) {
             session::strip(request.headers_mut());
+            request.headers_mut().remove(upload::UPLOAD);
         }
-        strip(request.headers_mut(), &self.private);
+        strip(request.headers_mut(), &self.settings.private);
         self.inner.handle(request, cx).await
     }
 }

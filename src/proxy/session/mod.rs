@@ -5,7 +5,10 @@
 
 use std::{rc::Rc, sync::Arc};
 
-use http::{HeaderMap, HeaderValue, header::COOKIE};
+use http::{
+    HeaderMap, HeaderValue,
+    header::{CACHE_CONTROL, COOKIE},
+};
 
 use super::{
     context::Context,
@@ -19,7 +22,7 @@ use crate::{
         reserved::is_reserved,
         route::{Ask, RequestPath, Table},
         sampling::{self, Decision, Forced, Live, Share},
-        session::{self, Credentials, Identity, Session as TracingSession, force},
+        session::{self, Credentials, Identity, Session as TracingSession, SessionKind, force},
         token::Keys,
         trace_context::{Incoming, Policy, Presenter, TRACERESPONSE},
     },
@@ -71,8 +74,14 @@ impl<S: Handler> Handler for Session<S> {
             return self.inner.handle(request, cx).await;
         }
         let credentials = settings.credentials(&request, cx);
-        let decision = settings.decide(&request, cx, &credentials);
-        let is_forced = matches!(decision, Decision::Force);
+        let (decision, forced) = settings.decide(&request, cx, &credentials);
+        let is_forced = forced == Forced::Yes;
+        if let Decision::Session(Traced { session, .. }) = &decision
+            && session.kind == SessionKind::Fresh
+        {
+            // As a browser says it whose user forces a page to be loaded anew, RFC 9111 section 5.2.1.4.
+            request.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+        }
         match decision {
             Decision::No => {}
             Decision::Spent => cx.counters.traces_refused_budget.one(),
@@ -130,11 +139,12 @@ impl SessionLayer {
         credentials
     }
 
-    fn decide(&self, request: &Request, cx: &Context, credentials: &Credentials) -> Decision<Traced> {
+    /// Whether and why this request is traced, and whether a signed header asked for that.
+    fn decide(&self, request: &Request, cx: &Context, credentials: &Credentials) -> (Decision<Traced>, Forced) {
         let session = credentials.identity.as_ref().zip(credentials.session.as_ref());
         let forced = if request.headers().contains_key(force::FORCE) { self.forced(request, cx) } else { Forced::No };
         if session.is_none() && forced == Forced::No && self.ratio <= 0.0 {
-            return Decision::No;
+            return (Decision::No, forced);
         }
         let now = clock::unix_seconds();
         let live = session.map(|(identity, session)| Live {
@@ -142,7 +152,7 @@ impl SessionLayer {
             spans_left: session.spans_max.saturating_sub(self.sessions.spans_used(session.id)),
         });
         let general = Share { ratio: self.ratio, spans_left: self.budget.spans_left(now) };
-        sampling::decide(live, forced, general, fastrand::f64)
+        (sampling::decide(live, forced, general, fastrand::f64), forced)
     }
 
     /// Whether the force header was made for this request, and is used for the first time.

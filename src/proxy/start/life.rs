@@ -31,7 +31,7 @@ pub(super) struct Life {
     /// Where it listens.
     pub(super) host: Box<str>,
     /// Where it sends its spans.
-    pub(super) receiver: Option<SpansTo>,
+    pub(super) receivers: SpansTo,
     /// What is counted.
     pub(super) counters: Arc<Counters>,
     /// Wakes the process's task when the process is to stop.
@@ -106,14 +106,14 @@ impl Life {
         upstream: &str,
         start: &Start,
         host: &str,
-        receiver: Option<SpansTo>,
+        receivers: SpansTo,
         counters: Arc<Counters>,
     ) -> Arc<Self> {
         Arc::new(Self {
             upstream: upstream.into(),
             start: start.clone(),
             host: host.into(),
-            receiver,
+            receivers,
             counters,
             stop: Notify::new(),
             port: AtomicU16::new(0),
@@ -122,8 +122,8 @@ impl Life {
     }
 
     /// Whether it is started in just this way.
-    pub(super) fn is_same(&self, start: &Start, host: &str, receiver: Option<&SpansTo>) -> bool {
-        self.start == *start && *self.host == *host && self.receiver.as_ref() == receiver
+    pub(super) fn is_same(&self, start: &Start, host: &str, receivers: &SpansTo) -> bool {
+        self.start == *start && *self.host == *host && self.receivers == *receivers
     }
 
     /// The port, if it is ready.

@@ -27,7 +27,7 @@ use super::{
 };
 use crate::{
     clock,
-    config::model::StartPort,
+    config::model::{StartOtlp, StartPort},
     rules::startup::{Action, Event},
 };
 
@@ -213,14 +213,21 @@ fn command(life: &Life, port: u16) -> io::Result<Command> {
     // A group of its own: Ctrl-C in Waylight's terminal is Waylight's to handle, and children of children are stopped.
     command.process_group(0).kill_on_drop(true);
     command.env("OTEL_SERVICE_NAME", &*life.upstream);
-    if let Some(receiver) = &life.receiver {
+    let receiver = match life.start.otlp {
+        StartOtlp::Http => life.receivers.http.map(|address| (address, "http/protobuf")),
+        StartOtlp::Grpc => life.receivers.grpc.map(|address| (address, "grpc")),
+        StartOtlp::Off => None,
+    };
+    if let Some((address, protocol)) = receiver {
         // Waylight's own exporter is none of its business, nor are the keys that go with it.
         for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with(OTLP_VARIABLES)) {
             command.env_remove(name);
         }
-        command.env("OTEL_EXPORTER_OTLP_ENDPOINT", format!("http://{}", receiver.address));
-        command.env("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf");
-        if let Some(token) = &receiver.token {
+        command.env("OTEL_EXPORTER_OTLP_ENDPOINT", format!("http://{address}"));
+        command.env("OTEL_EXPORTER_OTLP_PROTOCOL", protocol);
+        // Some SDKs speak TLS to a gRPC receiver unless they are told not to.
+        command.env("OTEL_EXPORTER_OTLP_INSECURE", "true");
+        if let Some(token) = &life.receivers.token {
             // Values are percent-encoded there (OpenTelemetry SDK configuration, "Specifying headers via env").
             let token = utf8_percent_encode(token.expose(), NON_ALPHANUMERIC);
             command.env("OTEL_EXPORTER_OTLP_HEADERS", format!("authorization=Bearer%20{token}"));

@@ -28,7 +28,7 @@ const TIMEOUT_TASK: Duration = Duration::from_secs(2);
 pub struct Supervisor {
     background: Handle,
     counters: Arc<Counters>,
-    receiver: Mutex<Option<SpansTo>>,
+    receivers: Mutex<SpansTo>,
     processes: Mutex<HashMap<String, Weak<Supervised>>>,
     lives: Mutex<Vec<Weak<Life>>>,
 }
@@ -36,25 +36,25 @@ pub struct Supervisor {
 impl Supervisor {
     /// A supervisor whose processes live on the runtime `background`.
     pub fn new(background: Handle, counters: Arc<Counters>) -> Self {
-        Self { background, counters, receiver: Mutex::default(), processes: Mutex::default(), lives: Mutex::default() }
+        Self { background, counters, receivers: Mutex::default(), processes: Mutex::default(), lives: Mutex::default() }
     }
 
     /// Tells processes that start from now on where to send their spans.
-    pub fn receive_spans_at(&self, receiver: Option<SpansTo>) {
-        *lock(&self.receiver) = receiver;
+    pub fn receive_spans_at(&self, receivers: SpansTo) {
+        *lock(&self.receivers) = receivers;
     }
 
     /// The process of `upstream`, if it is one: the one that runs, if that is started in the same way.
     pub(in crate::proxy) fn process(&self, upstream: &Upstream) -> Option<Arc<Supervised>> {
         let start = upstream.start.as_ref()?;
         let host = upstream.endpoints.first().map_or("127.0.0.1", |endpoint| &endpoint.host);
-        let receiver = lock(&self.receiver).clone();
+        let receivers = lock(&self.receivers).clone();
         let mut processes = lock(&self.processes);
         let known = processes.get(&upstream.name).and_then(Weak::upgrade);
-        if let Some(same) = known.filter(|known| known.life.is_same(start, host, receiver.as_ref())) {
+        if let Some(same) = known.filter(|known| known.life.is_same(start, host, &receivers)) {
             return Some(same);
         }
-        let life = Life::new(&upstream.name, start, host, receiver, Arc::clone(&self.counters));
+        let life = Life::new(&upstream.name, start, host, receivers, Arc::clone(&self.counters));
         let mut lives = lock(&self.lives);
         lives.retain(|life| life.strong_count() > 0);
         lives.push(Arc::downgrade(&life));

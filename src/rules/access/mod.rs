@@ -73,6 +73,8 @@ pub enum Action {
     Export,
     /// Have his own browser's requests traced.
     Trace,
+    /// Have a recorded request sent again, and traced.
+    Replay,
     /// Make a link that has a visitor's requests traced.
     Invite,
     /// Keep what would be forgotten, or put in what comes from elsewhere.
@@ -89,11 +91,12 @@ pub enum Action {
 
 impl Action {
     /// Every action.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Stop,
         Self::Read,
         Self::Export,
         Self::Trace,
+        Self::Replay,
         Self::Invite,
         Self::Keep,
         Self::Revoke,
@@ -107,7 +110,7 @@ impl Action {
         match self {
             Self::Stop => Role::Guest,
             Self::Read | Self::Export => Role::Viewer,
-            Self::Trace | Self::Invite => Role::Tracer,
+            Self::Trace | Self::Replay | Self::Invite => Role::Tracer,
             Self::Keep | Self::Revoke | Self::Erase | Self::Settings | Self::Audit => Role::Admin,
         }
     }
@@ -116,6 +119,33 @@ impl Action {
 /// Whether a role may do something.
 pub fn may(role: Role, action: Action) -> bool {
     role >= action.least()
+}
+
+/// How much of what a role allows somebody is given at the place where he asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// His own browser's sessions. An app's pages have this origin, too, and so has a script that was slipped into them.
+    Session,
+    /// All that his role allows.
+    All,
+}
+
+impl Scope {
+    /// Its word.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Session => "session",
+            Self::All => "all",
+        }
+    }
+
+    /// Whether something may be done at all; of what is done to somebody's own, only to that.
+    pub const fn admits(self, action: Action) -> bool {
+        match self {
+            Self::All => true,
+            Self::Session => matches!(action, Action::Stop | Action::Read | Action::Export | Action::Trace),
+        }
+    }
 }
 
 /// How somebody proved who he is.

@@ -13,6 +13,7 @@ fn every_role_against_every_action() {
         (Read, [false, true, true, true]),
         (Export, [false, true, true, true]),
         (Trace, [false, false, true, true]),
+        (Replay, [false, false, true, true]),
         (Invite, [false, false, true, true]),
         (Keep, [false, false, false, true]),
         (Revoke, [false, false, false, true]),

@@ -1,5 +1,7 @@
 //! How far a trace is. An upstream that answered is expected to send spans; apps send them in batches, some seconds
 //! later. When none came for a while it most likely sends none, and the trace is complete without.
+//!
+//! Whoever knows a trace while it is recorded, and whoever reads it afterwards, is told by the same rule.
 
 use super::{
     Maker, Trace,
@@ -16,24 +18,63 @@ const SILENCE_NANOS: u64 = 600_000_000_000;
 pub enum Progress {
     /// The edge still records it.
     Open,
-    /// The edge has recorded it; spans from behind these requests are awaited.
+    /// The edge has recorded it; spans from behind these upstreams are awaited.
     Partial {
-        /// Where they will hang.
-        holes: Vec<Hole>,
+        /// The upstreams, by name, each once, in order.
+        waiting_for: Vec<Box<str>>,
     },
     /// Nothing more is awaited.
     Done,
 }
 
-/// How far a trace is at `now`, in nanoseconds since the Unix epoch. One without spans of an edge came whole.
-pub fn progress(trace: &Trace, now: u64) -> Progress {
-    let of_edge = || (0..trace.spans.len()).filter(|index| trace.maker(*index) == Maker::Edge);
-    let Some(heard) = of_edge().map(|index| trace.spans[index].end).max() else { return Progress::Done };
-    let silence = now.saturating_sub(heard);
-    // The request's own span is the last to end.
-    if !of_edge().any(|index| trace.spans[index].stage == "request") {
-        return if silence < SILENCE_NANOS { Progress::Open } else { Progress::Done };
+impl Progress {
+    /// Its word.
+    pub const fn word(&self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Partial { .. } => "partial",
+            Self::Done => "done",
+        }
     }
-    let holes = holes(trace);
-    if holes.is_empty() || silence >= GRACE_NANOS { Progress::Done } else { Progress::Partial { holes } }
+
+    /// The upstreams from behind which spans are awaited.
+    pub fn waiting_for(&self) -> &[Box<str>] {
+        match self {
+            Self::Partial { waiting_for } => waiting_for,
+            Self::Open | Self::Done => &[],
+        }
+    }
+}
+
+/// What is known of a trace that the edge records, or recorded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Heard {
+    /// Whether each request of the edge has ended that began to be recorded.
+    pub is_complete: bool,
+    /// How long nothing was heard of it, in nanoseconds.
+    pub silence: u64,
+}
+
+/// How far such a trace is, where spans from behind these upstreams are missing.
+pub fn progress(heard: Heard, missing: impl IntoIterator<Item = Box<str>>) -> Progress {
+    if !heard.is_complete {
+        return if heard.silence < SILENCE_NANOS { Progress::Open } else { Progress::Done };
+    }
+    let mut waiting_for: Vec<_> = missing.into_iter().collect();
+    if waiting_for.is_empty() || heard.silence >= GRACE_NANOS {
+        return Progress::Done;
+    }
+    waiting_for.sort();
+    waiting_for.dedup();
+    Progress::Partial { waiting_for }
+}
+
+/// What a trace tells of itself at `now`, in nanoseconds since the Unix epoch, and where spans are missing; `None` of one
+/// without spans of an edge, which came whole.
+pub fn heard(trace: &Trace, now: u64) -> Option<(Heard, Vec<Hole>)> {
+    let of_edge = || (0..trace.spans.len()).filter(|index| trace.maker(*index) == Maker::Edge);
+    let last = of_edge().map(|index| trace.spans[index].end).max()?;
+    // The request's own span is the last to end.
+    let is_complete = of_edge().any(|index| trace.spans[index].stage == "request");
+    Some((Heard { is_complete, silence: now.saturating_sub(last) }, holes(trace)))
 }

@@ -5,7 +5,7 @@ use super::{
     holes::{holes, mend},
     miss::{Cached, explain},
     path::critical_path,
-    progress::{Progress, progress},
+    progress::{Heard, Progress, heard, progress},
     repeats::repeats,
     verdict::{Culprit, verdict},
     *,
@@ -269,14 +269,21 @@ fn an_upstream_without_spans_leaves_a_hole() {
 
 #[test]
 fn a_trace_is_complete_when_nothing_is_awaited() {
-    let at = |spans: usize, now: u64| progress(&trace(shop(10).into_iter().take(spans).collect()), now * MS);
-    assert_eq!(at(4, 441), Progress::Done);
-    assert!(matches!(at(2, 1_000), Progress::Partial { holes } if holes.len() == 1));
-    assert_eq!(at(2, 10_441), Progress::Done, "the app sends no spans");
+    let of = |trace: &Trace, now: u64| {
+        let (heard, holes) = heard(trace, now * MS)?;
+        Some(progress(heard, holes.iter().map(|_| "app".into())))
+    };
+    let at = |spans: usize, now: u64| of(&trace(shop(10).into_iter().take(spans).collect()), now);
+    assert_eq!(at(4, 441), Some(Progress::Done));
+    assert_eq!(at(2, 1_000), Some(Progress::Partial { waiting_for: vec!["app".into()] }));
+    assert_eq!(at(2, 10_441), Some(Progress::Done), "the app sends no spans");
     let open = trace(shop(10).into_iter().skip(1).collect());
-    assert_eq!(progress(&open, 1_000 * MS), Progress::Open);
-    assert_eq!(progress(&open, 700_000 * MS), Progress::Done, "the end was lost");
-    assert_eq!(progress(&trace(vec![span((1, 0), "imported", (0, 1))]), 2 * MS), Progress::Done);
+    assert_eq!(of(&open, 1_000), Some(Progress::Open));
+    assert_eq!(of(&open, 700_000), Some(Progress::Done), "the end was lost");
+    assert_eq!(of(&trace(vec![span((1, 0), "imported", (0, 1))]), 2), None);
+    let complete = Heard { is_complete: true, silence: 0 };
+    let awaited = progress(complete, ["b", "a", "b"].map(Into::into));
+    assert_eq!((awaited.word(), awaited.waiting_for()), ("partial", &["a".into(), "b".into()][..]));
 }
 
 #[test]

@@ -8,12 +8,14 @@ pub mod force;
 mod link;
 mod payload;
 mod share;
+pub mod upload;
 mod visit;
 
 pub use cookie::{COOKIE_HTTP, COOKIE_HTTPS, Credentials, clear_cookie, cookie, read, strip};
 pub use force::Force;
 pub use link::{Csrf, LINK_TTL_MAX_SECONDS, SignInLink};
 pub use share::Share;
+pub use upload::Upload;
 pub use visit::TraceLink;
 
 use std::fmt;
@@ -132,6 +134,8 @@ pub enum SessionKind {
     Session,
     /// With *Run page trace*: one page and what it loads.
     Page,
+    /// With *Run without cache*: one page and what it loads, and no cache may answer unasked.
+    Fresh,
     /// By a trace link, with the visitor's consent: so many minutes or requests.
     Guest,
 }
@@ -141,7 +145,7 @@ impl SessionKind {
     pub const fn word(self) -> &'static str {
         match self {
             Self::Session => "session",
-            Self::Page => "page",
+            Self::Page | Self::Fresh => "page",
             Self::Guest => "guest",
         }
     }
@@ -156,6 +160,7 @@ impl Session {
             SessionKind::Session => 0,
             SessionKind::Page => 1,
             SessionKind::Guest => 2,
+            SessionKind::Fresh => 3,
         });
         payload.text(cut(&self.host, HOST_BYTES_MAX));
         keys.seal(Purpose::Session, payload.bytes())
@@ -173,6 +178,7 @@ impl Session {
                 0 => SessionKind::Session,
                 1 => SessionKind::Page,
                 2 => SessionKind::Guest,
+                3 => SessionKind::Fresh,
                 _ => return None,
             };
             Some(Self { id, identity, expiry, spans_max, requests_max, kind, host: payload.text()? })

@@ -181,6 +181,6 @@ async fn whoever_looks_at_a_trace_sees_its_spans_and_how_far_it_is() {
     assert!(seen.iter().all(|(of, _)| *of == trace));
     let words: Vec<_> = seen.iter().map(|(_, word)| &**word).collect();
     assert!(words.contains(&"App 1") && words.contains(&"Edge 2") && words.contains(&"Done"), "{words:?}");
-    assert_eq!(hub.state(other), Some(crate::trace::live::state::TraceState::Done));
+    assert_eq!(hub.state(other), Some(crate::rules::reading::progress::Progress::Done));
     collector.shutdown(Duration::from_secs(5)).await;
 }

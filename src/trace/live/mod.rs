@@ -17,9 +17,18 @@ use bytes::Bytes;
 use opentelemetry::trace::TraceId;
 use tokio::sync::watch;
 
-use self::state::{States, TraceState};
-use super::{counters::Counters, requests::row::RequestRow, sink::Batch as SpanBatch};
-use crate::clock::{self, Instant};
+use self::state::States;
+use super::{
+    counters::Counters,
+    quota::{Quota, QuotaState},
+    requests::row::RequestRow,
+    sink::Batch as SpanBatch,
+};
+use crate::{
+    clock::{self, Instant},
+    config::model::ConsoleLimits,
+    rules::reading::progress::Progress,
+};
 
 /// The bounds of a hub.
 #[derive(Clone, Copy, Debug)]
@@ -30,16 +39,62 @@ pub struct HubLimits {
     pub replay_batches_max: usize,
     /// Traces that are watched at once.
     pub watched_max: usize,
+    /// Batches handed to readers in a second, over all of them: where there are many, each gets fewer and longer ones.
+    pub deliveries_per_second_max: u64,
+    /// Events handed to readers in a second, over all of them.
+    pub delivered_events_per_second_max: u64,
+}
+
+impl HubLimits {
+    /// As configured.
+    pub fn of(console: &ConsoleLimits) -> Self {
+        Self {
+            batch_events_max: console.batch_events_max,
+            replay_batches_max: console.replay_batches_max,
+            watched_max: console.traces_followed_max,
+            deliveries_per_second_max: console.deliveries_per_second_max,
+            delivered_events_per_second_max: console.delivered_events_per_second_max,
+        }
+    }
+}
+
+/// How often batches are published, and how long they are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Pace {
+    every: Duration,
+    events_max: usize,
+}
+
+impl HubLimits {
+    /// For so many readers. What they are handed passes through the workers that serve them: a thousand readers of a busy
+    /// site would cost more than the site.
+    fn pace(&self, readers: usize) -> Pace {
+        let readers = readers.max(1) as u64;
+        let millis = (readers * 1_000).div_ceil(self.deliveries_per_second_max.max(1));
+        let every = BATCH_EVERY.max(Duration::from_millis(millis));
+        let share = self.delivered_events_per_second_max / readers;
+        let events = u128::from(share) * every.as_millis() / 1_000;
+        let events_max = usize::try_from(events).unwrap_or(usize::MAX).clamp(1, self.batch_events_max.max(1));
+        Pace { every, events_max }
+    }
 }
 
 impl Default for HubLimits {
     fn default() -> Self {
-        Self { batch_events_max: 256, replay_batches_max: 64, watched_max: 1024 }
+        Self {
+            batch_events_max: 256,
+            replay_batches_max: 64,
+            watched_max: 1024,
+            deliveries_per_second_max: 500,
+            delivered_events_per_second_max: 32_768,
+        }
     }
 }
 
-/// Batches are published this often.
+/// Batches are published this often, or less often where there are many readers.
 pub const BATCH_EVERY: Duration = Duration::from_millis(250);
+/// How far the quota is spent is published this often, where it changed.
+pub const QUOTA_EVERY: Duration = Duration::from_secs(1);
 /// What nobody looks at any more is published so much longer, for readers who come back.
 const WATCH_AFTER: Duration = Duration::from_secs(60);
 
@@ -53,9 +108,9 @@ pub enum Event {
     /// Spans of a watched trace arrived: an `ExportTraceServiceRequest` with spans of this trace only.
     Spans(TraceId, SpanBatch),
     /// A watched trace goes on, or is complete.
-    State(TraceId, TraceState),
-    /// Spans used of the month's quota.
-    Quota(QuotaUsed),
+    State(TraceId, Progress),
+    /// The month's quota was spent a little more, or begins anew.
+    Quota(QuotaState),
 }
 
 /// What became known of a request after it was listed. What is `None` stays as it was.
@@ -67,15 +122,6 @@ pub struct Patch {
     pub page: Option<u128>,
     /// Its trace, and why it was kept.
     pub trace: Option<(TraceId, Box<str>)>,
-}
-
-/// Spans used of the month's quota.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct QuotaUsed {
-    /// Spans used.
-    pub used: u64,
-    /// Spans allowed.
-    pub limit: u64,
 }
 
 /// Events published together.
@@ -126,6 +172,8 @@ pub struct Hub {
 struct Inner {
     /// The last number given away.
     number: u64,
+    /// Events of one batch, as many readers as there are now.
+    events_max: usize,
     pending: Vec<(u64, Event)>,
     replay: VecDeque<Arc<Batch>>,
     watched: HashMap<TraceId, Watched>,
@@ -144,7 +192,7 @@ impl Hub {
     pub fn new(limits: HubLimits, counters: Arc<Counters>) -> Arc<Self> {
         // Milliseconds: far below what a JSON number holds exactly.
         let number = clock::now().unix_nanos() / 1_000_000;
-        let inner = Mutex::new(Inner { number, ..Inner::default() });
+        let inner = Mutex::new(Inner { number, events_max: limits.batch_events_max, ..Inner::default() });
         Arc::new(Self { limits, counters, inner, states: Mutex::default(), published: watch::Sender::new(number) })
     }
 
@@ -157,7 +205,7 @@ impl Hub {
         if !looked_at {
             return;
         }
-        if inner.pending.len() >= self.limits.batch_events_max {
+        if inner.pending.len() >= inner.events_max {
             self.counters.live_events_skipped.one();
             return;
         }
@@ -169,9 +217,32 @@ impl Hub {
     pub async fn run(self: Arc<Self>) {
         let mut due = tokio::time::interval(BATCH_EVERY);
         due.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut last = clock::now();
         loop {
             due.tick().await;
-            self.flush();
+            let pace = self.limits.pace(self.published.receiver_count());
+            let now = clock::now();
+            // A tick may come a little early by another clock.
+            if now.since(last) + BATCH_EVERY / 2 >= pace.every {
+                last = now;
+                self.flush();
+            }
+            self.lock().events_max = pace.events_max;
+        }
+    }
+
+    /// Publishes for ever how far the month's quota is spent: once a second at most, and where it changed only.
+    pub async fn tell_quota(self: Arc<Self>, quota: Arc<Quota>) {
+        let mut due = tokio::time::interval(QUOTA_EVERY);
+        due.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut told = quota.state(clock::unix_seconds());
+        loop {
+            due.tick().await;
+            let state = quota.state(clock::unix_seconds());
+            if state != told {
+                self.publish(|| Event::Quota(state));
+                told = state;
+            }
         }
     }
 
@@ -227,7 +298,7 @@ impl Hub {
     }
 
     /// How far a trace is; `None` if nothing is known of it, which means that it is long over.
-    pub fn state(&self, trace: TraceId) -> Option<TraceState> {
+    pub fn state(&self, trace: TraceId) -> Option<Progress> {
         self.states().state(trace, clock::now())
     }
 

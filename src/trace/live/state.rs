@@ -1,18 +1,13 @@
-//! How far a trace is: whether the edge still records it, and which upstreams' spans are still awaited. `now` is an
-//! argument; bounded.
-//!
-//! An upstream request of the edge is expected to get a child from the app behind it. When none came for a while, the
-//! app most likely sends no spans, and the trace is complete without.
+//! What is heard of recent traces: whether the edge still records them, and from behind which upstreams spans are missing.
+//! How far a trace is, is decided by `rules::reading::progress`. `now` is an argument; bounded.
 
-use std::{
-    collections::{HashMap, HashSet, VecDeque},
-    time::Duration,
-};
+use std::collections::{HashMap, HashSet, VecDeque};
 
 use opentelemetry::trace::{SpanId, TraceId};
 
 use crate::{
     clock::Instant,
+    rules::reading::progress::{Heard, Progress, progress},
     trace::{record::SpanRecord, stage::Stage},
 };
 
@@ -20,25 +15,6 @@ use crate::{
 const TRACES_MAX: usize = 16_384;
 /// Upstream requests of one trace that are awaited.
 const AWAITED_MAX: usize = 256;
-/// Spans of an app are awaited so long: SDKs send every five seconds.
-const GRACE: Duration = Duration::from_secs(10);
-/// A trace of which nothing was heard so long is no longer recorded: its end was lost.
-const SILENCE: Duration = Duration::from_secs(600);
-
-/// How far a trace is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum TraceState {
-    /// The edge still records it.
-    Open,
-    /// The edge has recorded it; spans from behind these upstreams are awaited.
-    Partial {
-        /// The upstreams, by name, each once.
-        waiting_for: Vec<Box<str>>,
-    },
-    /// Nothing more is awaited.
-    Done,
-}
-
 /// The state of recent traces.
 #[derive(Debug, Default)]
 pub struct States {
@@ -55,7 +31,7 @@ struct Trace {
     awaited: HashMap<SpanId, Box<str>>,
     /// Parents of app spans whose own span is not there yet.
     answered: HashSet<SpanId>,
-    told: Option<TraceState>,
+    told: Option<Progress>,
 }
 
 impl States {
@@ -64,7 +40,7 @@ impl States {
         let Some(first) = spans.first() else { return };
         let trace = self.trace(first.trace_id, now);
         trace.is_complete = spans.iter().any(|span| span.stage == Stage::Request);
-        for span in spans.iter().filter(|span| span.stage == Stage::UpstreamRequest) {
+        for span in spans.iter().filter(|span| span.stage == Stage::UpstreamRequest && has_answer(span)) {
             if !trace.answered.remove(&span.span_id) && trace.awaited.len() < AWAITED_MAX {
                 trace.awaited.insert(span.span_id, upstream(span));
             }
@@ -80,12 +56,12 @@ impl States {
     }
 
     /// How far a trace is; `None` if nothing is known of it, which means that it is long over.
-    pub fn state(&self, trace: TraceId, now: Instant) -> Option<TraceState> {
+    pub fn state(&self, trace: TraceId, now: Instant) -> Option<Progress> {
         self.traces.get(&trace).map(|trace| trace.state(now))
     }
 
     /// The traces, of those in `asked`, whose state is another one than when this was last asked.
-    pub fn changed(&mut self, asked: &[TraceId], now: Instant) -> Vec<(TraceId, TraceState)> {
+    pub fn changed(&mut self, asked: &[TraceId], now: Instant) -> Vec<(TraceId, Progress)> {
         let mut changed = Vec::new();
         for id in asked {
             let Some(trace) = self.traces.get_mut(id) else { continue };
@@ -120,19 +96,15 @@ impl States {
 }
 
 impl Trace {
-    fn state(&self, now: Instant) -> TraceState {
-        let silence = now.since(self.heard);
-        if !self.is_complete {
-            return if silence < SILENCE { TraceState::Open } else { TraceState::Done };
-        }
-        if self.awaited.is_empty() || silence >= GRACE {
-            return TraceState::Done;
-        }
-        let mut waiting_for: Vec<_> = self.awaited.values().cloned().collect();
-        waiting_for.sort();
-        waiting_for.dedup();
-        TraceState::Partial { waiting_for }
+    fn state(&self, now: Instant) -> Progress {
+        let silence = u64::try_from(now.since(self.heard).as_nanos()).unwrap_or(u64::MAX);
+        progress(Heard { is_complete: self.is_complete, silence }, self.awaited.values().cloned())
     }
+}
+
+/// Whether an upstream answered: of one that did not, no spans are missing.
+fn has_answer(span: &SpanRecord) -> bool {
+    span.error.is_none() || span.attributes.iter().any(|known| known.key.as_str() == "http.response.status_code")
 }
 
 /// The name of the upstream that a client span asked.

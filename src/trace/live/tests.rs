@@ -1,4 +1,5 @@
 use super::*;
+use crate::trace::quota::QuotaLevel;
 
 fn hub(limits: HubLimits) -> Arc<Hub> {
     Hub::new(limits, Arc::new(Counters::default()))
@@ -126,4 +127,45 @@ async fn a_trace_is_watched_while_somebody_looks_and_a_little_longer() {
     tokio::time::advance(WATCH_AFTER).await;
     hub.flush();
     assert!(!hub.is_watched(one));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_quota_is_told_where_it_changed_once_a_second() {
+    let (hub, quota) = (Hub::new(HubLimits::default(), Arc::default()), Arc::new(Quota::new(100)));
+    let mut reader = hub.subscribe(None);
+    let mut telling = tokio::task::JoinSet::new();
+    telling.spawn(Arc::clone(&hub).tell_quota(Arc::clone(&quota)));
+    let mut told = async |spent: &[u64]| {
+        for spans in spent {
+            quota.spend(*spans, clock::unix_seconds());
+        }
+        tokio::time::sleep(QUOTA_EVERY * 3).await;
+        hub.flush();
+        let Delivery::Batch(batch) = reader.next().await else { panic!("a gap") };
+        let states = batch.events.iter().map(|(_, event)| match event {
+            Event::Quota(state) => (state.used, state.level),
+            other => panic!("{other:?}"),
+        });
+        states.collect::<Vec<_>>()
+    };
+    tokio::task::yield_now().await;
+    assert_eq!(told(&[1, 1, 1]).await, [(3, QuotaLevel::Fine)], "one event for all of them");
+    assert_eq!(told(&[80]).await, [(83, QuotaLevel::Eighty)]);
+    assert_eq!(told(&[12]).await, [(95, QuotaLevel::NinetyFive)]);
+    assert_eq!(told(&[5]).await, [(100, QuotaLevel::Full)]);
+}
+
+#[test]
+fn many_readers_are_handed_less_each() {
+    let limits = HubLimits::default();
+    let pace = |readers| {
+        let Pace { every, events_max } = limits.pace(readers);
+        (every.as_millis(), events_max)
+    };
+    assert_eq!(pace(0), (250, 256));
+    assert_eq!(pace(1), (250, 256));
+    assert_eq!(pace(125), (250, 65), "of 32,768 events a second");
+    assert_eq!(pace(1_000), (2_000, 64));
+    let narrow = HubLimits { delivered_events_per_second_max: 0, deliveries_per_second_max: 0, ..limits };
+    assert_eq!(narrow.pace(2).events_max, 1, "never nothing");
 }

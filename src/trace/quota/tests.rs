@@ -46,8 +46,22 @@ fn the_limit_may_change() {
     let quota = Quota::new(10);
     quota.spend(10, NOW);
     assert!(!quota.admits(NOW));
-    quota.limit(11);
+    quota.limit(11, 1.0);
     assert!(quota.admits(NOW));
     assert!(Quota::unlimited().admits(NOW));
     assert!(!Quota::new(0).admits(NOW) || Quota::new(0).state(NOW).level == QuotaLevel::Full);
+}
+
+#[test]
+fn what_nobody_asked_for_has_a_share() {
+    let quota = Quota::new(1_000);
+    quota.limit(1_000, 0.25);
+    assert_eq!(quota.unasked_left(NOW), 250);
+    quota.spend_unasked(249, NOW);
+    assert_eq!(quota.unasked_left(NOW), 1);
+    quota.spend_unasked(100, NOW);
+    assert_eq!((quota.unasked_left(NOW), quota.admits(NOW)), (0, true), "the rest of the month is not touched");
+    assert_eq!(quota.unasked_left(month(NOW).end), 250, "and another month begins");
+    quota.limit(u64::MAX, 0.5);
+    assert_eq!(quota.unasked_left(NOW), u64::MAX / 2);
 }

@@ -4,13 +4,14 @@
 //! browser: a request with an `Origin`, or for a host that is not loopback, is refused, so that no web page can
 //! write spans by way of a visitor's browser. A receiver that can be reached from outside demands a token.
 
+pub mod browser;
 mod gate;
 mod grpc;
 mod http;
 pub mod room;
 mod split;
 
-use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{io, net::SocketAddr, pin::Pin, sync::Arc, time::Duration};
 
 use hyper::{
     server::conn::{http1, http2},
@@ -85,12 +86,14 @@ impl ReceiverTerms {
     }
 }
 
-/// Where a process is told to send its spans: OTLP over HTTP.
-#[derive(Clone, Debug, PartialEq)]
+/// Where processes are told to send their spans.
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct SpansTo {
-    /// The receiver.
-    pub address: SocketAddr,
-    /// What it demands.
+    /// The receiver of OTLP over HTTP.
+    pub http: Option<SocketAddr>,
+    /// The receiver of OTLP over gRPC.
+    pub grpc: Option<SocketAddr>,
+    /// What they demand.
     pub token: Option<Secret>,
 }
 
@@ -180,7 +183,7 @@ struct Served {
 
 impl Served {
     async fn http(self, stream: TcpStream) {
-        let Self { gate, reach, mut stopped } = self;
+        let Self { gate, reach, stopped } = self;
         let service = service_fn(move |request| {
             let gate = Arc::clone(&gate);
             async move { Ok::<_, std::convert::Infallible>(http::answer(&gate, reach, request).await) }
@@ -189,19 +192,11 @@ impl Served {
             .timer(TokioTimer::new())
             .max_buf_size(64 * 1024)
             .serve_connection(TokioIo::new(stream), service);
-        let mut connection = std::pin::pin!(connection);
-        let ended = tokio::select! {
-            ended = connection.as_mut() => ended,
-            _ = stopped.changed() => {
-                connection.as_mut().graceful_shutdown();
-                connection.await
-            }
-        };
-        log(ended);
+        drive(connection, stopped, |connection| connection.graceful_shutdown()).await;
     }
 
     async fn grpc(self, stream: TcpStream) {
-        let Self { gate, reach, mut stopped } = self;
+        let Self { gate, reach, stopped } = self;
         let service = service_fn(move |request| {
             let gate = Arc::clone(&gate);
             async move { Ok::<_, std::convert::Infallible>(grpc::answer(&gate, reach, request).await) }
@@ -211,19 +206,24 @@ impl Served {
             .max_concurrent_streams(STREAMS_MAX)
             .max_header_list_size(16 * 1024)
             .serve_connection(TokioIo::new(stream), service);
-        let mut connection = std::pin::pin!(connection);
-        let ended = tokio::select! {
-            ended = connection.as_mut() => ended,
-            _ = stopped.changed() => {
-                connection.as_mut().graceful_shutdown();
-                connection.await
-            }
-        };
-        log(ended);
+        drive(connection, stopped, |connection| connection.graceful_shutdown()).await;
     }
 }
 
-fn log(ended: hyper::Result<()>) {
+/// Serves a connection to its end, which `leave` asks for when everything stops.
+async fn drive<C: Future<Output = hyper::Result<()>>>(
+    connection: C,
+    mut stopped: watch::Receiver<()>,
+    leave: impl FnOnce(Pin<&mut C>),
+) {
+    let mut connection = std::pin::pin!(connection);
+    let ended = tokio::select! {
+        ended = connection.as_mut() => ended,
+        _ = stopped.changed() => {
+            leave(connection.as_mut());
+            connection.await
+        }
+    };
     if let Err(error) = ended {
         debug!(%error, "a connection of the receiver of spans failed");
     }

@@ -16,7 +16,7 @@ use prost::Message as _;
 
 pub use super::split::Named;
 use super::split::Splits;
-use crate::{clock::Instant, trace::sink::span_count};
+use crate::{clock::Instant, config::model::Receive, trace::sink::span_count};
 
 /// The bounds of a [`Room`].
 #[derive(Clone, Debug)]
@@ -31,6 +31,19 @@ pub struct RoomLimits {
     pub spans_per_trace_max: usize,
     /// The header in which a request's name goes to the upstream: traces begun anew are joined by it.
     pub request_id_header: Option<HeaderName>,
+}
+
+impl RoomLimits {
+    /// As configured.
+    pub fn of(receive: &Receive) -> Self {
+        Self {
+            traces_max: receive.traces_max,
+            bytes_max: receive.waiting_bytes_max,
+            wait: receive.waiting_max,
+            spans_per_trace_max: receive.spans_per_trace_max,
+            request_id_header: receive.request_id_header.clone(),
+        }
+    }
 }
 
 impl Default for RoomLimits {

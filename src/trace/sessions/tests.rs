@@ -134,11 +134,24 @@ fn the_first_session_to_use_a_trace_owns_it() {
 
 #[test]
 fn a_budget_is_new_every_minute() {
-    let budget = Budget::new(10);
+    let budget = Budget::new(10, Arc::new(Quota::unlimited()));
     assert_eq!(budget.spans_left(60), 10);
     budget.meter().fetch_add(8, Ordering::Relaxed);
     assert_eq!(budget.spans_left(61), 2);
     budget.meter().fetch_add(8, Ordering::Relaxed);
     assert_eq!(budget.spans_left(119), 0);
     assert_eq!(budget.spans_left(120), 10);
+}
+
+#[test]
+fn a_budget_ends_with_its_share_of_the_month() {
+    let quota = Arc::new(Quota::new(100));
+    quota.limit(100, 0.2);
+    let (one, other) = (Budget::new(15, Arc::clone(&quota)), Budget::new(15, Arc::clone(&quota)));
+    assert_eq!((one.spans_left(0), other.spans_left(0)), (15, 15));
+    one.spend(12);
+    assert_eq!(one.spans_left(60), 8, "of the month's 20, 12 are gone");
+    assert_eq!(other.spans_left(60), 8, "for every budget");
+    other.spend(8);
+    assert_eq!((one.spans_left(120), other.spans_left(120), one.spans_left(120)), (8, 0, 0));
 }

@@ -17,6 +17,7 @@ use super::{
 use crate::{
     clock::{self, Instant},
     config::model::Store,
+    rules::session::Id,
     service::BoxFuture,
     trace::{
         counters::Counters,
@@ -160,8 +161,8 @@ impl MemoryStore {
         Page { items, next, excluded_by }
     }
 
-    fn sessions(&self, limit: usize) -> Vec<SessionSummary> {
-        let tallies = self.index.view().sessions(limit);
+    fn sessions(&self, limit: usize, identity: Option<Id>) -> Vec<SessionSummary> {
+        let tallies = self.index.view().sessions(limit, identity);
         let kept = self.kept();
         let spans = |trace: &u128| kept.traces.get(&TraceId::from(*trace)).map_or(0, |trace| trace.spans as u64);
         let summary = |tally: SessionTally| {
@@ -295,8 +296,8 @@ impl TraceStore for MemoryStore {
         answer(move || self.kept().traces.get(&trace).map(|spans| spans.batches.clone()).unwrap_or_default())
     }
 
-    fn sessions(&self, limit: usize) -> Stored<'_, Vec<SessionSummary>> {
-        answer(move || self.sessions(limit))
+    fn sessions(&self, limit: usize, identity: Option<Id>) -> Stored<'_, Vec<SessionSummary>> {
+        answer(move || self.sessions(limit, identity))
     }
 
     fn erase(&self, whom: Whom) -> Stored<'_, Erased> {

@@ -6,7 +6,7 @@
 mod index;
 pub mod memory;
 pub mod query;
-mod split;
+pub mod split;
 pub mod sqlite;
 #[cfg(test)]
 pub(crate) mod testing;
@@ -16,7 +16,7 @@ use opentelemetry::trace::TraceId;
 
 use self::query::{Erased, Histogram, Page, RequestQuery, SessionSummary, Usage, Whom};
 use super::{requests::row::RequestRow, sink::SpanSink};
-use crate::{error::BoxError, service::BoxFuture};
+use crate::{error::BoxError, rules::session::Id, service::BoxFuture};
 
 /// What a store gives back.
 pub type Stored<'a, T> = BoxFuture<'a, Result<T, StoreError>>;
@@ -42,8 +42,8 @@ pub trait TraceStore: SpanSink {
     /// spans of this trace only. Empty if nothing of it is kept.
     fn trace(&self, trace: TraceId) -> Stored<'_, Vec<Bytes>>;
 
-    /// Sessions with something kept, the latest first.
-    fn sessions(&self, limit: usize) -> Stored<'_, Vec<SessionSummary>>;
+    /// Sessions with something kept, the latest first; of one sign-in, or all.
+    fn sessions(&self, limit: usize, identity: Option<Id>) -> Stored<'_, Vec<SessionSummary>>;
 
     /// Removes what is kept of somebody, or of a session.
     fn erase(&self, whom: Whom) -> Stored<'_, Erased>;

@@ -17,7 +17,7 @@ const DELIMITED: u64 = 2;
 
 /// Takes messages apart; keeps its buffers for the next one.
 #[derive(Debug, Default)]
-pub(super) struct Splitter {
+pub struct Splitter {
     spans: Vec<Found>,
     /// What resources and scopes say beside their scopes and spans.
     heads: Vec<Vec<Range<usize>>>,
@@ -37,7 +37,7 @@ struct Found {
 
 /// Octets that are no message, or a span with a malformed trace id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Malformed;
+pub struct Malformed;
 
 impl fmt::Display for Malformed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -52,11 +52,7 @@ impl Splitter {
     ///
     /// # Errors
     /// The octets are no message; `each` was not called.
-    pub(super) fn split(
-        &mut self,
-        message: &[u8],
-        mut each: impl FnMut(TraceId, usize, &[u8]),
-    ) -> Result<(), Malformed> {
+    pub fn split(&mut self, message: &[u8], mut each: impl FnMut(TraceId, usize, &[u8])) -> Result<(), Malformed> {
         self.find(message)?;
         let Some(first) = self.spans.first() else { return Ok(()) };
         let trace = first.trace;

@@ -148,7 +148,7 @@ async fn what_is_erased_is_gone(store: &dyn TraceStore) {
     };
     store.write_requests(vec![theirs(600), theirs(601)]).await.unwrap();
     store.write(spans([600, 600, 601, 602])).await.unwrap();
-    let sessions = store.sessions(10).await.unwrap();
+    let sessions = store.sessions(10, None).await.unwrap();
     let expected = SessionSummary {
         id: session,
         person: "Ana".into(),
@@ -163,7 +163,7 @@ async fn what_is_erased_is_gone(store: &dyn TraceStore) {
     assert_eq!(sessions, [expected]);
     let erased = store.erase(Whom::Session(session)).await.unwrap();
     assert_eq!(erased, Erased { requests: 2, traces: 2, spans: 3 });
-    assert_eq!(store.sessions(10).await.unwrap(), []);
+    assert_eq!(store.sessions(10, None).await.unwrap(), []);
     assert_eq!(store.trace(TraceId::from(600_u128)).await.unwrap().len(), 0);
     assert_eq!(store.trace(TraceId::from(602_u128)).await.unwrap().len(), 1, "somebody else's");
     assert_eq!(store.request(600).await.unwrap(), None);
@@ -222,6 +222,7 @@ pub(crate) fn settings() -> Store {
         keep_requests: 36_500 * day,
         size_max: 1 << 30,
         requests_max: 1_000_000,
+        unasked_share: 1.0,
         spans_per_month_max: 1_000_000,
         spans_per_trace_max: 100_000,
         flush_interval: Duration::from_millis(1),

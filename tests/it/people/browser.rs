@@ -20,7 +20,10 @@ pub(super) fn send(address: &str, method: &str, path: &str, fields: &[(&str, &st
         head += &format!("{name}: {value}\r\n");
     }
     if method == "POST" {
-        head += &format!("content-length: {}\r\ncontent-type: application/x-www-form-urlencoded\r\n", body.len());
+        head += &format!("content-length: {}\r\n", body.len());
+        if !fields.iter().any(|(name, _)| *name == "content-type") {
+            head += "content-type: application/x-www-form-urlencoded\r\n";
+        }
     }
     write!(stream, "{head}\r\n{body}").unwrap();
     read(&mut stream)

@@ -1,5 +1,6 @@
 //! People, at the real binary: who is answered and who is not, and what each way to sign in is worth.
 
+mod again;
 mod authority;
 mod browser;
 mod oidc;

@@ -8,7 +8,7 @@ use crate::support::instance::{HEAD, Instance};
 fn config() -> String {
     format!(
         "{HEAD}[[site]]\nhosts = [\"*\"]\n[[site.route]]\npath = \"/*\"\nupstream = \"app\"\n\
-         [upstream.app]\nendpoints = [\"http://{}\"]\n",
+         [upstream.app]\nendpoints = [\"http://{}\"]\n[access]\non_site = \"all\"\n",
         echo()
     )
 }

@@ -7,7 +7,9 @@ pub(crate) mod edge;
 pub(crate) mod openid;
 pub(crate) mod plain;
 pub(crate) mod receiver;
+mod shop;
 pub(crate) mod strict;
 
 #[allow(unused_imports, reason = "for modules that come and go")]
 pub(crate) use allocator::{Allocations, allocations, held};
+pub(crate) use shop::shop;

@@ -12,7 +12,7 @@ use std::{
 
 use http::StatusCode;
 use waylight::{
-    config::model::{Secret, Start, StartPort, Upstream},
+    config::model::{Secret, Start, StartOtlp, StartPort, Upstream},
     error::ErrorType,
     trace::{receive::SpansTo, stage::Stage},
 };
@@ -69,6 +69,7 @@ fn process(role: &str) -> Upstream {
         directory: PathBuf::from("."),
         env: BTreeMap::from([(ROLE.to_owned(), Secret::new(role))]),
         port: StartPort::Variable("PORT".into()),
+        otlp: StartOtlp::Http,
         timeout_start: Duration::from_secs(20),
         timeout_stop: Duration::from_secs(5),
     });
@@ -102,16 +103,21 @@ fn one_start_serves_all_who_wait() {
 fn a_process_is_told_where_its_spans_go() {
     on_worker(async || {
         let services = services();
-        services.supervisor.receive_spans_at(Some(SpansTo { address: ([127, 0, 0, 1], 4318).into(), token: None }));
-        let worker = Worker::sharing(process("serve"), services.clone());
-        let told = [
-            ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:4318"),
-            ("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf"),
-            ("OTEL_SERVICE_NAME", "app"),
-        ];
-        for (name, expect) in told {
-            let response = worker.send(get(&format!("/{name}"))).await.unwrap();
-            assert_eq!(text(response).await.unwrap(), expect);
+        let at = |port: u16| Some(([127, 0, 0, 1], port).into());
+        services.supervisor.receive_spans_at(SpansTo { http: at(4318), grpc: at(4317), token: None });
+        for (otlp, port, protocol) in [(StartOtlp::Http, 4318, "http/protobuf"), (StartOtlp::Grpc, 4317, "grpc")] {
+            let mut upstream = process("serve");
+            upstream.start.as_mut().unwrap().otlp = otlp;
+            let worker = Worker::sharing(upstream, services.clone());
+            let told = [
+                ("OTEL_EXPORTER_OTLP_ENDPOINT", format!("http://127.0.0.1:{port}")),
+                ("OTEL_EXPORTER_OTLP_PROTOCOL", protocol.to_owned()),
+                ("OTEL_SERVICE_NAME", "app".to_owned()),
+            ];
+            for (name, expect) in told {
+                let response = worker.send(get(&format!("/{name}"))).await.unwrap();
+                assert_eq!(text(response).await.unwrap(), expect);
+            }
         }
         services.supervisor.shutdown().await;
     });

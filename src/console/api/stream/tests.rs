@@ -4,7 +4,8 @@ use http_body_util::BodyExt as _;
 
 use super::*;
 use crate::trace::{
-    live::{Hub, HubLimits, QuotaUsed},
+    live::{Hub, HubLimits},
+    quota::Quota,
     store::testing::{row, spans},
 };
 
@@ -31,7 +32,9 @@ async fn watched(hub: &Arc<Hub>, after: Option<u64>, topics: Topics, during: imp
     let reader = hub.subscribe(after);
     let (pipe, mut body) = Piped::new();
     let mut seen = Seen::default();
-    let follow = follow(&pipe, reader, &topics);
+    let ring = Ring::new(16);
+    let view = View { topics, reach: Reach::All, ring: &ring };
+    let follow = follow(&pipe, reader, &view);
     tokio::pin!(follow);
     during();
     hub.flush();
@@ -97,7 +100,7 @@ async fn topics_choose() {
     let _watching = hub.watch(id).unwrap();
     let happen = || {
         publish(&hub, 0..1);
-        hub.publish(|| Event::Quota(QuotaUsed { used: 1, limit: 2 }));
+        hub.publish(|| Event::Quota(Quota::new(2).state(0)));
         hub.publish(|| Event::Spans(id, spans([7])));
         hub.publish(|| Event::Spans(TraceId::from(8), spans([8])));
         publish(&hub, 1..2);
@@ -115,7 +118,9 @@ async fn a_quiet_stream_is_kept_alive_and_ends_with_its_reader() {
     let hub = Hub::new(HubLimits::default(), Arc::default());
     let (pipe, mut body) = Piped::new();
     let topics = requests();
-    let follow = follow(&pipe, hub.subscribe(None), &topics);
+    let ring = Ring::new(16);
+    let view = View { topics, reach: Reach::All, ring: &ring };
+    let follow = follow(&pipe, hub.subscribe(None), &view);
     let read = async {
         let mut text = Vec::new();
         for _ in 0..3 {

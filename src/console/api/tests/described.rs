@@ -143,6 +143,8 @@ async fn answers_are_as_described() {
         ("/sessions/{id}", Request::delete(format!("/sessions/{ROW}")), json!({})),
         ("/audit", Request::get("/audit"), json!(null)),
         ("/settings", Request::get("/settings"), json!(null)),
+        ("/replays", Request::post("/replays"), json!({ "request_id": ROW })),
+        ("/spans", Request::post("/spans"), json!({})),
         ("/erase", Request::post("/erase"), json!({ "session": ROW })),
     ];
     for (path, request, body) in run {

@@ -1,9 +1,37 @@
 "use strict";
 // Shows the trace that stands in this file. All of its text becomes text nodes.
+
+/**
+ * A span, as html.rs writes it.
+ * @typedef {{
+ *   depth: number, name: string, service: string, maker: string, start: number, length: number, took: string, own: string,
+ *   failed: boolean, critical: boolean, message: string, id: string, attributes: Record<string, unknown>,
+ *   events: { name: string, attributes: Record<string, unknown> }[],
+ * }} Span
+ * @typedef {{
+ *   id: string, at: string, whole: number, took: string, verdict: string | null, repeated: string[], spans: Span[],
+ * }} Trace
+ */
+
 (() => {
-  const trace = JSON.parse(document.getElementById("trace").textContent);
-  const view = document.getElementById("view");
+  /**
+   * An element of this page.
+   * @param {string} id
+   */
+  const there = (id) => {
+    const element = document.getElementById(id);
+    if (!element) throw new Error(`this file has no ${id}`);
+    return element;
+  };
+  /** @type {Trace} */
+  const trace = JSON.parse(there("trace").textContent ?? "");
+  const view = there("view");
   const HEIGHT = 24;
+  /**
+   * @param {string} tag
+   * @param {unknown} [text]
+   * @param {string} [name] its class
+   */
   const make = (tag, text, name) => {
     const element = document.createElement(tag);
     if (text !== undefined && text !== null) element.textContent = String(text);
@@ -11,7 +39,7 @@
     return element;
   };
   const head = make("header");
-  head.append(make("h1", trace.spans.length ? trace.spans[0].name : "An empty trace"));
+  head.append(make("h1", trace.spans[0]?.name ?? "An empty trace"));
   if (trace.verdict) head.append(make("p", trace.verdict));
   for (const line of trace.repeated) head.append(make("p", line));
   head.append(make("p", `${trace.id}, ${trace.at}, ${trace.took}, ${trace.spans.length} spans`, "dim"));
@@ -30,8 +58,11 @@
 
   let selected = 0;
   const whole = Math.max(trace.whole, 1);
-  const row = (index) => {
-    const span = trace.spans[index];
+  /**
+   * @param {Span} span
+   * @param {number} index
+   */
+  const row = (span, index) => {
     const line = make("div", undefined, `row ${span.maker}`);
     line.classList.toggle("failed", span.failed);
     line.classList.toggle("critical", span.critical);
@@ -59,9 +90,10 @@
   const draw = () => {
     const first = Math.max(0, Math.floor(rows.scrollTop / HEIGHT) - 4);
     const last = Math.min(trace.spans.length, first + Math.ceil(rows.clientHeight / HEIGHT) + 8);
-    space.replaceChildren(...Array.from({ length: Math.max(0, last - first) }, (_, at) => row(first + at)));
+    space.replaceChildren(...trace.spans.slice(first, last).map((span, at) => row(span, first + at)));
     rows.setAttribute("aria-activedescendant", `row-${selected}`);
   };
+  /** @param {Record<string, unknown>} pairs */
   const list = (pairs) => {
     const terms = make("dl");
     for (const [key, value] of Object.entries(pairs)) {
@@ -69,6 +101,7 @@
     }
     return terms;
   };
+  /** @param {number} index */
   const select = (index) => {
     const span = trace.spans[index];
     if (!span) return;
@@ -86,7 +119,9 @@
   rows.addEventListener("scroll", draw);
   addEventListener("resize", draw);
   rows.addEventListener("keydown", (event) => {
-    const step = { ArrowDown: 1, ArrowUp: -1, PageDown: 20, PageUp: -20, Home: -selected, End: trace.spans.length }[event.key];
+    /** @type {Record<string, number>} */
+    const steps = { ArrowDown: 1, ArrowUp: -1, PageDown: 20, PageUp: -20, Home: -selected, End: trace.spans.length };
+    const step = steps[event.key];
     if (step === undefined) return;
     event.preventDefault();
     select(Math.max(0, Math.min(trace.spans.length - 1, selected + step)));

@@ -78,11 +78,15 @@ export type Kept = {
 };
 
 export type Me = {
+  /** Where the whole console is, in a sentence; null where it is here. */
+  elsewhere: string | null;
   expires_at: number;
   identity: string;
   may: Array<string>;
   name: string;
   role: 'guest' | 'viewer' | 'tracer' | 'admin';
+  /** How much of his role is given here: `session`: this browser's own sessions, on a site's own origin; `all`. */
+  scope: 'session' | 'all';
   session: {
     expires_at: number;
     id: string;
@@ -94,7 +98,14 @@ export type Me = {
 };
 
 export type PageWish = {
-  path: string;
+  /** `interaction`: what the visitor does next on the page he has */
+  arm?: 'load' | 'interaction';
+  /** `bypass`: each request has the directive `no-cache` */
+  cache?: 'default' | 'bypass';
+  /** Needed unless `arm` is `interaction` */
+  path?: string;
+  /** How often the page is loaded; 1 */
+  runs?: number;
 };
 
 /** RFC 9457 */
@@ -114,6 +125,22 @@ export type Quota = {
   resets_at: number;
   state: 'fine' | '80' | '95' | 'full';
   used: number;
+};
+
+export type ReplayWish = {
+  cache?: 'default' | 'bypass';
+  request_id: string;
+  /** 1 */
+  runs?: number;
+};
+
+export type Replayed = {
+  runs: Array<{
+    status: number;
+    trace_id: string | null;
+  }>;
+  session_id: string;
+  wished: number;
 };
 
 export type Request = {
@@ -173,7 +200,8 @@ export type Revoked = {
 };
 
 export type Session = {
-  path?: string;
+  path?: string | null;
+  runs?: number;
   session: {
     expires_at: number;
     id: string;
@@ -314,6 +342,21 @@ export type Trace = {
     /** Microseconds */
     total_us: number;
   } | null;
-  vitals: Array<Record<string, unknown>>;
+  /** Of the browser's spans; empty where none carries them */
+  vitals: Array<{
+    /** Microseconds after the trace's beginning */
+    at_us?: number;
+    name: 'TTFB' | 'FCP' | 'LCP' | 'CLS' | 'INP';
+    rating: 'good' | 'needs-improvement' | 'poor';
+    /** Milliseconds; of CLS, its score */
+    value: number;
+  }>;
   waiting_for: Array<string>;
+};
+
+export type Uploaded = {
+  partialSuccess?: {
+    errorMessage: string;
+    rejectedSpans: string;
+  };
 };

@@ -28,8 +28,8 @@ fn at(seconds: u64) -> Instant {
     Instant::from_nanos(seconds * 1_000_000_000)
 }
 
-fn awaiting(names: &[&str]) -> Option<TraceState> {
-    Some(TraceState::Partial { waiting_for: names.iter().map(|name| (*name).into()).collect() })
+fn awaiting(names: &[&str]) -> Option<Progress> {
+    Some(Progress::Partial { waiting_for: names.iter().map(|name| (*name).into()).collect() })
 }
 
 #[test]
@@ -37,11 +37,11 @@ fn a_trace_is_open_then_partial_then_done() {
     let mut states = States::default();
     assert_eq!(states.state(TRACE, at(0)), None);
     states.recorded(&[span(Stage::Route, 1)], at(0));
-    assert_eq!(states.state(TRACE, at(0)), Some(TraceState::Open));
+    assert_eq!(states.state(TRACE, at(0)), Some(Progress::Open));
     states.recorded(&[span(Stage::UpstreamRequest, 2), span(Stage::Request, 3)], at(1));
     assert_eq!(states.state(TRACE, at(1)), awaiting(&["app"]));
     states.arrived(TRACE, SpanId::from_bytes([2; 8]), at(2));
-    assert_eq!(states.state(TRACE, at(2)), Some(TraceState::Done));
+    assert_eq!(states.state(TRACE, at(2)), Some(Progress::Done));
 }
 
 #[test]
@@ -49,10 +49,10 @@ fn an_app_may_be_first_and_may_never_come() {
     let mut states = States::default();
     states.arrived(TRACE, SpanId::from_bytes([2; 8]), at(0));
     states.recorded(&[span(Stage::UpstreamRequest, 2), span(Stage::Request, 3)], at(1));
-    assert_eq!(states.state(TRACE, at(1)), Some(TraceState::Done));
+    assert_eq!(states.state(TRACE, at(1)), Some(Progress::Done));
     states.recorded(&[span(Stage::UpstreamRequest, 4), span(Stage::Request, 5)], at(2));
     assert_eq!(states.state(TRACE, at(2)), awaiting(&["app"]));
-    assert_eq!(states.state(TRACE, at(12)), Some(TraceState::Done));
+    assert_eq!(states.state(TRACE, at(12)), Some(Progress::Done));
 }
 
 #[test]
@@ -60,10 +60,10 @@ fn changes_are_told_once() {
     let mut states = States::default();
     states.recorded(&[span(Stage::Route, 1)], at(0));
     assert_eq!(states.changed(&[], at(0)), []);
-    assert_eq!(states.changed(&[TRACE], at(0)), [(TRACE, TraceState::Open)]);
+    assert_eq!(states.changed(&[TRACE], at(0)), [(TRACE, Progress::Open)]);
     assert_eq!(states.changed(&[TRACE], at(0)), []);
     states.recorded(&[span(Stage::Request, 1)], at(0));
-    assert_eq!(states.changed(&[TRACE], at(0)), [(TRACE, TraceState::Done)]);
+    assert_eq!(states.changed(&[TRACE], at(0)), [(TRACE, Progress::Done)]);
 }
 
 #[test]

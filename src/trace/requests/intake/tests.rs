@@ -52,7 +52,7 @@ fn all() -> StoreBounds {
 fn rules(rules: &[&str], spans_per_minute_max: u64) -> KeepRules {
     KeepRules {
         rules: rules.iter().map(|rule| Keep::parse(rule).unwrap()).collect(),
-        budget: Arc::new(Budget::new(spans_per_minute_max)),
+        budget: Arc::new(Budget::new(spans_per_minute_max, Arc::new(crate::trace::quota::Quota::unlimited()))),
     }
 }
 

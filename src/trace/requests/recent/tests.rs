@@ -82,7 +82,7 @@ impl TraceStore for List {
         ready(Vec::new())
     }
 
-    fn sessions(&self, _: usize) -> Stored<'_, Vec<SessionSummary>> {
+    fn sessions(&self, _: usize, _: Option<Id>) -> Stored<'_, Vec<SessionSummary>> {
         ready(Vec::new())
     }
 

@@ -231,12 +231,16 @@ impl View {
         histogram
     }
 
-    /// All sessions, the latest first, at most `limit`.
-    pub(in crate::trace::store) fn sessions(&self, limit: usize) -> Vec<SessionTally> {
+    /// All sessions, or those of one sign-in, the latest first, at most `limit`.
+    pub(in crate::trace::store) fn sessions(&self, limit: usize, identity: Option<Id>) -> Vec<SessionTally> {
+        let whose = identity.map(|id| u128::from_be_bytes(id.to_bytes()));
         let mut sessions: HashMap<u128, SessionTally> = HashMap::new();
         for block in &self.0 {
             let mut mask = block.live();
             mask.retain(|row| block.sessions.is_there(row));
+            if whose.is_some() {
+                mask.retain(|row| block.identities.at(row) == whose);
+            }
             for row in mask.rows() {
                 let Some(id) = block.sessions.at(row) else { continue };
                 let (start, request) = block.place(row);

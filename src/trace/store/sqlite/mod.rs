@@ -41,6 +41,7 @@ use crate::{
     clock::{self, Instant},
     config::model::Store as Settings,
     error::BoxError,
+    rules::session::Id,
     service::BoxFuture,
     trace::{
         counters::Counters,
@@ -186,9 +187,9 @@ impl TraceStore for SqliteStore {
         Box::pin(self.readers.ask(move |reader| batches(reader.db()?, trace)))
     }
 
-    fn sessions(&self, limit: usize) -> Stored<'_, Vec<SessionSummary>> {
+    fn sessions(&self, limit: usize, identity: Option<Id>) -> Stored<'_, Vec<SessionSummary>> {
         Box::pin(self.ask(move |reader, shared| {
-            let tallies = shared.index.view().sessions(limit);
+            let tallies = shared.index.view().sessions(limit, identity);
             let db = reader.db()?;
             tallies.into_iter().filter_map(|tally| summary(db, tally).transpose()).collect()
         }))

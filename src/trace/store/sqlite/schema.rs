@@ -16,7 +16,7 @@ use crate::{clock, error::BoxError, trace::store::StoreError};
 /// "Wayl", so that other tools can tell what the file is.
 const APPLICATION_ID: i64 = 0x5761_796c;
 /// Each brings a file from the version of its place in the list to the next one.
-const MIGRATIONS: &[&str] = &[include_str!("schema1.sql")];
+const MIGRATIONS: &[&str] = &[include_str!("schema1.sql"), include_str!("schema2.sql")];
 /// Pages of the write-ahead log before it is brought home.
 const CHECKPOINT_PAGES: i64 = 2_000;
 /// The log file shrinks to this when it has been brought home.
@@ -26,6 +26,11 @@ const BUSY_MILLIS: i64 = 5_000;
 
 /// Opens the file for writing, makes it where there is none, and brings it to this version.
 pub(super) fn open(path: &Path) -> Result<Connection, OpenError> {
+    open_at(path, MIGRATIONS)
+}
+
+/// As [`open`], for a Waylight that knows these steps.
+fn open_at(path: &Path, migrations: &[&str]) -> Result<Connection, OpenError> {
     // With the same rights as everything in the state directory; the log file gets those of this one.
     fs::OpenOptions::new()
         .append(true)
@@ -37,7 +42,7 @@ pub(super) fn open(path: &Path) -> Result<Connection, OpenError> {
     let mut db = Connection::open_with_flags(path, flags)?;
     db.pragma_update(None, "busy_timeout", BUSY_MILLIS)?;
     let version: i64 = db.pragma_query_value(None, "user_version", |row| row.get(0))?;
-    let known = MIGRATIONS.len() as i64;
+    let known = migrations.len() as i64;
     if version > known {
         return Err(OpenError::Newer { path: path.into(), version, known });
     }
@@ -58,7 +63,7 @@ pub(super) fn open(path: &Path) -> Result<Connection, OpenError> {
     db.pragma_update_and_check(None, "secure_delete", "ON", |_| Ok(()))?;
     db.pragma_update(None, "cache_size", -16_384)?;
     db.set_prepared_statement_cache_capacity(32);
-    for (index, migration) in MIGRATIONS.iter().enumerate().skip(usize::try_from(version).unwrap_or_default()) {
+    for (index, migration) in migrations.iter().enumerate().skip(usize::try_from(version).unwrap_or_default()) {
         let step = db.transaction()?;
         step.execute_batch(migration)?;
         step.pragma_update(None, "application_id", APPLICATION_ID)?;
@@ -183,3 +188,6 @@ fn is_unwritable(code: ErrorCode) -> bool {
             | ErrorCode::PermissionDenied
     )
 }
+
+#[cfg(test)]
+mod tests;

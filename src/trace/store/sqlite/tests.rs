@@ -53,6 +53,7 @@ async fn everything_is_there_after_a_restart() {
     let (directory, store) = here();
     let quota = Arc::clone(&store.shared.quota);
     store.write_requests((1..=50).map(row).collect()).await.unwrap();
+    quota.spend_unasked(2, clock::unix_seconds());
     store.write(spans([7, 7, 8])).await.unwrap();
     assert_eq!(quota.state(clock::unix_seconds()).used, 3);
     let mode = |name: &str| fs::metadata(directory.path().join(name)).unwrap().permissions().mode() & 0o777;
@@ -64,6 +65,7 @@ async fn everything_is_there_after_a_restart() {
     let usage = store.usage(clock::now().unix_nanos()).await.unwrap();
     assert_eq!((usage.requests, usage.spans, usage.spans_since), (50, 3, 3));
     assert_eq!(store.shared.quota.state(clock::unix_seconds()).used, 3, "the quota survives");
+    assert_eq!(store.shared.quota.unasked(), 2, "and so does the share of it");
     store.write_requests(vec![row(51), RequestRow { status: 500, ..row(1) }]).await.unwrap();
     assert_eq!(all(&store).await.len(), 51, "an id that was there before the restart is replaced");
     assert_eq!(store.request(1).await.unwrap().unwrap().status, 500);
@@ -218,6 +220,27 @@ async fn what_is_too_much_goes_in_small_steps() {
     assert!(fs::metadata(&store.path).unwrap().len() < 5 << 20, "the file is bounded");
     let newest = all(&store).await[0];
     assert_eq!(newest, 34_999, "the oldest went");
+}
+
+#[tokio::test]
+async fn the_file_shrinks_in_steps() {
+    let (directory, store) = here();
+    // Some 12 MiB.
+    let long = |id: u128| RequestRow { path: format!("/{id:x}{}", "x".repeat(1_000)).into(), ..row(id) };
+    store.write_requests((1..=12_000).map(long).collect()).await.unwrap();
+    let shared = Arc::clone(&store.shared);
+    ended(store);
+    let mut db = schema::open(&directory.path().join(FILE)).unwrap();
+    db.execute("DELETE FROM request", []).unwrap();
+    let pages = |db: &Connection, what: &str| db.pragma_query_value(None, what, |row| row.get::<_, i64>(0)).unwrap();
+    let (mut before, mut steps) = (pages(&db, "page_count"), 0);
+    while retention::step(&mut db, &settings(), &shared).unwrap() {
+        let now = pages(&db, "page_count");
+        assert!((1..=256).contains(&(before - now)), "{before} pages became {now} in one step");
+        (before, steps) = (now, steps + 1);
+    }
+    assert!(steps >= 3, "{steps} steps");
+    assert!(pages(&db, "freelist_count") <= 128, "some are kept for what comes");
 }
 
 #[tokio::test]

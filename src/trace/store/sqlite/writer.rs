@@ -69,6 +69,8 @@ pub(super) struct Writer {
     next_batch: Seq,
     /// Rows below this number are not in the index yet.
     loaded_from: Seq,
+    /// Spans that nobody asked for, as far as the file says it.
+    unasked: u64,
 }
 
 /// What a transaction changes in memory, once it is on the disk.
@@ -96,6 +98,7 @@ impl Writer {
             next_row: 1,
             next_batch: 1,
             loaded_from: 1,
+            unasked: 0,
         })
     }
 
@@ -222,6 +225,7 @@ impl Writer {
 
     fn transact(&mut self, db: &mut Connection, jobs: &[Job]) -> Result<Change, StoreError> {
         let mut change = Change::default();
+        let unasked = self.shared.quota.unasked();
         let transaction = db.transaction()?;
         for (index, job) in jobs.iter().enumerate() {
             match job {
@@ -239,11 +243,19 @@ impl Writer {
         }
         if change.spans > 0 {
             let hour = clock::now().unix_nanos() / HOUR_NANOS;
+            // Less than before: another month.
+            let more = unasked.saturating_sub(self.unasked);
             transaction
-                .prepare_cached("INSERT INTO written VALUES (?1, ?2) ON CONFLICT DO UPDATE SET spans = spans + ?2")?
-                .execute([hour.cast_signed(), change.spans.cast_signed()])?;
+                .prepare_cached(
+                    "INSERT INTO written VALUES (?1, ?2, ?3) \
+                     ON CONFLICT DO UPDATE SET spans = spans + ?2, unasked = unasked + ?3",
+                )?
+                .execute([hour, change.spans, more].map(u64::cast_signed))?;
         }
         transaction.commit()?;
+        if change.spans > 0 {
+            self.unasked = unasked;
+        }
         Ok(change)
     }
 
@@ -384,10 +396,14 @@ impl Writer {
         self.shared.spans.store(number("SELECT coalesce(sum(spans), 0) FROM batch")?, Ordering::Relaxed);
         let now = clock::unix_seconds();
         let month = quota::month(now).start * 1_000_000_000 / HOUR_NANOS;
-        let used = number(&format!("SELECT coalesce(sum(spans), 0) FROM written WHERE hour >= {month}"))?;
+        let sum =
+            |column: &str| number(&format!("SELECT coalesce(sum({column}), 0) FROM written WHERE hour >= {month}"));
+        let (used, unasked) = (sum("spans")?, sum("unasked")?);
         // Opened again, it counts on.
-        let known = self.shared.quota.state(now).used;
-        self.shared.quota.spend(used.saturating_sub(known), now);
+        let quota = &self.shared.quota;
+        quota.spend(used.saturating_sub(quota.state(now).used), now);
+        quota.spend_unasked(unasked.saturating_sub(quota.unasked()), now);
+        self.unasked = unasked;
         self.loaded_from = self.next_row;
         self.shared.loaded.send_replace(self.loaded_from == 1);
         self.shared.index.clear();

@@ -1,0 +1,137 @@
+#!/usr/bin/env python3
+"""CPU of a request on its worker, with nobody looking and with a thousand live streams open at the same listener.
+
+    cargo build --release && benches/live.py target/release/waylight [ROUNDS] [STREAMS]
+
+Needs Linux, two cores and wrk. The streams follow all requests, and their readers take what comes. Compile nothing
+meanwhile: rounds of one variant that differ by more than a few per cent say that the machine was busy.
+"""
+import os
+import re
+import selectors
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+LISTEN = 26500
+TOKEN = "a-token-of-this-bench-that-is-long-enough"
+CONFIG = f"""
+workers = 1
+[log]
+access = false
+[store]
+kind = "off"
+[receive]
+http = "off"
+grpc = "off"
+[admin]
+address = "off"
+[[listener]]
+address = "127.0.0.1:{LISTEN}"
+[[site]]
+hosts = ["*"]
+[[site.route]]
+path = "/*"
+respond = {{ status = 200, body = "hello" }}
+[[access.token]]
+name = "bench"
+role = "viewer"
+token = "{TOKEN}"
+"""
+ASK = (
+    "GET /_waylight/api/v1/stream?topics=requests HTTP/1.1\r\n"
+    f"host: 127.0.0.1:{LISTEN}\r\nauthorization: Bearer {TOKEN}\r\n\r\n"
+).encode()
+
+
+class Readers:
+    """Streams, and a thread that throws away what they bring."""
+
+    def __init__(self, count):
+        self.octets, self.ended = 0, False
+        self.selector = selectors.DefaultSelector()
+        self.sockets = []
+        for _ in range(count):
+            stream = socket.create_connection(("127.0.0.1", LISTEN))
+            stream.sendall(ASK)
+            assert b" 200 " in stream.recv(4096).split(b"\r\n")[0]
+            stream.setblocking(False)
+            self.selector.register(stream, selectors.EVENT_READ)
+            self.sockets.append(stream)
+        self.thread = threading.Thread(target=self.read)
+        self.thread.start()
+
+    def read(self):
+        os.sched_setaffinity(0, {1})
+        buffer = bytearray(1 << 20)
+        while not self.ended:
+            for key, _ in self.selector.select(0.1):
+                self.octets += key.fileobj.recv_into(buffer)
+
+    def end(self):
+        self.ended = True
+        self.thread.join()
+        for stream in self.sockets:
+            stream.close()
+
+
+def worker(pid):
+    """Nanoseconds of the worker's thread on a processor, and of all."""
+    used = {}
+    for task in os.listdir(f"/proc/{pid}/task"):
+        name = open(f"/proc/{pid}/task/{task}/comm").read().strip()
+        used[name, task] = int(open(f"/proc/{pid}/task/{task}/schedstat").read().split()[0])
+    return sum(nanos for (name, _), nanos in used.items() if name.startswith("worker")), sum(used.values())
+
+
+def load(seconds):
+    wrk = ["taskset", "-c", "1", "wrk", "-t1", "-c32", f"-d{seconds}s", f"http://127.0.0.1:{LISTEN}/"]
+    report = subprocess.run(wrk, capture_output=True, text=True, check=True).stdout
+    return int(re.search(r"(\d+) requests in", report)[1])
+
+
+def measure(binary, streams):
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "proxy.toml")
+        with open(path, "w") as file:
+            file.write(CONFIG)
+        command = ["taskset", "-c", "0", binary, "--config", path]
+        process = subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        try:
+            time.sleep(1)
+            readers = Readers(streams)
+            load(1)
+            octets, before = readers.octets, worker(process.pid)
+            requests = load(5)
+            after = worker(process.pid)
+            octets = readers.octets - octets
+            readers.end()
+            per_request = [(late - early) / requests / 1e3 for early, late in zip(before, after)]
+            return (*per_request, requests / 5, octets / 5 / 2**20)
+        finally:
+            process.terminate()
+            process.wait()
+
+
+def main():
+    binary, rounds = sys.argv[1], int(sys.argv[2]) if len(sys.argv) > 2 else 5
+    variants = [0, int(sys.argv[3]) if len(sys.argv) > 3 else 1000]
+    results = {streams: [] for streams in variants}
+    for _ in range(rounds):
+        for streams in variants:
+            results[streams].append(measure(binary, streams))
+    for streams, found in results.items():
+        on_worker, total, rate, mib = (statistics.median(values) for values in zip(*found))
+        workers = [one[0] for one in found]
+        spread = (max(workers) - min(workers)) / 2 / on_worker * 100
+        print(
+            f"{streams:5} streams: worker {on_worker:6.2f} us a request (±{spread:.0f} %), all threads {total:6.2f} us,"
+            f" {rate:,.0f} requests/s, {mib:.1f} MiB/s read"
+        )
+
+
+main()

@@ -1,0 +1,65 @@
+//! From one version of the tables to the next.
+
+use rusqlite::params;
+
+use super::*;
+
+/// A file as version 1 of the tables left it, with one hour of written spans.
+fn version_1(path: &Path) {
+    let db = open_at(path, &MIGRATIONS[..1]).unwrap();
+    db.execute("INSERT INTO written VALUES (?1, ?2)", params![7, 100]).unwrap();
+    db.execute(
+        "INSERT INTO batch (seq, trace, received, spans, size, data) VALUES (1, ?1, 2, 3, 4, x'00')",
+        params![[9_u8; 16]],
+    )
+    .unwrap();
+}
+
+fn version(db: &Connection) -> i64 {
+    db.pragma_query_value(None, "user_version", |row| row.get(0)).unwrap()
+}
+
+#[test]
+fn a_file_of_version_1_is_brought_to_this_one() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("traces.db");
+    version_1(&path);
+    let db = open(&path).unwrap();
+    assert_eq!(version(&db), MIGRATIONS.len() as i64);
+    let written = db.query_row("SELECT hour, spans, unasked FROM written", [], |row| {
+        Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?, row.get::<_, i64>(2)?))
+    });
+    assert_eq!(written.unwrap(), (7, 100, 0));
+    let batches: i64 = db.query_row("SELECT count(*) FROM batch", [], |row| row.get(0)).unwrap();
+    assert_eq!(batches, 1, "nothing is lost");
+    drop(db);
+    assert_eq!(version(&open(&path).unwrap()), MIGRATIONS.len() as i64, "once");
+}
+
+#[test]
+fn each_step_is_made_once_and_in_order() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("traces.db");
+    version_1(&path);
+    let more = [MIGRATIONS, &["CREATE TABLE more (a)", "INSERT INTO more VALUES (1)"]].concat();
+    for _ in 0..2 {
+        let db = open_at(&path, &more).unwrap();
+        assert_eq!(version(&db), more.len() as i64);
+        let rows: i64 = db.query_row("SELECT count(*) FROM more", [], |row| row.get(0)).unwrap();
+        assert_eq!(rows, 1);
+    }
+    assert!(matches!(open(&path), Err(OpenError::Newer { .. })), "this version does not know it");
+}
+
+#[test]
+fn a_step_that_fails_changes_nothing() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("traces.db");
+    version_1(&path);
+    let half = [MIGRATIONS, &["CREATE TABLE more (a); INSERT INTO nowhere VALUES (1)"]].concat();
+    open_at(&path, &half).unwrap_err();
+    let db = open(&path).unwrap();
+    assert_eq!(version(&db), MIGRATIONS.len() as i64, "the steps before it were made");
+    let more = db.query_row("SELECT count(*) FROM sqlite_schema WHERE name = 'more'", [], |row| row.get::<_, i64>(0));
+    assert_eq!(more.unwrap(), 0);
+}

@@ -1,0 +1,13 @@
+//! The site that most tests of the pipeline begin with.
+
+/// A site of `edge::HOST` in front of a scripted origin, with more that follows.
+macro_rules! shop {
+    ($more:literal) => {
+        concat!(
+            "[[site]]\nhosts = [\"shop.test\"]\n[[site.route]]\npath = \"/products/:slug\"\nupstream = \"app\"\n",
+            "[upstream.app]\nendpoints = [\"http://@ORIGIN@\"]\n",
+            $more
+        )
+    };
+}
+pub(crate) use shop;
