@@ -27,6 +27,7 @@ use crate::{
     },
     error::BoxError,
     proxy::{
+        cache::CacheStore,
         reserved::Door,
         snapshot::{Services, Snapshot, redaction},
         stack::Worker,
@@ -150,7 +151,8 @@ impl Life {
         let console = Arc::new(Console::new(parts, config.access.clone(), config.privacy));
         let stop = watch::Sender::new(false);
         let door = door(&mut tasks, &console, &stop);
-        let services = Services { permits: Arc::default(), sessions, quota, door, upstream };
+        let cache = Arc::new(CacheStore::new(&config.cache));
+        let services = Services { permits: Arc::default(), sessions, quota, door, cache, upstream };
         let log = Log::begin(config, log, &shelf);
         let workers = workers.collect();
         let life = Self {
@@ -176,6 +178,7 @@ impl Life {
     pub(super) fn describe(&self, snapshot: &Snapshot) {
         let config = &snapshot.config;
         self.services.quota.limit(quota(&config.store));
+        self.services.cache.apply(&config.cache);
         self.shelf.effective.send_replace(effective(config).into());
         self.spans.collector.describe(resource(config));
         self.spans.collector.redact(Arc::new(redaction(config)));

@@ -1,5 +1,6 @@
 //! What the stages of one request tell each other. They never import one another: they meet here.
 
+mod beside;
 mod conn;
 mod keeping;
 
@@ -15,6 +16,7 @@ use http::{HeaderMap, Method, Uri, Version};
 use opentelemetry::{StringValue, Value, trace::SpanId};
 
 pub use self::{
+    beside::{Cached, Kept},
     conn::{Conn, Handshake, Refusal, Same},
     keeping::{Keeping, Place},
 };
@@ -97,6 +99,7 @@ pub struct Context {
     outgoing: RefCell<Option<Box<Outgoing>>>,
     root: RefCell<Span>,
     scope: RefCell<Scope>,
+    cache: RefCell<Option<Cached>>,
 }
 
 /// Path parameters, by name, decoded.
@@ -144,6 +147,7 @@ impl Context {
             outgoing: RefCell::default(),
             root: RefCell::default(),
             scope: RefCell::default(),
+            cache: RefCell::default(),
         }
     }
 
@@ -320,6 +324,12 @@ impl Context {
         }
         if let Some(upstream) = self.upstream.get() {
             root.set("waylight.upstream", || StringValue::from(Arc::clone(upstream)));
+        }
+        let mut sentence = String::new();
+        let cache = self.cache_words(&mut sentence);
+        if !cache.is_empty() {
+            root.set("cache.status", || cache);
+            root.set("cache.explanation", || sentence);
         }
         match (end, self.error.get()) {
             (End::Dropped, _) => root.fail("client_disconnected", || "the client went away".to_owned()),

@@ -20,6 +20,7 @@ use waylight::{
         model::{Config, Scheme, Toggle},
     },
     proxy::{
+        cache::CacheStore,
         context::{Conn, Same},
         permits::Permits,
         reserved::{Call, Door, Facts, Pages},
@@ -134,6 +135,7 @@ impl Stage {
             sessions: Arc::new(Sessions::new(1000, Box::new(Ephemeral), [])),
             quota: Arc::new(Quota::unlimited()),
             door: Door { pages: Arc::new(SignedIn), calls: door },
+            cache: Arc::new(CacheStore::new(&config.cache)),
             upstream: upstream_services(),
         };
         let snapshot = Snapshot::build(config, None, Arc::clone(&keys), services.clone()).unwrap();
