@@ -84,6 +84,8 @@ fn explore(name: &str, run: fn(&[u8])) {
         .unwrap();
 }
 
+#[path = "../../fuzz/targets/cache.rs"]
+mod cache_target;
 #[path = "../../fuzz/targets/certificate.rs"]
 mod certificate_target;
 #[path = "../../fuzz/targets/config.rs"]
@@ -108,6 +110,11 @@ mod routing_target;
 mod template_target;
 #[path = "../../fuzz/targets/token.rs"]
 mod token_target;
+
+#[test]
+fn cache() {
+    explore("cache", cache_target::run);
+}
 
 #[test]
 fn certificate() {

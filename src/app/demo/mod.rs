@@ -71,6 +71,7 @@ upstream = "shop"
 [[site.route]]
 path = "/*"
 upstream = "shop"
+cache = {{}}
 
 [upstream.shop.start]
 command = [{program}, "demo-app"]

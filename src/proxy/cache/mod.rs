@@ -6,6 +6,7 @@
 
 mod answer;
 mod ask;
+mod explain;
 mod filling;
 mod flight;
 mod head;
@@ -18,8 +19,11 @@ mod visit;
 
 use std::{fmt, rc::Rc, sync::Arc};
 
-pub use self::store::{CacheStore, How, Purge};
 use self::visit::Visit;
+pub use self::{
+    explain::{Answers, Explained, Known, NotAUrl, canonical},
+    store::{CacheStore, How, Purge},
+};
 use super::{context::Context, handler::Handler, tracer::Tracer};
 use crate::{
     rules::cache::Policy,

@@ -106,6 +106,11 @@ impl CacheStore {
         self.refusals.remove(&memory::hash(key));
     }
 
+    /// The last response under this URL that was not stored.
+    pub(super) fn refusal(&self, url: &str) -> Option<Refusal> {
+        self.refusals.get(&memory::hash(url))
+    }
+
     /// Whether the last response under this key was for its own request only, a moment ago.
     pub(super) fn is_refused(&self, key: &str) -> bool {
         self.refusals.get(&memory::hash(key)).is_some_and(|refusal| refusal.at + REFUSAL_MILLIS > now())
