@@ -85,6 +85,8 @@ pub struct Context {
     pub error: Cell<Option<ErrorType>>,
     /// The status answered with; 0 until then.
     pub status: Cell<u16>,
+    /// Whether it is about something that is done beside a request.
+    pub is_beside: bool,
     client_left: Cell<bool>,
     octets: Cell<u64>,
     keeping: Rc<Keeping>,
@@ -133,6 +135,7 @@ impl Context {
             upstream: OnceCell::new(),
             error: Cell::new(None),
             status: Cell::new(0),
+            is_beside: false,
             client_left: Cell::new(false),
             octets: Cell::new(0),
             keeping,

@@ -1,13 +1,12 @@
 //! The way to the upstream: for itself or for others too, with a condition where something is stored, and what becomes
 //! of the answer: a stored response renewed, a new one stored, or one that is handed through.
 
-use std::{future::poll_fn, rc::Rc, sync::Arc};
+use std::{rc::Rc, sync::Arc};
 
 use http::{
     HeaderMap, HeaderName, HeaderValue, Method, StatusCode,
-    header::{AGE, CONTENT_LENGTH, DATE, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, RANGE},
+    header::{AGE, DATE, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, RANGE, SET_COOKIE},
 };
-use http_body_util::BodyExt as _;
 use tokio::{sync::watch, time::timeout};
 
 use super::{
@@ -17,15 +16,15 @@ use super::{
     memory::Found,
     object::{Chunks, Object, Parts},
     report::{self, Told},
+    save::{Filler, Saving, length},
     store::now,
     visit::{Asked, Visit},
 };
 use crate::{
     body::Body,
-    error::{ErrorType, ProxyError},
-    proxy::{cache::RouteCache, handler::Handler},
+    proxy::handler::Handler,
     rules::cache::{
-        Answer, Fwd, Status, Storable, Use, Why,
+        Answer, Fwd, Status, Use, Why,
         stored::{is_failure, renewed, storable, strip},
         validate, vary,
     },
@@ -79,6 +78,8 @@ pub(super) struct Errand {
     pub(super) wish: Wish,
     pub(super) need: Need,
     pub(super) leader: Option<Leader>,
+    /// How many purges there had been when it began.
+    pub(super) since: u64,
 }
 
 impl<S: Handler> Visit<S> {
@@ -102,7 +103,8 @@ impl<S: Handler> Visit<S> {
                 }
             }
         }
-        self.lead(request, Errand { asked, wish, need, leader }).await
+        let since = self.route.store.purges();
+        self.lead(request, Errand { asked, wish, need, leader, since }).await
     }
 
     /// Waits for another request's answer.
@@ -142,7 +144,7 @@ impl<S: Handler> Visit<S> {
         }
         report::reason(&mut span, &Why::Collapsed);
         let told = Told::forwarded(Status::Collapsed, Why::Collapsed, need.fwd).with_status(response.status());
-        told.tell(Some(response.headers_mut()), &self.cx);
+        told.tell(response.headers_mut(), &self.cx);
         Followed::Answered(response)
     }
 
@@ -181,8 +183,7 @@ impl<S: Handler> Visit<S> {
         }
         match outcome {
             Err(error) => {
-                Told::forwarded(Status::Miss, errand.need.why, errand.need.fwd).tell(None, &self.cx);
-                Err(error)
+                Err(Told::forwarded(Status::Miss, errand.need.why, errand.need.fwd).with_error(error, &self.cx))
             }
             Ok(response) if response.status() == StatusCode::NOT_MODIFIED && stored.is_some() => {
                 Ok(self.renew(&response, errand, (asked, &mut span)))
@@ -194,7 +195,7 @@ impl<S: Handler> Visit<S> {
     fn stand_in(&self, object: &Arc<Object>, wish: &Wish, why: Why) -> Response {
         let now = now();
         let mut response = answer::from(object, &wish.method, &wish.headers, now);
-        Told::hit(Status::Stale, why, object.terms().left(now)).tell(Some(response.headers_mut()), &self.cx);
+        Told::hit(Status::Stale, why, object.terms().left(now)).tell(response.headers_mut(), &self.cx);
         response
     }
 
@@ -211,8 +212,12 @@ impl<S: Handler> Visit<S> {
             leader.tell(Landing::Stored(Arc::clone(&object)));
         }
         let mut renewed = answer::from(&object, &wish.method, &wish.headers, now());
+        // What the 304 sets is for this client.
+        for cookie in response.headers().get_all(SET_COOKIE) {
+            renewed.headers_mut().append(SET_COOKIE, cookie.clone());
+        }
         let told = Told::forwarded(Status::Revalidated, why, need.fwd).with_status(StatusCode::NOT_MODIFIED);
-        told.with_stored(left).tell(Some(renewed.headers_mut()), &self.cx);
+        told.with_stored(left).tell(renewed.headers_mut(), &self.cx);
         renewed
     }
 
@@ -222,7 +227,9 @@ impl<S: Handler> Visit<S> {
         let now = now();
         let mut headers = object.headers();
         headers.remove(DATE);
-        validate::update(&mut headers, answered);
+        let mut answered = answered.clone();
+        answered.remove(SET_COOKIE);
+        validate::update(&mut headers, &answered);
         let answer = Answer { status: object.status, headers: &headers, asked, answered: now };
         let (terms, _) = renewed(&answer, policy);
         strip(&mut headers, now, policy);
@@ -246,7 +253,7 @@ impl<S: Handler> Visit<S> {
         let answer = Answer { status: response.status(), headers: response.headers(), asked, answered };
         let verdict = if errand.wish.method != Method::GET {
             self.heard_of(&response, &errand, asked);
-            Err(Why::Method)
+            Err(Why::Head)
         } else if errand.asked.said.no_store {
             Err(Why::RequestNoStore)
         } else {
@@ -257,7 +264,8 @@ impl<S: Handler> Visit<S> {
         match verdict {
             Ok(_) if is_too_large => self.hand_through(response, errand, Why::TooLarge { bytes_max }),
             Ok(storable) => {
-                let saving = Saving { route: Rc::clone(&self.route), storable, answered, bytes_max };
+                let (route, since) = (Rc::clone(&self.route), errand.since);
+                let saving = Saving { route, storable, answered, bytes_max, since };
                 self.save(response, errand, (saving, ours))
             }
             Err(why) => self.hand_through(response, errand, why),
@@ -276,13 +284,13 @@ impl<S: Handler> Visit<S> {
 
     /// Gives a response to its own request only.
     fn hand_through(&self, mut response: Response, errand: Errand, why: Why) -> Response {
-        let Errand { asked, wish, need, leader } = errand;
+        let Errand { asked, wish, need, leader, .. } = errand;
         let mut span = self.cx.span(Stage::CacheStore);
         report::reason(&mut span, &why);
         if let Some(leader) = leader {
             leader.tell(Landing::Private);
         }
-        let is_general = !matches!(why, Why::ForClientOnly | Why::RequestNoStore | Why::Method);
+        let is_general = !matches!(why, Why::ForClientOnly | Why::RequestNoStore | Why::Head);
         if is_general {
             self.route.store.refuse(&asked.key, why.clone());
         }
@@ -295,13 +303,13 @@ impl<S: Handler> Visit<S> {
             self.route.store.memory.remove_object(object);
         }
         let told = Told::forwarded(Status::Miss, need.why, need.fwd).with_status(response.status());
-        told.not_stored(why).tell(Some(response.headers_mut()), &self.cx);
+        told.not_stored(why).tell(response.headers_mut(), &self.cx);
         response
     }
 
     /// Stores a response, at once if it is all there, else while it is read.
     fn save(&self, mut response: Response, errand: Errand, (saving, ours): (Saving, bool)) -> Response {
-        let Errand { asked, wish, need, leader } = errand;
+        let Errand { asked, wish, need, leader, .. } = errand;
         let mut span = self.cx.span(Stage::CacheStore);
         let ttl = saving.storable.terms.left(saving.answered);
         report::reason(&mut span, &saving.storable.why());
@@ -326,7 +334,8 @@ impl<S: Handler> Visit<S> {
                     leader.tell(Landing::Stored(Arc::clone(object)));
                 }
                 // Where our condition took the place of the client's, his is judged here.
-                let own = landed.filter(|_| ours);
+                let is_current = || validate::is_current(&wish.headers, &way.headers, saving.answered / 1_000);
+                let own = landed.filter(|_| ours && (wish.headers.contains_key(RANGE) || is_current()));
                 match own {
                     Some(object) => answer::from(&object, &wish.method, &wish.headers, now()),
                     None => response.map(|_| Body::full(whole)),
@@ -350,7 +359,7 @@ impl<S: Handler> Visit<S> {
                 }
             }
         };
-        told.tell(Some(response.headers_mut()), &self.cx);
+        told.tell(response.headers_mut(), &self.cx);
         response
     }
 }
@@ -362,81 +371,6 @@ enum Followed {
     Alone,
     /// It waits again, or asks for others too.
     Again,
-}
-
-/// How a response is stored.
-struct Saving {
-    route: Rc<RouteCache>,
-    storable: Storable,
-    answered: u64,
-    bytes_max: u64,
-}
-
-impl Saving {
-    /// `None` if its length is not what it says.
-    fn put(&self, key: &str, way: &OnItsWay, body: Chunks) -> Option<Arc<Object>> {
-        let expected = self.storable.part.map(|part| part.span.octets()).or(length(&way.headers));
-        if expected.is_some_and(|expected| expected != body.octets()) {
-            self.route.store.refuse(key, Why::Interrupted);
-            return None;
-        }
-        let parts = Parts {
-            key,
-            vary: &way.vary,
-            status: way.status,
-            headers: &way.headers,
-            terms: way.terms,
-            answered: self.answered,
-            part: self.storable.part,
-            filled_by: way.filled_by,
-        };
-        self.route.store.accept(key);
-        Some(self.route.store.memory.put(Object::new(&parts, body)))
-    }
-}
-
-/// Takes a body from the upstream.
-struct Filler {
-    saving: Saving,
-    way: Arc<OnItsWay>,
-    key: String,
-    /// Until the body is stored, others may join.
-    leader: Option<Leader>,
-    span: Span,
-}
-
-impl Filler {
-    async fn fill(mut self, mut body: Body) {
-        let filling = &self.way.filling;
-        loop {
-            if poll_fn(|cx| filling.poll_room(cx)).await.is_err() {
-                return;
-            }
-            let data = match body.frame().await {
-                Some(Ok(frame)) => frame.into_data().unwrap_or_default(),
-                Some(Err(error)) => {
-                    let kind =
-                        error.downcast::<ProxyError>().map_or(ErrorType::HttpResponseIncomplete, |error| error.kind);
-                    filling.fail(kind);
-                    self.saving.route.store.refuse(&self.key, Why::Interrupted);
-                    return report::reason(&mut self.span, &Why::Interrupted);
-                }
-                None => break,
-            };
-            if !data.is_empty() {
-                filling.push(&data);
-            }
-            if filling.octets() > self.saving.bytes_max && self.leader.take().is_some() {
-                let why = Why::TooLarge { bytes_max: self.saving.bytes_max };
-                report::reason(&mut self.span, &why);
-                self.saving.route.store.refuse(&self.key, why);
-                filling.let_go();
-            }
-        }
-        if let Some(chunks) = filling.complete() {
-            self.saving.put(&self.key, &self.way, chunks);
-        }
-    }
 }
 
 /// The answer to somebody who waited, from a response on its way.
@@ -489,8 +423,4 @@ pub(super) fn again(request: &Request) -> Request {
     *again.headers_mut() = request.headers().clone();
     validate::forget_conditions(again.headers_mut());
     Box::new(again)
-}
-
-fn length(headers: &HeaderMap) -> Option<u64> {
-    headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }

@@ -14,6 +14,7 @@ mod memory;
 mod object;
 mod refresh;
 mod report;
+mod save;
 mod store;
 mod visit;
 

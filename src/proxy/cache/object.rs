@@ -17,8 +17,8 @@ use crate::rules::cache::{
     tags, vary,
 };
 
-/// Bodies up to this size, in octets, stand beside their header fields.
-pub(super) const BESIDE_BYTES_MAX: usize = 16 * 1024;
+/// Bodies up to this size, in octets, stand in one piece beside their header fields, and leave in one piece.
+pub(super) const BESIDE_BYTES_MAX: usize = 256 * 1024;
 /// What an object takes beside its octets: itself, its count, and its place in the table.
 const FIXED_BYTES: u64 = 176;
 /// What each chunk takes beside its octets.

@@ -41,7 +41,8 @@ pub(super) fn begin<S: Handler>(visit: &Visit<S>, request: &Request, asked: &Ask
             visit.cx.with_root(|root| root.link(own.trace_id, own.span_id, "refreshed in the background"));
         }
     }
-    let errand = Errand { asked: asked.clone(), wish, need, leader: Some(leader) };
+    let since = visit.route.store.purges();
+    let errand = Errand { asked: asked.clone(), wish, need, leader: Some(leader), since };
     let visit = Visit { route: Rc::clone(&visit.route), inner: Rc::clone(&visit.inner), cx: Rc::clone(&cx) };
     tokio::task::spawn_local(async move {
         let outcome = visit.lead(request, errand).await;

@@ -6,10 +6,11 @@ use http::{HeaderMap, StatusCode};
 
 use super::{memory::Found, object::Object, store::now};
 use crate::{
+    error::ProxyError,
     proxy::context::{Cached, Context, Kept},
     rules::cache::{
         Fwd, Status, Use, Why, key,
-        status::{self, Handling},
+        status::{self, CACHE_STATUS, Handling},
     },
     trace::scope::Span,
 };
@@ -70,24 +71,40 @@ impl Told {
         self
     }
 
-    /// Tells everybody.
-    pub(super) fn tell(self, headers: Option<&mut HeaderMap>, cx: &Rc<Context>) {
+    /// Tells everybody, the client in these header fields.
+    pub(super) fn tell(self, headers: &mut HeaderMap, cx: &Rc<Context>) {
+        status::append(headers, &self.handling, &self.why);
+        self.remember(cx);
+    }
+
+    /// Tells everybody, the client beside an error.
+    pub(super) fn with_error(self, error: ProxyError, cx: &Rc<Context>) -> ProxyError {
+        let mut headers = HeaderMap::new();
+        status::append(&mut headers, &self.handling, &self.why);
+        self.remember(cx);
+        match headers.remove(CACHE_STATUS) {
+            Some(value) => error.with_header(CACHE_STATUS, value),
+            None => error,
+        }
+    }
+
+    fn remember(self, cx: &Rc<Context>) {
         let counters = &cx.counters;
-        match self.status {
-            Status::Hit => counters.cache_hits.one(),
-            Status::Stale => counters.cache_stale.one(),
-            Status::Revalidated => counters.cache_revalidated.one(),
-            Status::Miss => counters.cache_misses.one(),
-            Status::Collapsed => counters.cache_collapsed.one(),
-            Status::Bypass => counters.cache_bypassed.one(),
-        }
-        if let Some(headers) = headers {
-            status::append(headers, &self.handling, &self.why);
-        }
         match &self.kept {
             Some(Kept::Stored(_)) => counters.cache_stored.one(),
             Some(Kept::Not(_)) => counters.cache_not_stored.one(),
             None => {}
+        }
+        // What is done in the background is no request.
+        if !cx.is_beside {
+            match self.status {
+                Status::Hit => counters.cache_hits.one(),
+                Status::Stale => counters.cache_stale.one(),
+                Status::Revalidated => counters.cache_revalidated.one(),
+                Status::Miss => counters.cache_misses.one(),
+                Status::Collapsed => counters.cache_collapsed.one(),
+                Status::Bypass => counters.cache_bypassed.one(),
+            }
         }
         cx.cached(Cached { status: self.status, why: self.why, kept: self.kept });
     }

@@ -1,13 +1,16 @@
 //! What all workers share of the cache: what is stored, who is asking for what, and what was found not to be storable.
 
-use std::sync::Arc;
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use quick_cache::sync::Cache;
 
 use super::{
     flight::Flights,
     memory::{self, Memory},
-    object,
+    object::{self, Object},
 };
 use crate::{clock, config::model, rules::cache::Why};
 
@@ -15,6 +18,8 @@ use crate::{clock, config::model, rules::cache::Why};
 const REFUSALS_MAX: usize = 16_384;
 /// How long others do not wait for a response under a key whose last one was not for them, in milliseconds.
 const REFUSAL_MILLIS: u64 = 10_000;
+/// So many purges are remembered for what was asked for before them.
+const PURGES_MAX: usize = 64;
 
 /// The cache of the process.
 #[derive(Debug)]
@@ -22,6 +27,14 @@ pub struct CacheStore {
     pub(super) memory: Memory,
     pub(super) flights: Arc<Flights>,
     refusals: Cache<u64, Refusal>,
+    purges: Mutex<Purges>,
+}
+
+/// The latest purges: what was asked for before one of them, and is meant by it, must not be stored after it.
+#[derive(Debug, Default)]
+struct Purges {
+    count: u64,
+    latest: VecDeque<Purge>,
 }
 
 /// A response that was not stored.
@@ -48,6 +61,20 @@ pub enum Purge {
     Groups(String, Vec<String>),
 }
 
+impl Purge {
+    fn means(&self, object: &Object) -> bool {
+        match self {
+            Self::All => true,
+            Self::Url(url) => object.url() == url,
+            Self::Prefix(prefix) => object.url().starts_with(prefix.as_str()),
+            Self::Tag(tag) => object.is_named(object::name(None, tag)),
+            Self::Groups(origin, groups) => {
+                groups.iter().any(|group| object.is_named(object::name(Some(origin), group)))
+            }
+        }
+    }
+}
+
 /// Whether what is purged may still be validated, and answer where a stale response may.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum How {
@@ -60,7 +87,12 @@ pub enum How {
 impl CacheStore {
     /// A cache as `wish` has it.
     pub fn new(wish: &model::Cache) -> Self {
-        Self { memory: Memory::new(wish.memory_max), flights: Arc::default(), refusals: Cache::new(REFUSALS_MAX) }
+        Self {
+            memory: Memory::new(wish.memory_max),
+            flights: Arc::default(),
+            refusals: Cache::new(REFUSALS_MAX),
+            purges: Mutex::default(),
+        }
     }
 
     /// Takes over new settings.
@@ -80,20 +112,35 @@ impl CacheStore {
 
     /// Purges, and gives back how many responses were meant.
     pub fn purge(&self, what: &Purge, how: How) -> usize {
+        self.note(what);
         let softly = (how == How::Soft).then(now);
         match what {
-            Purge::All => self.memory.purge(softly, |_| true),
             Purge::Url(url) => self.memory.purge_url(url, softly),
-            Purge::Prefix(prefix) => self.memory.purge(softly, |object| object.url().starts_with(prefix.as_str())),
-            Purge::Tag(tag) => {
-                let name = object::name(None, tag);
-                self.memory.purge(softly, |object| object.is_named(name))
-            }
-            Purge::Groups(origin, groups) => {
-                let names: Vec<u64> = groups.iter().map(|group| object::name(Some(origin), group)).collect();
-                self.memory.purge(softly, |object| names.iter().any(|name| object.is_named(*name)))
-            }
+            _ => self.memory.purge(softly, |object| what.means(object)),
         }
+    }
+
+    fn note(&self, what: &Purge) {
+        let mut purges = self.purges.lock().unwrap_or_else(PoisonError::into_inner);
+        purges.count += 1;
+        if purges.latest.len() == PURGES_MAX {
+            purges.latest.pop_front();
+        }
+        purges.latest.push_back(what.clone());
+    }
+
+    /// How many purges there have been.
+    pub(super) fn purges(&self) -> u64 {
+        self.purges.lock().unwrap_or_else(PoisonError::into_inner).count
+    }
+
+    /// Whether `object` was purged after the first `since` purges.
+    pub(super) fn is_outdated(&self, object: &Object, since: u64) -> bool {
+        let purges = self.purges.lock().unwrap_or_else(PoisonError::into_inner);
+        let missed = purges.count - since;
+        let known = purges.latest.iter().rev().zip(0..missed);
+        // What is not remembered any more may have meant it.
+        missed > purges.latest.len() as u64 || known.map(|(purge, _)| purge).any(|purge| purge.means(object))
     }
 
     /// Remembers that a response was not stored.

@@ -309,7 +309,7 @@ fn stale_responses_answer_with_permission_only() {
         seconds(100).await;
         house.plays(|_| failure());
         let stale = house.get("/a", &[]).await;
-        assert_eq!((stale.cache(), stale.text()), ("waylight; hit; ttl=-40; detail=stale-if-error", "two"));
+        assert_eq!((stale.cache(), stale.text()), ("waylight; hit; ttl=-41; detail=stale-if-error", "two"));
         house.plays(|_| response(503, &[], Body::empty()));
         assert_eq!(house.get("/a", &[]).await.text(), "two");
         seconds(1_000).await;
@@ -705,6 +705,38 @@ fn cookies_are_stored_as_the_route_says() {
         assert!(house.get("/a", &[]).await.cache().contains("fwd=uri-miss"));
         let policy = Policy { set_cookie: SetCookie::Remove, ..Policy::default() };
         let house = House::new(policy, move |_| text(&[FRESH, set], "one"));
+        assert_eq!(house.get("/a", &[]).await.header("set-cookie"), "id=1");
+        let hit = house.get("/a", &[]).await;
+        assert_eq!((hit.header("set-cookie"), hit.cache()), ("", "waylight; hit; ttl=60"));
+    });
+}
+
+#[test]
+fn what_was_asked_for_before_a_change_is_not_stored_after_it() {
+    on_worker(async || {
+        let house = Rc::new(House::new(Policy::default(), |request| match *request.method() {
+            Method::POST => response(204, &[], Body::empty()),
+            _ => text(&[FRESH], "old").after(100),
+        }));
+        let early = Rc::clone(&house);
+        let early = spawn_local(async move { early.get("/a", &[]).await });
+        sleep(Duration::from_millis(10)).await;
+        house.send(request(Method::POST, "/a", &[])).await.unwrap();
+        assert_eq!(early.await.unwrap().text(), "old");
+        assert!(house.get("/a", &[]).await.cache().starts_with("waylight; fwd=uri-miss"));
+        assert!(house.get("/a", &[]).await.cache().starts_with("waylight; hit"));
+    });
+}
+
+#[test]
+fn what_a_304_sets_is_for_one_client() {
+    on_worker(async || {
+        let house = House::new(Policy::default(), |request| match request.headers().contains_key("if-none-match") {
+            true => response(304, &[FRESH, ("set-cookie", "id=1")], Body::empty()),
+            false => text(&[FRESH, TAG], "one"),
+        });
+        house.get("/a", &[]).await;
+        seconds(61).await;
         assert_eq!(house.get("/a", &[]).await.header("set-cookie"), "id=1");
         let hit = house.get("/a", &[]).await;
         assert_eq!((hit.header("set-cookie"), hit.cache()), ("", "waylight; hit; ttl=60"));

@@ -2,7 +2,7 @@
 
 use std::{rc::Rc, sync::Arc};
 
-use http::{Method, Uri, header};
+use http::{HeaderMap, Method, Uri, header};
 use http_body::Body as _;
 
 use super::{
@@ -42,15 +42,15 @@ impl<S: Handler> Visit<S> {
         key::ignore_cookies(request.headers_mut(), &policy.ignore_cookies);
         let key = match self.key(&mut request) {
             Ok(key) => key,
-            Err(why) => return self.pass(request, Fwd::Bypass, why).await,
+            Err(why) => return Box::pin(self.pass(request, Fwd::Bypass, why)).await,
         };
         match *request.method() {
             Method::GET | Method::HEAD => {}
-            Method::OPTIONS | Method::TRACE => return self.pass(request, Fwd::Method, Why::Method).await,
-            _ => return self.change(request, &key).await,
+            Method::OPTIONS | Method::TRACE => return Box::pin(self.pass(request, Fwd::Method, Why::Method)).await,
+            _ => return Box::pin(self.change(request, &key)).await,
         }
         if let Some(why) = self.passes_by(&request) {
-            return self.pass(request, Fwd::Bypass, why).await;
+            return Box::pin(self.pass(request, Fwd::Bypass, why)).await;
         }
         let said = match policy.request_directives {
             Obey::Yes => RequestDirectives::of(request.headers()),
@@ -67,7 +67,11 @@ impl<S: Handler> Visit<S> {
             }
             (found, decided) => {
                 let need = Need::of(found, decided);
-                if asked.said.only_if_cached { Err(self.refuse()) } else { self.ask(request, asked, need).await }
+                if asked.said.only_if_cached {
+                    return Err(self.refuse());
+                }
+                // Boxed, so that a hit does not carry its size.
+                Box::pin(self.ask(request, asked, need)).await
             }
         }
     }
@@ -87,23 +91,27 @@ impl<S: Handler> Visit<S> {
         let own = self.cx.uri.query();
         let kept = own.and_then(|query| key::query(query, &policy.query)).map(|kept| kept.join("&"));
         let query = kept.as_deref().map_or(own, |kept| Some(kept).filter(|kept| !kept.is_empty()));
-        let mut key = self.with_asked(request, query, |asked| key::key(asked, policy))?;
+        let mut key = key::key(&self.asked(Self::authority(request), query, request.headers()), policy)?;
         // Two routes may answer one URL, by headers or methods, and are not the same then.
         key.push_str(&self.route.mark);
         Ok(key)
     }
 
-    fn with_asked<T>(&self, request: &Request, query: Option<&str>, with: impl FnOnce(&key::Asked<'_>) -> T) -> T {
-        let authority = request.uri().authority().map(http::uri::Authority::as_str);
-        let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok());
-        with(&key::Asked {
+    /// Host and port, as the upstream will see them.
+    fn authority<'r>(request: &'r Request) -> &'r str {
+        let host = || request.headers().get(header::HOST).and_then(|host| host.to_str().ok());
+        request.uri().authority().map(http::uri::Authority::as_str).or_else(host).unwrap_or_default()
+    }
+
+    fn asked<'a>(&'a self, authority: &'a str, query: Option<&'a str>, headers: &'a HeaderMap) -> key::Asked<'a> {
+        key::Asked {
             scheme: self.cx.scheme.get().as_str(),
-            authority: authority.or(host).unwrap_or_default(),
+            authority,
             forwarded_host: self.cx.forwarded_host.get().map(|host| &**host),
             path: self.cx.uri.path(),
             query,
-            headers: request.headers(),
-        })
+            headers,
+        }
     }
 
     fn passes_by(&self, request: &Request) -> Option<Why> {
@@ -137,7 +145,7 @@ impl<S: Handler> Visit<S> {
     pub(super) fn hit(&self, request: &Request, object: &Arc<Object>, (status, why): (Status, Why)) -> Response {
         let now = now();
         let mut response = answer::from(object, request.method(), request.headers(), now);
-        Told::hit(status, why, object.terms().left(now)).tell(Some(response.headers_mut()), &self.cx);
+        Told::hit(status, why, object.terms().left(now)).tell(response.headers_mut(), &self.cx);
         response
     }
 
@@ -146,50 +154,35 @@ impl<S: Handler> Visit<S> {
         let error = ProxyError::client(ErrorType::HttpRequestDenied)
             .with_status(http::StatusCode::GATEWAY_TIMEOUT)
             .with_detail(Why::OnlyIfCached.to_string());
-        Told::refused(Why::OnlyIfCached).tell(None, &self.cx);
-        error
+        Told::refused(Why::OnlyIfCached).with_error(error, &self.cx)
     }
 
     /// Hands the request on, whatever is stored.
     async fn pass(&self, request: Request, fwd: Fwd, why: Why) -> Outcome {
-        let outcome = self.inner.handle(request, &self.cx).await;
         let told = Told::forwarded(Status::Bypass, why, fwd);
-        match outcome {
+        match self.inner.handle(request, &self.cx).await {
             Ok(mut response) => {
-                told.with_status(response.status()).tell(Some(response.headers_mut()), &self.cx);
+                told.with_status(response.status()).tell(response.headers_mut(), &self.cx);
                 Ok(response)
             }
-            Err(error) => {
-                told.tell(None, &self.cx);
-                Err(error)
-            }
+            Err(error) => Err(told.with_error(error, &self.cx)),
         }
     }
 
     /// A method that changes what is stored: where it succeeds, that is forgotten (RFC 9111 section 4.4).
     async fn change(&self, request: Request, key: &str) -> Outcome {
-        let targets = {
-            let asked = request.headers().clone();
-            let authority = request.uri().authority().cloned();
-            let mut target = http::Request::new(crate::body::Body::empty());
-            *target.headers_mut() = asked;
-            if let Some(authority) = authority {
-                let uri = Uri::builder().scheme("http").authority(authority).path_and_query("/").build();
-                *target.uri_mut() = uri.unwrap_or_default();
-            }
-            Box::new(target)
-        };
+        let authority = Self::authority(&request).to_owned();
         let response = self.pass(request, Fwd::Method, Why::Method).await?;
         if response.status().is_success() || response.status().is_redirection() {
-            let memory = &self.route.store.memory;
-            let mut forgotten = memory.purge_url(key::url(key), None);
-            let others = self.with_asked(&targets, None, |asked| key::invalidates(response.headers(), asked));
-            for other in others {
-                forgotten += memory.purge_url(&format!("{}{other}", object::origin(key)), None);
-            }
+            let store = &self.route.store;
+            let origin = object::origin(key);
+            let others = key::invalidates(response.headers(), &self.asked(&authority, None, response.headers()));
+            let others = others.into_iter().map(|target| format!("{origin}{target}"));
+            let urls = std::iter::once(key::url(key).to_owned()).chain(others);
+            let mut forgotten: usize = urls.map(|url| store.purge(&Purge::Url(url), How::Hard)).sum();
             let groups = tags::groups(response.headers(), &tags::CACHE_GROUP_INVALIDATION);
             if !groups.is_empty() {
-                forgotten += self.route.store.purge(&Purge::Groups(object::origin(key).to_owned(), groups), How::Hard);
+                forgotten += store.purge(&Purge::Groups(origin.to_owned(), groups), How::Hard);
             }
             self.cx.counters.cache_invalidated.add(forgotten as u64);
         }

@@ -91,6 +91,7 @@ impl Context {
             upstream: OnceCell::new(),
             error: Cell::new(None),
             status: Cell::new(0),
+            is_beside: true,
             client_left: Cell::new(false),
             octets: Cell::new(0),
             keeping: Rc::clone(&self.keeping),

@@ -231,8 +231,10 @@ reasons! {
     } "too-large" "the response is larger than the {bytes_max} octets that are stored of one",
     /// A 304 to a condition of the client's own.
     ForClientOnly "for-client-only" "the answer is to a condition of the client's own",
-    /// The upstream failed.
-    UpstreamFailed "upstream-failed" "the upstream did not answer",
+    /// The answer to a HEAD.
+    Head "head" "the answer to a HEAD has no content to store",
+    /// Purged meanwhile.
+    PurgedMeanwhile "purged-meanwhile" "what it would have replaced was purged while it was on its way",
     /// Another request's answer was taken.
     Collapsed "collapsed" "another request was asking for the same, and its answer was taken",
 }
