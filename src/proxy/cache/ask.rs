@@ -201,9 +201,9 @@ impl<S: Handler> Visit<S> {
 
     /// The upstream says that what is stored is current still, RFC 9111 section 4.3.4.
     fn renew(&self, response: &Response, errand: Errand, (asked, span): (u64, &mut Span)) -> Response {
-        let Errand { wish, need, leader, .. } = errand;
+        let Errand { wish, need, leader, since, .. } = errand;
         let Some(object) = &need.stored else { return answer::without_content(response.status(), HeaderMap::new()) };
-        let object = self.refreshed(object, response.headers(), asked);
+        let object = self.refreshed(object, response.headers(), (asked, since));
         let left = object.terms.left(now());
         let why = Why::NotModified { left: u64::try_from(left).unwrap_or(0) };
         report::reason(span, &why);
@@ -222,7 +222,7 @@ impl<S: Handler> Visit<S> {
     }
 
     /// Stores anew what an answer without content says of a stored response.
-    fn refreshed(&self, object: &Arc<Object>, answered: &HeaderMap, asked: u64) -> Arc<Object> {
+    fn refreshed(&self, object: &Arc<Object>, answered: &HeaderMap, (asked, since): (u64, u64)) -> Arc<Object> {
         let policy = &self.route.policy;
         let now = now();
         let mut headers = object.headers();
@@ -243,7 +243,10 @@ impl<S: Handler> Visit<S> {
             part: object.part(),
             filled_by: self.cx.scope().context().map(|at| (at.trace_id, at.span_id)).or(object.filled_by()),
         };
-        self.route.store.memory.put(Object::new(&parts, object.body()))
+        let renewed = Object::new(&parts, object.body());
+        let store = &self.route.store;
+        // What was purged meanwhile does not come back.
+        if store.is_outdated(&renewed, since) { Arc::new(renewed) } else { store.memory.put(renewed) }
     }
 
     /// A new response: into the store, or only through.
@@ -276,7 +279,7 @@ impl<S: Handler> Visit<S> {
     fn heard_of(&self, response: &Response, errand: &Errand, asked: u64) {
         let Some(object) = errand.need.stored.as_ref().filter(|_| !is_failure(response.status())) else { return };
         if response.status() == object.status && validate::head_is_about(response.headers(), &object.headers()) {
-            self.refreshed(object, response.headers(), asked);
+            self.refreshed(object, response.headers(), (asked, errand.since));
         } else {
             self.route.store.memory.remove_object(object);
         }
