@@ -79,7 +79,7 @@ impl House {
     fn new(octets: usize, memory_max: u64) -> Self {
         let counters = Arc::new(Counters::default());
         let (outbox, _) = Outbox::new(8, Arc::clone(&counters));
-        let store = Arc::new(CacheStore::new(&model::Cache { memory_max }));
+        let store = Arc::new(CacheStore::new(&model::Cache { memory_max, disk: None }, &counters).unwrap());
         let route = RouteCache {
             policy: Policy::default(),
             mark: RouteCache::mark("bench"),

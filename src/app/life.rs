@@ -151,7 +151,7 @@ impl Life {
         let console = Arc::new(Console::new(parts, config.access.clone(), config.privacy));
         let stop = watch::Sender::new(false);
         let door = door(&mut tasks, &console, &stop);
-        let cache = Arc::new(CacheStore::new(&config.cache));
+        let cache = Arc::new(CacheStore::new(&config.cache, &counters)?);
         let services = Services { permits: Arc::default(), sessions, quota, door, cache, upstream };
         let log = Log::begin(config, log, &shelf);
         let workers = workers.collect();

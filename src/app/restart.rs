@@ -13,6 +13,7 @@ pub(super) fn keep(running: &Config, wished: &mut Config) -> Vec<&'static str> {
     // The quota may change while it runs; the rest of the store may not.
     let store = Store { spans_per_month_max: wished.store.spans_per_month_max, ..running.store.clone() };
     keep_one("store", &store, &mut wished.store, &mut kept);
+    keep_one("cache.directory", &running.cache.disk, &mut wished.cache.disk, &mut kept);
     keep_one("limits.sessions_max", &running.limits.sessions_max, &mut wished.limits.sessions_max, &mut kept);
     let (running, wished) = (&running.access, &mut wished.access);
     keep_one("access.audit_bytes_max", &running.audit_bytes_max, &mut wished.audit_bytes_max, &mut kept);

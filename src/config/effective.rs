@@ -46,7 +46,7 @@ pub fn effective(config: &Config) -> String {
     config.sites.iter().for_each(|site| out.site(site));
     config.middleware.iter().for_each(|(name, middleware)| out.middleware(name, middleware));
     config.upstreams.values().for_each(|upstream| out.upstream(upstream));
-    out.cache(config.cache);
+    out.cache(&config.cache);
     out.trace(&config.trace);
     out.requests(&config.requests);
     out.receive(&config.receive);

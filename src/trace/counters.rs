@@ -131,6 +131,16 @@ counters! {
         cache_not_stored,
         /// Stored responses that a request of an unsafe method made outdated.
         cache_invalidated,
+        /// Responses written to the cache's disk.
+        cache_disk_written,
+        /// Responses not written to the cache's disk: too many waited, or it rests after a failure.
+        cache_disk_dropped,
+        /// Files of the cache's disk that could not be written or read.
+        cache_disk_failed,
+        /// Files of the cache's disk that were broken, and were removed.
+        cache_disk_broken,
+        /// Files of the cache's disk that were removed to make room.
+        cache_disk_removed,
         /// Attempts at an upstream.
         upstream_attempts,
         /// Attempts that failed.

@@ -103,6 +103,10 @@ impl Exposition {
         let (urls, octets) = cache.size();
         self.one(Kind::Gauge, "cache_urls", "URLs that something is stored for in memory.", urls as u64);
         self.one(Kind::Gauge, "cache_memory_bytes", "Octets of memory that stored responses take.", octets);
+        if let Some((files, octets)) = cache.disk_size() {
+            self.one(Kind::Gauge, "cache_disk_files", "Responses that are stored on disk.", files as u64);
+            self.one(Kind::Gauge, "cache_disk_bytes", "Octets of disk that stored responses take.", octets);
+        }
         let help = "Requests that ask the upstream for others too.";
         self.one(Kind::Gauge, "cache_requests_leading", help, cache.flights() as u64);
     }

@@ -7,9 +7,14 @@ use crate::{
 };
 
 impl Writer {
-    pub(super) fn cache(&mut self, cache: Cache) {
+    pub(super) fn cache(&mut self, cache: &Cache) {
         self.table("[cache]");
         self.size("memory_max", cache.memory_max);
+        if let Some(disk) = &cache.disk {
+            self.path("directory", &disk.directory);
+            self.size("disk_max", disk.bytes_max);
+            self.size("disk_queue_max", disk.queue_bytes_max);
+        }
     }
 
     pub(super) fn policy(&mut self, policy: &Policy) {

@@ -6,7 +6,7 @@ use http::{HeaderName, header};
 
 use super::super::{
     document::{Table, Value},
-    model::Cache,
+    model::{Cache, CacheDisk},
     value::{DAY, GIB, KIB, MIB},
 };
 use crate::rules::cache::policy::{Obey, Pattern, Policy, Query, SetCookie};
@@ -16,7 +16,12 @@ pub(super) const SET_COOKIE: &[(&str, SetCookie)] =
 pub(super) const OBEY: &[(&str, Obey)] = &[("obey", Obey::Yes), ("ignore", Obey::No)];
 
 pub(super) fn cache(table: &Table<'_>) -> Cache {
-    let cache = Cache { memory_max: table.or("memory_max", 256 * MIB, |value| value.size(MIB..=1024 * GIB)) };
+    let memory_max = table.or("memory_max", 256 * MIB, |value| value.size(MIB..=1024 * GIB));
+    let directory = table.opt("directory", Value::path);
+    let bytes_max = table.or("disk_max", 10 * GIB, |value| value.size(MIB..=1024 * 1024 * GIB));
+    let queue_bytes_max = table.or("disk_queue_max", 64 * MIB, |value| value.size(KIB..=16 * GIB));
+    let disk = directory.map(|directory| CacheDisk { directory, bytes_max, queue_bytes_max });
+    let cache = Cache { memory_max, disk };
     table.check();
     cache
 }

@@ -246,7 +246,7 @@ impl<S: Handler> Visit<S> {
         let renewed = Object::new(&parts, object.body());
         let store = &self.route.store;
         // What was purged meanwhile does not come back.
-        if store.is_outdated(&renewed, since) { Arc::new(renewed) } else { store.memory.put(renewed) }
+        if store.is_outdated(&renewed, since) { Arc::new(renewed) } else { store.put(renewed) }
     }
 
     /// A new response: into the store, or only through.
@@ -281,7 +281,7 @@ impl<S: Handler> Visit<S> {
         if response.status() == object.status && validate::head_is_about(response.headers(), &object.headers()) {
             self.refreshed(object, response.headers(), (asked, errand.since));
         } else {
-            self.route.store.memory.remove_object(object);
+            self.route.store.forget(object);
         }
     }
 
@@ -303,7 +303,7 @@ impl<S: Handler> Visit<S> {
             && !response.status().is_server_error()
         {
             // There is a newer one, which is not to be stored.
-            self.route.store.memory.remove_object(object);
+            self.route.store.forget(object);
         }
         let told = Told::forwarded(Status::Miss, need.why, need.fwd).with_status(response.status());
         told.not_stored(why).tell(response.headers_mut(), &self.cx);

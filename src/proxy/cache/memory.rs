@@ -205,6 +205,14 @@ impl Memory {
         object
     }
 
+    /// Stores what was read from disk, unless there is something newer.
+    pub(super) fn put_beside(&self, object: Object) {
+        let same = |known: &Arc<Object>| known.key() == object.key() && known.vary() == object.vary();
+        if !self.known(object.url()).iter().any(same) {
+            self.put(object);
+        }
+    }
+
     /// Forgets what is stored under a URL, or makes it stale where `softly` says when. Gives back how much there was.
     pub(super) fn purge_url(&self, url: &str, softly: Option<u64>) -> usize {
         let hash = hash(url);

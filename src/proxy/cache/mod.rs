@@ -6,6 +6,7 @@
 
 mod answer;
 mod ask;
+mod disk;
 mod explain;
 mod filling;
 mod flight;

@@ -216,6 +216,11 @@ impl Object {
         self.purged.load(Ordering::Relaxed) > 0
     }
 
+    /// When it was purged softly; 0: it was not.
+    pub(super) fn purged(&self) -> u64 {
+        self.purged.load(Ordering::Relaxed)
+    }
+
     /// Marks it as stale from `now` on.
     pub(super) fn purge_softly(&self, now: u64) {
         self.purged.store(now.max(1), Ordering::Relaxed);

@@ -52,7 +52,7 @@ impl Saving {
             return None;
         }
         self.route.store.accept(key);
-        Some(self.route.store.memory.put(object))
+        Some(self.route.store.put(object))
     }
 }
 

@@ -2,17 +2,25 @@
 
 use std::{
     collections::VecDeque,
+    io,
     sync::{Arc, Mutex, PoisonError},
 };
 
 use quick_cache::sync::Cache;
+use tokio::time::timeout;
 
 use super::{
-    flight::Flights,
+    disk::{Disk, READ_TIMEOUT},
+    flight::{Flights, Landing, Part},
     memory::{self, Memory},
     object::{self, Object},
 };
-use crate::{clock, config::model, rules::cache::Why};
+use crate::{
+    clock,
+    config::model,
+    rules::cache::{Why, key},
+    trace::counters::Counters,
+};
 
 /// How many keys are remembered whose responses were not stored.
 const REFUSALS_MAX: usize = 16_384;
@@ -28,6 +36,7 @@ pub struct CacheStore {
     pub(super) flights: Arc<Flights>,
     refusals: Cache<u64, Refusal>,
     purges: Mutex<Purges>,
+    disk: Option<Arc<Disk>>,
 }
 
 /// The latest purges: what was asked for before one of them, and is meant by it, must not be stored after it.
@@ -62,7 +71,7 @@ pub enum Purge {
 }
 
 impl Purge {
-    fn means(&self, object: &Object) -> bool {
+    pub(super) fn means(&self, object: &Object) -> bool {
         match self {
             Self::All => true,
             Self::Url(url) => object.url() == url,
@@ -86,13 +95,18 @@ pub enum How {
 
 impl CacheStore {
     /// A cache as `wish` has it.
-    pub fn new(wish: &model::Cache) -> Self {
-        Self {
+    ///
+    /// # Errors
+    /// The disk tier's directory cannot be used, or another process uses it.
+    pub fn new(wish: &model::Cache, counters: &Arc<Counters>) -> io::Result<Self> {
+        let disk = wish.disk.as_ref().map(|wish| Disk::open(wish, Arc::clone(counters))).transpose()?;
+        Ok(Self {
             memory: Memory::new(wish.memory_max),
             flights: Arc::default(),
             refusals: Cache::new(REFUSALS_MAX),
             purges: Mutex::default(),
-        }
+            disk: disk.map(Arc::new),
+        })
     }
 
     /// Takes over new settings.
@@ -105,6 +119,49 @@ impl CacheStore {
         self.memory.size()
     }
 
+    /// How many files there are on disk, and how many octets they have; `None` without a disk tier.
+    pub fn disk_size(&self) -> Option<(usize, u64)> {
+        self.disk.as_ref().map(|disk| disk.size())
+    }
+
+    /// Stores a response. Gives back what is stored now: a part may have become larger.
+    pub(super) fn put(&self, object: Object) -> Arc<Object> {
+        let object = self.memory.put(object);
+        if let Some(disk) = &self.disk {
+            disk.put(&object);
+        }
+        object
+    }
+
+    /// Forgets one response.
+    pub(super) fn forget(&self, object: &Arc<Object>) {
+        self.memory.remove_object(object);
+        if let Some(disk) = &self.disk {
+            disk.forget(object);
+        }
+    }
+
+    /// Brings what is on disk for a key's URL into memory; whether there was anything.
+    pub(super) async fn promote(&self, key: &str) -> bool {
+        let Some(disk) = self.disk.as_ref().filter(|disk| disk.has(key)) else { return false };
+        match self.flights.join(&format!("disk\0{}", key::url(key))) {
+            Part::Leader(leader) => {
+                let (disk, url) = (Arc::clone(disk), key::url(key).to_owned());
+                let reading = tokio::task::spawn_blocking(move || disk.read(&url));
+                // A slow disk is as good as none: the upstream is asked.
+                if let Ok(Ok(objects)) = timeout(READ_TIMEOUT, reading).await {
+                    objects.into_iter().for_each(|object| self.memory.put_beside(object));
+                }
+                drop(leader);
+            }
+            Part::Follower(mut flight) => {
+                let read = flight.wait_for(|landing| !matches!(landing, Landing::Asking));
+                drop(timeout(READ_TIMEOUT, read).await);
+            }
+        }
+        true
+    }
+
     /// How many requests ask the upstream for others too.
     pub fn flights(&self) -> usize {
         self.flights.count()
@@ -113,6 +170,9 @@ impl CacheStore {
     /// Purges, and gives back how many responses were meant.
     pub fn purge(&self, what: &Purge, how: How) -> usize {
         self.note(what);
+        if let Some(disk) = &self.disk {
+            disk.purge(what, how);
+        }
         let softly = (how == How::Soft).then(now);
         match what {
             Purge::Url(url) => self.memory.purge_url(url, softly),

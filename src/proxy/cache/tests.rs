@@ -69,7 +69,7 @@ impl House {
     fn new(policy: Policy, play: impl Fn(&Request) -> Answer + 'static) -> Self {
         clock::follow_tokio();
         let counters = Arc::new(Counters::default());
-        let (outbox, _) = Outbox::new(8, counters);
+        let (outbox, _) = Outbox::new(8, Arc::clone(&counters));
         let tracer = Tracer {
             outbox,
             redaction: Arc::default(),
@@ -80,7 +80,7 @@ impl House {
         let route = RouteCache {
             policy,
             mark: String::new(),
-            store: Arc::new(CacheStore::new(&model::Cache { memory_max: 1 << 26 })),
+            store: Arc::new(CacheStore::new(&model::Cache { memory_max: 1 << 26, disk: None }, &counters).unwrap()),
             tracer: Rc::new(tracer),
         };
         let inner = Inner { play: RefCell::new(Box::new(play)), asked: RefCell::default() };

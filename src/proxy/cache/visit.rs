@@ -57,7 +57,7 @@ impl<S: Handler> Visit<S> {
             Obey::No => RequestDirectives::default(),
         };
         let asked = Asked { key, said };
-        match self.look_up(&request, &asked) {
+        match self.look_up(&request, &asked).await {
             (Found::Variant(object), Some(Use::Fresh(why))) => Ok(self.hit(&request, &object, (Status::Hit, why))),
             (Found::Variant(object), Some(Use::Stale(why, wish))) => {
                 if wish == Refresh::Background {
@@ -124,9 +124,14 @@ impl<S: Handler> Visit<S> {
         key::bypass(request.headers(), &self.route.policy)
     }
 
-    fn look_up(&self, request: &Request, asked: &Asked) -> (Found, Option<Use>) {
+    async fn look_up(&self, request: &Request, asked: &Asked) -> (Found, Option<Use>) {
         let mut span = self.cx.span(Stage::CacheLookup);
-        let found = self.route.store.memory.find(&asked.key, request.headers());
+        let store = &self.route.store;
+        let mut found = store.memory.find(&asked.key, request.headers());
+        if matches!(found, Found::None(Why::NothingStored, _)) && store.promote(&asked.key).await {
+            span.set("cache.promoted", || "from disk");
+            found = store.memory.find(&asked.key, request.headers());
+        }
         let decided = match &found {
             Found::Variant(object) if answer::has_all(object, request.method(), request.headers()) => {
                 let decided = object.terms().decide(&asked.said, now());

@@ -135,7 +135,7 @@ impl Stage {
             sessions: Arc::new(Sessions::new(1000, Box::new(Ephemeral), [])),
             quota: Arc::new(Quota::unlimited()),
             door: Door { pages: Arc::new(SignedIn), calls: door },
-            cache: Arc::new(CacheStore::new(&config.cache)),
+            cache: Arc::new(CacheStore::new(&config.cache, &Arc::default()).unwrap()),
             upstream: upstream_services(),
         };
         let snapshot = Snapshot::build(config, None, Arc::clone(&keys), services.clone()).unwrap();
