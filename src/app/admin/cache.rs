@@ -89,7 +89,7 @@ fn written(explained: &Explained) -> Value {
         .refused
         .as_ref()
         .map(|(why, ago)| json!({ "reason": why.word(), "explanation": why.to_string(), "seconds_ago": ago }));
-    json!({ "url": explained.url, "stored": stored, "last_not_stored": refused })
+    json!({ "url": explained.url, "stored": stored, "on_disk": explained.on_disk, "last_not_stored": refused })
 }
 
 fn one(known: &Known) -> Value {

@@ -19,6 +19,8 @@ pub struct Explained {
     pub url: String,
     /// What is stored, the newest first.
     pub stored: Vec<Known>,
+    /// Whether something is on disk; the next request brings it into memory.
+    pub on_disk: bool,
     /// Why the last answer was not stored, and how many seconds ago that was.
     pub refused: Option<(Why, u64)>,
 }
@@ -96,6 +98,7 @@ impl CacheStore {
         Explained {
             url: url.to_owned(),
             stored: stored.iter().map(|object| known(object, request, &said)).collect(),
+            on_disk: self.is_on_disk(url),
             refused: self.refusal(url).map(|refusal| (refusal.why, now().saturating_sub(refusal.at) / 1_000)),
         }
     }

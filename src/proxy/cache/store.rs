@@ -124,6 +124,11 @@ impl CacheStore {
         self.disk.as_ref().map(|disk| disk.size())
     }
 
+    /// Whether something is on disk for a key's URL.
+    pub(super) fn is_on_disk(&self, key: &str) -> bool {
+        self.disk.as_ref().is_some_and(|disk| disk.has(key))
+    }
+
     /// Stores a response. Gives back what is stored now: a part may have become larger.
     pub(super) fn put(&self, object: Object) -> Arc<Object> {
         let object = self.memory.put(object);

@@ -16,8 +16,9 @@ pub(super) struct Name {
 
 impl Name {
     pub(super) fn of(object: &Object) -> Self {
-        let variant = Sha256::new().chain_update(object.key()).chain_update([0]).chain_update(object.vary()).finalize();
-        Self { url: url_hash(object.url()), variant: first(&variant) }
+        let variant =
+            Sha256::new().chain_update(object.key()).chain_update([0_u8]).chain_update(object.vary()).finalize();
+        Self { url: url_hash(object.url()), variant: first(variant.as_slice()) }
     }
 
     /// As the file is called.
@@ -40,7 +41,7 @@ impl Name {
 
 /// The hash of a URL, the same in every process.
 pub(super) fn url_hash(text: &str) -> u64 {
-    first(&Sha256::digest(key::url(text)))
+    first(Sha256::digest(key::url(text)).as_slice())
 }
 
 fn first(digest: &[u8]) -> u64 {
