@@ -338,7 +338,9 @@ impl Shared {
     /// Looks at every file, so that purges need not be remembered.
     fn sweep(&self) {
         let until = now();
-        for name in lock(&self.index).all() {
+        // Not in the loop's head: the lock would be held through it.
+        let names = lock(&self.index).all();
+        for name in names {
             let object = self.read(name);
             if let Some(object) = object.filter(Object::is_purged) {
                 let mut octets = Vec::new();
