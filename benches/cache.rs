@@ -2,13 +2,7 @@
 //! often a busy set is hit while scans pass through, beside LRU. Without sockets: the stage, and an origin that is a
 //! function.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::print_stdout,
-    reason = "a bench fails by panicking, and prints figures"
-)]
+#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a bench fails by panicking, and prints figures")]
 
 use std::{
     cell::Cell,

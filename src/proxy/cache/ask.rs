@@ -96,9 +96,9 @@ impl<S: Handler> Visit<S> {
                         break;
                     }
                     Part::Follower(flight) => match self.follow(flight, &wish, &need).await {
-                        Followed::Answered(response) => return Ok(response),
-                        Followed::Alone => break,
-                        Followed::Again => {}
+                        Ok(response) => return Ok(response),
+                        Err(Next::Alone) => break,
+                        Err(Next::Again) => {}
                     },
                 }
             }
@@ -108,7 +108,7 @@ impl<S: Handler> Visit<S> {
     }
 
     /// Waits for another request's answer.
-    async fn follow(&self, mut flight: watch::Receiver<Landing>, wish: &Wish, need: &Need) -> Followed {
+    async fn follow(&self, mut flight: watch::Receiver<Landing>, wish: &Wish, need: &Need) -> Result<Response, Next> {
         let mut span = self.cx.span(Stage::CacheWait);
         let landed = flight.wait_for(|landing| !matches!(landing, Landing::Asking));
         let landing = match timeout(self.route.policy.collapse_wait, landed).await {
@@ -116,17 +116,17 @@ impl<S: Handler> Visit<S> {
             Ok(Err(_)) => Landing::Failed,
             Err(_) => {
                 span.set("cache.collapsed", || "the other request took too long");
-                return Followed::Alone;
+                return Err(Next::Alone);
             }
         };
         let (response, filled_by) = match &landing {
             Landing::Asking | Landing::Failed => {
                 span.set("cache.collapsed", || "the other request failed");
-                return Followed::Again;
+                return Err(Next::Again);
             }
             Landing::Private => {
                 span.set("cache.collapsed", || "the answer was for the other request only");
-                return Followed::Alone;
+                return Err(Next::Alone);
             }
             Landing::Stored(object) => {
                 let fits =
@@ -137,7 +137,7 @@ impl<S: Handler> Visit<S> {
         };
         let Some(mut response) = response else {
             span.set("cache.collapsed", || "the answer does not fit this request");
-            return Followed::Alone;
+            return Err(Next::Alone);
         };
         if let Some((trace_id, span_id)) = filled_by {
             span.link(trace_id, span_id, "collapsed onto");
@@ -145,7 +145,7 @@ impl<S: Handler> Visit<S> {
         report::reason(&mut span, &Why::Collapsed);
         let told = Told::forwarded(Status::Collapsed, Why::Collapsed, need.fwd).with_status(response.status());
         told.tell(response.headers_mut(), &self.cx);
-        Followed::Answered(response)
+        Ok(response)
     }
 
     /// Asks the upstream.
@@ -367,9 +367,8 @@ impl<S: Handler> Visit<S> {
     }
 }
 
-/// What came of waiting.
-enum Followed {
-    Answered(Response),
+/// What a request does that waited for nothing.
+enum Next {
     /// It asks by itself.
     Alone,
     /// It waits again, or asks for others too.

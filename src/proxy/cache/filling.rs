@@ -172,11 +172,10 @@ fn compact(chunks: &VecDeque<Bytes>) -> Vec<Bytes> {
     let mut compacted = Vec::new();
     let mut run: Vec<u8> = Vec::new();
     for chunk in chunks {
-        if chunk.len() > SMALL_BYTES || run.len() + chunk.len() > CHUNK_BYTES {
-            if !run.is_empty() {
-                compacted.push(Bytes::copy_from_slice(&run));
-                run.clear();
-            }
+        let ends_run = chunk.len() > SMALL_BYTES || run.len() + chunk.len() > CHUNK_BYTES;
+        if ends_run && !run.is_empty() {
+            compacted.push(Bytes::copy_from_slice(&run));
+            run.clear();
         }
         if chunk.len() > SMALL_BYTES { compacted.push(chunk.clone()) } else { run.extend_from_slice(chunk) }
     }

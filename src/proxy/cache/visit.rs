@@ -98,7 +98,7 @@ impl<S: Handler> Visit<S> {
     }
 
     /// Host and port, as the upstream will see them.
-    fn authority<'r>(request: &'r Request) -> &'r str {
+    fn authority(request: &Request) -> &str {
         let host = || request.headers().get(header::HOST).and_then(|host| host.to_str().ok());
         request.uri().authority().map(http::uri::Authority::as_str).or_else(host).unwrap_or_default()
     }

@@ -36,6 +36,7 @@ pub fn parse(text: &[u8], now: u64) -> Option<u64> {
     }
 }
 
+#[derive(Clone, Copy)]
 struct Day {
     year: u64,
     month: u64,

@@ -64,7 +64,6 @@ pub fn wanted(request: &HeaderMap, length: u64) -> Wanted {
 }
 
 /// One range; `Some(None)` where nothing of it is there, `None` where it is malformed.
-#[expect(clippy::option_option, reason = "malformed and unsatisfiable are two things")]
 fn span(spec: &str, length: u64) -> Option<Option<Span>> {
     let number = |text: &str| -> Option<u64> {
         let digits = !text.is_empty() && text.bytes().all(|octet| octet.is_ascii_digit());

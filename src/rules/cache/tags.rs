@@ -55,11 +55,8 @@ fn string(text: &str) -> Option<(String, &str)> {
         match char {
             '"' => {
                 let behind = &inside[at + 1..];
-                return behind
-                    .is_empty()
-                    .then_some(())
-                    .or_else(|| behind.starts_with([';', ',', ' ', '\t']).then_some(()))
-                    .map(|()| (string, behind));
+                let ends = behind.is_empty() || behind.starts_with([';', ',', ' ', '\t']);
+                return ends.then_some((string, behind));
             }
             '\\' => string.push(chars.next().map(|(_, char)| char).filter(|char| matches!(char, '"' | '\\'))?),
             ' '..='~' => string.push(char),

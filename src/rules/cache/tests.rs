@@ -303,7 +303,7 @@ fn an_absurd_vary_is_not_stored() {
     }
     let many: Vec<String> = (0..40).map(|at| format!("x-{at}")).collect();
     assert_eq!(of(&many.join(",")), Err(Why::VaryTooLong));
-    assert!(of(&vec!["foo"; 1000].join(",")).is_ok(), "one field, often");
+    assert!(of(&["foo"; 1000].join(",")).is_ok(), "one field, often");
     assert_eq!(of(" , ,"), Ok(Vary::default()));
 }
 
@@ -511,11 +511,11 @@ proptest! {
             "cache-tag", "cache-groups", "if-none-match", "location", "cookie", "accept-encoding"];
         let headers: HeaderMap = names.into_iter().map(|name| (name.parse().unwrap(), value.clone())).collect();
         let answer = Answer { status: StatusCode::OK, headers: &headers, asked: 0, answered: NOW * 1_000 };
-        let _ = storable(&headers, &answer, &Policy::default());
-        let _ = ResponseDirectives::of(&headers);
-        let _ = validate::is_current(&headers, &headers, NOW);
-        let _ = tags::groups(&headers, &tags::CACHE_GROUPS);
-        let _ = key::invalidates(&headers, &asked("/", None, &headers));
+        storable(&headers, &answer, &Policy::default()).ok();
+        drop(ResponseDirectives::of(&headers));
+        validate::is_current(&headers, &headers, NOW);
+        drop(tags::groups(&headers, &tags::CACHE_GROUPS));
+        drop(key::invalidates(&headers, &asked("/", None, &headers)));
         if let Wanted::Parts(spans) = range::wanted(&headers, length) {
             prop_assert!(spans.iter().all(|span| span.first <= span.last && span.last < length));
         }
