@@ -62,7 +62,7 @@ fn tags(line: &[u8]) -> impl Iterator<Item = &[u8]> {
 
 /// Where a tag's list element ends. A backslash is an octet like any other in a tag (RFC 9110 section 8.8.3).
 fn tag_end(text: &[u8]) -> usize {
-    if !memchr::memchr(b'\\', text).is_some_and(|at| at < text.len()) {
+    if memchr::memchr(b'\\', text).is_none() {
         return element_end(text);
     }
     let mut quoted = false;
