@@ -213,16 +213,19 @@ pub struct Traces {
 
 /// What is purged.
 #[derive(Args, Debug)]
-#[group(required = true, multiple = false, args = ["url", "prefix", "tag", "all"])]
 pub struct Purge {
     /// This URL, with all of its variants
-    #[arg(value_name = "URL")]
+    #[arg(
+        value_name = "URL",
+        required_unless_present_any = ["prefix", "tag", "all"],
+        conflicts_with_all = ["prefix", "tag", "all"]
+    )]
     pub url: Option<String>,
     /// Every URL that begins so
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", conflicts_with_all = ["tag", "all"])]
     pub prefix: Option<String>,
     /// Whatever the upstream named so in Cache-Tag or Surrogate-Key
-    #[arg(long, value_name = "TAG")]
+    #[arg(long, value_name = "TAG", conflicts_with = "all")]
     pub tag: Option<String>,
     /// Everything
     #[arg(long)]

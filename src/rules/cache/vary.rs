@@ -80,7 +80,8 @@ fn normal(name: &HeaderName, request: &HeaderMap) -> String {
     let mut text = Vec::new();
     if *name == COOKIE {
         // HTTP/2 may send a cookie per line (RFC 9113 section 8.2.3).
-        text = lines.collect::<Vec<_>>().join(&b"; "[..]);
+        let pairs = lines.flat_map(|line| line.split(|&octet| octet == b';')).map(<[u8]>::trim_ascii);
+        text = pairs.filter(|pair| !pair.is_empty()).collect::<Vec<_>>().join(&b"; "[..]);
     } else {
         for mut rest in lines {
             while !rest.is_empty() {
