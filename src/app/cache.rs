@@ -78,10 +78,8 @@ fn told(answer: &Value) -> String {
     let text = |value: &Value| clean(value.as_str().unwrap_or_default());
     let mut lines = vec![text(&answer["url"])];
     let stored = answer["stored"].as_array().map(Vec::as_slice).unwrap_or_default();
-    let is_on_disk = answer["on_disk"].as_bool().unwrap_or_default();
     if stored.is_empty() {
-        let line = if is_on_disk { "  on disk only: the next request reads it" } else { "  nothing is stored" };
-        lines.push(line.to_owned());
+        lines.push("  nothing is stored".to_owned());
     }
     for one in stored {
         let (age, ttl) = (one["age"].as_u64().unwrap_or_default(), one["ttl"].as_i64().unwrap_or_default());

@@ -34,7 +34,7 @@ pub(super) async fn purge(instance: &Instance, query: &str) -> Answer {
 }
 
 /// `GET /cache/explain`: what the cache knows of a URL.
-pub(super) fn explain(instance: &Instance, query: &str) -> Answer {
+pub(super) async fn explain(instance: &Instance, query: &str) -> Answer {
     let Some(url) = value(query, "url") else { return text(StatusCode::BAD_REQUEST, "name a URL: ?url=") };
     let url = match canonical(&url) {
         Ok(url) => url,
@@ -50,8 +50,12 @@ pub(super) fn explain(instance: &Instance, query: &str) -> Answer {
         };
         request.append(name, value);
     }
-    let explained = instance.running.borrow().cache.explain(&url, &request);
-    object(StatusCode::OK, &written(&explained))
+    let cache = Arc::clone(&instance.running.borrow().cache);
+    // The disk may be read.
+    match tokio::task::spawn_blocking(move || cache.explain(&url, &request)).await {
+        Ok(explained) => object(StatusCode::OK, &written(&explained)),
+        Err(error) => text(StatusCode::INTERNAL_SERVER_ERROR, &error.to_string()),
+    }
 }
 
 fn wanted(query: &str) -> Result<(Purge, How), String> {
@@ -89,7 +93,7 @@ fn written(explained: &Explained) -> Value {
         .refused
         .as_ref()
         .map(|(why, ago)| json!({ "reason": why.word(), "explanation": why.to_string(), "seconds_ago": ago }));
-    json!({ "url": explained.url, "stored": stored, "on_disk": explained.on_disk, "last_not_stored": refused })
+    json!({ "url": explained.url, "stored": stored, "last_not_stored": refused })
 }
 
 fn one(known: &Known) -> Value {

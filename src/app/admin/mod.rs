@@ -137,7 +137,7 @@ impl Admin {
             "/link" => not_allowed("POST"),
             "/cache/purge" if *method == Method::POST => cache::purge(&self.instance, query).await,
             "/cache/purge" => not_allowed("POST"),
-            "/cache/explain" if reads => cache::explain(&self.instance, query),
+            "/cache/explain" if reads => cache::explain(&self.instance, query).await,
             path => match self.page(path) {
                 Some(_) if !reads => not_allowed("GET, HEAD"),
                 Some(answer) => answer,

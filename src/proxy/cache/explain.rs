@@ -19,8 +19,6 @@ pub struct Explained {
     pub url: String,
     /// What is stored, the newest first.
     pub stored: Vec<Known>,
-    /// Whether something is on disk; the next request brings it into memory.
-    pub on_disk: bool,
     /// Why the last answer was not stored, and how many seconds ago that was.
     pub refused: Option<(Why, u64)>,
 }
@@ -90,21 +88,26 @@ pub fn canonical(url: &str) -> Result<String, NotAUrl> {
 }
 
 impl CacheStore {
-    /// Explains what would become of a GET of `url`, as [`canonical`] has it, with these header fields.
+    /// Explains what would become of a GET of `url`, as [`canonical`] has it, with these header fields. Reads the disk.
     pub fn explain(&self, url: &str, request: &HeaderMap) -> Explained {
-        let mut stored: Vec<_> = self.memory.known(url);
-        stored.sort_by_key(|object| std::cmp::Reverse(object.answered));
+        let mut stored: Vec<_> = self.memory.known(url).into_iter().map(|object| (object, "memory")).collect();
+        for object in self.on_disk(url) {
+            let same = |known: &Object| known.key() == object.key() && known.vary() == object.vary();
+            if !stored.iter().any(|(known, _)| same(known)) {
+                stored.push((Arc::new(object), "disk"));
+            }
+        }
+        stored.sort_by_key(|(object, _)| std::cmp::Reverse(object.answered));
         let said = RequestDirectives::of(request);
         Explained {
             url: url.to_owned(),
-            stored: stored.iter().map(|object| known(object, request, &said)).collect(),
-            on_disk: self.is_on_disk(url),
+            stored: stored.iter().map(|(object, tier)| known(object, tier, (request, &said))).collect(),
             refused: self.refusal(url).map(|refusal| (refusal.why, now().saturating_sub(refusal.at) / 1_000)),
         }
     }
 }
 
-fn known(object: &Arc<Object>, request: &HeaderMap, said: &RequestDirectives) -> Known {
+fn known(object: &Object, tier: &'static str, (request, said): (&HeaderMap, &RequestDirectives)) -> Known {
     let (terms, now) = (object.terms(), now());
     let (verdict, answers) = match object.differs(request) {
         Some(field) => (Why::VariantDiffers { field }, Answers::No),
@@ -123,7 +126,7 @@ fn known(object: &Arc<Object>, request: &HeaderMap, said: &RequestDirectives) ->
         age: terms.age(now),
         left: terms.left(now),
         variant: parts.chain(varies).map(str::to_owned).collect(),
-        tier: "memory",
+        tier,
         filled_by: object.filled_by().map(|(trace, _)| trace),
         verdict,
         answers,

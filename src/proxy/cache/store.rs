@@ -124,9 +124,9 @@ impl CacheStore {
         self.disk.as_ref().map(|disk| disk.size())
     }
 
-    /// Whether something is on disk for a key's URL.
-    pub(super) fn is_on_disk(&self, key: &str) -> bool {
-        self.disk.as_ref().is_some_and(|disk| disk.has(key))
+    /// Reads what is on disk for a key's URL. Blocks.
+    pub(super) fn on_disk(&self, key: &str) -> Vec<Object> {
+        self.disk.as_ref().map_or_else(Vec::new, |disk| disk.read(key))
     }
 
     /// Stores a response. Gives back what is stored now: a part may have become larger.

@@ -1,6 +1,8 @@
 //! The cache in the whole pipeline, with a real origin: what traced and untraced visitors share, what spans and Logs tell,
 //! and what purging and explaining answer.
 
+mod binary;
+
 use std::{cell::Cell, rc::Rc};
 
 use waylight::{
