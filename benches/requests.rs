@@ -79,6 +79,8 @@ fn entry(query: Query<'_>, hints: Hints) -> Entry<'_> {
         query,
         route: "/static/*",
         upstream: "app",
+        cache: "",
+        cache_reason: "",
         error: "",
         client: Some("192.0.2.1".parse().unwrap()),
         sender: None,

@@ -7,7 +7,7 @@ use clap::{Args, Parser, Subcommand, builder::Styles};
 use http::{HeaderName, HeaderValue, Method, Uri};
 
 use super::{
-    backup, demo, force, health,
+    backup, cache, demo, force, health,
     link::{self, LinkError},
     run::{self, RunError, Started},
     source::{self, LoadError, Source},
@@ -37,6 +37,8 @@ Examples:
   waylight backup traces.db                    copy what is stored, while the server runs
   waylight trace URL --expect 'ttfb<200ms'     send one request, print its trace, and check it
   waylight traces --q 'status:5xx' --since 1h  list traced requests
+  waylight explain https://shop.example/a      tell what is cached of it, and why
+  waylight purge --prefix https://shop.example/images/
   waylight demo                                a small shop, traced: nothing else is needed
 
 Exit codes: 0 done, 1 failed, 2 wrong command line, 3 faulty configuration, 4 not as expected.
@@ -85,6 +87,10 @@ pub enum Command {
     Trace(Box<Trace>),
     /// List and search the traced requests of a running instance
     Traces(Traces),
+    /// Forget responses that a running instance has stored
+    Purge(Purge),
+    /// Tell what a running instance has stored for a URL, and whether it would answer from it
+    Explain(Explain),
     /// Run a small traced shop behind Waylight
     Demo(Demo),
     /// Ask a running instance whether it is healthy; exit 1 if not
@@ -205,6 +211,44 @@ pub struct Traces {
     pub json: bool,
 }
 
+/// What is purged.
+#[derive(Args, Debug)]
+pub struct Purge {
+    /// This URL, with all of its variants
+    #[arg(
+        value_name = "URL",
+        required_unless_present_any = ["prefix", "tag", "all"],
+        conflicts_with_all = ["prefix", "tag", "all"]
+    )]
+    pub url: Option<String>,
+    /// Every URL that begins so
+    #[arg(long, value_name = "URL", conflicts_with_all = ["tag", "all"])]
+    pub prefix: Option<String>,
+    /// Whatever the upstream named so in Cache-Tag or Surrogate-Key
+    #[arg(long, value_name = "TAG", conflicts_with = "all")]
+    pub tag: Option<String>,
+    /// Everything
+    #[arg(long)]
+    pub all: bool,
+    /// Only make it stale: it may still be validated, and answer where a stale response may
+    #[arg(long)]
+    pub soft: bool,
+}
+
+/// Which request is explained.
+#[derive(Args, Debug)]
+pub struct Explain {
+    /// The URL, as clients ask for it
+    #[arg(value_name = "URL")]
+    pub url: String,
+    /// A header field of the request: `name: value`; may be repeated
+    #[arg(long, short = 'H', value_name = "FIELD", value_parser = header)]
+    pub header: Vec<(HeaderName, HeaderValue)>,
+    /// Print it as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
 /// How the demo runs.
 #[derive(Args, Debug)]
 pub struct Demo {
@@ -235,6 +279,8 @@ pub fn main() -> ExitCode {
             Err(error) => minted(Err(error)),
         },
         Some(Command::Traces(options)) => minted(traces::traces(&Source::of_running(config), &options)),
+        Some(Command::Purge(options)) => minted(cache::purge(&Source::of_running(config), &options)),
+        Some(Command::Explain(options)) => minted(cache::explain(&Source::of_running(config), &options)),
         Some(Command::Demo(options)) => outcome(demo::demo(&options)),
         Some(Command::Health) => match health::health(&Source::of_running(config)) {
             Ok(()) => ExitCode::SUCCESS,

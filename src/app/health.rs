@@ -23,7 +23,7 @@ pub fn health(source: &Source) -> Result<(), BoxError> {
         }),
     };
     let admin = admin.ok_or("the admin listener is switched off: nobody can be asked")?;
-    let asking = Asking { path: "/health", cookie: None, answer_bytes_max: 1 << 10 };
+    let asking = Asking { method: http::Method::GET, path: "/health", cookie: None, answer_bytes_max: 1 << 10 };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let Answered { status, body } =
         runtime.block_on(asking.at(&admin)).map_err(|error| format!("{admin} does not answer: {error}"))?;

@@ -9,6 +9,7 @@ use crate::{
     clock::{self, Instant},
     config::model::Config,
     console::{Console, audit::Audit},
+    proxy::cache::CacheStore,
     rules::token::Keys,
     trace::{counters::Counters, export::Exporters},
 };
@@ -65,6 +66,8 @@ pub struct Running {
     pub keys: Arc<Keys>,
     /// Waylight's own pages.
     pub console: Arc<Console>,
+    /// Stored responses.
+    pub cache: Arc<CacheStore>,
     /// Where clients connect: `https://127.0.0.1:8443`.
     pub origins: Vec<String>,
     /// Counted from 1; each reload that changed something adds one.

@@ -27,6 +27,7 @@ use crate::{
     },
     error::BoxError,
     proxy::{
+        cache::CacheStore,
         reserved::Door,
         snapshot::{Services, Snapshot, redaction},
         stack::Worker,
@@ -136,7 +137,8 @@ impl Life {
         let console = Arc::new(Console::new(parts, config.access.clone(), config.privacy));
         let stop = watch::Sender::new(false);
         let door = door(&mut tasks, &console, (&stop, &counters));
-        let services = Services { permits: Arc::default(), sessions, quota, door, upstream };
+        let cache = Arc::new(CacheStore::new(&config.cache, &counters)?);
+        let services = Services { permits: Arc::default(), sessions, quota, door, cache, upstream };
         let log = Log::begin(config, log, &shelf);
         let workers = workers.collect();
         let life = Self {
@@ -162,6 +164,7 @@ impl Life {
     pub(super) fn describe(&self, snapshot: &Snapshot) {
         let config = &snapshot.config;
         self.services.quota.limit(quota(&config.store), config.store.unasked_share);
+        self.services.cache.apply(&config.cache);
         self.shelf.effective.send_replace(effective(config).into());
         self.shelf.limits.send_replace(config.console.clone());
         self.shelf.whole.send_replace(console::whole(config).into());

@@ -2,6 +2,7 @@
 
 pub mod admin;
 pub mod backup;
+pub mod cache;
 pub mod cli;
 pub mod demo;
 pub mod force;

@@ -199,6 +199,7 @@ pub(super) fn running(snapshot: &Snapshot, plan: &Plan, console: &Arc<Console>) 
         config: Arc::clone(&snapshot.config),
         keys: Arc::clone(&snapshot.keys),
         console: Arc::clone(console),
+        cache: Arc::clone(&snapshot.services.cache),
         origins: origins(plan),
         generation: snapshot.generation,
     }

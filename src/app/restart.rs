@@ -25,6 +25,7 @@ pub(super) fn keep(running: &Config, wished: &mut Config) -> Vec<&'static str> {
         ..running.console.clone()
     };
     keep_one("console", &console, &mut wished.console, &mut kept);
+    keep_one("cache.directory", &running.cache.disk, &mut wished.cache.disk, &mut kept);
     keep_one("limits.sessions_max", &running.limits.sessions_max, &mut wished.limits.sessions_max, &mut kept);
     let (running, wished) = (&running.access, &mut wished.access);
     keep_one("access.audit_bytes_max", &running.audit_bytes_max, &mut wished.audit_bytes_max, &mut kept);

@@ -2,6 +2,7 @@
 //! here reads back as the same configuration, secrets aside; a test does that.
 
 mod access;
+mod cache;
 mod console;
 mod requests;
 
@@ -46,6 +47,7 @@ pub fn effective(config: &Config) -> String {
     config.sites.iter().for_each(|site| out.site(site));
     config.middleware.iter().for_each(|(name, middleware)| out.middleware(name, middleware));
     config.upstreams.values().for_each(|upstream| out.upstream(upstream));
+    out.cache(&config.cache);
     out.trace(&config.trace);
     out.requests(&config.requests);
     out.receive(&config.receive);
@@ -203,6 +205,9 @@ impl Writer {
         }
         if let Some(octets) = route.request_body_bytes_max {
             self.size("request_body_bytes_max", octets);
+        }
+        if let Some(policy) = &route.cache {
+            self.policy(policy);
         }
     }
 

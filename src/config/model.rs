@@ -2,6 +2,7 @@
 //! Two equal values mean the same, so a reload compares them to see what may stay.
 
 mod access;
+mod cache;
 mod console;
 mod middleware;
 mod requests;
@@ -11,8 +12,11 @@ use std::{collections::BTreeMap, fmt, net::SocketAddr, path::PathBuf, time::Dura
 
 use http::{HeaderName, HeaderValue, Method, StatusCode, Uri};
 
-pub use self::{access::*, console::*, middleware::*, requests::*, upstream::*};
-use crate::rules::route::{Conditions, HostPattern, PathPattern};
+pub use self::{access::*, cache::*, console::*, middleware::*, requests::*, upstream::*};
+use crate::rules::{
+    cache::Policy,
+    route::{Conditions, HostPattern, PathPattern},
+};
 pub use crate::rules::{
     headers::{Scheme, redact::KeyPattern},
     route::{HeaderCondition, QueryCondition, ValueCondition},
@@ -38,6 +42,8 @@ pub struct Config {
     pub middleware: BTreeMap<String, Middleware>,
     /// Upstreams by name.
     pub upstreams: BTreeMap<String, Upstream>,
+    /// The cache.
+    pub cache: Cache,
     /// What is traced, and within which budgets.
     pub trace: Trace,
     /// What is kept of requests.
@@ -201,6 +207,8 @@ pub struct Route {
     pub trace: Option<RouteTrace>,
     /// Tail mode: its requests are recorded in full, and kept where a rule of `requests.keep` holds at their end.
     pub tail: Toggle,
+    /// How its responses are cached; `None`: not at all.
+    pub cache: Option<Policy>,
     /// The largest request body, overriding `limits.request_body_bytes_max`.
     pub request_body_bytes_max: Option<u64>,
 }

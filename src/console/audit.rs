@@ -63,6 +63,8 @@ pub enum Deed {
     Share,
     /// Kept what would have been forgotten, or put something in.
     Keep,
+    /// Purged stored responses.
+    Purge,
     /// Ended somebody's session or sign-ins.
     Revoke,
     /// Erased what was kept.
@@ -87,6 +89,7 @@ impl Deed {
             Self::Export => "exported",
             Self::Share => "shared",
             Self::Keep => "kept",
+            Self::Purge => "purged",
             Self::Revoke => "revoked",
             Self::Erase => "erased",
             Self::Settings => "changed settings:",

@@ -1,5 +1,6 @@
 //! What the stages of one request tell each other. They never import one another: they meet here.
 
+mod beside;
 mod conn;
 mod keeping;
 
@@ -15,6 +16,7 @@ use http::{HeaderMap, Method, Uri, Version};
 use opentelemetry::{StringValue, Value, trace::SpanId};
 
 pub use self::{
+    beside::{Cached, Kept},
     conn::{Aside, Conn, Duplex, Handshake, Offer, Refusal, Same},
     keeping::{Keeping, Place},
 };
@@ -83,6 +85,8 @@ pub struct Context {
     pub error: Cell<Option<ErrorType>>,
     /// The status answered with; 0 until then.
     pub status: Cell<u16>,
+    /// Whether it is about something that is done beside a request.
+    pub is_beside: bool,
     client_left: Cell<bool>,
     octets: Cell<u64>,
     keeping: Rc<Keeping>,
@@ -97,6 +101,7 @@ pub struct Context {
     outgoing: RefCell<Option<Box<Outgoing>>>,
     root: RefCell<Span>,
     scope: RefCell<Scope>,
+    cache: RefCell<Option<Cached>>,
 }
 
 /// Path parameters, by name, decoded.
@@ -130,6 +135,7 @@ impl Context {
             upstream: OnceCell::new(),
             error: Cell::new(None),
             status: Cell::new(0),
+            is_beside: false,
             client_left: Cell::new(false),
             octets: Cell::new(0),
             keeping,
@@ -144,6 +150,7 @@ impl Context {
             outgoing: RefCell::default(),
             root: RefCell::default(),
             scope: RefCell::default(),
+            cache: RefCell::default(),
         }
     }
 
@@ -320,6 +327,12 @@ impl Context {
         }
         if let Some(upstream) = self.upstream.get() {
             root.set("waylight.upstream", || StringValue::from(Arc::clone(upstream)));
+        }
+        let mut sentence = String::new();
+        let cache = self.cache_words(&mut sentence);
+        if !cache.is_empty() {
+            root.set("cache.status", || cache);
+            root.set("cache.explanation", || sentence);
         }
         match (end, self.error.get()) {
             (End::Dropped, _) => root.fail("client_disconnected", || "the client went away".to_owned()),

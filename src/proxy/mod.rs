@@ -28,6 +28,7 @@ pub mod route;
 pub mod policy;
 pub mod middleware;
 pub mod inject;
+pub mod cache;
 pub mod answer;
 
 pub mod attempt;

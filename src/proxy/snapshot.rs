@@ -6,6 +6,7 @@
 use std::{fmt, sync::Arc};
 
 use super::{
+    cache::CacheStore,
     permits::Permits,
     reserved::Door,
     stack::{Stack, Worker},
@@ -34,6 +35,8 @@ pub struct Services {
     pub quota: Arc<Quota>,
     /// The way to Waylight's own pages.
     pub door: Door,
+    /// Stored responses.
+    pub cache: Arc<CacheStore>,
     /// Name look-ups, processes and roots of trust.
     pub upstream: UpstreamServices,
 }

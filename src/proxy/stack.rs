@@ -8,6 +8,7 @@ use tower::ServiceBuilder;
 use super::{
     admission::{Admission, AdmissionLayer, BodyBounds, BodyBoundsLayer},
     answer::Answer,
+    cache::{Cache, CacheLayer, RouteCache},
     client::{Client, ClientLayer},
     context::{Conn, Context, Keeping},
     handler::{Handler, Serve},
@@ -40,7 +41,7 @@ type Front = Rescue<Client<Site<SitePipeline>>>;
 /// What a request of one site passes before its route is known.
 type SitePipeline = Session<Reserved<Admission<Route<RoutePipeline>>>>;
 /// What a request of one route passes.
-type RoutePipeline = Policy<BodyBounds<Chain<Inject<Rescue<Chain<Target>>>>>>;
+type RoutePipeline = Policy<BodyBounds<Chain<Inject<Rescue<Chain<Cache<Target>>>>>>>;
 
 /// What answers a route in the end.
 enum Target {
@@ -194,7 +195,23 @@ impl Builder<'_> {
             // Inside inject: error pages are pages.
             .layer(RescueLayer)
             .layer(inside)
+            // Inside all that is about one visitor.
+            .layer(CacheLayer { route: self.cache(route, names()) })
             .service(self.target(&route.action)?))
+    }
+
+    /// How the route caches. Its mark changes with all that its answers depend on beside the request.
+    fn cache<'n>(&self, route: &model::Route, names: impl Iterator<Item = &'n String>) -> Option<Rc<RouteCache>> {
+        let policy = route.cache.clone()?;
+        let config = &self.snapshot.config;
+        let middleware: Vec<_> = names.map(|name| config.middleware.get(name)).collect();
+        let about = format!("{:?} {:?} {middleware:?}", route.conditions(), route.action);
+        Some(Rc::new(RouteCache {
+            policy,
+            mark: RouteCache::mark(&about),
+            store: Arc::clone(&self.snapshot.services.cache),
+            tracer: Rc::clone(&self.tracer),
+        }))
     }
 
     fn target(&self, action: &Action) -> Result<Target, BuildError> {

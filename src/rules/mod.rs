@@ -4,6 +4,7 @@
 pub mod access;
 pub mod authority;
 pub mod balance;
+pub mod cache;
 pub mod certificate;
 pub mod find;
 pub mod framing;

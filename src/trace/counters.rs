@@ -113,6 +113,34 @@ counters! {
         pages_injected,
         /// Pages that could not be given meta tags.
         pages_not_injected,
+        /// Requests answered from the cache while it was fresh.
+        cache_hits,
+        /// Requests answered from the cache though it was stale.
+        cache_stale,
+        /// Requests answered from the cache after the upstream said that it is current.
+        cache_revalidated,
+        /// Requests that the cache had no answer for.
+        cache_misses,
+        /// Requests that took the answer of another one.
+        cache_collapsed,
+        /// Requests that passed the cache by.
+        cache_bypassed,
+        /// Responses stored in the cache.
+        cache_stored,
+        /// Responses not stored in the cache.
+        cache_not_stored,
+        /// Stored responses that a request of an unsafe method made outdated.
+        cache_invalidated,
+        /// Responses written to the cache's disk.
+        cache_disk_written,
+        /// Responses not written to the cache's disk: too many waited, or it rests after a failure.
+        cache_disk_dropped,
+        /// Files of the cache's disk that could not be written or read.
+        cache_disk_failed,
+        /// Files of the cache's disk that were broken, and were removed.
+        cache_disk_broken,
+        /// Files of the cache's disk that were removed to make room.
+        cache_disk_removed,
         /// Attempts at an upstream.
         upstream_attempts,
         /// Attempts that failed.

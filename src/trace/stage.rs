@@ -17,6 +17,14 @@ pub enum Stage {
     Inject,
     /// Waylight's own pages.
     Reserved,
+    /// Looking for a stored response.
+    CacheLookup,
+    /// Waiting for the answer to another request for the same.
+    CacheWait,
+    /// Asking the upstream whether a stored response is current.
+    CacheRevalidate,
+    /// Storing a response, until its last octet.
+    CacheStore,
     /// The upstream's process was asleep and had to be ready first.
     UpstreamStart,
     /// Spawning the upstream's process.
@@ -44,6 +52,10 @@ impl Stage {
         Self::Middleware("middleware"),
         Self::Inject,
         Self::Reserved,
+        Self::CacheLookup,
+        Self::CacheWait,
+        Self::CacheRevalidate,
+        Self::CacheStore,
         Self::UpstreamStart,
         Self::UpstreamSpawn,
         Self::UpstreamReady,
@@ -63,6 +75,10 @@ impl Stage {
             Self::Middleware(name) => name,
             Self::Inject => "Inject",
             Self::Reserved => "Waylight",
+            Self::CacheLookup => "Cache lookup",
+            Self::CacheWait => "Wait for another request",
+            Self::CacheRevalidate => "Revalidate",
+            Self::CacheStore => "Cache store",
             Self::UpstreamStart => "Upstream start",
             Self::UpstreamSpawn => "Spawn process",
             Self::UpstreamReady => "Wait for readiness",
@@ -83,6 +99,10 @@ impl Stage {
             Self::Middleware(_) => "middleware",
             Self::Inject => "inject",
             Self::Reserved => "reserved",
+            Self::CacheLookup => "cache.lookup",
+            Self::CacheWait => "cache.wait",
+            Self::CacheRevalidate => "cache.revalidate",
+            Self::CacheStore => "cache.store",
             Self::UpstreamStart => "upstream.start",
             Self::UpstreamSpawn => "upstream.spawn",
             Self::UpstreamReady => "upstream.ready",
@@ -103,6 +123,11 @@ impl Stage {
             Self::Middleware(_) => "middleware.edge",
             Self::Inject => "edge.inject",
             Self::Reserved => "edge.reserved",
+            // Those that Sentry's cache views know.
+            Self::CacheLookup => "cache.get",
+            Self::CacheStore => "cache.put",
+            Self::CacheWait => "edge.cache.wait",
+            Self::CacheRevalidate => "edge.cache.revalidate",
             Self::UpstreamStart | Self::UpstreamSpawn | Self::UpstreamReady => "edge.upstream.start",
             Self::UpstreamWait => "edge.upstream.wait",
             Self::UpstreamDns => "edge.upstream.dns",

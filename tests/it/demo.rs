@@ -80,6 +80,16 @@ fn the_link_signs_in_and_the_terminal_shows_whole_traces() {
     assert_eq!(demo.ask("GET", "/failing", "").status, 500);
     demo.line("the match went out before the lantern was lit");
 
+    // The cache, explained in headers and in the terminal.
+    let told = |answer: &Answer| answer.field("cache-status").unwrap_or_default().to_owned();
+    assert!(told(&demo.ask("GET", "/offers", "")).contains("fwd=uri-miss"));
+    demo.line("Cache lookup nothing-stored");
+    assert!(told(&demo.ask("GET", "/offers", "")).contains("; hit; ttl="));
+    demo.line("Cache lookup fresh");
+    let changed = demo.ask("POST", "/offers", "");
+    assert!(told(&changed).contains("fwd=method"), "{}", told(&changed));
+    assert!(told(&demo.ask("GET", "/offers", "")).contains("fwd=uri-miss"), "the change was noticed");
+
     kill_process(Pid::from_child(&demo.child), Signal::TERM).unwrap();
     assert_eq!(demo.child.wait().unwrap().code(), Some(0));
 }

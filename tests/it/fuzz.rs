@@ -84,6 +84,8 @@ fn explore(name: &str, run: fn(&[u8])) {
         .unwrap();
 }
 
+#[path = "../../fuzz/targets/cache.rs"]
+mod cache_target;
 #[path = "../../fuzz/targets/certificate.rs"]
 mod certificate_target;
 #[path = "../../fuzz/targets/config.rs"]
@@ -114,6 +116,11 @@ mod split_target;
 mod template_target;
 #[path = "../../fuzz/targets/token.rs"]
 mod token_target;
+
+#[test]
+fn cache() {
+    explore("cache", cache_target::run);
+}
 
 #[test]
 fn certificate() {

@@ -8,6 +8,8 @@
 
 // Requests that end half-way.
 mod aborts;
+// The cache, in the whole pipeline.
+mod cache;
 // The API of the real binary, and the commands that use it.
 mod api;
 // The admin listener of the real binary: what it tells, whom it refuses, and how it follows a drain.

@@ -1,9 +1,9 @@
-//! Asking a running instance's admin listener: `waylight health`, `trace` and `traces`.
+//! Asking a running instance's admin listener: `waylight health`, `trace`, `traces`, `purge` and `explain`.
 
 use std::{io, time::Duration};
 
 use bytes::Bytes;
-use http::{Request, StatusCode, header};
+use http::{Method, Request, StatusCode, header};
 use http_body_util::{BodyExt as _, Empty, Limited};
 use hyper_util::rt::TokioIo;
 use tokio::{
@@ -11,15 +11,17 @@ use tokio::{
     task::JoinSet,
 };
 
-use super::socket::Stream;
+use super::{guard::WRITE_HEADER, socket::Stream};
 use crate::error::BoxError;
 
 /// Bound on the whole exchange.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A question.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Asking<'a> {
+    /// How; what is not GET is a write.
+    pub method: Method,
     /// What is asked for.
     pub path: &'a str,
     /// Who asks.
@@ -65,7 +67,10 @@ impl Asking<'_> {
         let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
         let mut tasks = JoinSet::new();
         tasks.spawn(connection);
-        let mut request = Request::get(self.path).header(header::HOST, host);
+        let mut request = Request::builder().method(&self.method).uri(self.path).header(header::HOST, host);
+        if self.method != Method::GET {
+            request = request.header(WRITE_HEADER, "1");
+        }
         if let Some(cookie) = self.cookie {
             request = request.header(header::COOKIE, cookie);
         }

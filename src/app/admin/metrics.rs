@@ -1,6 +1,6 @@
 //! Counters in the text form of OpenMetrics 1.0.0.
 
-use std::fmt::Write as _;
+use std::{fmt::Write as _, sync::Arc};
 
 use crate::{
     app::instance::{Instance, Reloaded},
@@ -22,6 +22,7 @@ pub fn render(instance: &Instance) -> String {
     let failed = instance.last_reload.borrow().as_ref().is_some_and(Reloaded::is_err);
     text.one(Kind::Gauge, "config_reload_failed", "1 if the last reload failed.", failed.into());
     text.counters(instance);
+    text.cache(instance);
     text.exports(&instance.exporters.status());
     let labels: Vec<_> = instance.receivers.iter().map(|one| [("protocol", one.protocol)]).collect();
     let listening = instance.receivers.iter().map(|one| u64::from(one.fault.is_none()));
@@ -95,6 +96,19 @@ impl Exposition {
             let values = instance.counters.iter().filter_map(|set| set.gauges().nth(index));
             self.one(Kind::Gauge, name, help, values.fold(0, |sum: u64, (.., value)| sum.wrapping_add(value)));
         }
+    }
+
+    fn cache(&mut self, instance: &Instance) {
+        let cache = Arc::clone(&instance.running.borrow().cache);
+        let (urls, octets) = cache.size();
+        self.one(Kind::Gauge, "cache_urls", "URLs that something is stored for in memory.", urls as u64);
+        self.one(Kind::Gauge, "cache_memory_bytes", "Octets of memory that stored responses take.", octets);
+        if let Some((files, octets)) = cache.disk_size() {
+            self.one(Kind::Gauge, "cache_disk_files", "Responses that are stored on disk.", files as u64);
+            self.one(Kind::Gauge, "cache_disk_bytes", "Octets of disk that stored responses take.", octets);
+        }
+        let help = "Requests that ask the upstream for others too.";
+        self.one(Kind::Gauge, "cache_requests_leading", help, cache.flights() as u64);
     }
 
     fn exports(&mut self, back_ends: &[ExportStatus]) {

@@ -2,6 +2,7 @@
 //! It runs in the background, on a socket of its own, and answers nobody whom a web page sent ([`guard`]).
 
 pub mod ask;
+mod cache;
 mod console;
 pub mod guard;
 pub mod metrics;
@@ -124,6 +125,7 @@ impl Admin {
     async fn route(&self, request: &Request<Incoming>) -> Answer {
         let method = request.method();
         let reads = matches!(*method, Method::GET | Method::HEAD);
+        let query = request.uri().query().unwrap_or_default();
         match request.uri().path() {
             "/reload" if *method == Method::POST => reloaded(&self.instance.reload(Reason::Admin).await),
             "/reload" if reads => match &*self.instance.last_reload.borrow() {
@@ -131,8 +133,11 @@ impl Admin {
                 None => text(StatusCode::OK, "nothing was reloaded yet"),
             },
             "/reload" => not_allowed("GET, HEAD, POST"),
-            "/link" if *method == Method::POST => self.link(request.uri().query().unwrap_or_default()),
+            "/link" if *method == Method::POST => self.link(query),
             "/link" => not_allowed("POST"),
+            "/cache/purge" if *method == Method::POST => cache::purge(&self.instance, query).await,
+            "/cache/purge" => not_allowed("POST"),
+            "/cache/explain" if reads => cache::explain(&self.instance, query).await,
             path => match self.page(path) {
                 Some(_) if !reads => not_allowed("GET, HEAD"),
                 Some(answer) => answer,
@@ -251,6 +256,8 @@ GET  /receivers where spans of apps come in
 GET  /reload    how the last reload went
 POST /reload    reload now
 POST /link      a one-time sign-in link; ?site=HOST&name=NAME&role=ROLE
+GET  /cache/explain  what the cache knows of a URL; ?url=URL&header=NAME: VALUE
+POST /cache/purge    forget stored responses; ?url=, ?prefix=, ?tag= or ?all=1, &soft=1
 
 /_waylight/     sign in, sessions, people
 

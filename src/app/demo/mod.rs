@@ -72,6 +72,7 @@ upstream = "shop"
 [[site.route]]
 path = "/*"
 upstream = "shop"
+cache = {{}}
 
 [upstream.shop.start]
 command = [{program}, "demo-app"]

@@ -187,7 +187,8 @@ impl Drawing<'_> {
             .filter(|kind| is_bad(seen) && status.as_ref().is_none_or(|(code, _)| code != kind))
             .map(|kind| (kind, BAD));
         let service = (seen.source == Source::App).then(|| (seen.service.to_string(), self.style(seen).dimmed()));
-        let words: Vec<(String, Style)> = [status, error, service].into_iter().flatten().collect();
+        let cache = attribute(&seen.span.attributes, "cache.reason").map(|reason| (reason, FAINT));
+        let words: Vec<(String, Style)> = [status, error, cache, service].into_iter().flatten().collect();
         let words_width: usize = words.iter().map(|(word, _)| word.chars().count() + 1).sum();
         // The name gives way first, but not to nothing.
         let name = cut(&clean(&seen.span.name), width.saturating_sub(words_width).max(12));

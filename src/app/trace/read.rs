@@ -99,7 +99,12 @@ impl Reader {
     }
 
     async fn ask(&self, path: &str) -> Result<Answered, BoxError> {
-        let asking = Asking { path: &format!("{BASE}{path}"), cookie: Some(&self.cookie), answer_bytes_max: BYTES_MAX };
+        let asking = Asking {
+            method: http::Method::GET,
+            path: &format!("{BASE}{path}"),
+            cookie: Some(&self.cookie),
+            answer_bytes_max: BYTES_MAX,
+        };
         asking.at(&self.admin).await.map_err(|error| format!("{} does not answer: {error}", self.admin).into())
     }
 }

@@ -1,6 +1,7 @@
 //! From the document to the model, one function a table. Every default stands beside the key it belongs to.
 
 mod access;
+mod cache;
 mod console;
 mod middleware;
 mod references;
@@ -35,6 +36,7 @@ pub(super) fn config(document: &Document<'_>) -> Option<Config> {
         let hint = "add `[[site]]` with `hosts = [\"*\"]` and a `[[site.route]]`";
         document.fault(root.span.clone(), "there is no site", Some(hint.to_owned()));
     }
+    let cache = cache::cache(&root.sub("cache"));
     let trace = trace::trace(&root.sub("trace"));
     let requests = requests::requests(&root.sub("requests"), &sites);
     let receive = requests::receive(&root.sub("receive"));
@@ -58,6 +60,7 @@ pub(super) fn config(document: &Document<'_>) -> Option<Config> {
         sites,
         middleware,
         upstreams,
+        cache,
         trace,
         requests,
         receive,

@@ -12,6 +12,7 @@ use super::{
         },
         value::GIB,
     },
+    cache,
     middleware::{header_pairs, template},
     references::{Kind, References},
 };
@@ -98,6 +99,12 @@ fn route(table: Table<'_>, references: &References<'_>) -> Option<Route> {
     let propagation = table.opt("propagation", |value| value.choice(PROPAGATION));
     let trace = table.opt("trace", Value::table).map(route_trace);
     let tail = table.or("tail", Toggle::Off, Value::toggle);
+    let cached = table.opt("cache", Value::table);
+    if let (Some(cached), Some(Action::Redirect(_) | Action::Respond(_))) = (&cached, &action) {
+        let hint = Some("leave `cache` out".to_owned());
+        table.document.fault(cached.span.clone(), "only what an upstream answers is cached", hint);
+    }
+    let cache = cached.map(cache::policy);
     let request_body_bytes_max = table.opt("request_body_bytes_max", |value| value.size(0..=1024 * GIB));
     table.finish();
     let path = path?;
@@ -115,6 +122,7 @@ fn route(table: Table<'_>, references: &References<'_>) -> Option<Route> {
         propagation,
         trace,
         tail,
+        cache,
         request_body_bytes_max,
     })
 }

@@ -109,6 +109,8 @@ impl Context {
         let host = self.host.get().map_or("", |host| host);
         let hints = self.hints.asking(host, path, query);
         let client: IpAddr = self.client.get();
+        let mut cache_reason = String::new();
+        let cache = self.cache_words(&mut cache_reason);
         let mut entry = Entry {
             id: self.request_id.number(),
             start: start.unix_nanos(),
@@ -128,6 +130,8 @@ impl Context {
             query: Query::Raw(query.unwrap_or_default(), &self.keeping.redaction),
             route: self.route.get().map_or("", |route| route),
             upstream: self.upstream.get().map_or("", |upstream| upstream),
+            cache,
+            cache_reason: &cache_reason,
             error: self.failure(end),
             client: privacy::client_address(client, self.keeping.redaction.client_address()),
             sender: identity.map(|identity| Sender {

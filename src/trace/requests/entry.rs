@@ -17,7 +17,7 @@ use super::{
 use crate::rules::{headers::redact::Redaction, keep::Facts, session::Id};
 
 /// No record is longer, in octets.
-pub const ENTRY_BYTES_MAX: usize = 2_560;
+pub const ENTRY_BYTES_MAX: usize = 3_072;
 /// The moments of a row, in order.
 const MOMENTS: [Moment; 5] = [Moment::Routed, Moment::Chosen, Moment::Connected, Moment::Sent, Moment::FirstByte];
 /// What stands for a moment that was not reached.
@@ -54,6 +54,10 @@ pub struct Entry<'a> {
     pub route: &'a str,
     /// The upstream.
     pub upstream: &'a str,
+    /// What the cache did, in a word.
+    pub cache: &'a str,
+    /// Why.
+    pub cache_reason: &'a str,
     /// The error.
     pub error: &'a str,
     /// The client's address, as privacy settings leave it.
@@ -125,7 +129,9 @@ impl<'a> Entry<'a> {
         fixed[110] = version_code(self.version);
         fixed[111..].copy_from_slice(&address.octets());
         buffer.extend_from_slice(&fixed);
-        for words in [self.method, self.host, self.path, self.route, self.upstream, self.error] {
+        let cache = [self.cache, self.cache_reason];
+        for words in [self.method, self.host, self.path, self.route, self.upstream, self.error].into_iter().chain(cache)
+        {
             text(buffer, words);
         }
         self.query.write(buffer);
@@ -166,8 +172,9 @@ impl<'a> Entry<'a> {
         let status = u16::from_le_bytes(take(from)?);
         let [destination, scheme, version] = take(from)?;
         let client = Ipv6Addr::from(take::<16>(from)?).to_canonical();
-        let [method, host, path, route, upstream, error, query] =
-            [words(from)?, words(from)?, words(from)?, words(from)?, words(from)?, words(from)?, words(from)?];
+        let [method, host, path, route, upstream, error] =
+            [words(from)?, words(from)?, words(from)?, words(from)?, words(from)?, words(from)?];
+        let [cache, cache_reason, query] = [words(from)?, words(from)?, words(from)?];
         let trace = match take(from)? {
             [0] => None,
             [_] => Some((TraceId::from_bytes(take(from)?), words(from)?)),
@@ -195,6 +202,8 @@ impl<'a> Entry<'a> {
             query: Query::Shown(query),
             route,
             upstream,
+            cache,
+            cache_reason,
             error,
             client: Some(client).filter(|client| *client != Ipv6Addr::UNSPECIFIED),
             sender,
@@ -238,7 +247,7 @@ impl<'a> Entry<'a> {
             bytes: self.bytes,
             route: self.route.into(),
             upstream: self.upstream.into(),
-            cache: CacheOutcome::default(),
+            cache: CacheOutcome { status: self.cache.into(), reason: self.cache_reason.into() },
             error: self.error.into(),
             client: self.client.map_or_else(String::new, |client| client.to_string()).into(),
             destination: self.hints.destination.as_str().into(),

@@ -71,7 +71,7 @@ pub struct RequestRow {
 /// The cache's decision.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CacheOutcome {
-    /// `hit`, `miss`, `stale`, `revalidated`, `bypass`; empty where no cache was asked.
+    /// `hit`, `miss`, `stale`, `revalidated`, `collapsed`, `bypass`; empty where no cache was asked.
     pub status: Box<str>,
     /// Why, in one sentence.
     pub reason: Box<str>,

@@ -14,6 +14,7 @@ use waylight::{
         model::{Config, Scheme, Toggle},
     },
     proxy::{
+        cache::CacheStore,
         context::Conn,
         permits::Permits,
         reserved::{Call, Door, Facts, Pages},
@@ -128,6 +129,7 @@ impl Stage {
             sessions: Arc::new(Sessions::new(1000, Box::new(Ephemeral), [])),
             quota: Arc::new(Quota::unlimited()),
             door: Door { pages: Arc::new(SignedIn), calls: door },
+            cache: Arc::new(CacheStore::new(&config.cache, &Arc::default()).unwrap()),
             upstream: upstream_services(),
         };
         let snapshot = Snapshot::build(config, None, Arc::clone(&keys), services.clone()).unwrap();

@@ -2,7 +2,10 @@
 
 use std::{
     pin::Pin,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     task::{Context as Task, Poll},
     time::Duration,
 };
@@ -25,6 +28,9 @@ const PARTS: usize = 8;
 /// The pause between two of them.
 const PART_PAUSE: Duration = Duration::from_millis(250);
 
+/// Which edition of the offers there is: each change makes another one.
+static EDITION: AtomicU64 = AtomicU64::new(1);
+
 /// What the shop answers with: all at once, or part by part.
 pub(super) type Answer = Response<Either<Full<Bytes>, Parts>>;
 
@@ -44,7 +50,9 @@ pub(super) async fn answer(request: Request<Incoming>, tracer: Arc<SdkTracer>) -
         .start_with_context(&*tracer, &caller);
     let cx = caller.with_span(span);
     let visit = Visit { database: Database { tracer: Arc::clone(&tracer), cx: cx.clone() }, cx, tracer };
-    let answer = if matches!(*request.method(), Method::GET | Method::HEAD) {
+    let answer = if matches!(place, Place::Offers) {
+        visit.offers(&request).await
+    } else if matches!(*request.method(), Method::GET | Method::HEAD) {
         visit.go(place).await
     } else {
         let mut answer = text(StatusCode::METHOD_NOT_ALLOWED, "text/plain; charset=utf-8", "only GET and HEAD\n");
@@ -70,6 +78,7 @@ enum Place<'a> {
     Slow,
     Failing,
     Streaming,
+    Offers,
     Style,
     Script,
     Nowhere,
@@ -87,6 +96,7 @@ impl<'a> Place<'a> {
             ["slow"] => Self::Slow,
             ["failing"] => Self::Failing,
             ["streaming"] => Self::Streaming,
+            ["offers"] => Self::Offers,
             ["shop.css"] => Self::Style,
             ["shop.js"] => Self::Script,
             _ => Self::Nowhere,
@@ -104,6 +114,7 @@ impl<'a> Place<'a> {
             Self::Slow => "/slow",
             Self::Failing => "/failing",
             Self::Streaming => "/streaming",
+            Self::Offers => "/offers",
             Self::Style => "/shop.css",
             Self::Script => "/shop.js",
             Self::Nowhere => "/{nowhere}",
@@ -143,8 +154,37 @@ impl Visit {
             Place::Streaming => self.streaming(),
             Place::Style => cacheable(text(StatusCode::OK, "text/css; charset=utf-8", pages::STYLE)),
             Place::Script => cacheable(text(StatusCode::OK, "text/javascript; charset=utf-8", pages::SCRIPT)),
-            Place::Nowhere => nowhere(),
+            Place::Offers | Place::Nowhere => nowhere(),
         }
+    }
+
+    /// A page that takes its time, for a cache to save it: fresh for a moment, then stale, and the same until it is
+    /// changed.
+    async fn offers(&self, request: &Request<Incoming>) -> Answer {
+        if *request.method() == Method::POST {
+            EDITION.fetch_add(1, Ordering::Relaxed);
+            let mut answer = text(StatusCode::SEE_OTHER, "text/plain; charset=utf-8", "changed\n");
+            answer.headers_mut().insert(header::LOCATION, HeaderValue::from_static("/offers"));
+            return answer;
+        }
+        let edition = EDITION.load(Ordering::Relaxed);
+        let tag = format!("\"offers-{edition}\"");
+        let is_known =
+            request.headers().get(header::IF_NONE_MATCH).is_some_and(|known| known.as_bytes() == tag.as_bytes());
+        let mut answer = if is_known {
+            let mut answer = text(StatusCode::NOT_MODIFIED, "text/html; charset=utf-8", "");
+            answer.headers_mut().remove(header::CONTENT_TYPE);
+            answer
+        } else {
+            self.database.offers().await;
+            page(StatusCode::OK, self.render(|| pages::offers(edition)))
+        };
+        let life = HeaderValue::from_static("public, max-age=10, stale-while-revalidate=10");
+        answer.headers_mut().insert(header::CACHE_CONTROL, life);
+        if let Ok(tag) = HeaderValue::try_from(tag) {
+            answer.headers_mut().insert(header::ETAG, tag);
+        }
+        answer
     }
 
     async fn product(&self, slug: &str) -> Answer {

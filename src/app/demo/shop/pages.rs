@@ -24,6 +24,7 @@ pub(super) fn home() -> String {
 <a class="card" href="/products/harbour-lantern"><h2>One product</h2><p>The page fetches its reviews from a JSON API.</p></a>
 <a class="card" href="/slow"><h2>A slow page</h2><p>Two queries without an index: where did the time go?</p></a>
 <a class="card" href="/failing"><h2>A failing page</h2><p>Answers 500, and says why in its span.</p></a>
+<a class="card" href="/offers"><h2>A cached page</h2><p>Slow once, then fast: hit, stale, revalidated, collapsed.</p></a>
 <a class="card" href="/streaming"><h2>A streaming page</h2><p>Eight parts in two seconds.</p></a>
 <a class="card" href="/nowhere"><h2>Nothing here</h2><p>A page that does not exist.</p></a>
 </section>"#,
@@ -66,6 +67,25 @@ pub(super) fn slow() -> String {
     frame(
         "Slow",
         "<h1>That took a while</h1><p>Two queries of this page have no index. The trace says which one was worse.</p>",
+    )
+}
+
+/// A page that the edge keeps.
+pub(super) fn offers(edition: u64) -> String {
+    frame(
+        "Offers",
+        &format!(
+            r#"<h1>Offers, edition {edition}</h1><p class="lead">This page takes a second to make, and the edge keeps it.</p>
+<ol class="steps">
+<li>The first request is a <b>miss</b>. Open two tabs at once: one of them is <b>collapsed</b> onto the other.</li>
+<li>For ten seconds every request is a <b>hit</b>.</li>
+<li>For ten more it is <b>stale</b>: answered at once, while a new one is fetched in the background.</li>
+<li>After that the shop is asked whether it is current, and it is <b>revalidated</b>.</li>
+<li>A change passes the cache by (<b>bypass</b>), and makes it forget this page.</li>
+</ol>
+<form method="post" action="/offers"><button>Change the offers</button></form>
+<p class="faint">Each answer says why in its <code>Cache-Status</code>, each trace in its lookup span.</p>"#
+        ),
     )
 }
 
@@ -115,7 +135,7 @@ fn frame(title: &str, main: &str) -> String {
         r#"<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>{title} · Lantern shop</title><link rel="icon" href="/pictures/harbour-lantern.svg"><link rel="stylesheet" href="/shop.css"><script src="/shop.js" defer></script></head>
 <body><header><a class="brand" href="/"><img src="/pictures/harbour-lantern.svg" alt="" width="32" height="32">Lantern shop</a>
-<nav><a href="/products">Products</a><a href="/slow">Slow</a><a href="/failing">Failing</a><a href="/streaming">Streaming</a></nav></header>
+<nav><a href="/products">Products</a><a href="/slow">Slow</a><a href="/failing">Failing</a><a href="/offers">Offers</a><a href="/streaming">Streaming</a></nav></header>
 <main>{main}</main>
 <footer id="trace">This page was not traced. Sign in and press <i>Start</i>.</footer></body></html>
 "#

@@ -18,6 +18,8 @@ pub(in crate::trace::requests) fn entry<'a>() -> Entry<'a> {
         query: Query::Shown("q=1"),
         route: "/products/:slug",
         upstream: "app",
+        cache: "hit",
+        cache_reason: "it was fresh",
         error: "",
         client: Some("192.0.2.1".parse().unwrap()),
         sender: None,

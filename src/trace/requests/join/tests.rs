@@ -19,6 +19,8 @@ fn entry(id: u128, destination: &str, url: u64, referer: u64) -> Entry<'static> 
         query: Query::Shown(""),
         route: "",
         upstream: "",
+        cache: "",
+        cache_reason: "",
         error: "",
         client: Some("192.0.2.1".parse().unwrap()),
         sender: None,

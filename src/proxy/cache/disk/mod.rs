@@ -1,0 +1,409 @@
+//! The disk tier: a file for each stored response, in a directory that one process has for itself. It only ever helps:
+//! what cannot be written is not, what cannot be read is a miss, what is broken is removed; all of it is counted, and
+//! tried again a while later. One thread writes, so that no request waits for the disk but to read what it asks for.
+
+mod index;
+mod record;
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+        mpsc,
+    },
+    thread::JoinHandle,
+    time::Duration,
+};
+
+use bytes::Bytes;
+use tracing::{info, warn};
+
+use self::index::{Index, Name};
+use super::{
+    object::Object,
+    store::{How, Purge, now},
+};
+use crate::{config::model, trace::counters::Counters};
+
+/// How long a request waits for the disk.
+pub(super) const READ_TIMEOUT: Duration = Duration::from_millis(500);
+/// After a failure nothing is written for so long, in milliseconds.
+const REST_MILLIS: u64 = 10_000;
+/// Responses that are not worth a file: those usable for no longer than this, in seconds.
+const LIFE_SECONDS_MIN: u64 = 10;
+/// Responses that wait to be written, at most; also bounded in octets.
+const JOBS_MAX: usize = 4_096;
+/// Purges that are remembered for files not looked at yet; one more has all files looked at.
+const PURGES_MAX: usize = 256;
+/// The file that says who uses the directory.
+const LOCK: &str = "lock";
+/// The file of purges.
+const PURGES: &str = "purges";
+
+/// The disk tier.
+pub(super) struct Disk {
+    shared: Arc<Shared>,
+    writer: Mutex<Option<JoinHandle<()>>>,
+    // Held as long as the process uses the directory.
+    _lock: fs::File,
+}
+
+struct Shared {
+    directory: PathBuf,
+    bytes_max: u64,
+    queue_bytes_max: u64,
+    waiting: AtomicU64,
+    resting_until: AtomicU64,
+    index: Mutex<Index>,
+    purges: Mutex<Vec<(u64, Purge, How)>>,
+    jobs: Mutex<Option<mpsc::SyncSender<Job>>>,
+    counters: Arc<Counters>,
+}
+
+enum Job {
+    Write(Arc<Object>),
+    Forget(u64),
+    Sweep,
+    #[cfg(test)]
+    Tell(mpsc::SyncSender<()>),
+}
+
+impl Disk {
+    /// Takes the directory, and begins to look at what is in it.
+    ///
+    /// # Errors
+    /// It cannot be made or locked: above all, another process uses it.
+    pub(super) fn open(wish: &model::CacheDisk, counters: Arc<Counters>) -> io::Result<Self> {
+        fs::create_dir_all(&wish.directory)?;
+        let lock = fs::File::create(wish.directory.join(LOCK))?;
+        lock.try_lock().map_err(|_| {
+            let what = format!("another process uses the cache's directory {}", wish.directory.display());
+            io::Error::new(io::ErrorKind::WouldBlock, what)
+        })?;
+        let (jobs, wished) = mpsc::sync_channel(JOBS_MAX);
+        let shared = Arc::new(Shared {
+            directory: wish.directory.clone(),
+            bytes_max: wish.bytes_max,
+            queue_bytes_max: wish.queue_bytes_max,
+            waiting: AtomicU64::new(0),
+            resting_until: AtomicU64::new(0),
+            index: Mutex::default(),
+            purges: Mutex::new(read_purges(&wish.directory)),
+            jobs: Mutex::new(Some(jobs)),
+            counters,
+        });
+        let own = Arc::clone(&shared);
+        let writer = std::thread::Builder::new().name("cache-disk".to_owned()).spawn(move || own.run(&wished))?;
+        Ok(Self { shared, writer: Mutex::new(Some(writer)), _lock: lock })
+    }
+
+    /// Has a response written, if there is room for it to wait.
+    pub(super) fn put(&self, object: &Arc<Object>) {
+        let terms = object.terms;
+        let grace = u64::from(terms.stale_if_error.max(terms.stale_while_revalidate));
+        let has_time = u64::try_from(terms.left(now())).unwrap_or(0) + grace >= LIFE_SECONDS_MIN;
+        if object.part().is_some() || !has_time {
+            return;
+        }
+        let octets = object.weight();
+        let waiting = self.shared.waiting.fetch_add(octets, Ordering::Relaxed);
+        let fits = waiting + octets <= self.shared.queue_bytes_max;
+        if !fits || !self.shared.send(Job::Write(Arc::clone(object))) {
+            self.shared.waiting.fetch_sub(octets, Ordering::Relaxed);
+            self.shared.counters.cache_disk_dropped.one();
+        }
+    }
+
+    /// Whether anything is there for a key's URL.
+    pub(super) fn has(&self, key: &str) -> bool {
+        lock(&self.shared.index).has(index::url_hash(key))
+    }
+
+    /// Reads all that is there for a key's URL. Blocks.
+    pub(super) fn read(&self, key: &str) -> Vec<Object> {
+        let names = lock(&self.shared.index).of_url(index::url_hash(key));
+        names.into_iter().filter_map(|name| self.shared.read(name)).collect()
+    }
+
+    /// Removes what a purge means, or remembers the purge for when its files are looked at.
+    pub(super) fn purge(&self, what: &Purge, how: How) {
+        if let (Purge::Url(url), How::Hard) = (what, how) {
+            let url = index::url_hash(url);
+            self.shared.forget(url);
+            // What waits to be written is forgotten behind it. Most often nothing does.
+            if self.shared.waiting.load(Ordering::Relaxed) == 0 || self.shared.send(Job::Forget(url)) {
+                return;
+            }
+        }
+        self.shared.note(what, how);
+    }
+
+    /// Removes one response.
+    pub(super) fn forget(&self, object: &Object) {
+        self.shared.remove(Name::of(object));
+    }
+
+    /// How many files there are, and how many octets they have.
+    pub(super) fn size(&self) -> (usize, u64) {
+        lock(&self.shared.index).size()
+    }
+
+    /// Waits until all that was put is written.
+    #[cfg(test)]
+    pub(super) fn settle(&self) {
+        let (told, tell) = mpsc::sync_channel(1);
+        if self.shared.send(Job::Tell(told)) {
+            tell.recv().ok();
+        }
+    }
+}
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        // What waits is written first.
+        lock(&self.shared.jobs).take();
+        if let Some(writer) = lock(&self.writer).take() {
+            writer.join().ok();
+        }
+    }
+}
+
+impl Shared {
+    fn run(&self, jobs: &mpsc::Receiver<Job>) {
+        self.look_around();
+        let mut octets = Vec::new();
+        while let Ok(job) = jobs.recv() {
+            match job {
+                Job::Write(object) => {
+                    self.write(&object, &mut octets);
+                    self.waiting.fetch_sub(object.weight(), Ordering::Relaxed);
+                }
+                Job::Forget(url) => self.forget(url),
+                Job::Sweep => self.sweep(),
+                #[cfg(test)]
+                Job::Tell(told) => drop(told.send(())),
+            }
+        }
+    }
+
+    fn send(&self, job: Job) -> bool {
+        lock(&self.jobs).as_ref().is_some_and(|jobs| jobs.try_send(job).is_ok())
+    }
+
+    /// Finds what an earlier process left.
+    fn look_around(&self) {
+        let Ok(folders) = fs::read_dir(&self.directory) else { return };
+        let mut found = Vec::new();
+        for folder in folders.filter_map(Result::ok).filter(|entry| entry.file_name().len() == 2) {
+            for file in fs::read_dir(folder.path()).into_iter().flatten().filter_map(Result::ok) {
+                let name = file.file_name().to_str().and_then(Name::parse);
+                match (name, file.metadata()) {
+                    (Some(name), Ok(facts)) => found.push((facts.modified().ok(), name, facts.len())),
+                    // Half of a file that was being written.
+                    _ => drop(fs::remove_file(file.path())),
+                }
+            }
+        }
+        found.sort_by_key(|(modified, ..)| *modified);
+        let mut index = lock(&self.index);
+        for (_, name, octets) in found {
+            index.put(name, octets);
+        }
+        let (files, octets) = index.size();
+        drop(index);
+        self.make_room();
+        info!(files, octets, "the cache's directory was looked at");
+    }
+
+    fn path(&self, name: Name) -> PathBuf {
+        self.directory.join(name.folder()).join(name.text())
+    }
+
+    fn write(&self, object: &Object, octets: &mut Vec<u8>) {
+        let is_resting = self.resting_until.load(Ordering::Relaxed) > now();
+        if is_resting || self.is_purged(object).is_some_and(|(_, how)| how == How::Hard) {
+            self.counters.cache_disk_dropped.one();
+            return;
+        }
+        record::write(object, octets);
+        let name = Name::of(object);
+        if octets.len() as u64 > self.bytes_max / 8 {
+            self.counters.cache_disk_dropped.one();
+            return;
+        }
+        match self.write_file(name, octets) {
+            Ok(()) => {
+                lock(&self.index).put(name, octets.len() as u64);
+                self.counters.cache_disk_written.one();
+                self.make_room();
+            }
+            Err(error) => {
+                self.counters.cache_disk_failed.one();
+                self.resting_until.store(now() + REST_MILLIS, Ordering::Relaxed);
+                warn!(%error, directory = %self.directory.display(), "the cache could not write; it goes on without for a while");
+            }
+        }
+    }
+
+    fn write_file(&self, name: Name, octets: &[u8]) -> io::Result<()> {
+        let path = self.path(name);
+        let fresh = path.with_extension("new");
+        let written = match fs::write(&fresh, octets) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                fs::create_dir_all(self.directory.join(name.folder()))?;
+                fs::write(&fresh, octets)
+            }
+            written => written,
+        };
+        // In one step: nobody reads half a file.
+        let moved = written.and_then(|()| fs::rename(&fresh, &path));
+        if moved.is_err() {
+            fs::remove_file(&fresh).ok();
+        }
+        moved
+    }
+
+    fn make_room(&self) {
+        let excess = lock(&self.index).excess(self.bytes_max);
+        for name in excess {
+            self.remove(name);
+            self.counters.cache_disk_removed.one();
+        }
+    }
+
+    fn remove(&self, name: Name) {
+        lock(&self.index).remove(name);
+        fs::remove_file(self.path(name)).ok();
+    }
+
+    fn forget(&self, url: u64) {
+        let names = lock(&self.index).of_url(url);
+        names.into_iter().for_each(|name| self.remove(name));
+    }
+
+    fn read(&self, name: Name) -> Option<Object> {
+        let octets = match fs::read(self.path(name)) {
+            Ok(octets) => Bytes::from(octets),
+            Err(error) => {
+                if error.kind() != io::ErrorKind::NotFound {
+                    warn!(%error, "the cache could not read a file, and forgets it");
+                }
+                self.counters.cache_disk_failed.one();
+                self.remove(name);
+                return None;
+            }
+        };
+        let object = record::read(&octets).filter(|object| Name::of(object) == name);
+        let Some(object) = object else {
+            warn!(file = name.text(), "a file of the cache was broken, and is removed");
+            self.counters.cache_disk_broken.one();
+            self.remove(name);
+            return None;
+        };
+        match self.is_purged(&object) {
+            Some((_, How::Hard)) => {
+                self.remove(name);
+                return None;
+            }
+            Some((at, How::Soft)) => object.purge_softly(at),
+            None => {}
+        }
+        lock(&self.index).used(name);
+        Some(object)
+    }
+
+    /// The strictest purge that means an object and came after it.
+    fn is_purged(&self, object: &Object) -> Option<(u64, How)> {
+        let purges = lock(&self.purges);
+        let meant = purges.iter().filter(|(at, what, _)| *at >= object.answered && what.means(object));
+        meant.map(|(at, _, how)| (*at, *how)).max_by_key(|(at, how)| (*how == How::Hard, *at))
+    }
+
+    fn note(&self, what: &Purge, how: How) {
+        let mut purges = lock(&self.purges);
+        purges.push((now(), what.clone(), how));
+        if let Err(error) = write_purges(&self.directory, &purges) {
+            self.counters.cache_disk_failed.one();
+            warn!(%error, "the cache could not write down a purge; after a restart it may be forgotten");
+        }
+        let is_full = purges.len() >= PURGES_MAX;
+        drop(purges);
+        if is_full {
+            self.send(Job::Sweep);
+        }
+    }
+
+    /// Looks at every file, so that purges need not be remembered.
+    fn sweep(&self) {
+        let until = now();
+        // Not in the loop's head: the lock would be held through it.
+        let names = lock(&self.index).all();
+        for name in names {
+            let object = self.read(name);
+            if let Some(object) = object.filter(Object::is_purged) {
+                let mut octets = Vec::new();
+                record::write(&object, &mut octets);
+                self.write_file(name, &octets).ok();
+            }
+        }
+        let mut purges = lock(&self.purges);
+        purges.retain(|(at, ..)| *at >= until);
+        write_purges(&self.directory, &purges).ok();
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// One line for each purge: when, how, what, and its name.
+fn write_purges(directory: &Path, purges: &[(u64, Purge, How)]) -> io::Result<()> {
+    let mut text = String::new();
+    for (at, what, how) in purges {
+        let how = if *how == How::Hard { "hard" } else { "soft" };
+        let (kind, name) = match what {
+            Purge::All => ("all", String::new()),
+            Purge::Url(url) => ("url", url.clone()),
+            Purge::Prefix(prefix) => ("prefix", prefix.clone()),
+            Purge::Tag(tag) => ("tag", tag.clone()),
+            Purge::Groups(origin, groups) => ("groups", format!("{origin}\t{}", groups.join("\t"))),
+        };
+        text.push_str(&format!("{at}\t{how}\t{kind}\t{}\n", name.replace('\n', " ")));
+    }
+    let fresh = directory.join("purges.new");
+    fs::write(&fresh, text)?;
+    fs::rename(&fresh, directory.join(PURGES))
+}
+
+fn read_purges(directory: &Path) -> Vec<(u64, Purge, How)> {
+    let text = fs::read_to_string(directory.join(PURGES)).unwrap_or_default();
+    let line = |line: &str| {
+        let mut parts = line.splitn(4, '\t');
+        let at = parts.next()?.parse().ok()?;
+        let how = if parts.next()? == "soft" { How::Soft } else { How::Hard };
+        let (kind, name) = (parts.next()?, parts.next()?.to_owned());
+        let what = match kind {
+            "all" => Purge::All,
+            "url" => Purge::Url(name),
+            "prefix" => Purge::Prefix(name),
+            "tag" => Purge::Tag(name),
+            _ => {
+                let mut names = name.split('\t').map(str::to_owned);
+                Purge::Groups(names.next()?, names.collect())
+            }
+        };
+        Some((at, what, how))
+    };
+    text.lines().filter_map(line).collect()
+}
+
+impl std::fmt::Debug for Disk {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Disk").field("directory", &self.shared.directory).field("size", &self.size()).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests;

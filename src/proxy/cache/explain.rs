@@ -1,0 +1,134 @@
+//! What the cache knows of a URL: what is stored, what it would do for a request now, and why the last answer was not
+//! stored. Nothing is asked for, and nothing changes.
+
+use std::{fmt, sync::Arc};
+
+use http::{HeaderMap, Uri};
+use opentelemetry::trace::TraceId;
+
+use super::{
+    object::Object,
+    store::{CacheStore, now},
+};
+use crate::rules::cache::{RequestDirectives, Use, Why};
+
+/// What is known of a URL.
+#[derive(Clone, Debug)]
+pub struct Explained {
+    /// The URL, as keys have it.
+    pub url: String,
+    /// What is stored, the newest first.
+    pub stored: Vec<Known>,
+    /// Why the last answer was not stored, and how many seconds ago that was.
+    pub refused: Option<(Why, u64)>,
+}
+
+/// One stored response.
+#[derive(Clone, Debug)]
+pub struct Known {
+    /// Its status.
+    pub status: u16,
+    /// The octets of its body.
+    pub octets: u64,
+    /// Its age, in seconds.
+    pub age: u64,
+    /// What remains of its life, in seconds; below zero when it is stale.
+    pub left: i64,
+    /// The parts of its key beside the URL, and what it was answered to of the headers that it varies by: a line each.
+    pub variant: Vec<String>,
+    /// Where it is.
+    pub tier: &'static str,
+    /// The trace that filled it.
+    pub filled_by: Option<TraceId>,
+    /// What it would do for the request.
+    pub verdict: Why,
+    /// Whether it would answer.
+    pub answers: Answers,
+}
+
+/// Whether a stored response would answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answers {
+    /// It would.
+    Yes,
+    /// It would not, or only after the upstream was asked.
+    No,
+}
+
+/// A URL that no key can have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NotAUrl;
+
+impl fmt::Display for NotAUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("write a whole URL, like https://shop.example/a?b=c")
+    }
+}
+
+impl std::error::Error for NotAUrl {}
+
+/// A URL as keys have it: scheme and host in lower case, no usual port, no fragment.
+///
+/// # Errors
+/// [`NotAUrl`].
+pub fn canonical(url: &str) -> Result<String, NotAUrl> {
+    let uri: Uri = url.split('#').next().unwrap_or_default().parse().map_err(|_| NotAUrl)?;
+    let (Some(scheme), Some(authority)) = (uri.scheme_str(), uri.authority()) else { return Err(NotAUrl) };
+    let scheme = scheme.to_ascii_lowercase();
+    let usual = match &*scheme {
+        "https" => ":443",
+        "http" => ":80",
+        _ => return Err(NotAUrl),
+    };
+    let authority = authority.as_str().to_ascii_lowercase();
+    let authority = authority.strip_suffix(usual).unwrap_or(&authority);
+    let target = uri.path_and_query().map_or("/", |target| target.as_str());
+    let slash = if target.starts_with('/') { "" } else { "/" };
+    Ok(format!("{scheme}://{authority}{slash}{target}"))
+}
+
+impl CacheStore {
+    /// Explains what would become of a GET of `url`, as [`canonical`] has it, with these header fields. Reads the disk.
+    pub fn explain(&self, url: &str, request: &HeaderMap) -> Explained {
+        let mut stored: Vec<_> = self.memory.known(url).into_iter().map(|object| (object, "memory")).collect();
+        for object in self.on_disk(url) {
+            let same = |known: &Object| known.key() == object.key() && known.vary() == object.vary();
+            if !stored.iter().any(|(known, _)| same(known)) {
+                stored.push((Arc::new(object), "disk"));
+            }
+        }
+        stored.sort_by_key(|(object, _)| std::cmp::Reverse(object.answered));
+        let said = RequestDirectives::of(request);
+        Explained {
+            url: url.to_owned(),
+            stored: stored.iter().map(|(object, tier)| known(object, tier, (request, &said))).collect(),
+            refused: self.refusal(url).map(|refusal| (refusal.why, now().saturating_sub(refusal.at) / 1_000)),
+        }
+    }
+}
+
+fn known(object: &Object, tier: &'static str, (request, said): (&HeaderMap, &RequestDirectives)) -> Known {
+    let (terms, now) = (object.terms(), now());
+    let (verdict, answers) = match object.differs(request) {
+        Some(field) => (Why::VariantDiffers { field }, Answers::No),
+        None if object.part().is_some() => (Why::PartStored, Answers::No),
+        None => match terms.decide(said, now) {
+            Use::Fresh(why) | Use::Stale(why, _) => (why, Answers::Yes),
+            Use::Ask(_) if object.is_purged() => (Why::Purged, Answers::No),
+            Use::Ask(why) => (why, Answers::No),
+        },
+    };
+    let parts = object.key().lines().skip(1).filter(|part| !part.starts_with('#'));
+    let varies = object.vary().lines().map(|line| line.trim_end_matches('\0'));
+    Known {
+        status: object.status.as_u16(),
+        octets: object.octets(),
+        age: terms.age(now),
+        left: terms.left(now),
+        variant: parts.chain(varies).map(str::to_owned).collect(),
+        tier,
+        filled_by: object.filled_by().map(|(trace, _)| trace),
+        verdict,
+        answers,
+    }
+}

@@ -1,0 +1,770 @@
+use std::{
+    cell::{Cell, RefCell},
+    collections::VecDeque,
+    io,
+    pin::Pin,
+    task::{Context as TaskContext, Poll},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use http::{HeaderMap, Method, StatusCode};
+use http_body::Frame;
+use http_body_util::BodyExt as _;
+use tokio::{
+    sync::Notify,
+    task::{LocalSet, spawn_local},
+    time::{advance, sleep},
+};
+use tower::Layer as _;
+
+use super::*;
+use crate::{
+    body::Body,
+    clock,
+    config::model,
+    error::{ErrorType, ProxyError},
+    proxy::testing,
+    rules::cache::policy::{Obey, Pattern, Query, SetCookie},
+    service::Response,
+    trace::{counters::Counters, outbox::Outbox, quota::Quota},
+};
+
+/// What the origin does with a request.
+type Play = Box<dyn Fn(&Request) -> Answer>;
+
+/// An answer, and how long it takes.
+struct Answer {
+    after: Duration,
+    outcome: Outcome,
+}
+
+/// An origin that does what it was told, and remembers what it was asked.
+#[derive(Clone)]
+struct Origin(Rc<Inner>);
+
+struct Inner {
+    play: RefCell<Play>,
+    asked: RefCell<Vec<(Method, String, HeaderMap)>>,
+}
+
+impl Handler for Origin {
+    async fn handle(&self, request: Request, _: &Rc<Context>) -> Outcome {
+        let head = (request.method().clone(), request.uri().to_string(), request.headers().clone());
+        self.0.asked.borrow_mut().push(head);
+        let Answer { after, outcome } = (self.0.play.borrow())(&request);
+        if !after.is_zero() {
+            sleep(after).await;
+        }
+        outcome
+    }
+}
+
+struct House {
+    cache: Rc<Cache<Origin>>,
+    origin: Origin,
+}
+
+impl House {
+    fn new(policy: Policy, play: impl Fn(&Request) -> Answer + 'static) -> Self {
+        clock::follow_tokio();
+        let counters = Arc::new(Counters::default());
+        let (outbox, _) = Outbox::new(8, Arc::clone(&counters));
+        let tracer = Tracer {
+            outbox,
+            redaction: Arc::default(),
+            sentry: Arc::default(),
+            spans_max: 100,
+            quota: Arc::new(Quota::unlimited()),
+        };
+        let route = RouteCache {
+            policy,
+            mark: String::new(),
+            store: Arc::new(CacheStore::new(&model::Cache { memory_max: 1 << 26, disk: None }, &counters).unwrap()),
+            tracer: Rc::new(tracer),
+        };
+        let inner = Inner { play: RefCell::new(Box::new(play)), asked: RefCell::default() };
+        let origin = Origin(Rc::new(inner));
+        let layer = CacheLayer { route: Some(Rc::new(route)) };
+        Self { cache: Rc::new(layer.layer(origin.clone())), origin }
+    }
+
+    fn plays(&self, play: impl Fn(&Request) -> Answer + 'static) {
+        *self.origin.0.play.borrow_mut() = Box::new(play);
+    }
+
+    fn asked(&self) -> usize {
+        self.origin.0.asked.borrow().len()
+    }
+
+    fn last(&self) -> HeaderMap {
+        self.origin.0.asked.borrow().last().unwrap().2.clone()
+    }
+
+    async fn send(&self, request: Request) -> Result<Got, ProxyError> {
+        let cx = testing::context(&request);
+        let response = self.cache.handle(request, &cx).await?;
+        Ok(Got::of(response).await)
+    }
+
+    async fn get(&self, path: &str, fields: &[(&str, &str)]) -> Got {
+        self.send(request(Method::GET, path, fields)).await.unwrap()
+    }
+}
+
+/// An answer that was read whole.
+#[derive(Debug)]
+struct Got {
+    status: u16,
+    headers: HeaderMap,
+    body: Result<String, ()>,
+}
+
+impl Got {
+    async fn of(response: Response) -> Self {
+        let (head, body) = response.into_parts();
+        let body = body.collect().await.map_err(drop);
+        let body = body.map(|body| String::from_utf8(body.to_bytes().to_vec()).unwrap());
+        Self { status: head.status.as_u16(), headers: head.headers, body }
+    }
+
+    fn cache(&self) -> &str {
+        self.headers.get("cache-status").map_or("", |value| value.to_str().unwrap())
+    }
+
+    fn text(&self) -> &str {
+        self.body.as_deref().unwrap()
+    }
+
+    fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
+    }
+}
+
+fn request(method: Method, path: &str, fields: &[(&str, &str)]) -> Request {
+    let mut builder = http::Request::builder().method(method).uri(path).header("host", "shop.example");
+    for (name, value) in fields {
+        builder = builder.header(*name, *value);
+    }
+    Box::new(builder.body(Body::empty()).unwrap())
+}
+
+fn response(status: u16, fields: &[(&str, &str)], body: Body) -> Answer {
+    let date = std::time::UNIX_EPOCH + Duration::from_millis(store::now());
+    let mut builder = http::Response::builder().status(status).header("date", httpdate::fmt_http_date(date));
+    for (name, value) in fields {
+        builder = builder.header(*name, *value);
+    }
+    Answer { after: Duration::ZERO, outcome: Ok(builder.body(body).unwrap()) }
+}
+
+fn text(fields: &[(&str, &str)], body: &'static str) -> Answer {
+    response(200, fields, Body::full(body))
+}
+
+fn failure() -> Answer {
+    Answer { after: Duration::ZERO, outcome: Err(ProxyError::upstream(ErrorType::ConnectionRefused)) }
+}
+
+impl Answer {
+    fn after(mut self, millis: u64) -> Self {
+        self.after = Duration::from_millis(millis);
+        self
+    }
+}
+
+/// A body whose pieces come as they are let go of.
+struct Slow {
+    pieces: VecDeque<Result<Bytes, io::Error>>,
+    gate: Rc<Notify>,
+    waiting: Option<Pin<Box<dyn Future<Output = ()>>>>,
+}
+
+impl Slow {
+    fn body(pieces: impl IntoIterator<Item = Result<Bytes, io::Error>>, gate: &Rc<Notify>) -> Body {
+        Body::boxed(Self { pieces: pieces.into_iter().collect(), gate: Rc::clone(gate), waiting: None })
+    }
+}
+
+impl http_body::Body for Slow {
+    type Data = Bytes;
+    type Error = io::Error;
+
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
+        let this = self.get_mut();
+        let gate = Rc::clone(&this.gate);
+        let waiting = this.waiting.get_or_insert_with(|| Box::pin(async move { gate.notified().await }));
+        std::task::ready!(waiting.as_mut().poll(cx));
+        this.waiting = None;
+        Poll::Ready(this.pieces.pop_front().map(|piece| piece.map(Frame::data)))
+    }
+}
+
+/// A body in pieces that are all there.
+fn pieces(pieces: impl IntoIterator<Item = &'static str>) -> Body {
+    let pieces: Vec<_> = pieces.into_iter().map(|piece| Ok(Bytes::from_static(piece.as_bytes()))).collect();
+    Body::boxed(Ready(pieces.into()))
+}
+
+struct Ready(VecDeque<Result<Bytes, io::Error>>);
+
+impl http_body::Body for Ready {
+    type Data = Bytes;
+    type Error = io::Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, _: &mut TaskContext<'_>) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
+        Poll::Ready(self.0.pop_front().map(|piece| piece.map(Frame::data)))
+    }
+}
+
+/// Runs a test as a worker runs its tasks, on time that stands still.
+fn on_worker(test: impl AsyncFnOnce()) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
+    runtime.block_on(LocalSet::new().run_until(test()));
+}
+
+async fn seconds(count: u64) {
+    advance(Duration::from_secs(count)).await;
+}
+
+const FRESH: (&str, &str) = ("cache-control", "max-age=60");
+const TAG: (&str, &str) = ("etag", "\"a\"");
+
+#[test]
+fn a_stored_response_answers_until_it_is_stale() {
+    on_worker(async || {
+        let house = House::new(Policy::default(), |_| text(&[FRESH, TAG], "one"));
+        let miss = house.get("/a", &[]).await;
+        assert_eq!(miss.cache(), "waylight; fwd=uri-miss; fwd-status=200; ttl=60; stored; detail=nothing-stored");
+        seconds(10).await;
+        let hit = house.get("/a", &[]).await;
+        assert_eq!((hit.cache(), hit.text(), hit.header("age")), ("waylight; hit; ttl=50", "one", "10"));
+        assert_eq!(hit.header("etag"), "\"a\"");
+        assert_eq!(house.asked(), 1);
+        house.get("/a?b", &[]).await;
+        assert_eq!(house.asked(), 2, "another query is another resource");
+        let head = house.send(request(Method::HEAD, "/a", &[])).await.unwrap();
+        assert_eq!((head.text(), head.header("content-length"), house.asked()), ("", "3", 2));
+    });
+}
+
+#[test]
+fn what_is_stale_is_validated() {
+    on_worker(async || {
+        let house = House::new(Policy::default(), |request| match request.headers().get("if-none-match") {
+            Some(tag) if tag == "\"a\"" => response(304, &[FRESH, TAG, ("x-count", "2")], Body::empty()),
+            _ => text(&[FRESH, TAG, ("x-count", "1")], "one"),
+        });
+        house.get("/a", &[]).await;
+        seconds(61).await;
+        let got = house.get("/a", &[]).await;
+        assert_eq!(got.cache(), "waylight; fwd=stale; fwd-status=304; ttl=60; stored; detail=not-modified");
+        assert_eq!((got.status, got.text(), got.header("x-count")), (200, "one", "2"));
+        seconds(59).await;
+        assert_eq!(house.get("/a", &[]).await.cache(), "waylight; hit; ttl=1");
+        seconds(10).await;
+        // The client's own condition is judged here, whatever we asked.
+        let same = house.get("/a", &[("if-none-match", "\"a\"")]).await;
+        assert_eq!((same.status, same.text()), (304, ""));
+        assert_eq!(house.last()["if-none-match"], "\"a\"");
+        house.plays(|_| text(&[FRESH, ("etag", "\"b\"")], "two"));
+        seconds(61).await;
+        let new = house.get("/a", &[("if-none-match", "\"a\"")]).await;
+        assert_eq!((new.status, new.text()), (200, "two"));
+        assert_eq!(house.get("/a", &[]).await.text(), "two");
+    });
+}
+
+#[test]
+fn a_304_about_something_else_is_not_believed() {
+    on_worker(async || {
+        let house = House::new(Policy::default(), |_| text(&[FRESH, TAG], "one"));
+        house.get("/a", &[]).await;
+        seconds(61).await;
+        house.plays(|request| match request.headers().contains_key("if-none-match") {
+            true => response(304, &[FRESH, ("etag", "\"other\"")], Body::empty()),
+            false => text(&[FRESH, ("etag", "\"other\"")], "two"),
+        });
+        let got = house.get("/a", &[]).await;
+        assert_eq!((got.text(), house.asked()), ("two", 3));
+    });
+}
+
+#[test]
+fn stale_responses_answer_with_permission_only() {
+    on_worker(async || {
+        let own = ("cache-control", "max-age=60, stale-while-revalidate=30, stale-if-error=300");
+        let house = House::new(Policy::default(), move |_| text(&[own, TAG], "one"));
+        house.get("/a", &[]).await;
+        house.plays(move |_| text(&[own], "two").after(500));
+        seconds(70).await;
+        let stale = house.get("/a", &[]).await;
+        assert_eq!(stale.cache(), "waylight; hit; ttl=-10; detail=stale-while-revalidate");
+        assert_eq!(stale.text(), "one");
+        // Only one is fetched in the background, however many ask.
+        house.get("/a", &[]).await;
+        sleep(Duration::from_secs(1)).await;
+        assert_eq!(house.asked(), 2);
+        assert_eq!(house.get("/a", &[]).await.text(), "two");
+        seconds(100).await;
+        house.plays(|_| failure());
+        let stale = house.get("/a", &[]).await;
+        assert_eq!((stale.cache(), stale.text()), ("waylight; hit; ttl=-41; detail=stale-if-error", "two"));
+        house.plays(|_| response(503, &[], Body::empty()));
+        assert_eq!(house.get("/a", &[]).await.text(), "two");
+        seconds(1_000).await;
+        assert_eq!(house.get("/a", &[]).await.status, 503);
+        house.plays(|_| failure());
+        assert!(house.send(request(Method::GET, "/a", &[])).await.is_err());
+    });
+}
+
+#[test]
+fn many_requests_are_one() {
+    on_worker(async || {
+        let house = Rc::new(House::new(Policy::default(), |_| text(&[FRESH], "one").after(100)));
+        let tasks: Vec<_> = (0..1_000)
+            .map(|_| {
+                let house = Rc::clone(&house);
+                spawn_local(async move { house.get("/a", &[]).await })
+            })
+            .collect();
+        let mut collapsed = 0;
+        for task in tasks {
+            let got = task.await.unwrap();
+            assert_eq!(got.text(), "one");
+            collapsed += usize::from(got.cache().contains("; collapsed"));
+        }
+        assert_eq!((house.asked(), collapsed), (1, 999));
+    });
+}
+
+#[test]
+fn what_is_not_for_others_is_asked_for_by_each() {
+    on_worker(async || {
+        let house = Rc::new(House::new(Policy::default(), |_| text(&[("cache-control", "private")], "one").after(100)));
+        let ask = || {
+            let house = Rc::clone(&house);
+            spawn_local(async move { house.get("/a", &[]).await.cache().to_owned() })
+        };
+        let tasks: Vec<_> = (0..5).map(|_| ask()).collect();
+        let before = tokio::time::Instant::now();
+        for task in tasks {
+            assert_eq!(task.await.unwrap(), "waylight; fwd=uri-miss; fwd-status=200; detail=nothing-stored");
+        }
+        assert_eq!(house.asked(), 5);
+        assert_eq!(before.elapsed().as_millis(), 200, "one after the first, all at once");
+        // From then on nobody waits for nothing.
+        let before = tokio::time::Instant::now();
+        let tasks: Vec<_> = (0..5).map(|_| ask()).collect();
+        for task in tasks {
+            task.await.unwrap();
+        }
+        assert_eq!(before.elapsed().as_millis(), 100);
+    });
+}
+
+#[test]
+fn whoever_waits_hears_when_the_first_one_leaves_or_fails() {
+    on_worker(async || {
+        let house = Rc::new(House::new(Policy::default(), |_| text(&[FRESH], "one").after(100)));
+        let ask = || {
+            let house = Rc::clone(&house);
+            spawn_local(async move { house.send(request(Method::GET, "/a", &[])).await })
+        };
+        let first = ask();
+        sleep(Duration::from_millis(10)).await;
+        let others: Vec<_> = (0..3).map(|_| ask()).collect();
+        sleep(Duration::from_millis(10)).await;
+        first.abort();
+        for other in others {
+            assert_eq!(other.await.unwrap().unwrap().text(), "one");
+        }
+        assert_eq!(house.asked(), 2, "the second one asked for the others");
+        let count = Rc::new(Cell::new(0));
+        house.plays(move |_| {
+            count.set(count.get() + 1);
+            if count.get() == 1 { failure().after(100) } else { text(&[FRESH], "two").after(100) }
+        });
+        seconds(100).await;
+        let (first, second) = (ask(), ask());
+        assert!(first.await.unwrap().is_err());
+        assert_eq!(second.await.unwrap().unwrap().text(), "two");
+    });
+}
+
+#[test]
+fn nobody_waits_for_ever() {
+    on_worker(async || {
+        let policy = Policy { collapse_wait: Duration::from_secs(1), ..Policy::default() };
+        let count = Cell::new(0);
+        let house = Rc::new(House::new(policy, move |_| {
+            count.set(count.get() + 1);
+            text(&[FRESH], "one").after(if count.get() == 1 { 60_000 } else { 10 })
+        }));
+        let slow = Rc::clone(&house);
+        let first = spawn_local(async move { slow.get("/a", &[]).await });
+        sleep(Duration::from_millis(10)).await;
+        let before = tokio::time::Instant::now();
+        house.get("/a", &[]).await;
+        assert_eq!(before.elapsed().as_millis(), 1_010);
+        assert_eq!(first.await.unwrap().text(), "one");
+    });
+}
+
+#[test]
+fn variants_live_side_by_side() {
+    on_worker(async || {
+        let house = House::new(Policy::default(), |request| {
+            let gzip =
+                request.headers().get("accept-encoding").is_some_and(|value| value.to_str().unwrap().contains("gzip"));
+            text(&[FRESH, ("vary", "Accept-Encoding")], if gzip { "gzip" } else { "plain" })
+        });
+        assert_eq!(house.get("/a", &[("accept-encoding", "gzip, br")]).await.text(), "gzip");
+        let other = house.get("/a", &[]).await;
+        assert_eq!(other.text(), "plain");
+        assert!(other.cache().starts_with("waylight; fwd=vary-miss; "), "{}", other.cache());
+        assert_eq!(house.get("/a", &[("accept-encoding", "br,gzip")]).await.text(), "gzip");
+        assert_eq!(house.get("/a", &[]).await.text(), "plain");
+        assert_eq!(house.asked(), 2);
+    });
+}
+
+#[test]
+fn a_body_is_read_by_many_while_it_comes() {
+    on_worker(async || {
+        let gate = Rc::new(Notify::new());
+        let door = Rc::clone(&gate);
+        let house = Rc::new(House::new(Policy::default(), move |_| {
+            let piece = |text: &'static str| Ok(Bytes::from_static(text.as_bytes()));
+            response(200, &[FRESH], Slow::body([piece("on"), piece("e")], &door))
+        }));
+        let read = || {
+            let house = Rc::clone(&house);
+            spawn_local(async move { house.get("/a", &[]).await })
+        };
+        let first = read();
+        gate.notify_one();
+        tokio::task::yield_now().await;
+        let second = read();
+        for _ in 0..2 {
+            sleep(Duration::from_millis(1)).await;
+            gate.notify_one();
+        }
+        assert_eq!(first.await.unwrap().text(), "one");
+        assert_eq!(second.await.unwrap().text(), "one");
+        assert_eq!(house.get("/a", &[]).await.cache(), "waylight; hit; ttl=60");
+        assert_eq!(house.asked(), 1);
+    });
+}
+
+#[test]
+fn what_ended_early_or_lied_is_not_stored() {
+    on_worker(async || {
+        let house = House::new(Policy::default(), |_| {
+            let broken = [Ok(Bytes::from_static(b"on")), Err(io::Error::other("gone"))];
+            response(200, &[FRESH], Body::boxed(Ready(broken.into())))
+        });
+        assert!(house.get("/a", &[]).await.body.is_err());
+        house.plays(|_| response(200, &[FRESH, ("content-length", "5")], pieces(["on", "e"])));
+        house.get("/a", &[]).await;
+        house.plays(|_| text(&[FRESH, ("content-length", "5")], "one"));
+        house.get("/a", &[]).await;
+        house.get("/a", &[]).await;
+        assert_eq!(house.asked(), 4);
+    });
+}
+
+#[test]
+fn what_is_too_large_passes_and_is_not_held() {
+    on_worker(async || {
+        let policy = Policy { object_bytes_max: 10, ..Policy::default() };
+        let house = House::new(policy, |_| response(200, &[FRESH], pieces(["12345"; 40])));
+        assert_eq!(house.get("/a", &[]).await.text().len(), 200);
+        assert_eq!(house.get("/a", &[]).await.text().len(), 200);
+        assert_eq!(house.asked(), 2);
+        house.plays(|_| response(200, &[FRESH, ("content-length", "200")], pieces(["12345"; 40])));
+        assert_eq!(house.get("/b", &[]).await.text().len(), 200);
+        assert_eq!(house.cache.route.as_ref().unwrap().store.size().0, 0);
+    });
+}
+
+#[test]
+fn a_client_that_leaves_does_not_end_what_others_may_want() {
+    on_worker(async || {
+        let gate = Rc::new(Notify::new());
+        let door = Rc::clone(&gate);
+        let house = House::new(Policy::default(), move |_| {
+            response(200, &[FRESH], Slow::body([Ok(Bytes::from_static(b"one"))], &door))
+        });
+        let request = request(Method::GET, "/a", &[]);
+        let cx = testing::context(&request);
+        drop(house.cache.handle(request, &cx).await.unwrap());
+        for _ in 0..2 {
+            gate.notify_one();
+            sleep(Duration::from_millis(1)).await;
+        }
+        let hit = house.get("/a", &[]).await;
+        assert_eq!((hit.cache(), hit.text()), ("waylight; hit; ttl=60", "one"));
+    });
+}
+
+#[test]
+fn ranges_come_from_what_is_stored() {
+    on_worker(async || {
+        let house =
+            House::new(Policy::default(), |_| text(&[FRESH, TAG, ("content-type", "text/plain")], "0123456789"));
+        house.get("/a", &[]).await;
+        let one = house.get("/a", &[("range", "bytes=2-4")]).await;
+        assert_eq!((one.status, one.text(), one.header("content-range")), (206, "234", "bytes 2-4/10"));
+        let last = house.get("/a", &[("range", "bytes=-2"), ("if-range", "\"a\"")]).await;
+        assert_eq!((last.status, last.text()), (206, "89"));
+        let other = house.get("/a", &[("range", "bytes=-2"), ("if-range", "\"b\"")]).await;
+        assert_eq!((other.status, other.text()), (200, "0123456789"));
+        let none = house.get("/a", &[("range", "bytes=10-")]).await;
+        assert_eq!((none.status, none.header("content-range")), (416, "bytes */10"));
+        let many = house.get("/a", &[("range", "bytes=0-0,9-9")]).await;
+        let boundary = many.header("content-type").strip_prefix("multipart/byteranges; boundary=").unwrap();
+        let part = |range: &str, text: &str| {
+            format!("\r\n--{boundary}\r\ncontent-type: text/plain\r\ncontent-range: bytes {range}/10\r\n\r\n{text}")
+        };
+        assert_eq!(many.text(), format!("{}{}\r\n--{boundary}--\r\n", part("0-0", "0"), part("9-9", "9")));
+        assert_eq!(many.header("content-length"), many.text().len().to_string());
+        assert_eq!(house.asked(), 1);
+    });
+}
+
+#[test]
+fn parts_are_put_together() {
+    on_worker(async || {
+        let whole = "0123456789";
+        let house = House::new(Policy::default(), move |request| {
+            match request.headers().get("range").map(|range| range.to_str().unwrap()) {
+                Some("bytes=0-4") => {
+                    response(206, &[FRESH, TAG, ("content-range", "bytes 0-4/10")], Body::full("01234"))
+                }
+                Some("bytes=5-9") => {
+                    response(206, &[FRESH, TAG, ("content-range", "bytes 5-9/10")], Body::full("56789"))
+                }
+                _ => text(&[FRESH, TAG], whole),
+            }
+        });
+        assert_eq!(house.get("/a", &[("range", "bytes=0-4")]).await.text(), "01234");
+        let part = house.get("/a", &[("range", "bytes=1-2")]).await;
+        assert_eq!((part.status, part.text(), part.header("content-range")), (206, "12", "bytes 1-2/10"));
+        assert_eq!(house.asked(), 1);
+        let second = house.get("/a", &[("range", "bytes=5-9")]).await;
+        assert!(second.cache().starts_with("waylight; fwd=partial; "), "{}", second.cache());
+        let all = house.get("/a", &[]).await;
+        assert_eq!((all.status, all.text(), all.cache()), (200, whole, "waylight; hit; ttl=60"));
+        assert_eq!(house.asked(), 2);
+    });
+}
+
+#[test]
+fn unsafe_methods_outdate_what_is_stored() {
+    on_worker(async || {
+        let house = House::new(Policy::default(), |request| match *request.method() {
+            Method::POST => {
+                response(201, &[("location", "/b"), ("content-location", "https://other.example/c")], Body::empty())
+            }
+            Method::PUT => response(500, &[], Body::empty()),
+            _ => text(&[FRESH], "one"),
+        });
+        for path in ["/a", "/b", "/c"] {
+            house.get(path, &[]).await;
+        }
+        house.send(request(Method::PUT, "/a", &[])).await.unwrap();
+        assert!(house.get("/a", &[]).await.cache().starts_with("waylight; hit"), "an error changes nothing");
+        let post = house.send(request(Method::POST, "/a", &[])).await.unwrap();
+        assert_eq!(post.cache(), "waylight; fwd=method; fwd-status=201; detail=method");
+        assert!(house.get("/c", &[]).await.cache().starts_with("waylight; hit"));
+        for path in ["/a", "/b"] {
+            assert!(house.get(path, &[]).await.cache().starts_with("waylight; fwd=uri-miss"), "{path}");
+        }
+    });
+}
+
+#[test]
+fn groups_are_outdated_together() {
+    on_worker(async || {
+        let house = House::new(Policy::default(), |request| match *request.method() {
+            Method::POST => response(200, &[("cache-group-invalidation", "\"carts\"")], Body::empty()),
+            _ if request.uri().path() == "/b" => text(&[FRESH], "one"),
+            _ => text(&[FRESH, ("cache-groups", "\"carts\", \"all\"")], "one"),
+        });
+        house.get("/a", &[]).await;
+        house.get("/b", &[]).await;
+        house.send(request(Method::POST, "/c", &[])).await.unwrap();
+        assert!(house.get("/b", &[]).await.cache().starts_with("waylight; hit"));
+        assert!(house.get("/a", &[]).await.cache().starts_with("waylight; fwd=uri-miss"));
+    });
+}
+
+#[test]
+fn a_head_renews_or_ends_what_is_stored() {
+    on_worker(async || {
+        let house = House::new(Policy::default(), |_| text(&[FRESH, TAG, ("x", "1")], "one"));
+        house.get("/a", &[]).await;
+        seconds(61).await;
+        house.plays(|_| response(200, &[FRESH, TAG, ("x", "2"), ("content-length", "3")], Body::empty()));
+        house.send(request(Method::HEAD, "/a", &[])).await.unwrap();
+        let hit = house.get("/a", &[]).await;
+        assert_eq!((hit.cache(), hit.text(), hit.header("x")), ("waylight; hit; ttl=60", "one", "2"));
+        seconds(61).await;
+        house.plays(|_| response(410, &[], Body::empty()));
+        house.send(request(Method::HEAD, "/a", &[])).await.unwrap();
+        house.plays(|_| text(&[FRESH], "two"));
+        assert!(house.get("/a", &[]).await.cache().starts_with("waylight; fwd=uri-miss"));
+    });
+}
+
+#[test]
+fn clients_may_demand_more_unless_the_route_ignores_them() {
+    on_worker(async || {
+        let house = House::new(Policy::default(), |_| text(&[FRESH, TAG], "one"));
+        let error = house.send(request(Method::GET, "/a", &[("cache-control", "only-if-cached")])).await.unwrap_err();
+        assert_eq!(error.status(), StatusCode::GATEWAY_TIMEOUT);
+        house.get("/a", &[("cache-control", "no-store")]).await;
+        assert_eq!(house.get("/a", &[]).await.cache().split(';').nth(1), Some(" fwd=uri-miss"));
+        let reload = house.get("/a", &[("cache-control", "no-cache")]).await;
+        assert!(reload.cache().starts_with("waylight; fwd=request; "), "{}", reload.cache());
+        assert_eq!(house.asked(), 3);
+        let policy = Policy { request_directives: Obey::No, ..Policy::default() };
+        let house = House::new(policy, |_| text(&[FRESH], "one"));
+        house.get("/a", &[]).await;
+        house.get("/a", &[("cache-control", "no-cache")]).await;
+        assert_eq!(house.asked(), 1);
+    });
+}
+
+#[test]
+fn nothing_that_is_in_no_key_can_poison() {
+    on_worker(async || {
+        // An origin that tells what it was told: whatever an attacker writes would be served to others.
+        let house = House::new(Policy::default(), |request| {
+            let told: Vec<_> =
+                ["x-original-url", "x-rewrite-url", "x-host", "x-forwarded-scheme", "x-http-method-override"]
+                    .iter()
+                    .filter_map(|name| request.headers().get(*name)?.to_str().ok())
+                    .collect();
+            let body = format!("{} {}", request.uri(), told.join(","));
+            response(200, &[FRESH], Body::full(body))
+        });
+        for (name, value) in [
+            ("x-original-url", "/admin"),
+            ("x-rewrite-url", "/admin"),
+            ("x-host", "evil.example"),
+            ("x-forwarded-scheme", "nothttps"),
+            ("x-http-method-override", "DELETE"),
+        ] {
+            let attack = house.get("/a", &[(name, value)]).await;
+            assert!(attack.cache().starts_with("waylight; fwd=bypass; "), "{name}: {}", attack.cache());
+            assert_eq!(house.get("/a", &[]).await.text(), "/a ", "{name}");
+        }
+        // Content in a GET.
+        let mut fat = request(Method::GET, "/b", &[]);
+        *fat.body_mut() = Body::full("callback=evil");
+        assert!(house.send(fat).await.unwrap().cache().ends_with("detail=has-content"));
+        assert!(house.get("/b", &[]).await.cache().starts_with("waylight; fwd=uri-miss"));
+        // A port that redirects would repeat.
+        let mut port = request(Method::GET, "/c", &[]);
+        port.headers_mut().insert("host", "shop.example:1337".parse().unwrap());
+        house.send(port).await.unwrap();
+        assert!(house.get("/c", &[]).await.cache().starts_with("waylight; fwd=uri-miss"));
+    });
+}
+
+#[test]
+fn what_a_route_ignores_does_not_reach_the_upstream() {
+    on_worker(async || {
+        let policy = Policy {
+            query: Query::Without(vec![Pattern::parse("utm_*").unwrap()]),
+            ignore_cookies: vec![Pattern::parse("_ga*").unwrap()],
+            ..Policy::default()
+        };
+        let house = House::new(policy, |request| {
+            let cookie = request.headers().get("cookie").map_or("", |cookie| cookie.to_str().unwrap());
+            response(200, &[FRESH, ("vary", "cookie")], Body::full(format!("{} {cookie}", request.uri())))
+        });
+        let first = house.get("/a?utm_source=%3Cscript%3E&b=1", &[("cookie", "_ga=1; theme=dark")]).await;
+        assert_eq!(first.text(), "/a?b=1 theme=dark");
+        let second = house.get("/a?b=1&utm_medium=mail", &[("cookie", "theme=dark; _gaid=2")]).await;
+        assert_eq!((second.text(), second.cache()), (first.text(), "waylight; hit; ttl=60"));
+        // A parameter that some upstreams split at `;` is never ignored.
+        assert_eq!(house.get("/a?utm_source=x;b=2", &[]).await.text(), "/a?utm_source=x;b=2 ");
+    });
+}
+
+#[test]
+fn cookies_are_stored_as_the_route_says() {
+    on_worker(async || {
+        let set = ("set-cookie", "id=1");
+        let house = House::new(Policy::default(), move |_| text(&[FRESH, set], "one"));
+        assert!(house.get("/a", &[]).await.cache().contains("fwd=uri-miss"));
+        assert!(house.get("/a", &[]).await.cache().contains("fwd=uri-miss"));
+        let policy = Policy { set_cookie: SetCookie::Remove, ..Policy::default() };
+        let house = House::new(policy, move |_| text(&[FRESH, set], "one"));
+        assert_eq!(house.get("/a", &[]).await.header("set-cookie"), "id=1");
+        let hit = house.get("/a", &[]).await;
+        assert_eq!((hit.header("set-cookie"), hit.cache()), ("", "waylight; hit; ttl=60"));
+    });
+}
+
+#[test]
+fn what_was_asked_for_before_a_change_is_not_stored_after_it() {
+    on_worker(async || {
+        let house = Rc::new(House::new(Policy::default(), |request| match *request.method() {
+            Method::POST => response(204, &[], Body::empty()),
+            _ => text(&[FRESH], "old").after(100),
+        }));
+        let early = Rc::clone(&house);
+        let early = spawn_local(async move { early.get("/a", &[]).await });
+        sleep(Duration::from_millis(10)).await;
+        house.send(request(Method::POST, "/a", &[])).await.unwrap();
+        assert_eq!(early.await.unwrap().text(), "old");
+        assert!(house.get("/a", &[]).await.cache().starts_with("waylight; fwd=uri-miss"));
+        assert!(house.get("/a", &[]).await.cache().starts_with("waylight; hit"));
+    });
+}
+
+#[test]
+fn what_a_304_sets_is_for_one_client() {
+    on_worker(async || {
+        let house = House::new(Policy::default(), |request| match request.headers().contains_key("if-none-match") {
+            true => response(304, &[FRESH, ("set-cookie", "id=1")], Body::empty()),
+            false => text(&[FRESH, TAG], "one"),
+        });
+        house.get("/a", &[]).await;
+        seconds(61).await;
+        assert_eq!(house.get("/a", &[]).await.header("set-cookie"), "id=1");
+        let hit = house.get("/a", &[]).await;
+        assert_eq!((hit.header("set-cookie"), hit.cache()), ("", "waylight; hit; ttl=60"));
+    });
+}
+
+#[test]
+fn purges_are_hard_or_soft() {
+    on_worker(async || {
+        let house = House::new(Policy::default(), |request| match request.headers().contains_key("if-none-match") {
+            true => response(304, &[FRESH], Body::empty()),
+            false => text(&[FRESH, TAG, ("cache-tag", "shop, shoes")], "one"),
+        });
+        let store = Arc::clone(&house.cache.route.as_ref().unwrap().store);
+        for path in ["/a", "/a/b", "/c"] {
+            house.get(path, &[]).await;
+        }
+        let is_hit = async |path: &str| house.get(path, &[]).await.cache().starts_with("waylight; hit");
+        assert_eq!(store.purge(&Purge::Url("http://shop.example/a".into()), How::Hard), 1);
+        assert!(!is_hit("/a").await && is_hit("/a/b").await);
+        assert_eq!(store.purge(&Purge::Prefix("http://shop.example/a".into()), How::Hard), 2);
+        assert!(!is_hit("/a/b").await && is_hit("/c").await);
+        assert_eq!(store.purge(&Purge::Tag("shoes".into()), How::Soft), 2);
+        let soft = house.get("/c", &[]).await;
+        assert!(soft.cache().starts_with("waylight; fwd=stale; fwd-status=304"), "{}", soft.cache());
+        assert!(is_hit("/c").await);
+        assert_eq!(store.purge(&Purge::All, How::Hard), 2);
+        assert_eq!(store.size().0, 0);
+        assert_eq!(store.flights(), 0);
+    });
+}

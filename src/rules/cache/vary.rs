@@ -1,0 +1,152 @@
+//! `Vary`, RFC 9111 section 4.1: which stored response was answered to a request like this one. Values are brought into
+//! one form first, so that what means the same matches: blanks around commas, lines of one field, the case of languages,
+//! and the order of equally welcome codings.
+
+use std::fmt::Write as _;
+
+use http::{
+    HeaderMap, HeaderName, HeaderValue,
+    header::{ACCEPT_ENCODING, ACCEPT_LANGUAGE, COOKIE},
+};
+
+use super::{directives::element_end, why::Why};
+
+/// The most fields that a response may vary by.
+const FIELDS_MAX: usize = 16;
+/// The most codings of one `Accept-Encoding` that are looked at.
+const CODINGS_MAX: usize = 16;
+/// What stands for a field that is not there. No value can be this.
+const ABSENT: &str = "\0";
+
+/// The fields that a response varies by, in order, each once.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Vary(Vec<HeaderName>);
+
+impl Vary {
+    /// Reads `Vary`.
+    ///
+    /// # Errors
+    /// [`Why::VaryStar`] and [`Why::VaryTooLong`]; what is no field name is taken for `*`.
+    pub fn of<'a>(values: impl Iterator<Item = &'a HeaderValue>) -> Result<Self, Why> {
+        let mut names = Vec::new();
+        for value in values {
+            for name in value.as_bytes().split(|&octet| octet == b',').map(<[u8]>::trim_ascii) {
+                if name.is_empty() {
+                    continue;
+                }
+                let name = HeaderName::from_bytes(name).ok().filter(|name| name.as_str() != "*");
+                let Some(name) = name else { return Err(Why::VaryStar) };
+                if !names.contains(&name) {
+                    names.push(name);
+                }
+            }
+        }
+        if names.len() > FIELDS_MAX {
+            return Err(Why::VaryTooLong);
+        }
+        names.sort_by(|a, b| a.as_str().cmp(b.as_str()));
+        Ok(Self(names))
+    }
+
+    /// What the fields were in the request that was answered: a line for each, as [`differs`] takes it.
+    pub fn values(&self, request: &HeaderMap) -> String {
+        let mut text = String::new();
+        for name in &self.0 {
+            // Into a string, which never fails.
+            let _infallible = writeln!(text, "{}:{}", name.as_str(), normal(name, request));
+        }
+        text
+    }
+}
+
+/// The first field in which `request` differs from the one that was answered; `None`: the answer is good for it too.
+pub fn differs(values: &str, request: &HeaderMap) -> Option<HeaderName> {
+    values.lines().find_map(|line| {
+        let (name, value) = line.split_once(':')?;
+        let name = HeaderName::from_bytes(name.as_bytes()).ok()?;
+        (normal(&name, request) != value).then_some(name)
+    })
+}
+
+/// A field's values in the one form that is compared.
+fn normal(name: &HeaderName, request: &HeaderMap) -> String {
+    let mut lines = request.get_all(name).iter().map(HeaderValue::as_bytes).peekable();
+    if lines.peek().is_none() {
+        return ABSENT.to_owned();
+    }
+    if *name == ACCEPT_ENCODING {
+        return codings(lines);
+    }
+    let mut text = Vec::new();
+    if *name == COOKIE {
+        // HTTP/2 may send a cookie per line (RFC 9113 section 8.2.3).
+        let pairs = lines.flat_map(|line| line.split(|&octet| octet == b';')).map(<[u8]>::trim_ascii);
+        text = pairs.filter(|pair| !pair.is_empty()).collect::<Vec<_>>().join(&b"; "[..]);
+    } else {
+        for mut rest in lines {
+            while !rest.is_empty() {
+                let (element, behind) = rest.split_at(element_end(rest));
+                rest = behind.get(1..).unwrap_or_default();
+                if !text.is_empty() {
+                    text.push(b',');
+                }
+                text.extend_from_slice(element.trim_ascii());
+            }
+        }
+    }
+    if *name == ACCEPT_LANGUAGE {
+        text.make_ascii_lowercase();
+    }
+    // Octets that are no text must stay different from one another.
+    match String::from_utf8(text) {
+        Ok(text) => text,
+        Err(error) => error.into_bytes().iter().map(|&octet| char::from(octet)).collect(),
+    }
+}
+
+/// `Accept-Encoding` as a server looks at it: the codings that are taken, the most welcome first, `=` between those that
+/// are equally welcome.
+fn codings<'a>(lines: impl Iterator<Item = &'a [u8]>) -> String {
+    let mut taken: Vec<(u16, String)> = Vec::new();
+    for element in lines.flat_map(|line| line.split(|&octet| octet == b',')).take(CODINGS_MAX) {
+        let mut parts = element.split(|&octet| octet == b';').map(<[u8]>::trim_ascii);
+        let Some(name) = parts.next().filter(|name| !name.is_empty()) else { continue };
+        let name = match String::from_utf8_lossy(name).to_ascii_lowercase().as_str() {
+            "x-gzip" => "gzip".to_owned(),
+            name => name.to_owned(),
+        };
+        let weight = parts.find_map(|part| part.strip_prefix(b"q=").or_else(|| part.strip_prefix(b"Q=")));
+        let weight = weight.map_or(1_000, thousandths);
+        // What is refused is only worth a word where it is taken otherwise.
+        if (weight > 0 || matches!(name.as_str(), "identity" | "*")) && !taken.iter().any(|(_, known)| *known == name) {
+            taken.push((weight, name));
+        }
+    }
+    taken.sort_by(|a, b| b.0.cmp(&a.0).then_with(|| a.1.cmp(&b.1)));
+    let mut text = String::new();
+    let mut before = None;
+    for (weight, name) in &taken {
+        match before {
+            _ if *weight == 0 => text.push('!'),
+            None => {}
+            Some(before) => text.push(if before == *weight { '=' } else { '>' }),
+        }
+        text.push_str(name);
+        before = Some(*weight);
+    }
+    text
+}
+
+/// A weight, RFC 9110 section 12.4.2, in thousandths; what is none counts in full.
+fn thousandths(text: &[u8]) -> u16 {
+    let text = std::str::from_utf8(text).unwrap_or_default();
+    match text.parse::<f32>() {
+        Ok(weight) if (0.0..=1.0).contains(&weight) => {
+            let parts = text.split_once('.').map_or("", |(_, parts)| parts);
+            let digits = format!("{parts:0<3}");
+            let whole = if weight >= 1.0 { 1_000 } else { 0 };
+            whole + if whole == 0 { digits[..3].parse().unwrap_or(0) } else { 0 }
+        }
+        _ => 1_000,
+    }
+}
