@@ -40,7 +40,7 @@ use waylight::{
         quota::Quota,
         requests::{keep::Keeper, recent::Requests, ring::Ring},
         sessions::{Ephemeral, Sessions},
-        sink::{Batch, Source, SpanSink as _},
+        sink::{Batch, Source},
         store::{TraceStore, sqlite::SqliteStore},
     },
 };

@@ -22,7 +22,7 @@ use waylight::{
     config::model::{self, Scheme, Toggle},
     proxy::{
         cache::{Cache, CacheLayer, CacheStore, RouteCache},
-        context::{Conn, Context, Keeping, Same},
+        context::{Conn, Context, Keeping},
         handler::Handler,
         tracer::Tracer,
     },
@@ -89,16 +89,13 @@ impl House {
         let asked = Rc::new(Cell::new(0));
         let layer = CacheLayer { route: Some(Rc::new(route)) };
         let cache = layer.layer(Origin { octets, asked: Rc::clone(&asked) });
-        let conn = Rc::new(Conn {
-            peer: ([192, 0, 2, 1], 40_000).into(),
-            local: ([127, 0, 0, 1], 80).into(),
-            scheme: Scheme::Http,
-            accepted: clock::now(),
-            tls: None,
-            requests: Cell::new(1),
-            refusal: Cell::new(None),
-            same: Same::default(),
-        });
+        let conn = Rc::new(Conn::new(
+            ([192, 0, 2, 1], 40_000).into(),
+            ([127, 0, 0, 1], 80).into(),
+            Scheme::Http,
+            clock::now(),
+            None,
+        ));
         let keeping = Rc::new(Keeping {
             access_log: None,
             header_sets: Toggle::Off,

@@ -126,7 +126,7 @@ impl Body {
         let content = match &mut self.inner {
             Inner::Empty => Bytes::new(),
             Inner::Full(bytes) => std::mem::take(bytes),
-            Inner::Incoming(_) | Inner::Boxed(_) => return None,
+            Inner::Fed(_) | Inner::Incoming(_) | Inner::Boxed(_) => return None,
         };
         self.inner = Inner::Empty;
         for watch in self.first.iter().chain(&self.more) {

@@ -74,10 +74,10 @@ fn take(requests: &mut Requests, input: &mut BytesMut, read: &mut Read) -> Resul
     }
 }
 
-fn check(octets: &str, heads: usize, rest: Rest) -> usize {
+fn check(octets: &str, heads: usize, rest: &Rest) -> usize {
     let octets = octets.as_bytes();
     let whole = scan(octets);
-    assert_eq!((whole.1.heads.len(), &whole.2), (heads, &rest), "{:?}", String::from_utf8_lossy(octets));
+    assert_eq!((whole.1.heads.len(), &whole.2), (heads, rest), "{:?}", String::from_utf8_lossy(octets));
     for cut in 0..=octets.len() {
         assert_eq!(scan_pieces(octets, &[cut]), whole, "cut at {cut}");
     }
@@ -88,15 +88,15 @@ fn check(octets: &str, heads: usize, rest: Rest) -> usize {
 
 #[track_caller]
 fn accepted(octets: &str, heads: usize) {
-    assert_eq!(check(octets, heads, Rest::Partial), octets.len());
+    assert_eq!(check(octets, heads, &Rest::Partial), octets.len());
 }
 
 #[track_caller]
 fn refused(octets: &str, heads: usize, status: u16) {
     let (_, _, rest) = scan(octets.as_bytes());
-    let Rest::Refused(fault) = rest else { panic!("accepted: {octets:?}") };
+    let Rest::Refused(fault) = &rest else { panic!("accepted: {octets:?}") };
     assert_eq!(fault.status.as_u16(), status, "{}", fault.reason);
-    check(octets, heads, rest);
+    check(octets, heads, &rest);
 }
 
 fn get(fields: &str) -> String {
@@ -121,7 +121,7 @@ fn requests_follow_one_another() {
 #[test]
 fn what_follows_a_request_to_change_protocols_waits_for_the_answer() {
     let octets = get("Upgrade: websocket\r\n") + "frames";
-    assert_eq!(check(&octets, 1, Rest::Undecided), octets.len() - "frames".len());
+    assert_eq!(check(&octets, 1, &Rest::Undecided), octets.len() - "frames".len());
     let mut requests = Requests::new(BOUNDS);
     let mut input = BytesMut::from(octets.as_str());
     assert!(requests.head(&mut input).unwrap().unwrap().wishes.upgrades);
