@@ -236,7 +236,8 @@ async fn the_file_shrinks_in_steps() {
     let (mut before, mut steps) = (pages(&db, "page_count"), 0);
     while retention::step(&mut db, &settings(), &shared).unwrap() {
         let now = pages(&db, "page_count");
-        assert!((1..=256).contains(&(before - now)), "{before} pages became {now} in one step");
+        // A page of the map of pages may go with them.
+        assert!((1..=257).contains(&(before - now)), "{before} pages became {now} in one step");
         (before, steps) = (now, steps + 1);
     }
     assert!(steps >= 3, "{steps} steps");
