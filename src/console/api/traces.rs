@@ -82,18 +82,16 @@ impl Call<'_> {
         })))
     }
 
-    /// How far a trace is: as it is heard of now; of an older one, as its spans tell.
+    /// How far a trace is: as it is heard of now; of an older one, as its spans tell. What is heard of comes into the
+    /// store a moment later, and a trace that cannot be read yet is open.
     fn progress(&self, id: TraceId, kept: Option<&Kept>) -> Progress {
-        if let Some(progress) = self.shelf.hub.state(id) {
-            return progress;
-        }
-        // Its requests are known before its spans are.
         let Some(kept) = kept else { return Progress::Open };
-        let Some((heard, holes)) = progress::heard(&kept.trace, clock::now().unix_nanos()) else {
-            return Progress::Done;
-        };
         let upstream = |span| Some(kept::attribute(&kept.span(span)?.span.attributes, "waylight.upstream")?.into());
-        progress::progress(heard, holes.iter().filter_map(|hole| upstream(hole.span)))
+        let stored = progress::heard(&kept.trace, clock::now().unix_nanos())
+            .map_or(Progress::Done, |(heard, holes)| {
+                progress::progress(heard, holes.iter().filter_map(|hole| upstream(hole.span)))
+            });
+        if stored == Progress::Open { stored } else { self.shelf.hub.state(id).unwrap_or(stored) }
     }
 
     pub(super) async fn span(&self) -> Answered {

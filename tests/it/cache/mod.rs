@@ -134,7 +134,8 @@ fn a_refresh_in_the_background_has_a_trace_of_its_own() {
         let cookie = stage.session_cookie();
         let stale = stage.ask(http::Request::get("/a").header("cookie", cookie)).await;
         assert!(word(&stale).ends_with("detail=stale-while-revalidate"), "{}", word(&stale));
-        assert_eq!(text(&stale), "one");
+        // Behind the tags of a traced page.
+        assert!(text(&stale).ends_with("one"), "{}", text(&stale));
         let mut spans = Vec::new();
         while !spans.iter().any(|span: &SpanRecord| span.stage.name() == "Revalidate") {
             tokio::task::yield_now().await;
