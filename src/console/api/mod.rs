@@ -170,6 +170,7 @@ impl Console {
             Endpoint::Histogram => call.histogram().await,
             Endpoint::Request => call.request_of().await,
             Endpoint::Trace => call.trace().await,
+            Endpoint::Spans => call.find_spans().await,
             Endpoint::Span => call.span().await,
             Endpoint::Status => call.status().await,
             Endpoint::Share => call.share().await,
