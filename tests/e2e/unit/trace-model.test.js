@@ -5,7 +5,7 @@ import { describe, test } from 'node:test';
 
 import { Axis, foldIdle, ticks, VIEW_US_MIN } from '../../../src/console/web/model/trace/axis.js';
 import { CAT, FLAG, Trace } from '../../../src/console/web/model/trace/columns.js';
-import { compare, sentence } from '../../../src/console/web/model/trace/compare.js';
+import { compare } from '../../../src/console/web/model/trace/compare.js';
 import { asked, match, parse } from '../../../src/console/web/model/trace/find.js';
 import { level, packed, startRows, treeRows } from '../../../src/console/web/model/trace/layout.js';
 import { pages } from '../../../src/console/web/model/trace/pages.js';
@@ -273,7 +273,7 @@ describe('compare', () => {
     assert.deepEqual(it.gone, [2]);
     assert.deepEqual(it.verdicts, ['slower', 'slower', 'new', 'new']);
     assert.equal(it.shift, 500);
-    assert.equal(sentence(it),
+    assert.equal(it.sentence,
       'Slower by 200 ms (300 ms against 100 ms). New: start +120 ms. Changed: SELECT 18 +70 ms. 1 span is gone.');
   });
 
@@ -284,12 +284,12 @@ describe('compare', () => {
     ]);
     const it = compare(now, before, [run]);
     assert.deepEqual(it.verdicts.slice(0, 2), ['noise', 'slower']);
-    assert.match(sentence(it), /^Within the noise of 2 runs: 300 ms against 100 ms\./);
+    assert.match(it.sentence, /^Within the noise of 2 runs: 300 ms against 100 ms\./);
   });
 
   test('a page load is never what is compared', () => {
     const load = (/** @type {number} */ to) => trace([{ id: 'p', from: 0, to, flags: FLAG.BROWSER, stage: 'pageload' }]);
-    assert.match(sentence(compare(load(5e6), load(1e6))), /^There is no request to compare/);
+    assert.match(compare(load(5e6), load(1e6)).sentence, /^There is no request to compare/);
   });
 });
 

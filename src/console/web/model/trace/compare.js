@@ -35,10 +35,24 @@ export function signatures(trace, numbers) {
   return list;
 }
 
+/** @typedef {'new' | 'slower' | 'faster' | 'same' | 'noise'} Verdict */
+/**
+ * @typedef {object} Comparison
+ * @property {Trace} now
+ * @property {Trace} before
+ * @property {Int32Array} pair for each row its row in the older trace; -1: new
+ * @property {number[]} gone rows of the older trace that have no counterpart
+ * @property {number} shift what to add to the older trace's times so that both entries begin together
+ * @property {Map<number, Spread>} spreads
+ * @property {Verdict[]} verdicts by row
+ * @property {string} sentence
+ */
+
 /**
  * @param {Trace} now
  * @param {Trace} before
  * @param {Trace[]} [runs] more runs of the older one
+ * @returns {Comparison}
  */
 export function compare(now, before, runs = []) {
   /** @type {Map<string, number>} */
@@ -46,12 +60,11 @@ export function compare(now, before, runs = []) {
   const byName = (/** @type {Trace} */ trace) => new Map(signatures(trace, numbers).map((name, row) => [name, row]));
   const old = byName(before);
   const names = signatures(now, numbers);
-  /** The row of the older trace; -1: new. */
   const pair = Int32Array.from(names, (signature) => old.get(signature) ?? -1);
   for (const signature of names) old.delete(signature);
   const shift = offset(now, before);
   const spreads = spreadsOf({ names, before, pair }, runs.map((run) => ({ run, rows: byName(run) })));
-  /** @type {('new' | 'slower' | 'faster' | 'same' | 'noise')[]} */
+  /** @type {Verdict[]} */
   const verdicts = names.map((_, row) => {
     const other = /** @type {number} */ (pair[row]);
     if (other < 0) return 'new';
@@ -62,12 +75,11 @@ export function compare(now, before, runs = []) {
     if (spread && now.duration(row) >= spread.low && now.duration(row) <= spread.high) return 'noise';
     return difference > 0 ? 'slower' : 'faster';
   });
-  return { now, before, pair, gone: [...old.values()], shift, spreads, verdicts };
+  const compared = { now, before, pair, gone: [...old.values()], shift, spreads, verdicts };
+  return { ...compared, sentence: sentence(compared) };
 }
 
-/** @typedef {ReturnType<typeof compare>} Comparison */
-
-/** What to add to the older trace's times so that both entries begin together. @param {Trace} now @param {Trace} before */
+/** @param {Trace} now @param {Trace} before */
 function offset(now, before) {
   if (now.entry < 0 || before.entry < 0) return 0;
   return now.at(now.start, now.entry) - before.at(before.start, before.entry);
@@ -95,9 +107,10 @@ function spreadsOf({ names, before, pair }, runs) {
 
 /**
  * The difference in words. Told from the entries: never from the length of a page load or a navigation.
- * @param {Comparison} comparison
+ * @param {Omit<Comparison, 'sentence'>} comparison
+ * @returns {string}
  */
-export function sentence({ now, before, pair, gone, verdicts, spreads }) {
+function sentence({ now, before, pair, gone, verdicts, spreads }) {
   if (now.entry < 0 || before.entry < 0) return 'One of them has no span to compare.';
   if (now.endsByInactivity(now.entry) || before.endsByInactivity(before.entry)) return told('There is no request to compare.');
   const difference = now.duration(now.entry) - before.duration(before.entry);

@@ -4,7 +4,6 @@ import { append, h } from '../../dom.js';
 import { icon } from '../../icons.js';
 import { clock, day, duration, things } from '../../model/format.js';
 import { FLAG, HUES } from '../../model/trace/columns.js';
-import { sentence } from '../../model/trace/compare.js';
 import { cut, share } from '../../model/trace/words.js';
 
 /** @import { Board } from './board.js' */
@@ -103,7 +102,7 @@ function verdict(board, does) {
     legend.append(h('li', null, swatch, h('span', null, h('bdi', null, partName(part))), h('b', null, duration(part.us))));
   }
   const say = h('p', { class: 'tr-say' });
-  if (comparison) append(say, [emphasised(sentence(comparison))].flat());
+  if (comparison) append(say, [emphasised(comparison.sentence)].flat());
   else append(say, emphasised(told.sentence));
   if (!comparison && trace.critical.size > 0) {
     const longest = [...trace.critical].map(([row, parts]) => ({ row, us: parts.reduce((sum, [from, to]) => sum + to - from, 0) }))
@@ -117,7 +116,7 @@ function verdict(board, does) {
 
 /** The first clause is the news. @param {string} text @returns {(string | HTMLElement)[]} */
 function emphasised(text) {
-  const end = text.search(/[:(.]/);
+  const end = text.search(/[:(]|\.(?=\s|$)/);
   return end < 0 ? [text] : [h('b', null, text.slice(0, end)), text.slice(end)];
 }
 

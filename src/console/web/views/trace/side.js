@@ -26,12 +26,12 @@ const KNOWN_MAX = 200;
  */
 
 export class Side {
-  /** @param {Board} board @param {{ api: Api, does: Does }} parts */
-  constructor(board, { api, does }) {
+  /** @param {Board} board @param {{ element: HTMLElement, api: Api, does: Does }} parts */
+  constructor(board, { element, api, does }) {
     this.board = board;
     this.api = api;
     this.does = does;
-    this.element = h('aside', { class: 'tr-side', 'aria-label': 'Details of the span', tabIndex: -1, hidden: true });
+    this.element = element;
     /** @type {Map<string, Promise<SpanDetail>>} */
     this.known = new Map();
     this.turn = 0;
@@ -45,7 +45,6 @@ export class Side {
   draw() {
     const { board, element } = this;
     const row = board.selected;
-    element.hidden = row < 0;
     if (row < 0) return element.replaceChildren();
     const turn = ++this.turn;
     const rest = h('div', { class: 'tr-rest' }, h('p', { class: 'muted' }, 'Reading the span\u2026'));

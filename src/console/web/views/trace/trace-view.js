@@ -8,27 +8,27 @@ import { clock, duration, things } from '../../model/format.js';
 import { Trace } from '../../model/trace/columns.js';
 import { asked } from '../../model/trace/find.js';
 import { cut } from '../../model/trace/words.js';
-import { openShare } from '../share/share.js';
 import { Bar } from './bar.js';
 import { Board, DIRTY } from './board.js';
 import { bindings, nextError, zoom } from './commands.js';
 import { head, notes, subject } from './head.js';
-import { Lanes } from './lanes.js';
 import { Minimap } from './minimap.js';
 import { listen } from './pointer.js';
 import { Rows, title } from './rows.js';
 import { drawRuler } from './ruler.js';
-import { Side } from './side.js';
-import { problemState, statePage } from './states.js';
-import { openTable } from './table.js';
 
 /** @import { Api, Keys, Live, Router } from '../../model/contract.js' */
 /** @import { Comparison } from '../../model/trace/compare.js' */
 /** @import { RequestItem, Wire } from '../../model/trace/wire.js' */
 /** @import { Mode } from './board.js' */
+/** @import { Lanes } from './lanes.js' */
+/** @import { Side } from './side.js' */
+/** @import { State } from './states.js' */
 
 /** Heights of a row: on the page, in the accordion, with the name above the bar. */
 const ROW = { page: 28, compact: 24, stacked: 46 };
+/** The height of a lane. */
+const LANE = 26;
 /** Room at the right end for the length of the longest bar. */
 const PAD = 74;
 /** Below these widths names stand above bars. */
@@ -39,6 +39,8 @@ const NAMES = { page: 372, compact: 230, min: 140, step: 16 };
 const MINIMAP_ROWS_MIN = 13;
 /** A growing trace is asked for anew after so long at the earliest. */
 const GROW_MS = 250;
+/** A trace that could not be had is asked for again so long after somebody answers. */
+const AGAIN_MS = 1000;
 /** The address is written when a gesture has rested for so long. */
 const ADDRESS_MS = 200;
 /** Folded spans that the address holds. */
@@ -87,7 +89,7 @@ export class TraceView extends HTMLElement {
     this.classList.add('tr');
     const end = (/** @type {(() => void) | undefined} */ ending) => ending && this.#endings.push(ending);
     end(this.router?.listen(() => this.#readAddress()));
-    end(this.api?.watch((state) => state === 'online' && !this.#board && this.load()));
+    end(this.api?.watch((state) => state === 'online' && this.#reconnect()));
     end(this.keys?.add(bindings({
       board: () => this.#board,
       applies: () => !this.compact || this.contains(document.activeElement),
@@ -114,14 +116,26 @@ export class TraceView extends HTMLElement {
     if (this.isConnected) void this.load();
   }
 
-  /** Loads the trace, and shows it or why it cannot be shown. */
-  async load() {
+  /** Somebody answers again: what could not be had is asked for, while the page that says so stays. */
+  #reconnect() {
+    if (this.#board || !this.querySelector('.tr-nothing')) return;
+    clearTimeout(this.#timers.grow);
+    this.#timers.grow = window.setTimeout(() => void this.load('quietly'), AGAIN_MS);
+  }
+
+  /**
+   * Loads the trace, and shows it or why it cannot be shown.
+   * @param {'quietly' | 'anew'} [how]
+   */
+  async load(how = 'anew') {
     const { api } = this;
     if (!api) return;
+    clearTimeout(this.#timers.grow);
+    this.#timers.grow = 0;
     const turn = ++this.#turn;
     this.#board = null;
     this.#follow?.();
-    this.replaceChildren(h('div', { class: 'tr-loading', role: 'status' }, h('span', { class: 'unseen' }, 'Loading the trace')));
+    if (how === 'anew') this.replaceChildren(h('div', { class: 'tr-loading', role: 'status' }, h('span', { class: 'unseen' }, 'Loading the trace')));
     try {
       const [wire, requests] = await Promise.all([
         /** @type {Promise<Wire>} */ (api.get(`/traces/${this.trace}`)), this.#requestsOf(), sheet('styles/trace.css')]);
@@ -132,14 +146,15 @@ export class TraceView extends HTMLElement {
       if (turn !== this.#turn) return;
       this.#build(trace, comparison);
     } catch (error) {
-      if (turn === this.#turn) await this.#failed(error);
+      if (turn === this.#turn && how === 'anew') await this.#failed(error);
     }
   }
 
   /** @returns {Promise<RequestItem[]>} */
   async #requestsOf() {
     try {
-      return (await /** @type {Promise<{ items: RequestItem[] }>} */ (this.api?.get('/requests', { query: { trace: this.trace, limit: 100 } }))).items;
+      const told = /** @type {{ items: RequestItem[] } | undefined} */ (await this.api?.get('/requests', { query: { trace: this.trace, limit: 100 } }));
+      return told?.items ?? [];
     } catch {
       // Spans tell enough by themselves.
       return [];
@@ -152,15 +167,21 @@ export class TraceView extends HTMLElement {
     const status = error instanceof Error && 'status' in error ? Number(error.status) : -1;
     const does = { again: () => void this.load(), logs: () => this.router?.push('/logs') };
     if (status === 404 && await this.#isArriving()) {
-      this.replaceChildren(statePage({ title: 'Still arriving', text: 'The request is known; its spans are on their way. They appear here as they come.', actions: [{ label: 'Look again', act: does.again }] }));
+      await this.#say({ title: 'Still arriving', text: 'The request is known; its spans are on their way. They appear here as they come.', actions: [{ label: 'Look again', act: does.again }] });
       this.#followTrace();
       return;
     }
     if (status >= 0) {
-      this.replaceChildren(statePage(problemState({ status, message: error instanceof Error ? error.message : '' }, does)));
-      return;
+      const { problemState } = await import('./states.js');
+      return this.#say(problemState({ status, message: error instanceof Error ? error.message : '' }, does));
     }
-    this.#crashed(error);
+    await this.#crashed(error);
+  }
+
+  /** A page instead of a trace. @param {State} state @param {Element} [into] */
+  async #say(state, into = this) {
+    const { statePage } = await import('./states.js');
+    into.replaceChildren(statePage(state));
   }
 
   async #isArriving() {
@@ -178,19 +199,19 @@ export class TraceView extends HTMLElement {
     const message = error instanceof Error ? error.message : String(error);
     const show = async () => {
       const answer = await this.api?.file(`/traces/${this.trace}`);
-      page.replaceWith(statePage({ title: 'The trace as it was told', text: 'Export it to read it elsewhere.', actions: [{ label: 'Export', act: () => this.#share() }], raw: cut((await answer?.text()) ?? '', RAW_MAX) }));
+      const raw = cut((await answer?.text()) ?? '', RAW_MAX);
+      await this.#say({ title: 'The trace as it was told', text: 'Export it to read it elsewhere.', actions: [{ label: 'Export', act: () => this.#share() }], raw });
     };
-    const page = statePage({
+    return this.#say({
       title: 'The viewer failed at this trace', text: `That is a fault of ours: \u201c${cut(message, 200)}\u201d. The trace itself is safe.`, tone: 'err',
       actions: [{ label: 'Show the raw JSON', act: () => void show(), primary: true }, { label: 'Export', act: () => this.#share() }, { label: 'Try again', act: () => void this.load() }],
     });
-    this.replaceChildren(page);
   }
 
   /** @type {HTMLElement | null} */ #scroll = null;
   /** @type {(() => void) | null} */ #follow = null;
   /** @type {ResizeObserver | null} */ #resizes = null;
-  /** @type {{ rows: Rows, lanes: Lanes, minimap: Minimap, bar: Bar, side: Side } | null} */ #views = null;
+  /** Lanes and sidebar come when they are first needed. @type {{ rows: Rows, minimap: Minimap, bar: Bar, aside: HTMLElement, lanes: Lanes | null, side: Side | null } | null} */ #views = null;
 
   /** @param {Trace} trace @param {Comparison | null} comparison */
   #build(trace, comparison) {
@@ -204,26 +225,21 @@ export class TraceView extends HTMLElement {
     this.#scroll = scroll;
     const height = this.compact ? ROW.compact : ROW.page;
     const rows = new Rows(board, { scroll, height, prefix: this.#prefix });
-    const lanes = new Lanes(board, { scroll, height: 26, prefix: this.#prefix });
     const minimap = new Minimap(board);
-    const side = new Side(board, { api, does: {
-      select: (row) => board.reveal(row),
-      close: () => (board.select(-1), scroll.focus()),
-      open: (trace_, span) => this.router?.push(`/t/${trace_}?span=${span}`),
-    } });
+    const aside = h('aside', { class: 'tr-side', 'aria-label': 'Details of the span', tabIndex: -1, hidden: true });
     const bar = new Bar(board, {
       find: (text) => (board.find(text), this.#ask()),
       match: (step) => board.hits && board.next((row) => board.hits?.[row] === 1 && board.isOnPage(row), step),
       error: () => nextError(board),
-      table: () => openTable(board, (row) => board.reveal(row)),
+      table: () => void import('./table.js').then(({ openTable }) => openTable(board, (row) => board.reveal(row))),
     });
-    this.#views = { rows, lanes, minimap, bar, side };
-    this.replaceChildren(this.#frame({ scroll, minimap, bar, side }));
+    this.#views = { rows, minimap, bar, aside, lanes: null, side: null };
+    this.replaceChildren(this.#frame({ scroll, minimap, bar, aside }));
     const over = /** @type {HTMLElement} */ (this.querySelector('.tr-over'));
     listen(board, {
       scroll, over,
       left: () => this.#left(),
-      at: (event) => (board.mode === 'timeline' ? lanes.at(event) : rows.at(event)),
+      at: (event) => (board.mode === 'timeline' ? this.#views?.lanes?.at(event) : rows.at(event)),
       chosen: () => scroll.focus({ preventScroll: true }),
       escape: (close) => this.keys?.escape(close) ?? (() => undefined),
     });
@@ -243,12 +259,12 @@ export class TraceView extends HTMLElement {
     try {
       act();
     } catch (error) {
-      this.#crashed(error);
+      void this.#crashed(error);
     }
   }
 
-  /** @param {{ scroll: HTMLElement, minimap: Minimap, bar: Bar, side: Side }} parts */
-  #frame({ scroll, minimap, bar, side }) {
+  /** @param {{ scroll: HTMLElement, minimap: Minimap, bar: Bar, aside: HTMLElement }} parts */
+  #frame({ scroll, minimap, bar, aside }) {
     const zoomed = h('output', { class: 'tr-percent', 'aria-label': 'Zoom' });
     const button = (/** @type {string} */ label, /** @type {Node | string} */ face, /** @type {(board: Board) => void} */ act) =>
       h('button', { class: 'icon-button', type: 'button', 'aria-label': label, title: label, onclick: () => this.#board && act(this.#board) }, face);
@@ -269,7 +285,7 @@ export class TraceView extends HTMLElement {
             button('Show all of it', icon('fit'), (board) => board.glide(() => board.axis.reset()))),
           h('div', { class: 'tr-foot', 'aria-hidden': 'true' }, ...keys.map(([caps, text]) => h('span', null, ...caps.map((cap) => h('kbd', null, cap)), text)),
             h('span', { class: 'tr-push' }), h('span', null, 'drag to zoom, Ctrl and wheel too'))),
-        side.element));
+        aside));
   }
 
   /** The edge between names and bars. */
@@ -351,14 +367,14 @@ export class TraceView extends HTMLElement {
     const views = this.#views;
     const scroll = this.#scroll;
     if (!board || !views || !scroll) return;
-    const { rows, lanes, minimap, bar, side } = views;
+    const { rows, lanes, minimap, bar } = views;
     if (dirty & DIRTY.TRACE) {
       this.#drawTop();
       const mode = this.querySelector('.tr-frame')?.getAttribute('data-mode');
       if (mode !== board.mode) {
         this.querySelector('.tr-frame')?.setAttribute('data-mode', board.mode);
         rows.clear();
-        lanes.clear();
+        lanes?.clear();
         scroll.scrollTop = 0;
         this.#measure();
       }
@@ -368,10 +384,13 @@ export class TraceView extends HTMLElement {
     }
     const isTimeline = board.mode === 'timeline';
     rows.space.hidden = isTimeline;
-    lanes.space.hidden = !isTimeline;
+    if (lanes) lanes.space.hidden = !isTimeline;
     const view = isTimeline ? lanes : rows;
-    if (dirty & DIRTY.SELECTION) view.reach(view.activePlace());
-    view.draw(dirty);
+    if (!view) this.#loadLanes();
+    else {
+      if (dirty & DIRTY.SELECTION) view.reach(view.activePlace());
+      view.draw(dirty);
+    }
     this.#drawNone();
     if (dirty & (DIRTY.VIEW | DIRTY.TRACE)) {
       minimap.draw(dirty);
@@ -383,11 +402,37 @@ export class TraceView extends HTMLElement {
       percent.textContent = board.axis.zoom < 1000 ? `${Math.round(board.axis.zoom * 100)} %` : `\u00d7${Math.round(board.axis.zoom).toLocaleString('en-GB')}`;
     }
     if (dirty & DIRTY.SELECTION || dirty & DIRTY.TRACE) {
-      side.draw();
       this.classList.toggle('chosen', board.selected >= 0);
+      views.aside.hidden = board.selected < 0;
+      if (views.side) views.side.draw();
+      else if (board.selected >= 0) this.#loadSide();
     }
     this.#collapse(scroll);
     this.#writeAddress();
+  }
+
+  #loadLanes() {
+    const board = this.#board;
+    const scroll = this.#scroll;
+    void import('./lanes.js').then(({ Lanes: Made }) => {
+      if (!this.#views || !board || !scroll || board !== this.#board || this.#views.lanes) return;
+      this.#views.lanes = new Made(board, { scroll, height: LANE, prefix: this.#prefix });
+      board.mark(DIRTY.VIEW | DIRTY.SELECTION);
+    });
+  }
+
+  #loadSide() {
+    const { api } = this;
+    const board = this.#board;
+    void import('./side.js').then(({ Side: Made }) => {
+      if (!this.#views || !board || !api || board !== this.#board || this.#views.side) return;
+      this.#views.side = new Made(board, { element: this.#views.aside, api, does: {
+        select: (row) => board.reveal(row),
+        close: () => (board.select(-1), this.#scroll?.focus()),
+        open: (trace, span) => this.router?.push(`/t/${trace}?span=${span}`),
+      } });
+      this.#views.side.draw();
+    });
   }
 
   /** The verdict makes room for rows once somebody scrolls. @param {HTMLElement} scroll */
@@ -442,9 +487,9 @@ export class TraceView extends HTMLElement {
     none.hidden = board.rows.length > 0;
     if (none.hidden) return;
     const isEmpty = board.trace.count === 0;
-    none.replaceChildren(statePage(isEmpty
+    void this.#say(isEmpty
       ? { title: 'No spans', text: 'The trace is there, and nothing is in it yet.', actions: [{ label: 'Look again', act: () => void this.load() }] }
-      : { title: 'All kinds are switched off', text: `${things(board.trace.count, 'span')} would be here.`, actions: [{ label: 'Show all kinds', act: () => (board.hidden.clear(), board.onlyChanged = false, board.relayout(), board.mark(DIRTY.TRACE)) }] }));
+      : { title: 'All kinds are switched off', text: `${things(board.trace.count, 'span')} would be here.`, actions: [{ label: 'Show all kinds', act: () => (board.hidden.clear(), board.onlyChanged = false, board.relayout(), board.mark(DIRTY.TRACE)) }] }, none);
   }
 
   /** Asks the server which attributes say what is looked for. */
@@ -457,7 +502,8 @@ export class TraceView extends HTMLElement {
     this.#timers.find = window.setTimeout(async () => {
       const answers = await Promise.all(missing.map(async (text) => {
         try {
-          return /** @type {{ spans: string[] }} */ (await this.api?.get(`/traces/${this.trace}/spans`, { query: { q: text } })).spans;
+          const told = /** @type {{ spans: string[] } | undefined} */ (await this.api?.get(`/traces/${this.trace}/spans`, { query: { q: text } }));
+          return told?.spans ?? [];
         } catch {
           return [];
         }
@@ -490,7 +536,7 @@ export class TraceView extends HTMLElement {
         if (this.#requests.length === 0) this.#requests = await this.#requestsOf();
         if (board !== this.#board) return;
         this.#anchored(() => {
-          this.#views?.side.forget();
+          this.#views?.side?.forget();
           board.put(new Trace(wire));
           board.flush();
         });
@@ -498,7 +544,7 @@ export class TraceView extends HTMLElement {
         if (wire.state === 'done') this.#follow?.();
       } catch (error) {
         if (error instanceof Error && 'status' in error) return;
-        this.#crashed(error);
+        void this.#crashed(error);
       }
     }, GROW_MS);
   }
@@ -596,7 +642,8 @@ export class TraceView extends HTMLElement {
   }
 
   #share() {
-    if (this.api) openShare({ api: this.api, trace: this.trace, link: () => this.link() });
+    const { api } = this;
+    if (api) void import('../share/share.js').then(({ openShare }) => openShare({ api, trace: this.trace, link: () => this.link() }));
   }
 
   #compare() {
@@ -632,7 +679,7 @@ export class TraceView extends HTMLElement {
   #focusSide() {
     const board = this.#board;
     if (!board || board.selected < 0) return;
-    const side = this.#views?.side.element;
+    const side = this.#views?.aside;
     if (side?.contains(document.activeElement)) this.#scroll?.focus();
     else side?.focus();
   }

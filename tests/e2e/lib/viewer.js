@@ -1,0 +1,155 @@
+// The console in a browser, signed in, and what the tests of its trace viewer look at.
+
+import assert from 'node:assert/strict';
+
+import { launch, signIn } from './browser.js';
+import { otlp } from './made.js';
+import { Waylight } from './waylight.js';
+
+/** @import { Browser, Page } from 'playwright-core' */
+/** @import { MadeSpan } from './made.js' */
+
+/** @typedef {{ left: number, right: number, width: number, top: number }} Box */
+
+export class Desk {
+  /** @param {Waylight} waylight @param {Browser} browser @param {Page} page */
+  constructor(waylight, browser, page) {
+    this.waylight = waylight;
+    this.browser = browser;
+    this.page = page;
+    this.origin = waylight.origin;
+    /** What the browser's console complained about. @type {string[]} */
+    this.complaints = [];
+    this.listen(page);
+  }
+
+  static async open() {
+    const waylight = await Waylight.demo();
+    const browser = await launch();
+    const context = await browser.newContext({ viewport: { width: 1440, height: 1200 }, permissions: ['clipboard-read', 'clipboard-write'] });
+    const page = await context.newPage();
+    await signIn(page, waylight.signInLink);
+    return new Desk(waylight, browser, page);
+  }
+
+  /** @param {Page} page */
+  listen(page) {
+    page.on('pageerror', (error) => this.complaints.push(String(error.stack)));
+    page.on('console', (message) => {
+      // Answers that say no are designed states, and told by the browser all the same.
+      if (message.type() === 'error' && !/Failed to load resource/.test(message.text())) this.complaints.push(message.text());
+    });
+  }
+
+  async close() {
+    await this.browser.close();
+    await this.waylight.stop();
+    assert.deepEqual(this.complaints, [], 'the browser complained');
+  }
+
+  /**
+   * Takes a trace in, through the API.
+   * @param {string} trace
+   * @param {MadeSpan[]} spans
+   * @param {Parameters<typeof otlp>[2]} [how]
+   */
+  async import(trace, spans, how) {
+    const answer = await this.post('/traces/import', otlp(trace, spans, how));
+    assert.equal(answer.status, 201, answer.text);
+  }
+
+  /** @param {string} path @param {unknown} body */
+  async post(path, body) {
+    const answer = await this.page.request.post(`${this.origin}/_waylight/api/v1${path}`, {
+      headers: { 'content-type': 'application/json', 'waylight-request': '1', origin: this.origin }, data: JSON.stringify(body),
+    });
+    return { status: answer.status(), text: await answer.text() };
+  }
+
+  /** @param {string} path */
+  async get(path) {
+    const answer = await this.page.request.get(`${this.origin}/_waylight/api/v1${path}`);
+    assert.equal(answer.status(), 200, `${path}: ${answer.status()}`);
+    return answer.text();
+  }
+
+  /** Opens a trace and waits until it is drawn. @param {string} trace @param {string} [query] */
+  async show(trace, query = '') {
+    await this.page.goto(`${this.origin}/_waylight/t/${trace}${query}`);
+    await this.page.locator('wl-trace .tr-bar, wl-trace .tr-block, wl-trace .tr-cell').first().waitFor({ state: 'attached' });
+    await this.settled();
+  }
+
+  /** Waits until nothing glides any more and the address is written. */
+  async settled() {
+    await this.page.waitForFunction(() => new Promise((resolve) => {
+      let last = '';
+      let same = 0;
+      const look = () => {
+        const bars = [...document.querySelectorAll('.tr-bar, .tr-block')].map((bar) => {
+          const box = bar.getBoundingClientRect();
+          return `${box.left.toFixed(2)} ${box.width.toFixed(2)} ${box.top.toFixed(2)}`;
+        }).join();
+        same = bars + location.href === last ? same + 1 : 0;
+        last = bars + location.href;
+        // Longer than a glide and than the pause before the address is written.
+        if (same > 20) resolve(true);
+        else requestAnimationFrame(look);
+      };
+      look();
+    }));
+  }
+
+  /** The row of a span by what it is called. @param {string | RegExp} name */
+  row(name) {
+    return this.page.locator('.tr-row:not([hidden])').filter({ has: this.page.locator('.tr-text', { hasText: name }) }).first();
+  }
+
+  /** Names of rows in sight, from the top. @returns {Promise<string[]>} */
+  names() {
+    return this.page.evaluate(() => [...document.querySelectorAll('.tr-row:not([hidden])')]
+      .map((row) => ({ top: row.getBoundingClientRect().top, name: (row.querySelector('.tr-text bdi') ?? row.querySelector('.tr-text'))?.textContent ?? '' }))
+      .sort((a, b) => a.top - b.top).map(({ name }) => name));
+  }
+
+  /**
+   * Where bars are, by the name of their row, and where the lanes are.
+   * @returns {Promise<{ lane: Box, bars: Record<string, Box> }>}
+   */
+  geometry() {
+    return this.page.evaluate(() => {
+      const box = (/** @type {Element} */ element) => {
+        const { left, right, width, top } = element.getBoundingClientRect();
+        return { left, right, width, top };
+      };
+      /** @type {Record<string, { left: number, right: number, width: number, top: number }>} */
+      const bars = {};
+      for (const row of document.querySelectorAll('.tr-row:not([hidden])')) {
+        const bar = row.querySelector('.tr-bar');
+        if (bar) bars[row.querySelector('.tr-text bdi')?.textContent ?? ''] = box(bar);
+      }
+      const lane = document.querySelector('.tr-lane');
+      return { lane: box(/** @type {Element} */ (lane)), bars };
+    });
+  }
+
+  /** The stretch in view, as the address has it. @returns {[number, number] | null} */
+  get view() {
+    const v = new URL(this.page.url()).searchParams.get('v');
+    return v ? /** @type {[number, number]} */ (v.split(',').map(Number)) : null;
+  }
+
+  /** @param {string} name */
+  parameter(name) {
+    return new URL(this.page.url()).searchParams.get(name);
+  }
+
+  async status() {
+    return this.page.locator('.tr-percent').textContent();
+  }
+
+  /** Puts the keyboard where rows are. */
+  async focusRows() {
+    await this.page.locator('.tr-scroll').focus();
+  }
+}
