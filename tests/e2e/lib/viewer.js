@@ -73,6 +73,30 @@ export class Desk {
     return answer.text();
   }
 
+  /**
+   * Sends spans as an app does, to the receiver of the instance.
+   * @param {string} trace
+   * @param {MadeSpan[]} spans
+   * @param {Parameters<typeof otlp>[2]} [how]
+   */
+  async tell(trace, spans, how) {
+    const { receiver } = JSON.parse(await this.get('/settings'));
+    const answer = await fetch(`http://${receiver}/v1/traces`, {
+      method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(otlp(trace, spans, how)),
+    });
+    assert.equal(answer.status, 200, await answer.text());
+  }
+
+  /** The trace of the latest request of a path, once it can be read. @param {string} path @returns {Promise<string>} */
+  async traced(path) {
+    const found = await this.page.waitForFunction(async (wanted) => {
+      const { items } = await (await fetch(`/_waylight/api/v1/requests?q=${encodeURIComponent(`path:${wanted}`)}&traced=1`)).json();
+      const id = items[0]?.trace_id;
+      return id && (await fetch(`/_waylight/api/v1/traces/${id}`)).ok ? id : false;
+    }, path);
+    return /** @type {Promise<string>} */ (found.jsonValue());
+  }
+
   /** Opens a trace and waits until it is drawn. @param {string} trace @param {string} [query] */
   async show(trace, query = '') {
     await this.page.goto(`${this.origin}/_waylight/t/${trace}${query}`);
@@ -126,7 +150,10 @@ export class Desk {
       const bars = {};
       for (const row of document.querySelectorAll('.tr-row:not([hidden])')) {
         const bar = row.querySelector('.tr-bar');
-        if (bar) bars[row.querySelector('.tr-text bdi')?.textContent ?? ''] = box(bar);
+        const name = row.querySelector('.tr-text bdi')?.textContent ?? '';
+        const first = bars[name];
+        // Of several with one name, the topmost.
+        if (bar && (!first || box(bar).top < first.top)) bars[name] = box(bar);
       }
       const lane = document.querySelector('.tr-lane');
       return { lane: box(/** @type {Element} */ (lane)), bars };

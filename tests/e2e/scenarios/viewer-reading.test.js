@@ -134,15 +134,14 @@ describe('what the viewer tells', () => {
     const hits = async (/** @type {string} */ text) => {
       await desk.page.locator('.tr-find input').fill(text);
       await desk.settled();
-      return (await desk.page.locator('.tr-row.hit .tr-text bdi').allTextContents()).sort();
+      return (await desk.page.locator('.tr-row.hit:not([hidden]) .tr-text bdi').allTextContents()).sort();
     };
     assert.deepEqual(await hits('svc:postgres'), ['SELECT products', 'SELECT reviews']);
     assert.deepEqual(await hits('kind:fetch >100ms'), ['fetch GET', 'GET shop.example'].sort());
     assert.deepEqual(await hits('status:error kind:edge'), ['Edge request', 'Upstream request']);
     await desk.page.locator('.tr-find input').fill('db.query.text:reviews');
-    await desk.page.locator('.tr-row.hit').first().waitFor();
-    assert.deepEqual(await desk.page.locator('.tr-row.hit .tr-text bdi').allTextContents(), ['SELECT reviews']);
-    assert.equal(await desk.page.locator('.tr-hits').textContent(), '1');
+    await desk.page.locator('.tr-hits', { hasText: /^1$/ }).waitFor();
+    assert.deepEqual(await desk.page.locator('.tr-row.hit:not([hidden]) .tr-text bdi').allTextContents(), ['SELECT reviews']);
     await hits('svc:postgres');
     await desk.focusRows();
     await desk.page.keyboard.press('n');
@@ -203,33 +202,47 @@ describe('what the viewer tells', () => {
     assert.equal(((await desk.page.locator('.tr-long pre').textContent()) ?? '').length, 10_240);
   });
 
-  test('a trace that is open grows without moving what is looked at', async () => {
-    const trace = ids(0xa7);
-    const began = Date.now();
+  test('a trace that grows moves nothing that is looked at', async () => {
+    // A request that is traced, and an app that tells of it bit by bit.
+    await desk.post('/session', { action: 'start' });
+    await desk.page.request.get(`${desk.origin}/api/products/harbour-lantern/reviews?grows`);
+    const trace = await desk.traced('/api/products/harbour-lantern/reviews');
+    /** @type {{ start_us: number, entry: string }} */
+    const told = JSON.parse(await desk.get(`/traces/${trace}`));
+    const began = told.start_us / 1000;
     /** @param {number} number @param {number} from */
-    const part = (number, from) => edge({ id: (number + 16).toString(16), name: `part ${number}`, stage: 'middleware', parent: '1', from, to: from + 5 });
-    await desk.import(trace, Array.from({ length: 40 }, (_, index) => part(index * 2, index * 20 + 10)), { began });
+    const part = (number, from) => app({ id: (number + 4096).toString(16), name: `part ${number}`, parent: told.entry, from, to: from + 5 });
+    await desk.tell(trace, Array.from({ length: 60 }, (_, index) => part(index * 2, index * 20 + 10)), { began });
     await desk.show(trace);
-    assert.match((await desk.page.locator('.tr-state').textContent()) ?? '', /Still arriving/);
     await desk.page.locator('.tr-scroll').evaluate((element) => (element.scrollTop = 500));
     await desk.settled();
+    const count = Number((await desk.page.locator('.tr-facts b').textContent())?.replace(/\D/g, ''));
     const watched = desk.row('part 44');
     await watched.hover();
     const before = await watched.boundingBox();
     const seen = await desk.names();
-    await desk.import(trace, Array.from({ length: 40 }, (_, index) => part(index * 2 + 1, index * 20)), { began });
-    await desk.page.locator('.tr-facts', { hasText: '80 spans' }).waitFor();
+    await desk.tell(trace, Array.from({ length: 60 }, (_, index) => part(index * 2 + 1, index * 20)), { began });
+    await desk.page.locator('.tr-facts', { hasText: `${count + 60} spans` }).waitFor();
     await desk.settled();
     const after = await desk.row('part 44').boundingBox();
     assert.ok(before && after && Math.abs(before.y - after.y) <= 1, `${before?.y} and ${after?.y}`);
     const then = (await desk.names()).filter((name) => seen.includes(name));
+    assert.ok(then.length > 5);
     assert.deepEqual(then, seen.filter((name) => then.includes(name)), 'none overtook another');
+  });
 
+  test('a trace whose end has not come is open, and one without the app\'s spans is waited for', async () => {
+    const began = Date.now();
+    const trace = ids(0xa7);
+    await desk.import(trace, [edge({ id: '2', name: 'Route', stage: 'route', parent: '1', from: 0, to: 1 })], { began });
+    await desk.show(trace);
+    assert.match((await desk.page.locator('.tr-state').textContent()) ?? '', /Still arriving/);
     await desk.import(trace, [
       edge({ id: '1', name: 'GET /', stage: 'request', kind: 2, from: 0, to: 900 }),
-      edge({ id: '2', parent: '1', name: 'GET', stage: 'upstream.request', kind: 3, from: 10, to: 90, attributes: { 'waylight.upstream': 'app', 'http.response.status_code': 200 } }),
-    ], { began });
-    await desk.page.locator('.tr-state', { hasText: 'Waiting for spans of app' }).waitFor();
+      edge({ id: '3', parent: '1', name: 'GET', stage: 'upstream.request', kind: 3, from: 10, to: 90, attributes: { 'waylight.upstream': 'app', 'http.response.status_code': 200 } }),
+    ], { began: Date.now() });
+    await desk.show(trace);
+    assert.match((await desk.page.locator('.tr-state').textContent()) ?? '', /Waiting for spans of app/);
   });
 
   test('a trace that lives for hours is read page by page', async () => {
@@ -362,6 +375,7 @@ describe('what the viewer tells', () => {
   test('the table holds what the rows show', async () => {
     await desk.show(SHOP_TRACE);
     await desk.page.getByRole('button', { name: 'Read as a table' }).click();
+    await desk.page.locator('.tr-table').waitFor();
     const rows = await desk.page.locator('.tr-table tbody tr').count();
     assert.equal(rows, SHOP.length);
     await desk.page.getByRole('dialog').getByRole('button', { name: 'SELECT reviews' }).click();

@@ -4,10 +4,12 @@
 import { copy, h } from '../../dom.js';
 import { icon as pictogram } from '../../icons.js';
 import { bytes, duration, things } from '../../model/format.js';
+import { difference } from '../../model/headers.js';
 import { cut } from '../../model/trace/words.js';
 import { tone } from './rows.js';
 
 /** @import { Api } from '../../model/contract.js' */
+/** @import { Fields } from '../../model/headers.js' */
 /** @import { SpanDetail } from '../../model/trace/wire.js' */
 /** @import { Board } from './board.js' */
 /** @import { Does } from './side.js' */
@@ -149,27 +151,21 @@ function request(span, api) {
 /** @type {Record<string, string>} */
 const PHASES = { route: 'Routing', choose: 'Choosing a server', connect: 'Connection', send: 'Sending', wait: 'Waiting', respond: 'Answering' };
 
-/** @typedef {[string, string][]} Fields */
-/** @param {{ received: Fields, forwarded: Fields, upstream: Fields, sent: Fields } | null} sets */
+/** @param {Record<string, Fields | undefined> | null} sets */
 function headers(sets) {
   if (!sets) return [h('p', { class: 'muted' }, 'Header fields of this request were not kept.')];
-  return [difference('Request headers', sets.received, sets.forwarded, 'added toward the app', 'kept from the app'),
-    difference('Response headers', sets.upstream, sets.sent, 'added toward the browser', 'kept from the browser')];
+  return [changes('Request headers', sets['received'], sets['forwarded']), changes('Response headers', sets['upstream'], sets['sent'])];
 }
 
-/** @param {string} name @param {Fields} before @param {Fields} after @param {string} added @param {string} removed */
-function difference(name, before, after, added, removed) {
-  const has = (/** @type {Fields} */ fields, /** @type {[string, string]} */ field) => fields.some((other) => other[0].toLowerCase() === field[0].toLowerCase() && other[1] === field[1]);
-  const lines = [
-    ...before.map((field) => ({ field, mark: has(after, field) ? '' : '\u2212' })),
-    ...after.filter((field) => !has(before, field)).map((field) => ({ field, mark: '+' })),
-  ];
-  const changed = lines.filter(({ mark }) => mark !== '').length;
+/** What the edge did to header fields. @param {string} name @param {Fields} [before] @param {Fields} [after] */
+function changes(name, before = [], after = []) {
+  const lines = difference(before, after);
+  const changed = lines.filter(({ mark }) => mark !== 'same').length;
   return h('details', { class: 'tr-headers' },
     h('summary', null, name, ' ', h('span', { class: 'muted' }, changed === 0 ? `${lines.length}, unchanged` : `${lines.length}, ${changed} changed`)),
-    h('table', null, h('tbody', null, ...lines.map(({ field, mark }) => h('tr', { class: mark === '+' ? 'added' : mark ? 'removed' : '' },
-      h('td', { title: mark === '+' ? added : mark ? removed : '' }, mark, mark && h('span', { class: 'unseen' }, mark === '+' ? added : removed)),
-      h('th', { scope: 'row' }, h('bdi', null, field[0])), h('td', null, h('bdi', null, cut(field[1], VALUE_LETTERS_MAX))))))));
+    h('table', null, h('tbody', null, ...lines.map((line) => h('tr', { class: line.mark },
+      h('td', null, line.mark === 'added' ? '+' : line.mark === 'removed' ? '\u2212' : ''),
+      h('th', { scope: 'row' }, h('bdi', null, line.name)), h('td', null, h('bdi', null, cut(line.value, VALUE_LETTERS_MAX))))))));
 }
 
 /** Prefixes of keys, and what stands above them. @type {[RegExp, string][]} */

@@ -45,6 +45,8 @@ const AGAIN_MS = 1000;
 const ADDRESS_MS = 200;
 /** Folded spans that the address holds. */
 const FOLDS_MAX = 24;
+/** A trace that ended less than this long ago is followed, though nothing more is awaited. */
+const FRESH_US = 60e6;
 /** Letters of a raw answer that are shown. */
 const RAW_MAX = 200_000;
 
@@ -251,7 +253,7 @@ export class TraceView extends HTMLElement {
     this.#readAddress();
     this.#measure();
     board.flush();
-    if (trace.wire.state !== 'done') this.#followTrace();
+    if (trace.wire.state !== 'done' || isFresh(trace)) this.#followTrace();
   }
 
   /** Anything that goes wrong while drawing is shown, not swallowed. @param {() => void} act */
@@ -449,6 +451,8 @@ export class TraceView extends HTMLElement {
     if (!board || !top) return;
     const request = this.#request();
     const list = notes(board, request);
+    const { method, path } = subject(board, request);
+    this.dispatchEvent(new CustomEvent('wl-told', { bubbles: true, detail: cut(`${method} ${path}`.trim(), 80) }));
     const header = this.compact ? null : head(board, { request, requests: this.#requests }, {
       compare: () => this.#compare(), share: () => this.#share(), link: () => void copy(this, this.link(), 'Link copied'),
       again: this.#again(request), select: (row) => board.reveal(row),
@@ -541,7 +545,6 @@ export class TraceView extends HTMLElement {
           board.flush();
         });
         if (board.text) this.#ask();
-        if (wire.state === 'done') this.#follow?.();
       } catch (error) {
         if (error instanceof Error && 'status' in error) return;
         void this.#crashed(error);
@@ -561,14 +564,18 @@ export class TraceView extends HTMLElement {
     const isAtTop = scroll.scrollTop === 0 && !hovered;
     if (!shown || isAtTop) return change();
     const id = board.trace.id_(shown.row < 0 ? ~shown.row : shown.row);
-    const offset = shown.place * rows.height - scroll.scrollTop;
+    const seenAt = shown.element.getBoundingClientRect().top;
     change();
     const place = board.placeOf(board.trace.row(id));
     if (place < 0) return;
-    const wanted = place * rows.height - offset;
-    // Rows may have come above a list that could not be scrolled before.
-    rows.space.style.marginTop = wanted < 0 ? `${-wanted}px` : '';
-    scroll.scrollTop = Math.max(0, wanted);
+    // What stands above may have changed its height, too; and folds when there is more to scroll.
+    const settle = () => {
+      const wanted = place * rows.height - (seenAt - scroll.getBoundingClientRect().top);
+      scroll.scrollTop = Math.max(0, wanted);
+    };
+    settle();
+    this.#collapse(scroll);
+    settle();
     board.mark(DIRTY.VIEW);
   }
 
@@ -647,13 +654,12 @@ export class TraceView extends HTMLElement {
   }
 
   #compare() {
-    this.dispatchEvent(new CustomEvent('wl-compare', { bubbles: true, detail: { trace: this.trace } }));
     this.router?.push(`/compare?b=${this.trace}`);
   }
 
   /** Traces the page again, in a tab of its own; only what can be asked for without harm. @param {RequestItem | null} request */
   #again(request) {
-    if (!request || request.method !== 'GET' || request.host !== location.host) return null;
+    if (!request || request.method !== 'GET' || request.host !== location.hostname) return null;
     return async () => {
       const path = request.path + (request.query ? `?${request.query}` : '');
       try {
@@ -683,11 +689,11 @@ export class TraceView extends HTMLElement {
     if (side?.contains(document.activeElement)) this.#scroll?.focus();
     else side?.focus();
   }
+}
 
-  /** What the trace is of, for titles. */
-  get subject() {
-    return this.#board ? subject(this.#board, this.#request()) : null;
-  }
+/** Whether spans may still come: apps send theirs some seconds later, and slow ones later still. @param {Trace} trace */
+function isFresh(trace) {
+  return Date.now() * 1000 - (trace.wire.start_us + trace.length) < FRESH_US;
 }
 
 customElements.define('wl-trace', TraceView);
