@@ -229,6 +229,7 @@ describe('the view of a trace', () => {
   test('a link restores span, view, filter, folds, switches and the kind of view', async () => {
     await desk.show(TRACE, `?span=${spanId('14')}&v=200000,480000&q=svc%3Apostgres&fold=${spanId('10')}&cp=0`);
     assert.equal(await desk.page.locator('.tr-side h2').textContent(), 'fetch GET');
+    assert.ok(await desk.page.locator('.tr-row.sel').evaluate((row) => row.getBoundingClientRect().bottom <= innerHeight), 'the span is in sight');
     assert.equal(await desk.page.locator('.tr-find input').inputValue(), 'svc:postgres');
     assert.equal(await desk.page.locator('.tr-cp').count(), 0);
     assert.equal(await desk.row('getProduct').getAttribute('aria-expanded'), 'false');

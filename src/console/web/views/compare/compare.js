@@ -11,7 +11,7 @@ const OFFERED_MAX = 200;
 
 /** @param {Place} place @returns {Promise<Opened>} */
 export async function open(place) {
-  await sheet('styles/trace.css');
+  await sheet('styles/share.css');
   const { api, router, main } = place;
   const { items } = /** @type {Requests} */ (await api.get('/requests', { query: { traced: 1, limit: OFFERED_MAX } }));
   const traced = items.filter((item) => item.trace_id);

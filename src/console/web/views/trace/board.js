@@ -307,6 +307,15 @@ export class Board {
     requestAnimationFrame(step);
   }
 
+  /** Zooms about the middle. @param {number} factor below 1 is closer */
+  zoom(factor) {
+    this.settle();
+    this.glide(() => {
+      this.axis.mark();
+      this.axis.zoomAt(factor, (this.axis.width - this.axis.pad) / 2);
+    });
+  }
+
   /** Ends a glide where it was going. */
   settle() {
     if (this.gliding) this.axis.view = this.gliding;

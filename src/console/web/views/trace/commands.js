@@ -50,8 +50,8 @@ export function bindings(does) {
     key('End', 'Last span', (board) => board.pick(board.rows.length - 1)),
     key('PageDown', 'A screen down', (board) => board.move(does.page())),
     key('PageUp', 'A screen up', (board) => board.move(-does.page())),
-    key(['w', '+', '='], 'Zoom in', (board) => zoom(board, ZOOM)),
-    key(['s', '-'], 'Zoom out', (board) => zoom(board, 1 / ZOOM)),
+    key(['w', '+', '='], 'Zoom in', (board) => board.zoom(ZOOM)),
+    key(['s', '-'], 'Zoom out', (board) => board.zoom(1 / ZOOM)),
     key('a', 'Pan to the left', (board) => pan(board, -PAN)),
     key('d', 'Pan to the right', (board) => pan(board, PAN)),
     key('f', 'Fit the span', (board) => fit(board, board.selected)),
@@ -68,7 +68,7 @@ export function bindings(does) {
       board.relayout();
       board.mark(DIRTY.TRACE);
     }),
-    key('e', 'Next error', nextError),
+    key('e', 'Next error', (board) => void board.next((row) => board.trace.failed(row), 1)),
     key('n', 'Next match', match(1)),
     key('p', 'Previous match', match(-1)),
     key('/', 'Find', does.find),
@@ -76,20 +76,6 @@ export function bindings(does) {
     key('y', 'Copy the span', does.copySpan),
     key('x', 'Export', does.share),
   ];
-}
-
-/** @param {Board} board */
-export function nextError(board) {
-  board.next((row) => board.trace.failed(row), 1);
-}
-
-/** @param {Board} board @param {number} factor */
-export function zoom(board, factor) {
-  board.settle();
-  board.glide(() => {
-    board.axis.mark();
-    board.axis.zoomAt(factor, (board.axis.width - board.axis.pad) / 2);
-  });
 }
 
 /** @param {Board} board @param {number} share */

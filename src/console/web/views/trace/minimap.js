@@ -15,8 +15,8 @@ const SLICE = 6_000;
 const EDGE = 7;
 
 export class Minimap {
-  /** @param {Board} board */
-  constructor(board) {
+  /** @param {Board} board @param {Element} into */
+  constructor(board, into) {
     this.board = board;
     this.canvas = h('canvas', { 'aria-hidden': 'true' });
     this.brush = h('div', { class: 'tr-brush' });
@@ -25,7 +25,7 @@ export class Minimap {
     this.facts = h('div', { class: 'tr-facts' });
     this.probe = h('i', { class: 'tr-probe' });
     this.strip = h('div', { class: 'tr-strip' }, this.probe, this.canvas, this.before, this.after, this.brush);
-    this.element = h('div', { class: 'tr-mini' }, this.facts, this.strip);
+    into.replaceChildren(this.facts, this.strip);
     this.strip.addEventListener('pointerdown', (event) => this.#grab(event));
     this.strip.addEventListener('dblclick', () => board.glide(() => board.axis.reset()));
     this.drawn = '';

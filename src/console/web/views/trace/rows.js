@@ -16,7 +16,7 @@ const MORE = 4;
 const LEVELS_MAX = 18;
 const NAME_LETTERS_MAX = 240;
 
-/** @typedef {{ element: HTMLElement, name: HTMLElement, lane: HTMLElement, row: number, place: number }} Row */
+/** @typedef {{ element: HTMLElement, name: HTMLElement, lane: HTMLElement, said: HTMLElement, row: number, place: number }} Row */
 
 export class Rows {
   /**
@@ -121,15 +121,17 @@ export class Rows {
 
   /** @returns {Row} */
   #make() {
-    const name = h('div', { class: 'tr-name' });
-    const lane = h('div', { class: 'tr-lane' });
-    const element = h('div', { class: 'tr-row', role: 'treeitem' }, name, lane);
+    // What is drawn is said in words of its own.
+    const said = h('span', { class: 'unseen' });
+    const name = h('div', { class: 'tr-name', 'aria-hidden': 'true' });
+    const lane = h('div', { class: 'tr-lane', 'aria-hidden': 'true' });
+    const element = h('div', { class: 'tr-row', role: 'treeitem' }, said, name, lane);
     this.space.append(element);
-    return { element, name, lane, row: 0, place: 0 };
+    return { element, name, lane, said, row: 0, place: 0 };
   }
 
   /** @param {Row} shown */
-  #fill({ element, name, row, place }) {
+  #fill({ element, name, said, row, place }) {
     const { board } = this;
     const { trace } = board;
     const span = row < 0 ? ~row : row;
@@ -143,7 +145,7 @@ export class Rows {
     name.replaceChildren(guides(depth));
     if (row < 0) {
       element.removeAttribute('aria-expanded');
-      element.setAttribute('aria-label', 'No spans from inside the app. Press Enter for the line that mends it.');
+      said.textContent = 'No spans from inside the app; the details have the line that mends it';
       append(name, [h('span', { class: 'tr-chevron none' }), h('span', { class: 'tr-icon hole' }),
         h('span', { class: 'tr-text' }, board.trace.wire.state === 'partial' ? 'Waiting for spans of the app' : 'Nothing from inside the app')]);
       return;
@@ -152,7 +154,7 @@ export class Rows {
     const isOpen = isParent && !board.folded.has(row);
     if (isParent) element.setAttribute('aria-expanded', String(isOpen));
     else element.removeAttribute('aria-expanded');
-    element.setAttribute('aria-label', sayRow(board, row));
+    said.textContent = sayRow(board, row);
     append(name, [
       h('span', { class: `tr-chevron${isParent ? (isOpen ? ' open' : '') : ' none'}` }),
       icon(board, row),

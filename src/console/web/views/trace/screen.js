@@ -1,6 +1,5 @@
 // The screen of one trace, `/t/ID`, or of two, `/t/B?vs=A`.
 
-import { CompareView } from './compare-view.js';
 import { TraceView } from './trace-view.js';
 
 /** @import { Opened, Place } from '../../model/contract.js' */
@@ -8,12 +7,13 @@ import { TraceView } from './trace-view.js';
 /** @param {Place} place @returns {Opened} */
 export function open(place) {
   let shown = '';
-  const show = (/** @type {string[]} */ [id = '']) => {
+  const show = async (/** @type {string[]} */ [id = '']) => {
     const versus = place.router.query['vs'] ?? '';
     // What else is in the address, the viewer itself reads and writes.
     if (shown === `${id} ${versus}`) return;
-    shown = `${id} ${versus}`;
-    const view = versus ? new CompareView() : new TraceView();
+    const mine = shown = `${id} ${versus}`;
+    const view = versus ? new (await import('./compare-view.js')).CompareView() : new TraceView();
+    if (mine !== shown) return;
     const { api, router, live, keys } = place;
     Object.assign(view, { api, router, live, keys });
     if (versus) {
@@ -23,6 +23,6 @@ export function open(place) {
     view.addEventListener('wl-told', (event) => place.title(/** @type {CustomEvent<string>} */ (event).detail));
     place.main.replaceChildren(view);
   };
-  show(place.rest);
-  return { close: () => place.main.replaceChildren(), moved: show };
+  void show(place.rest);
+  return { close: () => (shown = '', place.main.replaceChildren()), moved: (rest) => void show(rest) };
 }

@@ -4,11 +4,11 @@ import { h } from '../../dom.js';
 
 /** @typedef {{ title: string, text: string, code?: string | null, actions: { label: string, act: () => void, primary?: boolean }[], tone?: string, raw?: string | null }} State */
 
-/** @param {State} state */
-export function statePage({ title, text, code, actions, tone = '', raw }) {
+/** @param {State} state @param {'h1' | 'h2'} heading */
+export function statePage({ title, text, code, actions, tone = '', raw }, heading) {
   return h('div', { class: 'tr-nothing', role: tone === 'err' ? 'alert' : 'status' },
     drawing(tone),
-    h('h2', null, title),
+    h(heading, null, title),
     h('p', null, text),
     code && h('pre', null, code),
     h('div', { class: 'row' }, ...actions.map(({ label, act, primary }) =>

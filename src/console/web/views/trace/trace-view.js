@@ -10,9 +10,7 @@ import { asked } from '../../model/trace/find.js';
 import { cut } from '../../model/trace/words.js';
 import { Bar } from './bar.js';
 import { Board, DIRTY } from './board.js';
-import { bindings, nextError, zoom } from './commands.js';
 import { head, notes, subject } from './head.js';
-import { Minimap } from './minimap.js';
 import { listen } from './pointer.js';
 import { Rows, title } from './rows.js';
 import { drawRuler } from './ruler.js';
@@ -22,6 +20,7 @@ import { drawRuler } from './ruler.js';
 /** @import { RequestItem, Wire } from '../../model/trace/wire.js' */
 /** @import { Mode } from './board.js' */
 /** @import { Lanes } from './lanes.js' */
+/** @import { Minimap } from './minimap.js' */
 /** @import { Side } from './side.js' */
 /** @import { State } from './states.js' */
 
@@ -92,7 +91,15 @@ export class TraceView extends HTMLElement {
     const end = (/** @type {(() => void) | undefined} */ ending) => ending && this.#endings.push(ending);
     end(this.router?.listen(() => this.#readAddress()));
     end(this.api?.watch((state) => state === 'online' && this.#reconnect()));
-    end(this.keys?.add(bindings({
+    void this.#bind();
+    void this.load();
+  }
+
+  /** The keyboard. */
+  async #bind() {
+    const { bindings } = await import('./commands.js');
+    if (!this.isConnected || !this.keys) return;
+    this.#endings.push(this.keys.add(bindings({
       board: () => this.#board,
       applies: () => !this.compact || this.contains(document.activeElement),
       details: () => this.#focusSide(),
@@ -102,7 +109,6 @@ export class TraceView extends HTMLElement {
       share: () => this.#share(),
       page: () => Math.max(1, Math.floor((this.#scroll?.clientHeight ?? 0) / ROW.page) - 2),
     })));
-    void this.load();
   }
 
   disconnectedCallback() {
@@ -165,7 +171,6 @@ export class TraceView extends HTMLElement {
 
   /** @param {unknown} error */
   async #failed(error) {
-    await sheet('styles/trace.css').catch(() => undefined);
     const status = error instanceof Error && 'status' in error ? Number(error.status) : -1;
     const does = { again: () => void this.load(), logs: () => this.router?.push('/logs') };
     if (status === 404 && await this.#isArriving()) {
@@ -182,8 +187,8 @@ export class TraceView extends HTMLElement {
 
   /** A page instead of a trace. @param {State} state @param {Element} [into] */
   async #say(state, into = this) {
-    const { statePage } = await import('./states.js');
-    into.replaceChildren(statePage(state));
+    const [{ statePage }] = await Promise.all([import('./states.js'), sheet('styles/trace.css'), sheet('styles/share.css')]);
+    into.replaceChildren(statePage(state, into === this && !this.compact ? 'h1' : 'h2'));
   }
 
   async #isArriving() {
@@ -213,7 +218,7 @@ export class TraceView extends HTMLElement {
   /** @type {HTMLElement | null} */ #scroll = null;
   /** @type {(() => void) | null} */ #follow = null;
   /** @type {ResizeObserver | null} */ #resizes = null;
-  /** Lanes and sidebar come when they are first needed. @type {{ rows: Rows, minimap: Minimap, bar: Bar, aside: HTMLElement, lanes: Lanes | null, side: Side | null } | null} */ #views = null;
+  /** What is not needed for the first rows comes later. @type {{ rows: Rows, minimap: Minimap | null, bar: Bar, aside: HTMLElement, lanes: Lanes | null, side: Side | null } | null} */ #views = null;
 
   /** @param {Trace} trace @param {Comparison | null} comparison */
   #build(trace, comparison) {
@@ -227,16 +232,15 @@ export class TraceView extends HTMLElement {
     this.#scroll = scroll;
     const height = this.compact ? ROW.compact : ROW.page;
     const rows = new Rows(board, { scroll, height, prefix: this.#prefix });
-    const minimap = new Minimap(board);
     const aside = h('aside', { class: 'tr-side', 'aria-label': 'Details of the span', tabIndex: -1, hidden: true });
     const bar = new Bar(board, {
       find: (text) => (board.find(text), this.#ask()),
       match: (step) => board.hits && board.next((row) => board.hits?.[row] === 1 && board.isOnPage(row), step),
-      error: () => nextError(board),
-      table: () => void import('./table.js').then(({ openTable }) => openTable(board, (row) => board.reveal(row))),
+      error: () => board.next((row) => board.trace.failed(row), 1),
+      table: () => void Promise.all([import('./table.js'), sheet('styles/share.css')]).then(([{ openTable }]) => openTable(board, (row) => board.reveal(row))),
     });
-    this.#views = { rows, minimap, bar, aside, lanes: null, side: null };
-    this.replaceChildren(this.#frame({ scroll, minimap, bar, aside }));
+    this.#views = { rows, minimap: null, bar, aside, lanes: null, side: null };
+    this.replaceChildren(this.#frame({ scroll, bar, aside }));
     const over = /** @type {HTMLElement} */ (this.querySelector('.tr-over'));
     listen(board, {
       scroll, over,
@@ -265,8 +269,8 @@ export class TraceView extends HTMLElement {
     }
   }
 
-  /** @param {{ scroll: HTMLElement, minimap: Minimap, bar: Bar, aside: HTMLElement }} parts */
-  #frame({ scroll, minimap, bar, aside }) {
+  /** @param {{ scroll: HTMLElement, bar: Bar, aside: HTMLElement }} parts */
+  #frame({ scroll, bar, aside }) {
     const zoomed = h('output', { class: 'tr-percent', 'aria-label': 'Zoom' });
     const button = (/** @type {string} */ label, /** @type {Node | string} */ face, /** @type {(board: Board) => void} */ act) =>
       h('button', { class: 'icon-button', type: 'button', 'aria-label': label, title: label, onclick: () => this.#board && act(this.#board) }, face);
@@ -276,13 +280,13 @@ export class TraceView extends HTMLElement {
       h('div', { class: 'tr-body' },
         h('div', { class: 'tr-main' },
           bar.element,
-          minimap.element,
+          h('div', { class: 'tr-mini' }),
           h('div', { class: 'tr-ruler' }, h('span', { class: 'tr-heading' }, 'Span'), this.#separator(), h('div', { class: 'tr-scale', 'aria-hidden': 'true' })),
           h('div', { class: 'tr-stage' },
             h('div', { class: 'tr-grid', 'aria-hidden': 'true' }), scroll, h('div', { class: 'tr-over', 'aria-hidden': 'true' }),
             h('div', { class: 'tr-none', hidden: true })),
           h('div', { class: 'tr-zoom', role: 'group', 'aria-label': 'Zoom' },
-            button('Zoom out', '\u2212', (board) => zoom(board, 1.6)), zoomed, button('Zoom in', icon('plus'), (board) => zoom(board, 0.625)),
+            button('Zoom out', '\u2212', (board) => board.zoom(1.6)), zoomed, button('Zoom in', icon('plus'), (board) => board.zoom(0.625)),
             button('Undo the zoom', icon('replay'), (board) => board.glide(() => board.axis.back())),
             button('Show all of it', icon('fit'), (board) => board.glide(() => board.axis.reset()))),
           h('div', { class: 'tr-foot', 'aria-hidden': 'true' }, ...keys.map(([caps, text]) => h('span', null, ...caps.map((cap) => h('kbd', null, cap)), text)),
@@ -369,7 +373,7 @@ export class TraceView extends HTMLElement {
     const views = this.#views;
     const scroll = this.#scroll;
     if (!board || !views || !scroll) return;
-    const { rows, lanes, minimap, bar } = views;
+    const { rows, lanes, bar } = views;
     if (dirty & DIRTY.TRACE) {
       this.#drawTop();
       const mode = this.querySelector('.tr-frame')?.getAttribute('data-mode');
@@ -381,7 +385,8 @@ export class TraceView extends HTMLElement {
         this.#measure();
       }
       const isShort = board.rows.length < MINIMAP_ROWS_MIN || board.mode === 'tree';
-      minimap.element.hidden = isShort;
+      /** @type {HTMLElement} */ (this.querySelector('.tr-mini')).hidden = isShort;
+      if (!isShort && !views.minimap) this.#loadMinimap();
       bar.draw();
     }
     const isTimeline = board.mode === 'timeline';
@@ -390,12 +395,14 @@ export class TraceView extends HTMLElement {
     const view = isTimeline ? lanes : rows;
     if (!view) this.#loadLanes();
     else {
-      if (dirty & DIRTY.SELECTION) view.reach(view.activePlace());
       view.draw(dirty);
+      const before = scroll.scrollTop;
+      if (dirty & DIRTY.SELECTION) view.reach(view.activePlace());
+      if (scroll.scrollTop !== before) view.draw(DIRTY.VIEW);
     }
     this.#drawNone();
     if (dirty & (DIRTY.VIEW | DIRTY.TRACE)) {
-      minimap.draw(dirty);
+      views.minimap?.draw(dirty);
       const ruler = /** @type {HTMLElement} */ (this.querySelector('.tr-scale'));
       if (board.mode === 'tree') ruler.replaceChildren(...['Starts at', 'Duration', 'Own time', 'Own share', 'Service'].map((text, index) =>
         h('span', { class: `tr-cell${index === 3 ? ' wide' : index === 4 ? ' rest' : ''}` }, text)));
@@ -413,6 +420,16 @@ export class TraceView extends HTMLElement {
     this.#writeAddress();
   }
 
+  #loadMinimap() {
+    const board = this.#board;
+    void import('./minimap.js').then(({ Minimap: Made }) => {
+      const place = this.querySelector('.tr-mini');
+      if (!this.#views || !board || board !== this.#board || this.#views.minimap || !place) return;
+      this.#views.minimap = new Made(board, place);
+      board.mark(DIRTY.VIEW | DIRTY.TRACE);
+    });
+  }
+
   #loadLanes() {
     const board = this.#board;
     const scroll = this.#scroll;
@@ -426,7 +443,7 @@ export class TraceView extends HTMLElement {
   #loadSide() {
     const { api } = this;
     const board = this.#board;
-    void import('./side.js').then(({ Side: Made }) => {
+    void Promise.all([import('./side.js'), sheet('styles/trace-side.css')]).then(([{ Side: Made }]) => {
       if (!this.#views || !board || !api || board !== this.#board || this.#views.side) return;
       this.#views.side = new Made(board, { element: this.#views.aside, api, does: {
         select: (row) => board.reveal(row),
@@ -650,7 +667,7 @@ export class TraceView extends HTMLElement {
 
   #share() {
     const { api } = this;
-    if (api) void import('../share/share.js').then(({ openShare }) => openShare({ api, trace: this.trace, link: () => this.link() }));
+    if (api) void Promise.all([import('../share/share.js'), sheet('styles/share.css')]).then(([{ openShare }]) => openShare({ api, trace: this.trace, link: () => this.link() }));
   }
 
   #compare() {
