@@ -2,6 +2,7 @@
 //! in pieces, so that its reader begins before it is whole.
 
 mod notes;
+mod vitals;
 
 use std::{collections::HashMap, fmt::Write as _};
 
@@ -144,6 +145,7 @@ impl Columns {
         });
         let rows = rows.collect();
         head["events"] = json!(events);
+        head["vitals"] = json!(vitals::vitals(kept, trace, began));
         Self { head, strings: texts.list, rows }
     }
 
@@ -285,7 +287,6 @@ fn reading(trace: &Trace, offsets: &[Option<Offset>], receiver: Option<&str>) ->
         "critical": critical,
         "repeats": repeats::repeats(trace).iter().map(repeat).collect::<Vec<_>>(),
         "holes": holes::holes(trace).iter().map(hole).collect::<Vec<_>>(),
-        "vitals": [],
     })
 }
 

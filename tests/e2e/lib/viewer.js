@@ -89,12 +89,14 @@ export class Desk {
 
   /** The trace of the latest request of a path, once it can be read. @param {string} path @returns {Promise<string>} */
   async traced(path) {
-    const found = await this.page.waitForFunction(async (wanted) => {
-      const { items } = await (await fetch(`/_waylight/api/v1/requests?q=${encodeURIComponent(`path:${wanted}`)}&traced=1`)).json();
-      const id = items[0]?.trace_id;
-      return id && (await fetch(`/_waylight/api/v1/traces/${id}`)).ok ? id : false;
+    return this.page.evaluate(async (wanted) => {
+      for (;;) {
+        const { items } = await (await fetch(`/_waylight/api/v1/requests?q=${encodeURIComponent(`path:${wanted}`)}&traced=1`)).json();
+        const id = items[0]?.trace_id;
+        if (id && (await fetch(`/_waylight/api/v1/traces/${id}`)).ok) return id;
+        await new Promise(requestAnimationFrame);
+      }
     }, path);
-    return /** @type {Promise<string>} */ (found.jsonValue());
   }
 
   /** Opens a trace and waits until it is drawn. @param {string} trace @param {string} [query] */

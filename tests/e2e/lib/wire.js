@@ -1,6 +1,6 @@
 // Traces as the API tells them, made by hand for tests of the console's model: spans as short rows, columns out of them.
 
-/** @import { Wire } from '../../../src/console/web/model/trace/wire.js' */
+/** @import { Trace as Wire } from '../../../src/console/web/types/wire.d.ts' */
 
 /**
  * @typedef {object} Made

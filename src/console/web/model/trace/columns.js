@@ -1,7 +1,7 @@
 // A trace in memory: the columns of the API in typed arrays, one entry a span, in the order of the tree. What can be read
 // from the spans (own time, critical path, verdict, holes) the server has read; here stands what drawing needs besides.
 
-/** @import { Wire } from './wire.js' */
+/** @import { Trace as Wire } from '../../types/wire.d.ts' */
 
 /** Bits of `flags`, as docs/api.md lists them. */
 export const FLAG = {

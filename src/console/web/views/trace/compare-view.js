@@ -7,7 +7,7 @@ import { compare } from '../../model/trace/compare.js';
 import { TraceView } from './trace-view.js';
 
 /** @import { Api, Keys, Live, Router } from '../../model/contract.js' */
-/** @import { RequestItem, Wire } from '../../model/trace/wire.js' */
+/** @import { Request as RequestItem, Trace as Wire } from '../../types/wire.d.ts' */
 
 /** Other runs that are read. */
 const RUNS_MAX = 8;

@@ -10,7 +10,7 @@ import { tone } from './rows.js';
 
 /** @import { Api } from '../../model/contract.js' */
 /** @import { Fields } from '../../model/headers.js' */
-/** @import { SpanDetail } from '../../model/trace/wire.js' */
+/** @import { Span as SpanDetail } from '../../types/wire.d.ts' */
 /** @import { Board } from './board.js' */
 /** @import { Does } from './side.js' */
 

@@ -7,7 +7,8 @@ import { FLAG, HUES } from '../../model/trace/columns.js';
 import { cut, share } from '../../model/trace/words.js';
 
 /** @import { Board } from './board.js' */
-/** @import { RequestItem, Part } from '../../model/trace/wire.js' */
+/** @import { Request as RequestItem, Trace as Wire } from '../../types/wire.d.ts' */
+/** @typedef {NonNullable<Wire['verdict']>['parts'][number]} Part */
 
 /** Requests that take a client so much longer to take in than the app to give out are called slow clients. */
 const SLOW_CLIENT_US = 500_000;

@@ -11,7 +11,7 @@ import { icon, tag, title } from './rows.js';
 import { WHAT, kindOf } from './what.js';
 
 /** @import { Api } from '../../model/contract.js' */
-/** @import { SpanDetail } from '../../model/trace/wire.js' */
+/** @import { Span as SpanDetail } from '../../types/wire.d.ts' */
 /** @import { Board } from './board.js' */
 
 const NAME_LETTERS_MAX = 12_000;

@@ -17,7 +17,7 @@ import { drawRuler } from './ruler.js';
 
 /** @import { Api, Keys, Live, Router } from '../../model/contract.js' */
 /** @import { Comparison } from '../../model/trace/compare.js' */
-/** @import { RequestItem, Wire } from '../../model/trace/wire.js' */
+/** @import { Request as RequestItem, Trace as Wire } from '../../types/wire.d.ts' */
 /** @import { Mode } from './board.js' */
 /** @import { Lanes } from './lanes.js' */
 /** @import { Minimap } from './minimap.js' */
