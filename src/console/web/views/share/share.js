@@ -1,9 +1,11 @@
 // Giving a trace away: a link to exactly this view for people who may sign in, a link or a file for those who may not, and
 // files for other tools. First it says what is in it, and what of that is hidden.
 
-import { copy, h, toast } from '../../dom.js';
+import { copy, h, sheet, toast } from '../../dom.js';
 import { dialog } from '../../elements/dialog.js';
 import { count, moment } from '../../model/format.js';
+
+await sheet('styles/share.css').catch(() => undefined);
 
 /** @import { Api } from '../../model/contract.js' */
 /** @typedef {'cookies' | 'tokens' | 'query' | 'headers' | 'people' | 'statements'} Kind */

@@ -1,7 +1,7 @@
 // The sidebar: everything about the chosen span. What the columns know stands at once; attributes, events and links follow
 // when the server has told them.
 
-import { append, copy, h } from '../../dom.js';
+import { append, copy, h, sheet } from '../../dom.js';
 import { icon as pictogram } from '../../icons.js';
 import { duration, things } from '../../model/format.js';
 import { FLAG } from '../../model/trace/columns.js';
@@ -9,6 +9,9 @@ import { cut, delta, share } from '../../model/trace/words.js';
 import { details, list, section } from './details.js';
 import { icon, tag, title } from './rows.js';
 import { WHAT, kindOf } from './what.js';
+
+// Nothing of this is drawn before its style sheet is there.
+await sheet('styles/trace-side.css').catch(() => undefined);
 
 /** @import { Api } from '../../model/contract.js' */
 /** @import { Span as SpanDetail } from '../../types/wire.d.ts' */

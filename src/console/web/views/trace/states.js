@@ -1,6 +1,8 @@
 // When there is no trace to show: why, and what can be done. Never a blank page.
 
-import { h } from '../../dom.js';
+import { h, sheet } from '../../dom.js';
+
+await Promise.all([sheet('styles/trace.css'), sheet('styles/share.css')]).catch(() => undefined);
 
 /** @typedef {{ title: string, text: string, code?: string | null, actions: { label: string, act: () => void, primary?: boolean }[], tone?: string, raw?: string | null }} State */
 

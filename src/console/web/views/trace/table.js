@@ -1,11 +1,13 @@
 // The same spans as a plain table: for screen readers, for copying, and for whoever prefers figures.
 
-import { h } from '../../dom.js';
+import { h, sheet } from '../../dom.js';
 import { dialog } from '../../elements/dialog.js';
 import { duration } from '../../model/format.js';
 import { CAT_WORDS } from '../../model/trace/columns.js';
 import { cut } from '../../model/trace/words.js';
 import { title } from './rows.js';
+
+await sheet('styles/share.css').catch(() => undefined);
 
 /** @import { Board } from './board.js' */
 

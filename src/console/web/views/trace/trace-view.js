@@ -187,7 +187,7 @@ export class TraceView extends HTMLElement {
 
   /** A page instead of a trace. @param {State} state @param {Element} [into] */
   async #say(state, into = this) {
-    const [{ statePage }] = await Promise.all([import('./states.js'), sheet('styles/trace.css'), sheet('styles/share.css')]);
+    const { statePage } = await import('./states.js');
     into.replaceChildren(statePage(state, into === this && !this.compact ? 'h1' : 'h2'));
   }
 
@@ -237,7 +237,7 @@ export class TraceView extends HTMLElement {
       find: (text) => (board.find(text), this.#ask()),
       match: (step) => board.hits && board.next((row) => board.hits?.[row] === 1 && board.isOnPage(row), step),
       error: () => board.next((row) => board.trace.failed(row), 1),
-      table: () => void Promise.all([import('./table.js'), sheet('styles/share.css')]).then(([{ openTable }]) => openTable(board, (row) => board.reveal(row))),
+      table: () => void import('./table.js').then(({ openTable }) => openTable(board, (row) => board.reveal(row))),
     });
     this.#views = { rows, minimap: null, bar, aside, lanes: null, side: null };
     this.replaceChildren(this.#frame({ scroll, bar, aside }));
@@ -443,7 +443,7 @@ export class TraceView extends HTMLElement {
   #loadSide() {
     const { api } = this;
     const board = this.#board;
-    void Promise.all([import('./side.js'), sheet('styles/trace-side.css')]).then(([{ Side: Made }]) => {
+    void import('./side.js').then(({ Side: Made }) => {
       if (!this.#views || !board || !api || board !== this.#board || this.#views.side) return;
       this.#views.side = new Made(board, { element: this.#views.aside, api, does: {
         select: (row) => board.reveal(row),
@@ -667,7 +667,7 @@ export class TraceView extends HTMLElement {
 
   #share() {
     const { api } = this;
-    if (api) void Promise.all([import('../share/share.js'), sheet('styles/share.css')]).then(([{ openShare }]) => openShare({ api, trace: this.trace, link: () => this.link() }));
+    if (api) void import('../share/share.js').then(({ openShare }) => openShare({ api, trace: this.trace, link: () => this.link() }));
   }
 
   #compare() {
