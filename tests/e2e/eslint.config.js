@@ -38,5 +38,5 @@ export default [
     },
   },
   { files: ['**/*.cjs'], languageOptions: { sourceType: 'commonjs' } },
-  { files: ['pages/**', 'scenarios/**', 'lib/browser.js', 'lib/console.js', 'lib/viewer.js', 'lib/axe.js', 'measure.js'], languageOptions: { globals: globals.browser } },
+  { files: ['pages/**', 'scenarios/**', 'lib/browser.js', 'lib/console.js', 'lib/viewer.js', 'measure.js'], languageOptions: { globals: globals.browser } },
 ];

@@ -21,7 +21,7 @@ function made(number) {
   };
 }
 
-const desk = await Desk.open();
+const desk = await Desk.start();
 const { page } = desk;
 await page.addInitScript(() => {
   new MutationObserver((_, observer) => {

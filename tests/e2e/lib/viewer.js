@@ -3,48 +3,40 @@
 import assert from 'node:assert/strict';
 
 import { launch, signIn } from './browser.js';
+import { ConsolePage } from './console.js';
 import { otlp } from './made.js';
 import { Waylight } from './waylight.js';
 
-/** @import { Browser, Page } from 'playwright-core' */
+/** @import { Browser } from 'playwright-core' */
 /** @import { MadeSpan } from './made.js' */
 
 /** @typedef {{ left: number, right: number, width: number, top: number }} Box */
 
-export class Desk {
-  /** @param {Waylight} waylight @param {Browser} browser @param {Page} page */
-  constructor(waylight, browser, page) {
-    this.waylight = waylight;
-    this.browser = browser;
-    this.page = page;
-    this.origin = waylight.origin;
-    /** What the browser's console complained about. @type {string[]} */
-    this.complaints = [];
-    this.listen(page);
-  }
-
-  static async open() {
+export class Desk extends ConsolePage {
+  /** The demo, and a browser that is signed in there. */
+  static async start() {
     const waylight = await Waylight.demo();
     const browser = await launch();
     const context = await browser.newContext({ viewport: { width: 1440, height: 1200 }, permissions: ['clipboard-read', 'clipboard-write'] });
-    const page = await context.newPage();
-    await signIn(page, waylight.signInLink);
-    return new Desk(waylight, browser, page);
+    const desk = new Desk(context, await context.newPage(), waylight);
+    await signIn(desk.page, waylight.signInLink);
+    return desk;
   }
 
-  /** @param {Page} page */
-  listen(page) {
-    page.on('pageerror', (error) => this.complaints.push(String(error.stack)));
-    page.on('console', (message) => {
-      // Answers that say no are designed states, and told by the browser all the same.
-      if (message.type() === 'error' && !/Failed to load resource/.test(message.text())) this.complaints.push(message.text());
-    });
+  get origin() {
+    return this.waylight.origin;
   }
 
+  get browser() {
+    return /** @type {Browser} */ (this.context.browser());
+  }
+
+  /** @override */
   async close() {
     await this.browser.close();
     await this.waylight.stop();
-    assert.deepEqual(this.complaints, [], 'the browser complained');
+    // Answers that say no are designed states, and told by the browser all the same.
+    this.assertQuiet(/Failed to load resource/);
   }
 
   /**

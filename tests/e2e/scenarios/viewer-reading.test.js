@@ -21,7 +21,7 @@ const edge = (span) => ({ name: span.stage, maker: 'edge', ...span });
 describe('what the viewer tells', () => {
   /** @type {Desk} */ let desk;
   before(async () => {
-    desk = await Desk.open();
+    desk = await Desk.start();
     await desk.import(SHOP_TRACE, SHOP);
   });
   after(() => desk?.close());

@@ -14,7 +14,7 @@ const PAD = 74;
 describe('the view of a trace', () => {
   /** @type {Desk} */ let desk;
   before(async () => {
-    desk = await Desk.open();
+    desk = await Desk.start();
     await desk.import(TRACE, SHOP);
   });
   after(() => desk?.close());

@@ -1,12 +1,14 @@
 // The timeline: spans packed into lanes, each bar with its name in it. Lanes in sight only, and in each the spans in view;
 // where there are more than a screen can show, neighbours are drawn as one.
 
-import { h } from '../../dom.js';
+import { h, sheet } from '../../dom.js';
 import { CAT_WORDS, FLAG } from '../../model/trace/columns.js';
 import { cut } from '../../model/trace/words.js';
 import { DIRTY } from './board.js';
 import { ownPieces, place } from './bars.js';
 import { sayRow, title } from './rows.js';
+
+await sheet('styles/trace-lanes.css').catch(() => undefined);
 
 /** @import { Board } from './board.js' */
 
