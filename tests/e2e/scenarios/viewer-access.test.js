@@ -118,6 +118,27 @@ describe('the trace viewer for everybody', () => {
     await desk.page.emulateMedia({ forcedColors: null });
   });
 
+  test('the accordion in the logs has the same functions', async () => {
+    await desk.post('/session', { action: 'start' });
+    await desk.page.request.get(`${desk.origin}/products/harbour-lantern?accordion`);
+    const trace = await desk.traced('/products/harbour-lantern');
+    const { items } = JSON.parse(await desk.get(`/requests?trace=${trace}`));
+    await desk.page.goto(`${desk.origin}/_waylight/logs/${items[0].id}`);
+    const viewer = desk.page.locator('wl-request wl-trace');
+    await viewer.locator('.tr-bar').first().waitFor({ state: 'attached' });
+    await viewer.locator('.tr-row', { hasText: 'Edge request' }).first().locator('.tr-text').click();
+    await viewer.locator('.tr-side h2', { hasText: 'Edge request' }).waitFor();
+    await desk.page.keyboard.press('ArrowDown');
+    await viewer.locator('.tr-side h2', { hasText: 'Routing' }).waitFor();
+    assert.ok(new URL(desk.page.url()).pathname.endsWith(items[0].id), 'its keys are not those of the list');
+    await desk.page.keyboard.press('f');
+    await desk.settled();
+    assert.notEqual(await desk.status(), '100 %');
+    await viewer.locator('.tr-find input').fill('kind:app');
+    await viewer.locator('.tr-row.hit').first().waitFor();
+    await desk.judge('accordion');
+  });
+
   test('a keyboard alone: from the logs into a trace, to the span to blame, its line copied', async () => {
     await desk.show(TRACE);
     const { keyboard } = desk.page;

@@ -88,6 +88,16 @@ describe('columns', () => {
     assert.equal(it.endsByInactivity(4), true);
   });
 
+  test('the edge\'s half of what a browser sent is known where clocks are', () => {
+    const spans = [
+      { id: 'b', from: 0, to: 50, flags: FLAG.BROWSER, stage: 'http.client' },
+      { id: 'e', parent: 'b', from: 5, to: 40, flags: FLAG.EDGE, stage: 'request' },
+    ];
+    const clock = { svc: 'web', maker: /** @type {const} */ ('browser'), instance: '', offset_us: 0, err_us: 5, samples: 1, contradictions: 0 };
+    assert.deepEqual([0, 1].map((row) => trace(spans, { clock }).edgeHalf(row)), [1, -1]);
+    assert.equal(trace(spans).edgeHalf(0), -1);
+  });
+
   test('a tree as deep as it is long costs no stack', () => {
     const deep = Array.from({ length: 50_000 }, (_, at) => (
       { id: String(at), ...(at > 0 ? { parent: String(at - 1) } : {}), name: 'x', from: at, to: 100_000 - at }));

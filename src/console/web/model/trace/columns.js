@@ -212,6 +212,16 @@ export class Trace {
     return this.has(row, FLAG.BROWSER) && IDLE_STAGES.has(this.stage(row));
   }
 
+  /**
+   * The edge's half of a request that a browser sent, where clocks can be compared: what is left of the browser's time is
+   * the network's. -1 otherwise.
+   * @param {number} row
+   */
+  edgeHalf(row) {
+    if (!this.wire.clock || !this.has(row, FLAG.BROWSER) || this.endsByInactivity(row)) return -1;
+    return this.children(row).find((child) => this.has(child, FLAG.EDGE) && this.stage(child) === 'request') ?? -1;
+  }
+
   /** Whether its own time is a wait for something that cannot be seen into. @param {number} row */
   waits(row) {
     if (!this.has(row, FLAG.EDGE)) return false;

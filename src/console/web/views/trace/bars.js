@@ -3,7 +3,7 @@
 
 import { h } from '../../dom.js';
 import { duration } from '../../model/format.js';
-import { CAT, CAT_WORDS } from '../../model/trace/columns.js';
+import { CAT_WORDS } from '../../model/trace/columns.js';
 import { delta } from '../../model/trace/words.js';
 
 /** @import { Board } from './board.js' */
@@ -54,6 +54,7 @@ function classes({ trace }, row, width) {
   const names = ['tr-bar', CAT_WORDS[trace.at(trace.cat, row)]];
   if (trace.failed(row)) names.push('err');
   if (trace.waits(row)) names.push('waits');
+  if (trace.edgeHalf(row) >= 0) names.push('net');
   if (width < 10) names.push('tiny');
   return names.join(' ');
 }
@@ -179,9 +180,4 @@ function placed(name, piece) {
   const element = h('i', { class: name });
   place(element, piece);
   return element;
-}
-
-/** A bar's category is seen by its colour and its shape. @param {number} cat */
-export function isPointed(cat) {
-  return cat === CAT.FETCH;
 }

@@ -36,6 +36,7 @@ export function head(board, { request }, does) {
       h('button', { class: 'icon-button tr-back', type: 'button', 'aria-label': 'Back to the logs', 'data-do': 'back' }, icon('chevron')),
       method && h('span', { class: 'tag mono' }, method),
       h('h1', { title: cut(path, 2000) }, h('bdi', null, cut(path, 300))),
+      board.comparison && h('span', { class: 'tag accent' }, `against ${day(board.comparison.before.wire.start_us)}, ${clock(board.comparison.before.wire.start_us)}`),
       Number.isFinite(status) && status > 0 && h('span', { class: `tag ${status >= 500 ? 'err' : status >= 400 ? 'warn' : 'ok'}` }, status),
       trace.errors > 0 && h('span', { class: 'tag err' }, icon('warn'), things(trace.errors, 'error')),
       state(trace),

@@ -4,7 +4,6 @@
 import { append, copy, h, sheet } from '../../dom.js';
 import { icon as pictogram } from '../../icons.js';
 import { duration, things } from '../../model/format.js';
-import { FLAG } from '../../model/trace/columns.js';
 import { cut, delta, share } from '../../model/trace/words.js';
 import { details, list, section } from './details.js';
 import { icon, tag, title } from './rows.js';
@@ -106,9 +105,8 @@ export class Side {
   #network(row) {
     const { trace } = this.board;
     const { clock } = trace.wire;
-    if (!trace.has(row, FLAG.BROWSER) || !clock) return null;
-    const edge = trace.children(row).find((child) => trace.has(child, FLAG.EDGE) && trace.stage(child) === 'request');
-    if (edge === undefined) return null;
+    const edge = trace.edgeHalf(row);
+    if (edge < 0 || !clock) return null;
     const out = trace.at(trace.start, edge) - trace.at(trace.start, row);
     const back = trace.at(trace.end, row) - trace.at(trace.end, edge);
     return section('Network', 'derived', h('p', null, 'Browser time less edge time: the wire, the browser\u2019s queue, its limit of connections.'),
