@@ -156,5 +156,10 @@ describe('the trace viewer for everybody', () => {
     await desk.page.getByRole('dialog').waitFor();
     await keyboard.press('Escape');
     assert.equal(await desk.page.getByRole('dialog').count(), 0);
+    assert.equal(desk.parameter('span'), spanId('14'), 'the dialog alone was closed');
+    await keyboard.press('Escape');
+    await desk.settled();
+    assert.equal(await desk.page.locator('.tr-side').isVisible(), false);
+    assert.equal(desk.parameter('span'), null);
   });
 });

@@ -117,6 +117,7 @@ export class TraceView extends HTMLElement {
     for (const timer of Object.values(this.#timers)) clearTimeout(timer);
     this.#follow?.();
     this.#resizes?.disconnect();
+    this.#unescape = (this.#unescape?.(), null);
     this.#board = null;
   }
 
@@ -142,6 +143,7 @@ export class TraceView extends HTMLElement {
     this.#timers.grow = 0;
     const turn = ++this.#turn;
     this.#board = null;
+    this.#unescape = (this.#unescape?.(), null);
     this.#follow?.();
     if (how === 'anew') this.replaceChildren(h('div', { class: 'tr-loading', role: 'status' }, h('span', { class: 'unseen' }, 'Loading the trace')));
     try {
@@ -218,6 +220,7 @@ export class TraceView extends HTMLElement {
   /** @type {HTMLElement | null} */ #scroll = null;
   /** @type {(() => void) | null} */ #follow = null;
   /** @type {ResizeObserver | null} */ #resizes = null;
+  /** What takes Escape back. @type {(() => void) | null} */ #unescape = null;
   /** What is not needed for the first rows comes later. @type {{ rows: Rows, minimap: Minimap | null, bar: Bar, aside: HTMLElement, lanes: Lanes | null, side: Side | null } | null} */ #views = null;
 
   /** @param {Trace} trace @param {Comparison | null} comparison */
@@ -413,11 +416,18 @@ export class TraceView extends HTMLElement {
     if (dirty & DIRTY.SELECTION || dirty & DIRTY.TRACE) {
       this.classList.toggle('chosen', board.selected >= 0);
       views.aside.hidden = board.selected < 0;
+      this.#escapable(board);
       if (views.side) views.side.draw();
       else if (board.selected >= 0) this.#loadSide();
     }
     this.#collapse(scroll);
     this.#writeAddress();
+  }
+
+  /** Escape closes the sidebar, and nothing below it. @param {Board} board */
+  #escapable(board) {
+    if (board.selected < 0) this.#unescape = (this.#unescape?.(), null);
+    else this.#unescape ??= this.keys?.escape(() => (board.select(-1), this.#scroll?.focus())) ?? null;
   }
 
   #loadMinimap() {
