@@ -1,7 +1,9 @@
 // How quick the trace viewer is: `npm run measure`, with WAYLIGHT_BIN naming a release build. Prints figures and asserts
 // nothing: a machine that is busy is no fault of the viewer's. docs/performance.md has the figures of one machine.
 
+import { configuration, startedApp } from './lib/config.js';
 import { Desk } from './lib/viewer.js';
+import { Waylight } from './lib/waylight.js';
 
 /** @import { MadeSpan } from './lib/made.js' */
 
@@ -21,7 +23,8 @@ function made(number) {
   };
 }
 
-const desk = await Desk.start();
+// A trace has fewer spans than that, unless it is said.
+const desk = await Desk.start(await Waylight.run(configuration({ app: startedApp(), extra: ['[store]', 'spans_per_trace_max = 300_000'] })));
 const { page } = desk;
 await page.addInitScript(() => {
   new MutationObserver((_, observer) => {

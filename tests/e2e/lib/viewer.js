@@ -13,13 +13,16 @@ import { Waylight } from './waylight.js';
 /** @typedef {{ left: number, right: number, width: number, top: number }} Box */
 
 export class Desk extends ConsolePage {
-  /** The demo, and a browser that is signed in there. */
-  static async start() {
-    const waylight = await Waylight.demo();
+  /**
+   * An instance, the demo unless there is one, and a browser that is signed in there.
+   * @param {Waylight} [running]
+   */
+  static async start(running) {
+    const waylight = running ?? (await Waylight.demo());
     const browser = await launch();
     const context = await browser.newContext({ viewport: { width: 1440, height: 1200 }, permissions: ['clipboard-read', 'clipboard-write'] });
     const desk = new Desk(context, await context.newPage(), waylight);
-    await signIn(desk.page, waylight.signInLink);
+    await signIn(desk.page, waylight.signInLink || (await waylight.link('--role', 'admin')));
     return desk;
   }
 
