@@ -211,6 +211,7 @@ describe('axis', () => {
     const { times, step } = ticks(axis);
     assert.equal(step, 200_000);
     assert.deepEqual(times, [0, 200_000, 400_000, 600_000, 800_000, 1_000_000, 1_200_000]);
+    assert.deepEqual(ticks(axis, { origin: 70_000 }).times.slice(0, 2), [70_000, 270_000]);
   });
 });
 

@@ -230,18 +230,19 @@ export class Axis {
 /**
  * Round moments of a view, so many pixels apart at least.
  * @param {Axis} axis
- * @param {number} apart
+ * @param {{ apart?: number, origin?: number }} [how] `origin`: the moment that is called 0
  * @returns {{ times: number[], step: number }}
  */
-export function ticks(axis, apart = 92) {
+export function ticks(axis, { apart = 92, origin = 0 } = {}) {
   const raw = (axis.view[1] - axis.view[0]) / Math.max(1, (axis.width - axis.pad) / apart);
   const power = 10 ** Math.floor(Math.log10(raw));
   const step = [1, 2, 5, 10].map((factor) => factor * power).find((candidate) => candidate >= raw * 0.999) ?? raw;
   /** @type {number[]} */
   const times = [];
   const last = axis.place(axis.width);
-  for (let index = Math.ceil(axis.view[0] / step); times.length < 60; index++) {
-    const place = index * step;
+  const zero = axis.folding.to(origin);
+  for (let index = Math.ceil((axis.view[0] - zero) / step); times.length < 60; index++) {
+    const place = zero + index * step;
     if (place > last) break;
     const time = axis.folding.from(place);
     // Within a folded gap a moment means nothing.

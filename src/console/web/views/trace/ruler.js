@@ -20,7 +20,7 @@ export function drawRuler(board, { ruler, grid }) {
   /** @type {HTMLElement[]} */
   const lines = [];
   const first = board.pages.length > 1 ? (board.pages[board.page]?.from ?? 0) : 0;
-  for (const time of ticks(axis).times) {
+  for (const time of ticks(axis, { origin: first }).times) {
     const x = axis.x(time);
     top.push(at('tr-tick', x, time - first === 0 ? '0' : duration(time - first).replace(/(\.\d*?)0+ s$/, '$1 s').replace('. s', ' s')));
     lines.push(at('tr-line', x));
