@@ -82,16 +82,16 @@ export class Desk extends ConsolePage {
     assert.equal(answer.status, 200, await answer.text());
   }
 
-  /** The trace of the latest request of a path, once it can be read. @param {string} path @returns {Promise<string>} */
-  async traced(path) {
-    return this.page.evaluate(async (wanted) => {
+  /** The trace of a request by its path and query, once it can be read. @param {string} path @param {string} query @returns {Promise<string>} */
+  async traced(path, query) {
+    return this.page.evaluate(async ([wanted, how]) => {
       for (;;) {
         const { items } = await (await fetch(`/_waylight/api/v1/requests?q=${encodeURIComponent(`path:${wanted}`)}&traced=1`)).json();
-        const id = items[0]?.trace_id;
+        const id = items.find((/** @type {any} */ item) => item.query === how)?.trace_id;
         if (id && (await fetch(`/_waylight/api/v1/traces/${id}`)).ok) return id;
         await new Promise(requestAnimationFrame);
       }
-    }, path);
+    }, [path, query]);
   }
 
   /** Opens a trace and waits until it is drawn. @param {string} trace @param {string} [query] */

@@ -121,7 +121,7 @@ describe('the trace viewer for everybody', () => {
   test('the accordion in the logs has the same functions', async () => {
     await desk.post('/session', { action: 'start' });
     await desk.page.request.get(`${desk.origin}/products/harbour-lantern?accordion`);
-    const trace = await desk.traced('/products/harbour-lantern');
+    const trace = await desk.traced('/products/harbour-lantern', 'accordion');
     const { items } = JSON.parse(await desk.get(`/requests?trace=${trace}`));
     await desk.page.goto(`${desk.origin}/_waylight/logs/${items[0].id}`);
     const viewer = desk.page.locator('wl-request wl-trace');

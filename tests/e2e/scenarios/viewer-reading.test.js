@@ -215,7 +215,7 @@ describe('what the viewer tells', () => {
     // A request that is traced, and an app that tells of it bit by bit.
     await desk.post('/session', { action: 'start' });
     await desk.page.request.get(`${desk.origin}/api/products/harbour-lantern/reviews?grows`);
-    const trace = await desk.traced('/api/products/harbour-lantern/reviews');
+    const trace = await desk.traced('/api/products/harbour-lantern/reviews', 'grows');
     /** @type {{ start_us: number, entry: string }} */
     const told = JSON.parse(await desk.get(`/traces/${trace}`));
     const began = told.start_us / 1000;

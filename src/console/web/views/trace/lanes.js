@@ -13,7 +13,7 @@ await sheet('styles/trace-lanes.css').catch(() => undefined);
 /** @import { Board } from './board.js' */
 
 /** Bars in the document at once. */
-const BARS_MAX = 420;
+const BARS_MAX = 260;
 /** A bar at least so wide has its name in it. */
 const NAMED_MIN = 28;
 
@@ -145,7 +145,7 @@ export class Lanes {
     place(element, { left, width: right - left });
     element.style.top = `${lane * height + 2}px`;
     element.style.setProperty('--c', `var(--${trace.colour(row)})`);
-    if (count === 1 && right - left > 10 && trace.at(trace.cat, row) !== 3) {
+    if (count === 1 && right - left > NAMED_MIN && trace.at(trace.cat, row) !== 3) {
       for (const piece of ownPieces(board, row, left, right).slice(0, 6)) {
         const own = h('i', { class: 's' });
         place(own, piece);

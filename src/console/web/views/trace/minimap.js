@@ -29,6 +29,7 @@ export class Minimap {
     this.strip.addEventListener('pointerdown', (event) => this.#grab(event));
     this.strip.addEventListener('dblclick', () => board.glide(() => board.axis.reset()));
     this.drawn = '';
+    this.width = 0;
     this.slice = 0;
   }
 
@@ -42,7 +43,10 @@ export class Minimap {
         h('span', null, duration(length)));
     }
     const [low, high] = axis.bounds;
-    const width = this.strip.clientWidth;
+    // Measured when something but the view changed: a zoom changes neither width nor colours.
+    const isNew = (dirty & ~DIRTY.VIEW) !== 0 || this.width === 0;
+    if (isNew) this.width = this.strip.clientWidth;
+    const { width } = this;
     const left = ((axis.view[0] - low) / (high - low)) * width;
     const right = ((axis.view[1] - low) / (high - low)) * width;
     const isWhole = axis.isWhole;
@@ -53,6 +57,7 @@ export class Minimap {
       this.before.style.width = `${left}px`;
       this.after.style.left = `${right}px`;
     }
+    if (!isNew) return;
     const scheme = `${width}|${devicePixelRatio}|${low}|${high}|${getComputedStyle(this.strip).color}|${trace.count}|${board.rows.length}`;
     if (scheme !== this.drawn && width > 0) {
       this.drawn = scheme;

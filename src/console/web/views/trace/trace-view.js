@@ -91,6 +91,13 @@ export class TraceView extends HTMLElement {
     const end = (/** @type {(() => void) | undefined} */ ending) => ending && this.#endings.push(ending);
     end(this.router?.listen(() => this.#readAddress()));
     end(this.api?.watch((state) => state === 'online' && this.#reconnect()));
+    // The minimap's colours are read, not inherited.
+    const recolour = () => this.#board?.mark(DIRTY.TRACE);
+    const dark = matchMedia('(prefers-color-scheme: dark)');
+    dark.addEventListener('change', recolour);
+    const themes = new MutationObserver(recolour);
+    themes.observe(document.documentElement, { attributeFilter: ['data-theme'] });
+    this.#endings.push(() => dark.removeEventListener('change', recolour), () => themes.disconnect());
     void this.#bind();
     void this.load();
   }
@@ -252,7 +259,10 @@ export class TraceView extends HTMLElement {
       chosen: () => scroll.focus({ preventScroll: true }),
       escape: (close) => this.keys?.escape(close) ?? (() => undefined),
     });
-    scroll.addEventListener('scroll', () => board.mark(DIRTY.VIEW), { passive: true });
+    scroll.addEventListener('scroll', () => {
+      this.#collapse(scroll);
+      board.mark(DIRTY.VIEW);
+    }, { passive: true });
     this.#resizes?.disconnect();
     this.#resizes = new ResizeObserver(() => this.#guarded(() => this.#measure()));
     this.#resizes.observe(this);
@@ -399,9 +409,11 @@ export class TraceView extends HTMLElement {
     if (!view) this.#loadLanes();
     else {
       view.draw(dirty);
-      const before = scroll.scrollTop;
-      if (dirty & DIRTY.SELECTION) view.reach(view.activePlace());
-      if (scroll.scrollTop !== before) view.draw(DIRTY.VIEW);
+      // Asking where things are makes the browser lay them out: not while somebody zooms.
+      if (dirty & DIRTY.SELECTION) {
+        view.reach(view.activePlace());
+        view.draw(DIRTY.VIEW);
+      }
     }
     this.#drawNone();
     if (dirty & (DIRTY.VIEW | DIRTY.TRACE)) {
@@ -420,7 +432,6 @@ export class TraceView extends HTMLElement {
       if (views.side) views.side.draw();
       else if (board.selected >= 0) this.#loadSide();
     }
-    this.#collapse(scroll);
     this.#writeAddress();
   }
 
