@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 
 import { launch, signIn } from './browser.js';
 import { ConsolePage } from './console.js';
-import { otlp } from './made.js';
+import { otlp, spanId } from './made.js';
 import { Waylight } from './waylight.js';
 
 /** @import { Browser } from 'playwright-core' */
@@ -80,6 +80,10 @@ export class Desk extends ConsolePage {
       method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(otlp(trace, spans, how)),
     });
     assert.equal(answer.status, 200, await answer.text());
+    const last = spanId(spans.at(-1)?.id ?? '');
+    await this.page.evaluate(async ([id, span]) => {
+      while (!(await fetch(`/_waylight/api/v1/traces/${id}/spans/${span}`)).ok) await new Promise(requestAnimationFrame);
+    }, [trace, last]);
   }
 
   /** The trace of a request by its path and query, once it can be read. @param {string} path @param {string} query @returns {Promise<string>} */
