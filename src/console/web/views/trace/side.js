@@ -131,12 +131,12 @@ export class Side {
   #hole(row) {
     const { trace } = this.board;
     const mend = trace.holes.get(row) ?? null;
-    const line = mend ?? 'OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:4318';
-    const button = h('button', { class: 'button', type: 'button' }, pictogram('copy'), 'Copy the line');
+    const line = mend ?? '[receive]\nhttp = "127.0.0.1:4318"';
+    const button = h('button', { class: 'button', type: 'button' }, pictogram('copy'), 'Copy');
     button.addEventListener('click', () => copy(button, line, 'Copied'));
     return h('div', null, what('hole'), section('What mends it', '',
       h('p', null, mend ? 'Set this in the app\u2019s environment, start it again, and load the page once more:'
-        : 'This instance receives no spans yet: set `http` in `[receive]`, then this in the app\u2019s environment:'),
+        : 'This instance takes in no spans. Set this in its configuration; then the line for the app stands here:'),
       h('pre', { class: 'tr-mend' }, line), h('div', { class: 'row' }, button),
       h('p', { class: 'muted' }, 'The app needs an OpenTelemetry SDK. An app that Waylight starts is told this by itself.')));
   }
