@@ -4,10 +4,13 @@ fn of<'a>(pairs: &'a [(&'a str, &'a str)]) -> impl Fn(&str) -> Option<String> + 
     |key| pairs.iter().find(|(known, _)| *known == key).map(|(_, value)| (*value).to_owned())
 }
 
+/// A stage, a name, attributes, and the note that comes of them.
+type Case<'a> = (&'a str, &'a str, &'a [(&'a str, &'a str)], &'a str);
+
 #[test]
 fn a_note_tells_spans_of_one_name_apart() {
     let at = [("waylight.upstream", "app"), ("server.address", "127.0.0.1"), ("server.port", "3000")];
-    let cases: [(&str, &str, &[(&str, &str)], &str); 8] = [
+    let cases: [Case<'_>; 8] = [
         ("upstream.request", "GET", &at, "app \u{2192} 127.0.0.1:3000"),
         ("upstream.request", "GET", &at[..1], "app"),
         ("request", "GET /a/*", &[("url.path", "/a/b")], "/a/b"),
