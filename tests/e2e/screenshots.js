@@ -4,6 +4,7 @@ import { mkdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 
 import { launch, press, signIn } from './lib/browser.js';
+import { SHOP, otlp, spanId } from './lib/made.js';
 import { Waylight } from './lib/waylight.js';
 
 /** @import { Browser, Page } from 'playwright-core' */
@@ -43,6 +44,7 @@ try {
     await shoot(path.slice(1) || 'home');
   }
   await logs(page);
+  await trace(page);
 } finally {
   await browser.close();
   await waylight.stop();
@@ -60,6 +62,23 @@ async function logs(page) {
     await page.locator('.log-row.page', { hasText: PAGE }).last().click();
     await page.locator('wl-request ins').first().waitFor();
     await page.locator('wl-request [role="tree"], wl-request [role="treegrid"]').first().waitFor();
+    await page.screenshot({ path: join(IMAGES, `${name}.png`) });
+  }
+}
+
+/**
+ * A trace with a span chosen, in both themes.
+ * @param {Page} page signed in
+ */
+async function trace(page) {
+  const id = '7f3c9e10b2d44a61'.repeat(2);
+  await page.request.post(`${waylight.origin}/_waylight/api/v1/traces/import`, {
+    headers: { 'content-type': 'application/json', 'waylight-request': '1', origin: waylight.origin }, data: JSON.stringify(otlp(id, SHOP)),
+  });
+  for (const [colorScheme, name, query] of /** @type {const} */ ([['light', 'trace-light', `span=${spanId('8')}`], ['dark', 'trace-dark', `span=${spanId('9')}&v=20000,520000`]])) {
+    await page.emulateMedia({ colorScheme });
+    await page.goto(`${waylight.origin}/_waylight/t/${id}?${query}`);
+    await page.locator('.tr-side .tr-list').first().waitFor();
     await page.screenshot({ path: join(IMAGES, `${name}.png`) });
   }
 }

@@ -1,23 +1,27 @@
 //! A trace in columns: each field of all its spans as one list, and every text once, in a table. A long trace is written
 //! in pieces, so that its reader begins before it is whole.
 
+mod notes;
+mod vitals;
+
 use std::{collections::HashMap, fmt::Write as _};
 
 use bytes::Bytes;
 use opentelemetry::trace::{SpanId, SpanKind};
 use serde_json::{Value, json};
 
-use super::vitals::vitals;
-
 use crate::{
     body::{Gone, Pipe},
     rules::reading::{
-        Maker, Outcome, Trace,
+        Maker, Outcome, Trace, Work,
         clocks::{self, Offset},
         holes, path, repeats,
         verdict::verdict,
     },
-    trace::{encode, kept::Kept},
+    trace::{
+        encode,
+        kept::{Kept, attribute},
+    },
 };
 
 /// Made by the edge.
@@ -34,11 +38,19 @@ const EVENTS: u32 = 16;
 const LINKS: u32 = 32;
 /// Spans of an app are missing below it.
 const HOLE: u32 = 64;
+/// A query of a database.
+const QUERY: u32 = 128;
+/// A call of another service.
+const CALL: u32 = 256;
+/// Says that it ended before it began.
+const BACKWARDS: u32 = 512;
 
 /// Octets of one piece, about.
 const PIECE_BYTES: usize = 64 * 1024;
 /// Stretches of the critical path that are listed; the flag of a span says it of all.
 const CRITICAL_MAX: usize = 2_000;
+/// Events of spans whose times are listed; all of them stand with their span.
+const EVENTS_MAX: usize = 10_000;
 
 /// A trace, ready to be written.
 #[derive(Debug)]
@@ -57,6 +69,9 @@ struct Line {
     name: usize,
     kind: SpanKind,
     service: usize,
+    stage: usize,
+    note: usize,
+    tag: usize,
     /// Nanoseconds after the trace's beginning.
     start: u64,
     length: u64,
@@ -75,8 +90,7 @@ impl Columns {
     pub fn read(kept: &Kept, receiver: Option<&str>) -> Self {
         let offsets = clocks::offsets(&kept.trace);
         let trace = clocks::aligned(kept.trace.clone(), &offsets);
-        let mut head = reading(&trace, &offsets, receiver);
-        head["vitals"] = vitals(kept, &trace);
+        let head = reading(&trace, &offsets, receiver);
         Self::of(kept, &trace, head)
     }
 
@@ -90,9 +104,18 @@ impl Columns {
         }
         holes::holes(trace).iter().for_each(|hole| flags[hole.span] |= HOLE);
         let mut texts = Texts::default();
-        let rows = trace.rows.iter().map(|row| {
+        let mut events: Vec<Value> = Vec::new();
+        let rows = trace.rows.iter().enumerate().map(|(place, row)| {
             let span = &trace.spans[row.index];
             let origin = kept.span(row.index).map(|origin| origin.span);
+            for event in origin.map_or(&[][..], |origin| &origin.events) {
+                if events.len() < EVENTS_MAX {
+                    // By the clock of its span, which may have been moved as a whole.
+                    let after = event.time_unix_nano.saturating_sub(origin.map_or(0, |span| span.start_time_unix_nano));
+                    let at = span.start.saturating_add(after).saturating_sub(began);
+                    events.push(json!([place, micros(at), texts.place(&event.name)]));
+                }
+            }
             let maker = match trace.maker(row.index) {
                 Maker::Edge => EDGE,
                 Maker::Browser => BROWSER,
@@ -100,15 +123,22 @@ impl Columns {
             };
             let orphan = span.parent != SpanId::INVALID && trace.parent(row.index).is_none();
             let flag = |is: bool, flag| if is { flag } else { 0 };
+            let of = |key: &str| attribute(origin.map_or(&[][..], |span| &span.attributes), key);
             let more = flag(orphan, ORPHAN)
                 | flag(origin.is_some_and(|span| !span.events.is_empty()), EVENTS)
-                | flag(origin.is_some_and(|span| !span.links.is_empty()), LINKS);
+                | flag(origin.is_some_and(|span| !span.links.is_empty()), LINKS)
+                | flag(span.work == Work::Query, QUERY)
+                | flag(span.work == Work::Call, CALL)
+                | flag(span.end < span.start, BACKWARDS);
             Line {
                 id: span.id,
                 parent: span.parent,
                 name: texts.place(&span.name),
                 kind: span.kind.clone(),
                 service: texts.place(trace.service(row.index)),
+                stage: texts.place(&span.stage),
+                note: texts.place(&notes::note(&span.stage, &span.name, &of)),
+                tag: texts.place(&notes::tag(span.status, &of)),
                 start: span.start - began,
                 length: trace.length(row.index),
                 own: row.own,
@@ -117,6 +147,8 @@ impl Columns {
             }
         });
         let rows = rows.collect();
+        head["events"] = json!(events);
+        head["vitals"] = json!(vitals::vitals(kept, trace, began));
         Self { head, strings: texts.list, rows }
     }
 
@@ -208,6 +240,9 @@ const COLUMNS: &[(&str, Write)] = &[
     ("name", |text, row| put(text, row.name)),
     ("kind", |text, row| put(text, encode::kind(&row.kind))),
     ("svc", |text, row| put(text, row.service)),
+    ("stage", |text, row| put(text, row.stage)),
+    ("note", |text, row| put(text, row.note)),
+    ("tag", |text, row| put(text, row.tag)),
     ("start_us", |text, row| decimal(text, row.start)),
     ("dur_us", |text, row| decimal(text, row.length)),
     ("own_us", |text, row| decimal(text, row.own)),
@@ -260,7 +295,7 @@ fn reading(trace: &Trace, offsets: &[Option<Offset>], receiver: Option<&str>) ->
         json!({
             "parent": id(repeat.parent), "first": id(repeat.first), "name": trace.spans[repeat.first].name,
             "count": repeat.count, "total_us": micros(repeat.total),
-            "query": repeat.work == crate::rules::reading::Work::Query,
+            "query": repeat.work == Work::Query,
         })
     };
     let hole = |hole: &holes::Hole| json!({ "span": id(hole.span), "mend": receiver.map(holes::mend) });

@@ -17,7 +17,6 @@ pub(crate) mod testing;
 mod stream;
 mod traces;
 mod upload;
-mod vitals;
 
 pub use self::routes::{BASE, IMPORT, SPANS};
 
@@ -185,6 +184,7 @@ impl Console {
             Endpoint::Histogram => call.histogram().await,
             Endpoint::Request => call.request_of().await,
             Endpoint::Trace => call.trace().await,
+            Endpoint::Spans => call.find_spans().await,
             Endpoint::Span => call.span().await,
             Endpoint::Status => call.status().await,
             Endpoint::Share => call.share().await,

@@ -234,6 +234,7 @@ async fn what_cannot_be_understood_is_refused_as_a_problem() {
         ("/traces/0/status", 400, "trace"),
         ("/traces/00000000000000000000000000000001?format=pdf", 400, "format"),
         ("/traces/00000000000000000000000000000001", 404, ""),
+        ("/traces/07070707070707070707070707070707/spans", 400, "q"),
         ("/traces/07070707070707070707070707070707/spans/zz", 400, "span"),
         ("/traces/07070707070707070707070707070707/spans/00000000000000ff", 404, ""),
         ("/audit?limit=0", 400, "limit"),
@@ -262,6 +263,11 @@ async fn a_trace_is_told_in_columns_and_taken_out() {
     assert_eq!(trace["state"], "done");
     let span = parsed(&desk.get(&format!("/traces/{TRACE}/spans/0000000000000002")).await);
     assert_eq!((&span["name"], &span["resource"]["service.name"]), (&json!("</script>SELECT"), &json!("shop")));
+    for (q, found) in [("http.request.header.cookie:A=B", 1), ("cookie:a=b", 0), ("a=b", 1), ("nowhere", 0)] {
+        let spans = parsed(&desk.get(&format!("/traces/{TRACE}/spans?q={q}")).await);
+        assert_eq!(spans["spans"].as_array().unwrap().len(), found, "{q}: {spans}");
+        assert_eq!(spans["more"], false);
+    }
     for (format, kind) in [
         ("otlp", "application/json"),
         ("har", "application/json"),

@@ -36,6 +36,9 @@ use crate::{
     },
 };
 
+/// The most spans that a search gives.
+const FOUND_MAX: usize = 20_000;
+
 impl Call<'_> {
     pub(super) async fn trace(&self) -> Answered {
         let query = Query::parse(self.request.uri(), &["format"])?;
@@ -105,6 +108,21 @@ impl Call<'_> {
         let index = kept.find(span).ok_or_else(|| Problem::missing("span"))?;
         let origin = kept.span(index).ok_or_else(|| Problem::missing("span"))?;
         Ok(answer(&detail(&origin)))
+    }
+
+    /// The spans that say something in their attributes: a key and a part of its value, or a part of any value.
+    pub(super) async fn find_spans(&self) -> Answered {
+        let query = Query::parse(self.request.uri(), &["q"])?;
+        let id = self.trace_id()?;
+        let wanted = query.text("q").map(str::to_lowercase);
+        let wanted = wanted.ok_or_else(|| Problem::bad("q", "`key:part of the value`, or a part of a value"))?;
+        self.admit_trace(id).await?;
+        let kept = load(self.shelf, id).await?;
+        let has = |index: &usize| kept.span(*index).is_some_and(|origin| says(&origin.span.attributes, &wanted));
+        let mut found = kept.trace.rows.iter().map(|row| row.index).filter(has);
+        let ids: Vec<String> =
+            found.by_ref().take(FOUND_MAX).map(|index| kept.trace.spans[index].id.to_string()).collect();
+        Ok(answer(&json!({ "spans": ids, "more": found.next().is_some() })))
     }
 
     pub(super) async fn import(&self) -> Answered {
@@ -190,6 +208,16 @@ pub(super) fn file(id: TraceId, format: Format, bytes: Vec<u8>) -> Answer {
         answer.response.headers_mut().insert(header::CONTENT_DISPOSITION, name);
     }
     answer
+}
+
+/// Whether attributes say `wanted`, which is in lower case.
+fn says(attributes: &[KeyValue], wanted: &str) -> bool {
+    let pair = wanted.split_once(':');
+    attributes.iter().any(|attribute| {
+        let key = attribute.key.to_lowercase();
+        let value = || attribute.value.as_ref().and_then(kept::text).unwrap_or_default().to_lowercase();
+        pair.is_some_and(|(name, part)| key == name && value().contains(part)) || value().contains(wanted)
+    })
 }
 
 fn detail(origin: &Origin<'_>) -> Value {

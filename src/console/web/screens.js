@@ -5,4 +5,6 @@
 /** @type {Record<string, { title: string, load: () => Promise<Screen> }>} */
 export const SCREENS = {
   logs: { title: 'Logs', load: () => import('./views/logs/logs.js') },
+  t: { title: 'Trace', load: () => import('./views/trace/screen.js') },
+  compare: { title: 'Compare', load: () => import('./views/compare/compare.js') },
 };

@@ -40,7 +40,7 @@ export class Shell {
     const host = document.getElementById('host');
     if (host) host.textContent = location.host;
     const tools = document.getElementById('tools');
-    const jump = h('button', { class: 'button small jump', type: 'button', onclick: () => this.#openPalette() },
+    const jump = h('button', { class: 'button small jump', type: 'button', title: 'Jump to', onclick: () => this.#openPalette() },
       icon('search'), h('span', null, 'Jump to…'), h('kbd', null, /Mac|iP/.test(navigator.platform) ? '⌘K' : 'Ctrl K'));
     const help = h('button', { class: 'icon-button', type: 'button', 'aria-label': 'Keyboard help', onclick: () => this.#openHelp() }, icon('help'));
     const account = h('a', { class: 'icon-button', href: '/_waylight/plain', 'aria-label': 'Your sign-in and the plain page', title: 'Your sign-in' }, icon('person'));

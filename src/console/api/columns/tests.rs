@@ -17,10 +17,14 @@ fn columns_have_one_entry_for_each_span() {
     columns.tell("state", json!("done"));
     let read = parsed(&columns);
     assert_eq!(read["state"], "done");
-    assert_eq!(read["strings"], json!(["a \"b\"", "shop", "lost"]));
+    assert_eq!(read["strings"], json!(["a \"b\"", "shop", "", "lost"]));
     let spans = read["spans"].as_object().unwrap();
     assert!(spans.values().all(|column| column.as_array().unwrap().len() == 3), "{read}");
-    assert_eq!(spans["name"], json!([0, 2, 2]));
+    assert_eq!(spans["name"], json!([0, 3, 3]));
+    assert_eq!(
+        (&spans["stage"], &spans["note"], &spans["tag"]),
+        (&json!([2, 2, 2]), &json!([2, 2, 2]), &json!([2, 2, 2]))
+    );
     assert_eq!(spans["parent"], json!([null, "0000000000000001", "0000000000000009"]));
     assert_eq!(spans["start_us"], json!([0, 10_000, 40_000]));
     assert_eq!(spans["own_us"], json!([90_000, 10_000, 10_000]));

@@ -15,18 +15,21 @@ export type Clock = {
   svc: string;
 };
 
-/** One entry for each span; `name` and `svc` are places in `strings`. Flags: 1 edge, 2 browser, 4 parent not here, 8 critical path, 16 events, 32 links, 64 spans missing below */
+/** One entry for each span; `name`, `svc`, `stage`, `note` and `tag` are places in `strings`. Flags: 1 edge, 2 browser, 4 parent not here, 8 critical path, 16 events, 32 links, 64 spans missing below, 128 query, 256 call of another service, 512 ends before it begins */
 export type Columns = {
   dur_us: Array<number>;
   flags: Array<number>;
   id: Array<string>;
   kind: Array<number>;
   name: Array<number>;
+  note: Array<number>;
   own_us: Array<number>;
   parent: Array<string | null>;
+  stage: Array<number>;
   start_us: Array<number>;
   status: Array<number>;
   svc: Array<number>;
+  tag: Array<number>;
 };
 
 export type Contents = {
@@ -48,6 +51,12 @@ export type Erased = {
   requests: number;
   spans: number;
   traces: number;
+};
+
+export type FoundSpans = {
+  /** There are more than the first 20,000 */
+  more: boolean;
+  spans: Array<string>;
 };
 
 export type Headers = {
@@ -312,6 +321,8 @@ export type Trace = {
   clocks: Array<Clock>;
   critical: Array<[string, number, number]>;
   entry: string | null;
+  /** The first 10,000 events: the place of its span in the columns, microseconds after `start_us`, the place of its name in `strings` */
+  events: Array<[number, number, number]>;
   holes: Array<{
     mend: string | null;
     span: string;
@@ -342,13 +353,13 @@ export type Trace = {
     /** Microseconds */
     total_us: number;
   } | null;
-  /** Of the browser's spans; empty where none carries them */
   vitals: Array<{
-    /** Microseconds after the trace's beginning */
-    at_us?: number;
-    name: 'TTFB' | 'FCP' | 'LCP' | 'CLS' | 'INP';
+    /** Microseconds after `start_us` */
+    at_us: number | null;
+    name: 'TTFB' | 'FCP' | 'LCP' | 'INP' | 'CLS';
     rating: 'good' | 'needs-improvement' | 'poor';
-    /** Milliseconds; of CLS, its score */
+    span: string;
+    /** Milliseconds; of CLS a size */
     value: number;
   }>;
   waiting_for: Array<string>;

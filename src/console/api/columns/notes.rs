@@ -1,0 +1,62 @@
+//! What stands beside a span's name in a list: a note that tells it from others of its name, and a tag with its outcome.
+//! Both are read from attributes, and are short: the whole stands with the span.
+
+/// Letters of a note, at most.
+const NOTE_LETTERS_MAX: usize = 120;
+
+/// What tells a span of this stage and name from others; may be empty.
+pub(super) fn note(stage: &str, name: &str, of: &dyn Fn(&str) -> Option<String>) -> String {
+    let first = |keys: &[&str]| keys.iter().find_map(|key| of(key)).filter(|text| !text.is_empty());
+    let note = match stage {
+        "request" => of("url.path"),
+        "route" => of("waylight.route.name"),
+        "middleware" => first(&["waylight.redirect.to", "waylight.rewrite.path", "waylight.compress.coding"])
+            .or_else(|| of("waylight.middleware.name").filter(|configured| configured != name)),
+        "inject" => of("waylight.inject.result").map(|result| result.replace('_', " ")),
+        "upstream.request" => upstream(of),
+        "upstream.start" | "upstream.spawn" | "upstream.ready" => of("process.command"),
+        "upstream.dns" => of("server.address"),
+        "upstream.connect" => first(&["network.peer.address", "server.address"]),
+        stage if stage.starts_with("cache.") => first(&["waylight.cache.reason", "waylight.cache.key"]),
+        _ => first(&["db.query.summary", "db.operation.name", "url.full", "url.path", "http.url", "http.target"])
+            .or_else(|| first(&["db.system.name", "db.system", "messaging.destination.name", "rpc.method"]))
+            .or_else(|| first(&["code.function.name", "code.function"])),
+    };
+    let note = note.filter(|note| !name.contains(note.as_str())).unwrap_or_default();
+    match note.char_indices().nth(NOTE_LETTERS_MAX) {
+        Some((at, _)) => format!("{}\u{2026}", &note[..at]),
+        None => note,
+    }
+}
+
+/// `app \u{2192} 127.0.0.1:3000`.
+fn upstream(of: &dyn Fn(&str) -> Option<String>) -> Option<String> {
+    let address = of("server.address").map(|host| match of("server.port") {
+        Some(port) => format!("{host}:{port}"),
+        None => host,
+    });
+    match (of("waylight.upstream"), address) {
+        (Some(name), Some(address)) => Some(format!("{name} \u{2192} {address}")),
+        (name, address) => name.or(address),
+    }
+}
+
+/// The outcome, in a word: of a cache, of a start, of a response; may be empty.
+pub(super) fn tag(status: Option<u16>, of: &dyn Fn(&str) -> Option<String>) -> String {
+    if let Some(cache) = of("waylight.cache.status") {
+        return cache.to_uppercase();
+    }
+    if of("waylight.upstream.cold").is_some_and(|cold| cold == "true") {
+        return "COLD".to_owned();
+    }
+    let again = of("http.request.resend_count").and_then(|count| count.parse::<u32>().ok()).filter(|count| *count > 0);
+    match (status, again) {
+        (Some(status), Some(count)) => format!("{status} \u{b7} retry {count}"),
+        (Some(status), None) => status.to_string(),
+        (None, Some(count)) => format!("retry {count}"),
+        (None, None) => String::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,202 @@
+// The head of a trace: what it is of, how it went, where the time went in one sentence, and what is worth a note.
+
+import { append, h } from '../../dom.js';
+import { icon } from '../../icons.js';
+import { clock, day, duration, things } from '../../model/format.js';
+import { FLAG, HUES } from '../../model/trace/columns.js';
+import { cut, share } from '../../model/trace/words.js';
+
+/** @import { Board } from './board.js' */
+/** @import { Request as RequestItem, Trace as Wire } from '../../types/wire.d.ts' */
+/** @typedef {NonNullable<Wire['verdict']>['parts'][number]} Part */
+
+/** Requests that take a client so much longer to take in than the app to give out are called slow clients. */
+const SLOW_CLIENT_US = 500_000;
+/** Services that sent no clock samples have no claim; a shift below this is none. */
+const SKEW_US = 50;
+
+/**
+ * @typedef {object} Facts
+ * @property {RequestItem | null} request the request that the trace is about, where it is known
+ * @property {RequestItem[]} requests all of the trace
+ */
+/** @typedef {{ compare: () => void, share: () => void, link: () => void, again: (() => void) | null, select: (row: number) => void }} Does */
+
+/**
+ * @param {Board} board
+ * @param {Facts} facts
+ * @param {Does} does
+ */
+export function head(board, { request }, does) {
+  const { trace } = board;
+  const { method, path } = subject(board, request);
+  const status = request?.status ?? Number.parseInt(trace.entry >= 0 ? trace.tag(trace.entry) : '', 10);
+  return h('header', { class: 'tr-head' },
+    h('div', { class: 'tr-title' },
+      h('button', { class: 'icon-button tr-back', type: 'button', 'aria-label': 'Back to the logs', 'data-do': 'back' }, icon('chevron')),
+      method && h('span', { class: 'tag mono' }, method),
+      h('h1', { title: cut(path, 2000) }, h('bdi', null, cut(path, 300))),
+      board.comparison && h('span', { class: 'tag accent' }, `against ${day(board.comparison.before.wire.start_us)}, ${clock(board.comparison.before.wire.start_us)}`),
+      Number.isFinite(status) && status > 0 && h('span', { class: `tag ${status >= 500 ? 'err' : status >= 400 ? 'warn' : 'ok'}` }, status),
+      trace.errors > 0 && h('span', { class: 'tag err' }, icon('warn'), things(trace.errors, 'error')),
+      state(trace),
+      h('div', { class: 'tr-actions' },
+        h('button', { class: 'button', type: 'button', onclick: does.compare }, 'Compare'),
+        h('button', { class: 'button', type: 'button', onclick: does.share }, 'Export'),
+        h('button', { class: 'button', type: 'button', onclick: does.link }, 'Copy link', h('kbd', null, 'L')),
+        does.again && h('button', { class: 'button primary', type: 'button', onclick: does.again }, icon('replay'), 'Run again'))),
+    meta(board, request),
+    verdict(board, does));
+}
+
+/** What the trace is of. @param {Board} board @param {RequestItem | null} request */
+export function subject({ trace }, request) {
+  if (request) return { method: request.method, path: request.path + (request.query ? `?${request.query}` : '') };
+  if (trace.entry < 0) return { method: '', path: 'An empty trace' };
+  const name = trace.nameOf(trace.entry);
+  const split = /^([A-Z]{3,7}) (\S.*)$/.exec(name);
+  return split ? { method: split[1] ?? '', path: trace.note(trace.entry) || (split[2] ?? '') } : { method: '', path: name };
+}
+
+/** @param {Board['trace']} trace */
+function state({ wire }) {
+  if (wire.state === 'done') return null;
+  const text = wire.state === 'open' ? 'Still arriving'
+    : wire.waiting_for.length > 0 ? `Waiting for spans of ${wire.waiting_for.join(', ')}` : 'Waiting for spans of the app';
+  return h('span', { class: 'tag accent tr-state', role: 'status' }, h('i', { class: 'tr-pulse' }), text);
+}
+
+/** @param {Board} board @param {RequestItem | null} request */
+function meta({ trace }, request) {
+  const at = trace.wire.start_us;
+  const { clock: browser } = trace.wire;
+  const parts = [
+    request?.session_id && h('span', null, 'Session ', h('b', null, request.session_id.slice(0, 4))),
+    h('span', null, `${day(at)}, `, h('b', null, clock(at))),
+    request?.host && h('span', null, request.host),
+    h('span', null, things(trace.count, 'span')),
+    h('button', { class: 'link-button mono', type: 'button', 'data-do': 'copy-trace', title: 'Copy the trace id' }, `${trace.id.slice(0, 16)}\u2026${trace.id.slice(-4)}`),
+    browser ? h('span', null, `Clock aligned \u00b1${duration(browser.err_us)}`) : null,
+  ];
+  return h('div', { class: 'tr-meta' }, ...parts.filter(Boolean));
+}
+
+/** The names of the verdict's parts. @type {Record<string, string>} */
+const PARTS = {
+  edge: 'Edge', handshake: 'TLS handshake', start: 'Cold start', connection: 'Connection', network: 'Network',
+  unseen: 'Upstream, unseen', app: 'App', browser: 'Browser',
+};
+
+/** @param {Board} board @param {Does} does */
+function verdict(board, does) {
+  const { trace, comparison } = board;
+  const told = trace.wire.verdict;
+  if (!told) return null;
+  const stack = h('div', { class: 'tr-stack', role: 'img', 'aria-label': told.parts.map((part) => `${partName(part)} ${duration(part.us)}`).join(', ') });
+  const legend = h('ul', { class: 'tr-legend' });
+  for (const part of told.parts.filter(({ us }) => us > 0)) {
+    const piece = h('i', { class: `tr-part ${part.kind}`, title: `${partName(part)} ${duration(part.us)}` });
+    piece.style.flexGrow = String(Math.max(part.us / told.total_us, 0.004));
+    piece.style.setProperty('--c', `var(--${partColour(board, part)})`);
+    stack.append(piece);
+    const swatch = h('i', { class: `tr-swatch tr-part ${part.kind}` });
+    swatch.style.setProperty('--c', `var(--${partColour(board, part)})`);
+    legend.append(h('li', null, swatch, h('span', null, h('bdi', null, partName(part))), h('b', null, duration(part.us))));
+  }
+  const say = h('p', { class: 'tr-say' });
+  if (comparison) append(say, [emphasised(comparison.sentence)].flat());
+  else append(say, emphasised(told.sentence));
+  if (!comparison && trace.critical.size > 0) {
+    const longest = [...trace.critical].map(([row, parts]) => ({ row, us: parts.reduce((sum, [from, to]) => sum + to - from, 0) }))
+      .sort((a, b) => b.us - a.us)[0];
+    if (longest) {
+      append(say, [' ', h('button', { class: 'link-button', type: 'button', onclick: () => does.select(longest.row) }, 'Show it')]);
+    }
+  }
+  return h('div', { class: 'tr-verdict' }, h('div', null, stack, legend), say);
+}
+
+/** The first clause is the news. @param {string} text @returns {(string | HTMLElement)[]} */
+function emphasised(text) {
+  const end = text.search(/[:(]|\.(?=\s|$)/);
+  return end < 0 ? [text] : [h('b', null, text.slice(0, end)), text.slice(end)];
+}
+
+/** @param {Part} part */
+function partName(part) {
+  return part.svc ?? PARTS[part.kind] ?? part.kind;
+}
+
+/** @param {Board} board @param {Part} part */
+function partColour({ trace }, part) {
+  switch (part.kind) {
+    case 'app': {
+      const row = trace.services.find(({ svc }) => trace.text(svc) === part.svc);
+      return row ? (HUES[row.hue] ?? 'ink3') : 'fetch';
+    }
+    case 'network': case 'connection': case 'handshake': return 'ink3';
+    case 'browser': return 'browser';
+    default: return 'ink';
+  }
+}
+
+/**
+ * What is worth a note, each with the row that it is about.
+ * @param {Board} board
+ * @param {RequestItem | null} request
+ * @returns {{ tone: string, title: string, text: string, row: number }[]}
+ */
+export function notes({ trace }, request) {
+  /** @type {{ tone: string, title: string, text: string, row: number }[]} */
+  const list = [];
+  const total = trace.entry >= 0 ? trace.duration(trace.entry) : 0;
+  for (let row = 0; row < trace.count && list.length < 6; row++) {
+    if (!trace.has(row, FLAG.EDGE)) continue;
+    const stage = trace.stage(row);
+    const tag = trace.tag(row);
+    if (stage === 'upstream.start') {
+      list.push({ tone: 'accent', title: 'Cold start.', text: `The app was not running; starting it took ${duration(trace.duration(row))}, ${share(trace.duration(row), total)} of the request.`, row });
+    } else if (tag === 'STALE') {
+      list.push({ tone: 'warn', title: 'Stale.', text: 'The answer was older than it should be, and was allowed to be.', row });
+    } else if (stage === 'upstream.request' && tag.includes('retry')) {
+      list.push({ tone: 'warn', title: 'Retried.', text: 'An attempt failed, and was made again.', row });
+    }
+  }
+  const wait = rowOfStage(trace, 'upstream.request');
+  if (request?.ttfb_us && wait >= 0 && trace.entry >= 0 && !trace.failed(trace.entry)) {
+    const sent = trace.at(trace.end, trace.entry) - trace.at(trace.end, wait);
+    if (sent > SLOW_CLIENT_US && sent > total / 3) {
+      list.push({ tone: 'warn', title: 'Slow client.', text: `The app had answered ${duration(sent)} before the last byte was taken in.`, row: trace.entry });
+    }
+  }
+  for (const repeat of trace.wire.repeats.slice(0, 2)) {
+    list.push({
+      tone: 'warn', title: repeat.query ? 'Repeated query.' : 'Repeated step.',
+      text: `${cut(repeat.name, 60)} ran ${repeat.count} times under one span, ${duration(repeat.total_us)} together.${repeat.query ? ' One query for all may do.' : ''}`,
+      row: trace.row(repeat.first),
+    });
+  }
+  let backwards = -1;
+  for (let row = 0; row < trace.count && backwards < 0; row++) if (trace.has(row, FLAG.BACKWARDS)) backwards = row;
+  if (backwards >= 0) list.push({ tone: 'warn', title: 'Ends before it begins.', text: 'At least one span says so; it is drawn where it began.', row: backwards });
+  const skewed = trace.wire.clocks.find((clock) => Math.abs(clock.offset_us) > SKEW_US || clock.contradictions > 0);
+  if (skewed) {
+    list.push({ tone: '', title: 'Clocks.', text: `Times of ${skewed.svc} are moved by ${duration(skewed.offset_us)}, right to \u00b1${duration(skewed.err_us)} (${things(skewed.samples, 'sample')}${skewed.contradictions ? `, ${skewed.contradictions} contradict` : ''}).`, row: -1 });
+  }
+  let orphans = 0;
+  for (let row = 0; row < trace.count; row++) if (trace.has(row, FLAG.ORPHAN)) orphans++;
+  if (orphans > 0) list.push({ tone: '', title: orphans === 1 ? '1 orphan.' : `${orphans} orphans.`, text: 'Their parents are not here: on their way, not sampled, or never sent.', row: firstWith(trace, FLAG.ORPHAN) });
+  return list;
+}
+
+/** @param {Board['trace']} trace @param {string} stage */
+function rowOfStage(trace, stage) {
+  for (let row = 0; row < trace.count; row++) if (trace.stage(row) === stage && trace.has(row, FLAG.EDGE)) return row;
+  return -1;
+}
+
+/** @param {Board['trace']} trace @param {number} flag */
+function firstWith(trace, flag) {
+  for (let row = 0; row < trace.count; row++) if (trace.has(row, flag)) return row;
+  return -1;
+}

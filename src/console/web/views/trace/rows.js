@@ -1,0 +1,259 @@
+// The rows: those in sight and a few more are in the document, each of one height, and are used again as the reader
+// scrolls. The chosen one stays there wherever it is, since assistive technology speaks of it.
+
+import { append, h } from '../../dom.js';
+import { duration, spoken } from '../../model/format.js';
+import { CAT_WORDS, FLAG } from '../../model/trace/columns.js';
+import { cut, share } from '../../model/trace/words.js';
+import { DIRTY } from './board.js';
+import { bar, holeBar, place } from './bars.js';
+
+/** @import { Board } from './board.js' */
+
+/** Rows beyond sight, on either side. */
+const MORE = 4;
+/** Levels that are indented; deeper ones are not, or names would have no room. */
+const LEVELS_MAX = 18;
+const NAME_LETTERS_MAX = 240;
+
+/** @typedef {{ element: HTMLElement, name: HTMLElement, lane: HTMLElement, said: HTMLElement, row: number, place: number }} Row */
+
+export class Rows {
+  /**
+   * @param {Board} board
+   * @param {{ scroll: HTMLElement, height: number, prefix: string }} parts `prefix` of ids in the document
+   */
+  constructor(board, { scroll, height, prefix }) {
+    this.board = board;
+    this.scroll = scroll;
+    this.height = height;
+    this.prefix = prefix;
+    this.space = h('div', { class: 'tr-space', role: 'none' });
+    /** By place. @type {Map<number, Row>} */
+    this.live = new Map();
+    /** @type {Row[]} */
+    this.spare = [];
+    scroll.append(this.space);
+  }
+
+  clear() {
+    this.space.replaceChildren();
+    this.live.clear();
+    this.spare = [];
+  }
+
+  /** @param {number} dirty */
+  draw(dirty) {
+    const { board, scroll, height } = this;
+    const count = board.rows.length;
+    if (dirty & DIRTY.ROWS) {
+      this.space.style.height = `${count * height + 56}px`;
+      for (const [place, row] of this.live) this.#free(place, row);
+    }
+    const top = scroll.scrollTop;
+    const first = Math.max(0, Math.floor(top / height) - MORE);
+    const last = Math.min(count, Math.ceil((top + scroll.clientHeight) / height) + MORE);
+    const active = this.activePlace();
+    for (const [place, row] of this.live) {
+      if ((place < first || place >= last) && place !== active) this.#free(place, row);
+    }
+    for (let place = first; place < last; place++) this.#show(place, dirty);
+    if (active >= 0) this.#show(active, dirty);
+    for (const { element } of this.spare) element.hidden = true;
+    if (active >= 0) scroll.setAttribute('aria-activedescendant', `${this.prefix}${active}`);
+    else scroll.removeAttribute('aria-activedescendant');
+  }
+
+  activePlace() {
+    const { board } = this;
+    if (board.selected < 0) return -1;
+    const place = board.placeOf(board.selected);
+    return place >= 0 && board.onHole ? place + 1 : place;
+  }
+
+  /** Scrolls as little as is needed to see a place. @param {number} place */
+  reach(place) {
+    if (place < 0) return;
+    const { scroll, height } = this;
+    const top = place * height;
+    const room = scroll.clientHeight - height;
+    if (top < scroll.scrollTop + height) scroll.scrollTop = Math.max(0, top - height);
+    else if (top > scroll.scrollTop + room - height) scroll.scrollTop = top - room + height;
+  }
+
+  /** The row that an event is about. @param {MouseEvent} event */
+  at(event) {
+    const place = Math.floor((event.clientY - this.scroll.getBoundingClientRect().top + this.scroll.scrollTop) / this.height);
+    return this.board.rows[place];
+  }
+
+  /** @param {number} place @param {Row} row */
+  #free(place, row) {
+    this.live.delete(place);
+    this.spare.push(row);
+  }
+
+  /** @param {number} place @param {number} dirty */
+  #show(place, dirty) {
+    const { board } = this;
+    let row = this.live.get(place);
+    const isNew = !row;
+    if (!row) {
+      row = this.spare.pop() ?? this.#make();
+      this.live.set(place, row);
+      row.place = place;
+      row.row = /** @type {number} */ (board.rows[place]);
+      row.element.hidden = false;
+      row.element.style.transform = `translateY(${place * this.height}px)`;
+      row.element.id = `${this.prefix}${place}`;
+      this.#fill(row);
+    }
+    if (isNew || dirty & DIRTY.SELECTION) {
+      const isActive = row.row < 0 ? board.onHole && ~row.row === board.selected : !board.onHole && row.row === board.selected;
+      row.element.classList.toggle('sel', isActive);
+      row.element.setAttribute('aria-selected', String(isActive));
+    }
+    if (isNew || dirty & DIRTY.VIEW) {
+      row.lane.replaceChildren(...(board.mode === 'tree' ? cells(board, row.row)
+        : row.row < 0 ? holeBar(board, ~row.row) : bar(board, row.row)));
+    }
+  }
+
+  /** @returns {Row} */
+  #make() {
+    // What is drawn is said in words of its own.
+    const said = h('span', { class: 'unseen' });
+    const name = h('div', { class: 'tr-name', 'aria-hidden': 'true' });
+    const lane = h('div', { class: 'tr-lane', 'aria-hidden': 'true' });
+    const element = h('div', { class: 'tr-row', role: 'treeitem' }, said, name, lane);
+    this.space.append(element);
+    return { element, name, lane, said, row: 0, place: 0 };
+  }
+
+  /** @param {Row} shown */
+  #fill({ element, name, said, row, place }) {
+    const { board } = this;
+    const { trace } = board;
+    const span = row < 0 ? ~row : row;
+    const depth = trace.at(trace.depth, span) + (row < 0 ? 1 : 0);
+    const hit = board.hits ? board.hits[span] === 1 : true;
+    element.classList.toggle('dim', !hit);
+    element.classList.toggle('hit', board.hits !== null && hit && row >= 0);
+    element.setAttribute('aria-level', String(depth + 1));
+    element.setAttribute('aria-posinset', String(place + 1));
+    element.setAttribute('aria-setsize', String(board.rows.length));
+    name.replaceChildren(guides(depth));
+    if (row < 0) {
+      element.removeAttribute('aria-expanded');
+      said.textContent = 'No spans from inside the app; the details have the line that mends it';
+      append(name, [h('span', { class: 'tr-chevron none' }), h('span', { class: 'tr-icon hole' }),
+        h('span', { class: 'tr-text' }, board.trace.wire.state === 'partial' ? 'Waiting for spans of the app' : 'Nothing from inside the app')]);
+      return;
+    }
+    const isParent = trace.at(trace.size, row) > 1;
+    const isOpen = isParent && !board.folded.has(row);
+    if (isParent) element.setAttribute('aria-expanded', String(isOpen));
+    else element.removeAttribute('aria-expanded');
+    said.textContent = sayRow(board, row);
+    append(name, [
+      h('span', { class: `tr-chevron${isParent ? (isOpen ? ' open' : '') : ' none'}` }),
+      icon(board, row),
+      text(board, row),
+      tag(board, row),
+      isParent && !isOpen && h('span', { class: 'tr-count' }, `+${trace.at(trace.size, row) - 1}`),
+    ]);
+  }
+}
+
+/** @param {number} depth */
+function guides(depth) {
+  const element = h('span', { class: 'tr-guides' });
+  element.style.width = `${Math.min(depth, LEVELS_MAX) * 14}px`;
+  return element;
+}
+
+/** @param {Board} board @param {number} row */
+export function icon({ trace }, row) {
+  const element = h('span', { class: `tr-icon ${CAT_WORDS[trace.at(trace.cat, row)]}${trace.has(row, FLAG.QUERY) ? ' query' : ''}` });
+  element.style.color = `var(--${trace.colour(row)})`;
+  return element;
+}
+
+/** @param {Board} board @param {number} row */
+function text({ trace }, row) {
+  const note = noteOf(trace, row);
+  return h('span', { class: 'tr-text' }, h('bdi', null, cut(title(trace, row), NAME_LETTERS_MAX)), note && h('em', null, note));
+}
+
+/** @param {Board['trace']} trace @param {number} row */
+function noteOf(trace, row) {
+  const note = trace.note(row);
+  if (!trace.has(row, FLAG.EDGE) || trace.stage(row) !== 'request') return note;
+  const name = trace.nameOf(row);
+  return note ? `${name.split(' ')[0]} ${note}` : name;
+}
+
+/** @param {Board} board @param {number} row */
+export function tag({ trace }, row) {
+  const word = trace.tag(row);
+  if (trace.failed(row)) return h('span', { class: 'tr-tag err' }, word && word !== 'ERROR' ? word : 'error');
+  return word ? h('span', { class: `tr-tag${tone(word)}` }, word) : null;
+}
+
+/** @param {string} word */
+export function tone(word) {
+  if (word === 'COLD') return ' acc';
+  if (/^(?:MISS|STALE|BYPASS)$/.test(word) || /retry/.test(word)) return ' warn';
+  if (/^[45]\d\d/.test(word)) return ' err';
+  return /^(?:HIT|REVALIDATED)$/.test(word) ? ' ok' : '';
+}
+
+/**
+ * A span's name as a reader who does not know the stages understands it.
+ * @param {Board['trace']} trace
+ * @param {number} row
+ */
+export function title(trace, row) {
+  const name = trace.nameOf(row);
+  if (!trace.has(row, FLAG.EDGE)) return trace.endsByInactivity(row) ? `${trace.stage(row) === 'pageload' ? 'Page load' : 'Navigation'} ${name}` : name;
+  switch (trace.stage(row)) {
+    case 'request': return 'Edge request';
+    case 'route': return 'Routing';
+    case 'inject': return 'HTML injection';
+    case 'upstream.start': return 'Process cold start';
+    case 'upstream.request': return 'Upstream request';
+    default: return name;
+  }
+}
+
+/** The whole of a row, for those who do not see it. @param {Board} board @param {number} row */
+export function sayRow({ trace, comparison }, row) {
+  const parts = [cut(title(trace, row), NAME_LETTERS_MAX)];
+  if (trace.stage(row) === 'request') parts.push(cut(noteOf(trace, row), NAME_LETTERS_MAX));
+  const word = trace.tag(row);
+  if (word) parts.push(word.toLowerCase());
+  if (trace.failed(row)) parts.push('failed');
+  parts.push(spoken(trace.duration(row)), CAT_WORDS[trace.at(trace.cat, row)] === 'edge' ? 'edge' : trace.service(row));
+  parts.push(`starts at ${spoken(trace.at(trace.start, row))}`);
+  if (trace.has(row, FLAG.CRITICAL)) parts.push('on critical path');
+  const verdict = comparison?.verdicts[row];
+  if (verdict && verdict !== 'same') parts.push(verdict === 'noise' ? 'within noise' : verdict);
+  return parts.join(', ');
+}
+
+/** The columns of the tree. @param {Board} board @param {number} row @returns {HTMLElement[]} */
+function cells({ trace }, row) {
+  if (row < 0) return [];
+  const whole = trace.entry >= 0 ? trace.duration(trace.entry) : trace.length;
+  const meter = h('i', { class: 'tr-meter' });
+  meter.style.setProperty('--c', `var(--${trace.colour(row)})`);
+  place(meter, { left: 0, width: trace.endsByInactivity(row) ? 0 : Math.min(1, trace.at(trace.own, row) / Math.max(1, whole)) * 96 });
+  return [
+    h('span', { class: 'tr-cell' }, duration(trace.at(trace.start, row))),
+    h('span', { class: 'tr-cell strong' }, duration(trace.duration(row))),
+    h('span', { class: 'tr-cell' }, duration(trace.at(trace.own, row))),
+    h('span', { class: 'tr-cell wide' }, h('span', { class: 'tr-rail' }, meter),
+      h('span', null, trace.endsByInactivity(row) ? '\u2013' : share(trace.at(trace.own, row), whole))),
+    h('span', { class: 'tr-cell rest' }, trace.service(row)),
+  ];
+}

@@ -1,0 +1,76 @@
+// The ruler above the rows: round moments, marks of the browser's vitals, folded gaps; and the lines below each of them.
+
+import { h } from '../../dom.js';
+import { duration } from '../../model/format.js';
+import { ticks } from '../../model/trace/axis.js';
+
+/** @import { Board } from './board.js' */
+
+/** A mark has so much room before its length is left out. */
+const MARK_ROOM = 92;
+
+/**
+ * @param {Board} board
+ * @param {{ ruler: HTMLElement, grid: HTMLElement }} into
+ */
+export function drawRuler(board, { ruler, grid }) {
+  const { axis } = board;
+  /** @type {HTMLElement[]} */
+  const top = [];
+  /** @type {HTMLElement[]} */
+  const lines = [];
+  const first = board.pages.length > 1 ? (board.pages[board.page]?.from ?? 0) : 0;
+  for (const time of ticks(axis, { origin: first }).times) {
+    const x = axis.x(time);
+    top.push(at('tr-tick', x, time - first === 0 ? '0' : duration(time - first).replace(/(\.\d*?)0+ s$/, '$1 s').replace('. s', ' s')));
+    lines.push(at('tr-line', x));
+  }
+  for (const gap of axis.folding.gaps) {
+    const from = axis.x(gap.from);
+    const to = axis.x(gap.to);
+    if (to < 0 || from > axis.width) continue;
+    const band = at('tr-gap', from);
+    band.style.width = `${Math.max(3, to - from)}px`;
+    band.title = `${duration(gap.to - gap.from)} in which nothing ran`;
+    lines.push(band);
+    top.push(at('tr-gap-length', (from + to) / 2, duration(gap.to - gap.from)));
+  }
+  const marks = vitals(board);
+  marks.forEach(({ name, time, rating }, index) => {
+    const x = axis.x(time);
+    if (x < -1 || x > axis.width) return;
+    const next = marks[index + 1];
+    const room = (next ? axis.x(next.time) : axis.width) - x;
+    const flag = at(`tr-flag ${rating}`, x, room < MARK_ROOM ? name : `${name} ${duration(time - first)}`);
+    if (axis.width - x < 44) flag.classList.add('before');
+    top.push(flag);
+    lines.push(at(`tr-vital ${rating}`, x));
+  });
+  ruler.replaceChildren(...top);
+  grid.replaceChildren(...lines);
+}
+
+/**
+ * Marks in the order of their times.
+ * @param {Board} board
+ * @returns {{ name: string, time: number, rating: string }[]}
+ */
+export function vitals({ trace }) {
+  const known = trace.wire.vitals.filter((vital) => typeof vital.at_us === 'number');
+  const list = known.map((vital) => ({ name: vital.name, time: vital.at_us ?? 0, rating: tone(vital.rating) }));
+  return list.sort((a, b) => a.time - b.time);
+}
+
+/** @param {string | undefined} rating */
+function tone(rating) {
+  if (rating === 'good') return 'good';
+  if (rating === 'needs-improvement' || rating === 'needs improvement') return 'mid';
+  return rating === 'poor' ? 'poor' : 'plain';
+}
+
+/** @param {string} name @param {number} x @param {string} [text] */
+function at(name, x, text) {
+  const element = h('span', { class: name }, text);
+  element.style.left = `${x.toFixed(1)}px`;
+  return element;
+}

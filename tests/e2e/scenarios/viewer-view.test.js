@@ -1,0 +1,274 @@
+// The trace viewer: bars are where the data say, at every zoom; and every way to zoom, pan, move and come back.
+
+import assert from 'node:assert/strict';
+import { after, before, beforeEach, describe, test } from 'node:test';
+
+import { SHOP, spanId } from '../lib/made.js';
+import { Desk } from '../lib/viewer.js';
+
+const TRACE = '51'.repeat(16);
+/** Names of rows, and their spans. */
+const ROWS = { 'Page load /products/:slug': '1', request: '4', 'Edge request': '5', 'Upstream request': 'd', 'render route': 'f' };
+const PAD = 74;
+
+describe('the view of a trace', () => {
+  /** @type {Desk} */ let desk;
+  before(async () => {
+    desk = await Desk.start();
+    await desk.import(TRACE, SHOP);
+  });
+  after(() => desk?.close());
+  beforeEach(() => desk.show(TRACE));
+
+  /** Compares every bar in sight with its span. @param {[number, number]} view microseconds */
+  async function assertGeometry([from, to]) {
+    const { lane, bars } = await desk.geometry();
+    const scale = (lane.width - PAD) / (to - from);
+    let compared = 0;
+    for (const [name, id] of Object.entries(ROWS)) {
+      const span = SHOP.find((candidate) => candidate.id === id);
+      const box = bars[name];
+      assert.ok(span, name);
+      const left = (span.from * 1000 - from) * scale;
+      const right = (span.to * 1000 - from) * scale;
+      if (right < 0 || left > lane.width) continue;
+      assert.ok(box, `${name} is in view and not drawn`);
+      // Bars end a little out of sight, where they go on.
+      const expected = { left: Math.max(left, -8), right: Math.min(Math.max(right, Math.max(left, -8) + 2), lane.width + 8) };
+      assert.ok(Math.abs(box.left - lane.left - expected.left) <= 1, `${name} begins at ${box.left - lane.left}, not ${expected.left}`);
+      assert.ok(Math.abs(box.right - lane.left - expected.right) <= 1, `${name} ends at ${box.right - lane.left}, not ${expected.right}`);
+      compared++;
+    }
+    assert.ok(compared >= 2, `${compared} bars compared`);
+  }
+
+  test('bars equal the data within a pixel, at three zooms', async () => {
+    await assertGeometry([0, 1_283_000]);
+    for (const view of /** @type {[number, number][]} */ ([[20_000, 560_000], [216_000, 224_000]])) {
+      await desk.show(TRACE, `?v=${view.join(',')}`);
+      assert.deepEqual(desk.view, view);
+      await assertGeometry(view);
+    }
+  });
+
+  test('a drag zooms on release, Escape calls it off, Z goes back', async () => {
+    const { lane } = await desk.geometry();
+    const at = (/** @type {number} */ share) => lane.left + (lane.width - PAD) * share;
+    const { mouse, keyboard } = desk.page;
+    await mouse.move(at(0.25), lane.top + 200);
+    await mouse.down();
+    await mouse.move(at(0.5), lane.top + 220, { steps: 4 });
+    assert.match((await desk.page.locator('.tr-drag').textContent()) ?? '', /^32\d ms$/);
+    await keyboard.press('Escape');
+    await mouse.up();
+    await desk.settled();
+    assert.equal(desk.view, null);
+
+    await mouse.move(at(0.25), lane.top + 200);
+    await mouse.down();
+    await mouse.move(at(0.5), lane.top + 220, { steps: 4 });
+    await mouse.up();
+    await desk.settled();
+    const view = desk.view;
+    assert.ok(view && Math.abs(view[0] - 320_750) < 4000 && Math.abs(view[1] - 641_500) < 4000, String(view));
+    await assertGeometry(view);
+
+    await desk.focusRows();
+    await keyboard.press('z');
+    await desk.settled();
+    assert.equal(desk.view, null);
+  });
+
+  test('a press that moves less than a drag chooses the row', async () => {
+    await desk.row('getProduct').locator('.tr-bar').click();
+    await desk.settled();
+    assert.equal(desk.parameter('span'), spanId('10'));
+    assert.equal(await desk.page.locator('.tr-side h2').textContent(), 'getProduct');
+  });
+
+  test('the wheel with Ctrl zooms at the pointer; with Shift it pans; alone it scrolls rows', async () => {
+    const { lane } = await desk.geometry();
+    const x = lane.left + (lane.width - PAD) / 4;
+    await desk.page.mouse.move(x, lane.top + 150);
+    await desk.page.keyboard.down('Control');
+    for (let turn = 0; turn < 6; turn++) await desk.page.mouse.wheel(0, -100);
+    await desk.page.keyboard.up('Control');
+    await desk.settled();
+    const closer = desk.view;
+    assert.ok(closer, 'it zoomed');
+    assert.ok(Math.abs(closer[0] + (closer[1] - closer[0]) / 4 - 320_750) < 3000, `the moment under the pointer stayed: ${closer}`);
+    await assertGeometry(closer);
+
+    await desk.page.keyboard.down('Shift');
+    await desk.page.mouse.wheel(0, 100);
+    await desk.page.keyboard.up('Shift');
+    await desk.settled();
+    const panned = desk.view;
+    assert.ok(panned && panned[0] > closer[0], `${panned}`);
+    assert.ok(Math.abs(panned[1] - panned[0] - (closer[1] - closer[0])) <= 2, 'it is as long as before');
+
+    const before = await desk.page.locator('.tr-scroll').evaluate((element) => element.scrollTop);
+    await desk.page.mouse.wheel(0, 200);
+    await desk.page.waitForFunction((top) => (document.querySelector('.tr-scroll')?.scrollTop ?? 0) > top, before);
+    await desk.settled();
+    assert.deepEqual(desk.view, panned);
+  });
+
+  test('buttons and keys: in, out, pan, fit, reset, undo', async () => {
+    const zoom = desk.page.getByRole('group', { name: 'Zoom' });
+    await zoom.getByRole('button', { name: 'Zoom in' }).click();
+    await desk.settled();
+    assert.equal(await desk.status(), '160 %');
+    await zoom.getByRole('button', { name: 'Undo the zoom' }).click();
+    await desk.settled();
+    assert.equal(await desk.status(), '100 %');
+
+    await desk.focusRows();
+    for (const key of ['w', 'w', 'd']) await desk.page.keyboard.press(key);
+    await desk.settled();
+    const near = desk.view;
+    assert.ok(near);
+    await desk.page.keyboard.press('a');
+    await desk.settled();
+    assert.ok(desk.view && desk.view[0] < near[0]);
+    await desk.page.keyboard.press('s');
+    await desk.settled();
+    assert.ok(desk.view && desk.view[1] - desk.view[0] > near[1] - near[0]);
+
+    await desk.row('getProduct').locator('.tr-text').click();
+    await desk.page.keyboard.press('f');
+    await desk.settled();
+    // 75.5 ms, and 8 % on either side.
+    assert.deepEqual(desk.view, [217_960, 305_540]);
+    await desk.page.keyboard.press('0');
+    await desk.settled();
+    assert.equal(desk.view, null);
+    await desk.page.keyboard.press('z');
+    await desk.settled();
+    assert.deepEqual(desk.view, [217_960, 305_540]);
+  });
+
+  test('a double click fits a bar, and on empty space shows all', async () => {
+    await desk.row('Upstream request').locator('.tr-bar').dblclick();
+    await desk.settled();
+    assert.deepEqual(desk.view, [195_560, 506_440]);
+    await desk.row('dns').locator('.tr-lane').dblclick({ position: { x: 300, y: 12 } });
+    await desk.settled();
+    assert.equal(desk.view, null);
+  });
+
+  test('the minimap: draw a brush, move it, pull an edge', async () => {
+    const strip = await desk.page.locator('.tr-strip').boundingBox();
+    assert.ok(strip);
+    const { mouse } = desk.page;
+    const at = (/** @type {number} */ share) => strip.x + strip.width * share;
+    const drag = async (/** @type {number} */ from, /** @type {number} */ to) => {
+      await mouse.move(at(from), strip.y + 40);
+      await mouse.down();
+      await mouse.move(at((from + to) / 2), strip.y + 40);
+      await mouse.move(at(to), strip.y + 40);
+      await mouse.up();
+      await desk.settled();
+      return /** @type {[number, number]} */ (desk.view);
+    };
+    const near = (/** @type {number[]} */ view, /** @type {number[]} */ shares) => view.forEach((time, index) => {
+      assert.ok(Math.abs(time / 1_283_000 - Number(shares[index])) < 0.012, `${time / 1_283_000} is not ${shares[index]}`);
+    });
+    near(await drag(0.2, 0.4), [0.2, 0.4]);
+    near(await drag(0.3, 0.5), [0.4, 0.6]);
+    near(await drag(0.6, 0.8), [0.4, 0.8]);
+    near(await drag(0.4, 0.3), [0.3, 0.8]);
+  });
+
+  test('the pointer says which moment it is at', async () => {
+    const { lane } = await desk.geometry();
+    await desk.page.mouse.move(lane.left + (lane.width - PAD) / 2, lane.top + 100);
+    await desk.page.locator('.tr-cross:not([hidden])').waitFor();
+    assert.match((await desk.page.locator('.tr-cross').textContent()) ?? '', /^64\d ms$/);
+  });
+
+  test('the keyboard alone: move, fold, unfold, ends, levels, errors', async () => {
+    await desk.focusRows();
+    const press = async (/** @type {string[]} */ ...keys) => {
+      for (const key of keys) await desk.page.keyboard.press(key);
+      await desk.settled();
+    };
+    const chosen = () => desk.parameter('span');
+    await press('ArrowDown');
+    assert.equal(chosen(), spanId('1'));
+    await press('j', 'j');
+    assert.equal(chosen(), spanId('3'));
+    await press('k');
+    assert.equal(chosen(), spanId('2'));
+    await press('End');
+    assert.equal(chosen(), spanId('1c'));
+    await press('Home', 'ArrowLeft');
+    assert.deepEqual(await desk.names(), ['Page load /products/:slug']);
+    assert.equal(desk.parameter('fold'), spanId('1'));
+    await press('ArrowRight');
+    assert.equal((await desk.names()).length > 10, true);
+    await press('ArrowRight');
+    assert.equal(chosen(), spanId('2'));
+    await press('ArrowLeft');
+    assert.equal(chosen(), spanId('1'));
+    await press('e');
+    assert.equal(chosen(), spanId('1a'));
+    await press('e');
+    assert.equal(chosen(), spanId('1b'));
+    const rows = (await desk.names()).length;
+    await press('Home', '[', '[');
+    assert.ok((await desk.names()).length < rows);
+    await press(']', ']');
+    assert.equal(desk.parameter('fold'), null);
+    const active = await desk.page.locator('.tr-scroll').getAttribute('aria-activedescendant');
+    assert.equal(await desk.page.locator(`#${active}`).getAttribute('aria-selected'), 'true');
+    await press('Enter');
+    assert.equal(await desk.page.evaluate(() => document.activeElement?.className), 'tr-side');
+  });
+
+  test('a link restores span, view, filter, folds, switches and the kind of view', async () => {
+    await desk.show(TRACE, `?span=${spanId('14')}&v=200000,480000&q=svc%3Apostgres&fold=${spanId('10')}&cp=0`);
+    assert.equal(await desk.page.locator('.tr-side h2').textContent(), 'fetch GET');
+    assert.ok(await desk.page.locator('.tr-row.sel').evaluate((row) => row.getBoundingClientRect().bottom <= innerHeight), 'the span is in sight');
+    assert.equal(await desk.page.locator('.tr-find input').inputValue(), 'svc:postgres');
+    assert.equal(await desk.page.locator('.tr-cp').count(), 0);
+    assert.equal(await desk.row('getProduct').getAttribute('aria-expanded'), 'false');
+    await desk.page.keyboard.press('l');
+    await desk.page.getByText('Link copied').first().waitFor();
+    const link = await desk.page.evaluate(() => navigator.clipboard.readText());
+    const read = new URL(link).searchParams;
+    assert.deepEqual(['span', 'v', 'q', 'fold', 'cp'].map((name) => read.get(name)),
+      [spanId('14'), '200000,480000', 'svc:postgres', spanId('10'), '0']);
+    await desk.show(TRACE, '?view=timeline');
+    assert.ok((await desk.page.locator('.tr-block').count()) > 15);
+    await desk.show(TRACE, '?view=tree');
+    assert.match((await desk.row(/^Connect/).textContent()) ?? '', /500 µs/);
+  });
+
+  test('the timeline packs spans into lanes, where data say', async () => {
+    await desk.show(TRACE, '?view=timeline');
+    const blocks = await desk.page.evaluate(() => [...document.querySelectorAll('.tr-block')].map((block) => {
+      const { left, right, top, bottom } = block.getBoundingClientRect();
+      return { left, right, top, bottom, row: Number(block.getAttribute('data-row')) };
+    }));
+    for (const one of blocks) {
+      for (const other of blocks) {
+        const overlaps = one.row < other.row && one.top < other.bottom && other.top < one.bottom && one.left < other.right - 2 && other.left < one.right - 2;
+        assert.ok(!overlaps, `${one.row} and ${other.row} lie on each other`);
+      }
+    }
+    await desk.page.locator('.tr-block', { hasText: 'render route' }).click();
+    await desk.settled();
+    assert.equal(desk.parameter('span'), spanId('f'));
+  });
+
+  test('the edge between names and bars moves by arrow keys', async () => {
+    const edge = desk.page.getByRole('separator', { name: 'Width of the names' });
+    const wide = Number(await edge.getAttribute('aria-valuenow'));
+    await edge.focus();
+    await desk.page.keyboard.press('ArrowLeft');
+    await desk.settled();
+    assert.equal(Number(await edge.getAttribute('aria-valuenow')), wide - 16);
+    await desk.page.keyboard.press('ArrowRight');
+  });
+});
