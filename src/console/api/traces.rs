@@ -114,9 +114,9 @@ impl Call<'_> {
     pub(super) async fn find_spans(&self) -> Answered {
         let query = Query::parse(self.request.uri(), &["q"])?;
         let id = self.trace_id()?;
+        self.admit_trace(id).await?;
         let wanted = query.text("q").map(str::to_lowercase);
         let wanted = wanted.ok_or_else(|| Problem::bad("q", "`key:part of the value`, or a part of a value"))?;
-        self.admit_trace(id).await?;
         let kept = load(self.shelf, id).await?;
         let has = |index: &usize| kept.span(*index).is_some_and(|origin| says(&origin.span.attributes, &wanted));
         let mut found = kept.trace.rows.iter().map(|row| row.index).filter(has);

@@ -353,6 +353,7 @@ export type Trace = {
     /** Microseconds */
     total_us: number;
   } | null;
+  /** Of the browser's spans; empty where none carries them */
   vitals: Array<{
     /** Microseconds after `start_us` */
     at_us: number | null;
