@@ -129,7 +129,9 @@ impl Life {
             outbox: outbox.clone(),
             counters: Arc::clone(&counters),
         };
+        let supervisor = Arc::clone(&upstream.supervisor);
         let shelf = Arc::new(Shelf {
+            processes: Arc::new(move || supervisor.processes()),
             requests,
             keeper,
             hub,

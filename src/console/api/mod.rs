@@ -5,6 +5,7 @@
 
 pub mod columns;
 mod house;
+mod people;
 pub mod problem;
 pub mod query;
 mod requests;
@@ -36,7 +37,7 @@ use self::{
 use super::{Console, Visit, form, people::Denied};
 use crate::{
     body::Piped,
-    rules::session::Identity,
+    rules::{session::Identity, startup::Process},
     service::BoxFuture,
     trace::{
         export::Exporters,
@@ -69,6 +70,8 @@ pub struct Shelf {
     pub quota: Arc<Quota>,
     /// The back ends that spans go to.
     pub exporters: Arc<Exporters>,
+    /// How the processes of upstreams are.
+    pub processes: Arc<dyn Fn() -> Vec<Process> + Send + Sync>,
     /// Where applications send their spans, as `127.0.0.1:4318`.
     pub receiver: Option<Arc<str>>,
     /// The configuration that runs, secrets hidden.
@@ -183,6 +186,11 @@ impl Console {
             Endpoint::PageTrace => call.page_trace(),
             Endpoint::Erase => call.erase().await,
             Endpoint::Keep => call.keep().await,
+            Endpoint::TraceLinks => call.trace_links(),
+            Endpoint::Invite => call.invite(),
+            Endpoint::EndLink => call.end_link(),
+            Endpoint::RevokePerson => call.revoke_person(),
+            Endpoint::SignOut => call.sign_out(),
             Endpoint::Audit => call.audit(),
             Endpoint::Settings => call.settings().await,
             Endpoint::Stream => call.stream().await,

@@ -8,6 +8,7 @@ use http_body_util::BodyExt as _;
 use tokio::sync::{Semaphore, watch};
 
 use super::{Answer, STREAMS_MAX, Shelf};
+use crate::rules::startup::{Process, State};
 use crate::trace::{
     counters::Counters,
     export::Exporters,
@@ -37,6 +38,17 @@ impl Shelf {
             hub,
             streams: Arc::new(Semaphore::new(STREAMS_MAX)),
             quota,
+            processes: Arc::new(|| {
+                vec![Process {
+                    upstream: "shop".into(),
+                    state: State::Ready,
+                    starts: 1,
+                    failed: false,
+                    pid: Some(7),
+                    port: Some(8),
+                    since: Some(9),
+                }]
+            }),
             exporters: Exporters::new(&[]).unwrap(),
             receiver: Some("127.0.0.1:4318".into()),
             effective: watch::Sender::new("workers = 2".into()),
