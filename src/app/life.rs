@@ -32,7 +32,7 @@ use crate::{
         stack::Worker,
         upstreams::UpstreamServices,
     },
-    rules::token::Keys,
+    rules::{startup::Process, token::Keys},
     trace::{
         collector::{Collector, CollectorHandle, CollectorSettings, Outlet},
         counters::Counters,
@@ -129,9 +129,8 @@ impl Life {
             outbox: outbox.clone(),
             counters: Arc::clone(&counters),
         };
-        let supervisor = Arc::clone(&upstream.supervisor);
         let shelf = Arc::new(Shelf {
-            processes: Arc::new(move || supervisor.processes()),
+            processes: processes(&upstream),
             requests,
             keeper,
             hub,
@@ -262,6 +261,12 @@ impl Log {
         let intake = RequestIntake::start(IntakeParts { keeper, bounds: now }, inbox);
         Self { intake, bounds, _publishing: publishing }
     }
+}
+
+/// What tells how the processes of upstreams are.
+fn processes(upstream: &UpstreamServices) -> Arc<dyn Fn() -> Vec<Process> + Send + Sync> {
+    let supervisor = Arc::clone(&upstream.supervisor);
+    Arc::new(move || supervisor.processes())
 }
 
 fn bounds(config: &Config, keep: KeepRules) -> StoreBounds {
