@@ -114,7 +114,9 @@ function endpointsOf(config, name) {
     .flatMap(({ settings }) => settings.filter(({ key }) => key === 'endpoints' || key === 'url' || key === 'address').flatMap(({ text }) => text.split(', ').filter(Boolean)));
 }
 
-const VERDICTS = /** @type {const} */ ([['hit', 'Answered from the cache'], ['stale', 'Answered with what was old'], ['revalidated', 'Asked whether it is still good'], ['miss', 'Asked the upstream'], ['bypass', 'Not to be cached']]);
+const VERDICTS = /** @type {const} */ ([['hit', 'Answered from the cache'], ['stale', 'Answered with what was old'], ['revalidated', 'Asked whether it is still good'], ['collapsed', 'Waited for what another request was asking for'], ['miss', 'Asked the upstream'], ['bypass', 'Not to be cached']]);
+/** So many of them were spared the upstream. */
+const HELPFUL = 4;
 
 /** @param {Drawn} drawn */
 export async function cache({ place, body, config, signal }) {
@@ -126,17 +128,30 @@ export async function cache({ place, body, config, signal }) {
     return hour.all.reduce((all, one) => all + one, 0);
   }));
   const total = counts.reduce((all, one) => all + one, 0);
-  const helped = (counts[0] ?? 0) + (counts[1] ?? 0) + (counts[2] ?? 0);
-  const tables = config.filter(({ name, settings }) => settings.length > 0 && /(^|\.)cache(\.|$)/.test(name));
+  const helped = counts.slice(0, HELPFUL).reduce((all, one) => all + one, 0);
   body.replaceChildren(
     ...(total === 0 ? [h('p', { class: 'muted' }, 'No request of the last hour met a cache.')] : [
-      h('p', { class: 'big' }, h('b', null, `${Math.round((helped / total) * 100)} %`), ' of what met the cache in the last hour was answered by it'),
-      meter(helped, total, `${count(helped)} of ${count(total)} requests were answered by the cache`),
+      h('p', { class: 'big' }, h('b', null, `${Math.round((helped / total) * 100)} %`), ' of what met the cache in the last hour was answered with its help'),
+      meter(helped, total, `${count(helped)} of ${count(total)} requests were answered with its help`),
       table('Requests of the last hour', ['Verdict', 'What it means', '#Requests'], VERDICTS.map(([word, text], index) =>
         [h('a', { href: router.href(`/logs?q=cache:${word}&range=1h`) }, word), text, count(counts[index] ?? 0)])),
     ]),
-    h('h2', null, 'Settings'),
-    tables.length === 0 ? h('p', { class: 'muted' }, 'No route is given a cache.') : facts(tables.flatMap(({ settings }) => settings.map(({ name, key, text }) => /** @type {[string, string]} */ ([`${name}.${key}`, text])))));
+    ...caches(config));
+}
+
+/** The settings of the cache, and of each route that is given it. @param {Drawn['config']} config */
+function caches(config) {
+  let route = '';
+  const routes = config.flatMap(({ name, settings }) => {
+    if (name === 'site.route') route = settings.find(({ key }) => key === 'name')?.text ?? '';
+    return name === 'site.route.cache' ? [{ route, settings }] : [];
+  });
+  const shown = (/** @type {Drawn['config'][number]['settings']} */ settings) => facts(settings.map(({ key, text }) => [key, text || '–']));
+  const whole = config.find(({ name }) => name === 'cache');
+  return [
+    ...(whole ? [h('h2', null, 'The cache'), shown(whole.settings)] : []),
+    ...(routes.length === 0 ? [h('p', { class: 'muted' }, 'No route is given a cache.')] : routes.flatMap(({ route: name, settings }) => [h('h2', null, 'Route ', name), shown(settings)])),
+  ];
 }
 
 /** A size as settings write it: `1GiB`. 0: none. @param {string} text */
