@@ -33,7 +33,7 @@ use crate::{
         stack::Worker,
         upstreams::UpstreamServices,
     },
-    rules::token::Keys,
+    rules::{startup::Process, token::Keys},
     trace::{
         collector::{Collector, CollectorHandle, CollectorSettings, Outlet},
         counters::Counters,
@@ -125,7 +125,7 @@ impl Life {
         let mut tasks = JoinSet::new();
         let requests = Requests::new(Arc::new(Ring::new(config.requests.recent_max)), store.clone());
         let keeper = Keeper { requests, hub, outbox: outbox.clone(), counters: Arc::clone(&counters) };
-        let shelf = Arc::new(shelf(config, keeper, &spans, (&quota, &exporters)));
+        let shelf = Arc::new(shelf(config, keeper, &spans, (&quota, &exporters), &upstream));
         let audit = Arc::new(Audit::new(Box::new(state.audit(&config.access)?), Arc::clone(&counters)));
         let parts = Parts {
             keys: Arc::clone(&keys),
@@ -215,8 +215,15 @@ impl Life {
 }
 
 /// What the API reads from and writes to.
-fn shelf(config: &Config, keeper: Keeper, spans: &Spans, (quota, exporters): (&Arc<Quota>, &Arc<Exporters>)) -> Shelf {
+fn shelf(
+    config: &Config,
+    keeper: Keeper,
+    spans: &Spans,
+    (quota, exporters): (&Arc<Quota>, &Arc<Exporters>),
+    upstream: &UpstreamServices,
+) -> Shelf {
     Shelf {
+        processes: processes(upstream),
         requests: keeper.requests.clone(),
         hub: Arc::clone(&keeper.hub),
         keeper,
@@ -276,6 +283,12 @@ impl Log {
         let intake = RequestIntake::start(IntakeParts { keeper, bounds: now }, inbox);
         Self { intake, bounds, _publishing: publishing }
     }
+}
+
+/// What tells how the processes of upstreams are.
+fn processes(upstream: &UpstreamServices) -> Arc<dyn Fn() -> Vec<Process> + Send + Sync> {
+    let supervisor = Arc::clone(&upstream.supervisor);
+    Arc::new(move || supervisor.processes())
 }
 
 fn bounds(config: &Config, keep: KeepRules) -> StoreBounds {

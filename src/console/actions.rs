@@ -124,7 +124,8 @@ impl Console {
         Ok(identity)
     }
 
-    fn sign_out(&self, visit: &Visit, identity: &Identity, now: u64) -> Result<Response<Bytes>, Refused> {
+    /// Ends this sign-in, and this browser's session with it.
+    pub(super) fn sign_out(&self, visit: &Visit, identity: &Identity, now: u64) -> Result<Response<Bytes>, Refused> {
         self.stop(visit, identity, now)?;
         self.record(Deed::SignOut, visit, identity, "").map_err(refused)?;
         // Whom a proxy names with each request has nothing that could be revoked: he signs out there.

@@ -3,7 +3,7 @@
 //!
 //! It never holds a token. Where the lines are kept is for `app` to know.
 
-use std::{net::IpAddr, sync::Arc};
+use std::{fmt, net::IpAddr, str::FromStr, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 use tracing::error;
@@ -163,12 +163,90 @@ impl Audit {
     /// The log could not be read.
     pub fn recent(&self, max: usize) -> Result<Vec<AuditEntry>, BoxError> {
         let lines = self.log.recent(max)?;
-        Ok(lines.iter().filter_map(|line| serde_json::from_str(line).ok()).collect())
+        Ok(parsed(&lines))
+    }
+
+    /// The entries behind a place, newest first, at most so many.
+    ///
+    /// # Errors
+    /// The log could not be read.
+    pub fn page(&self, before: Option<AuditPlace>, max: usize) -> Result<AuditPage, BoxError> {
+        // Most look at the beginning: more is read only where that does not reach.
+        let mut reach = max.saturating_add(1);
+        loop {
+            let lines = self.log.recent(reach)?;
+            let whole = if lines.len() < reach { Whole::Yes } else { Whole::No };
+            if let Some(page) = AuditPage::of(&parsed(&lines), before, max, whole) {
+                return Ok(page);
+            }
+            reach = reach.saturating_mul(4);
+        }
     }
 }
 
-impl std::fmt::Debug for Audit {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+/// A place in the log: behind so many entries of this second. Entries that come later do not move it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AuditPlace {
+    /// The second, since the Unix epoch.
+    pub at: u64,
+    /// Entries of this second that are before it.
+    pub passed: usize,
+}
+
+impl fmt::Display for AuditPlace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.at, self.passed)
+    }
+}
+
+impl FromStr for AuditPlace {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        let (at, passed) = text.split_once('.').ok_or(())?;
+        Ok(Self { at: at.parse().map_err(drop)?, passed: passed.parse().map_err(drop)? })
+    }
+}
+
+/// Some entries, newest first.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AuditPage {
+    /// The entries.
+    pub entries: Vec<AuditEntry>,
+    /// Where the next page begins; `None`: there is none.
+    pub next: Option<AuditPlace>,
+}
+
+impl AuditPage {
+    /// The entries behind `place`, at most `max`, of `known`, newest first; `None` if `known` does not reach as far and is
+    /// not all there is.
+    fn of(known: &[AuditEntry], place: Option<AuditPlace>, max: usize, whole: Whole) -> Option<Self> {
+        let begin = place.map_or(0, |AuditPlace { at, passed }| {
+            let newer = known.iter().take_while(|entry| entry.at > at).count();
+            newer + known[newer..].iter().take(passed).take_while(|entry| entry.at == at).count()
+        });
+        let rest = &known[begin..];
+        if whole == Whole::No && rest.len() <= max {
+            return None;
+        }
+        let entries = rest[..max.min(rest.len())].to_vec();
+        let next = entries.last().filter(|_| rest.len() > max).map(|last| {
+            let passed = known[..begin + entries.len()].iter().rev().take_while(|entry| entry.at == last.at).count();
+            AuditPlace { at: last.at, passed }
+        });
+        Some(Self { entries, next })
+    }
+}
+
+/// Whether what was read is all there is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Whole {
+    Yes,
+    No,
+}
+
+impl fmt::Debug for Audit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Audit").finish_non_exhaustive()
     }
 }
@@ -211,6 +289,10 @@ impl AuditEntry {
     }
 }
 
+fn parsed(lines: &[String]) -> Vec<AuditEntry> {
+    lines.iter().filter_map(|line| serde_json::from_str(line).ok()).collect()
+}
+
 /// Lines kept in memory, the latest few: where nothing must outlive the process.
 #[derive(Debug, Default)]
 pub struct Ephemeral(std::sync::Mutex<std::collections::VecDeque<String>>);
@@ -231,3 +313,6 @@ impl AuditLog for Ephemeral {
         Ok(lines.iter().take(max).cloned().collect())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -9,7 +9,7 @@ use tracing::info;
 
 use super::{
     Console, PLAIN, Visit,
-    audit::{AuditEntry, Deed},
+    audit::{AuditEntry, AuditPage, AuditPlace, Deed},
     endpoints::PEOPLE,
     form,
     pages::{self, People},
@@ -105,6 +105,15 @@ impl Console {
     pub fn audit_entries(&self, visit: &Visit, max: usize) -> Result<Vec<AuditEntry>, Denied> {
         self.authorise(visit, Action::Audit)?;
         self.audit.recent(max.min(SESSIONS_SHOWN_MAX)).map_err(Denied::Unavailable)
+    }
+
+    /// Entries of the audit log behind a place, newest first, at most so many.
+    ///
+    /// # Errors
+    /// Who asks may not read them, or they could not be read.
+    pub fn audit_page(&self, visit: &Visit, before: Option<AuditPlace>, max: usize) -> Result<AuditPage, Denied> {
+        self.authorise(visit, Action::Audit)?;
+        self.audit.page(before, max).map_err(Denied::Unavailable)
     }
 
     /// Revokes, at once. Everybody who may trace may end his own sessions, and those of guests he invited.

@@ -20,7 +20,7 @@ use crate::{
     error::BoxError,
     rules::{
         access::{Action, Role, Way},
-        session::{self, Identity, Session, SessionKind, TraceLink},
+        session::{self, Id, Identity, Session, SessionKind, TraceLink},
     },
 };
 
@@ -60,7 +60,31 @@ impl Console {
         };
         let token = link.seal(&self.keys).map_err(|_| Denied::Unfit("the path is too long"))?;
         self.record(Deed::TraceLinkMade, visit, who, &link.path).map_err(Denied::Unavailable)?;
+        self.sessions.note_link(link, now);
         Ok(format!("{origin}{TRACE}?token={token}"))
+    }
+
+    /// Trace links that can still be used, the latest first: his own, and those of all for who may revoke.
+    ///
+    /// # Errors
+    /// Who asks may not make any.
+    pub fn open_links(&self, visit: &Visit) -> Result<Vec<TraceLink>, Denied> {
+        let who = self.authorise(visit, Action::Invite)?;
+        let all = self.authorise(visit, Action::Revoke).is_ok();
+        let mut links = self.sessions.open_links(clock::unix_seconds());
+        links.retain(|link| all || link.name == who.name);
+        Ok(links)
+    }
+
+    /// Ends a trace link before anybody uses it. Gives whether it could still be used.
+    ///
+    /// # Errors
+    /// Who asks may not, or it could not be written down.
+    pub fn end_link(&self, visit: &Visit, id: Id) -> Result<bool, Denied> {
+        let links = self.open_links(visit)?;
+        let Some(link) = links.iter().find(|link| link.nonce == id) else { return Ok(false) };
+        self.audited(visit, Action::Invite, Deed::Revoke, &format!("trace link to {}", link.path))?;
+        self.sessions.end_link(id, clock::unix_seconds()).map_err(Denied::Unavailable)
     }
 
     /// The form that makes one.

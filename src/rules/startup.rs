@@ -51,7 +51,36 @@ pub enum Action {
     NoteCrash,
 }
 
+/// What can be said of an upstream's process.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Process {
+    /// The upstream's name.
+    pub upstream: String,
+    /// Where it is in its life.
+    pub state: State,
+    /// How often it was started.
+    pub starts: u64,
+    /// Whether the last start came to nothing.
+    pub failed: bool,
+    /// Its id, while it is ready.
+    pub pid: Option<u32>,
+    /// Where it listens, while it is ready.
+    pub port: Option<u16>,
+    /// Since when it is ready, in seconds since the Unix epoch.
+    pub since: Option<u64>,
+}
+
 impl State {
+    /// Its word.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Idle => "idle",
+            Self::Starting => "starting",
+            Self::Ready => "ready",
+            Self::Draining => "draining",
+        }
+    }
+
     /// The state after `event`, and what to do.
     #[must_use]
     pub fn after(self, event: Event) -> (Self, Action) {

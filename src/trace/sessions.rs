@@ -4,6 +4,8 @@
 //! Tokens carry their own truth (`rules::session`); here is only what they cannot know. Revocations and used nonces
 //! outlive the process through a [`Journal`].
 
+mod links;
+
 use std::{
     collections::HashMap,
     hash::Hash,
@@ -75,6 +77,7 @@ pub struct Sessions {
     entries: DashMap<(EntryKind, Id), u64>,
     meters: DashMap<Id, Meter>,
     owners: Mutex<Recent<TraceId, Id>>,
+    links: links::Links,
     /// Entries that could not be remembered because there were too many.
     pub refused: Counter,
 }
@@ -125,6 +128,7 @@ impl Sessions {
             entries: entries.into_iter().map(|entry| ((entry.kind, entry.id), entry.expiry)).collect(),
             meters: DashMap::new(),
             owners: Mutex::new(Recent::new(entries_max)),
+            links: links::Links::default(),
             refused: Counter::default(),
         }
     }

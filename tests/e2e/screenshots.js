@@ -44,6 +44,7 @@ try {
     await shoot(path.slice(1) || 'home');
   }
   await logs(page);
+  await sessions(page);
   await trace(page);
 } finally {
   await browser.close();
@@ -64,6 +65,18 @@ async function logs(page) {
     await page.locator('wl-request [role="tree"], wl-request [role="treegrid"]').first().waitFor();
     await page.screenshot({ path: join(IMAGES, `${name}.png`) });
   }
+}
+
+/**
+ * This browser's session, with its page views.
+ * @param {Page} page signed in
+ */
+async function sessions(page) {
+  await page.emulateMedia({ colorScheme: 'light' });
+  await page.goto(`${waylight.origin}/_waylight/sessions`);
+  await page.locator('.session-table').getByRole('link').first().click();
+  await page.locator('.says', { hasText: /./ }).nth(3).waitFor();
+  await page.screenshot({ path: join(IMAGES, 'console-session.png') });
 }
 
 /**

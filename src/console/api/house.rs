@@ -77,22 +77,37 @@ impl Call<'_> {
             .map(|one| {
                 json!({
                     "name": one.name, "authority": one.authority, "sent": one.sent, "rejected": one.rejected,
-                    "retries": one.retries, "queue_spans": one.queue_spans,
-                    "dropped": one.dropped_queue + one.dropped_failed + one.dropped_shutdown,
-                    "last_error": one.last_error.as_ref().map(|error| &error.message),
+                    "retries": one.retries, "queue_spans": one.queue_spans, "queue_bytes": one.queue_bytes,
+                    "dropped_queue": one.dropped_queue, "dropped_failed": one.dropped_failed,
+                    "dropped_shutdown": one.dropped_shutdown,
+                    "last_error": one.last_error.as_ref().map(|error| json!({
+                        "message": error.message, "at_us": super::columns::micros(error.at.unix_nanos()),
+                    })),
+                })
+            })
+            .collect();
+        let processes: Vec<_> = (self.shelf.processes)()
+            .into_iter()
+            .map(|one| {
+                json!({
+                    "upstream": one.upstream, "state": one.state.word(), "starts": one.starts, "failed": one.failed,
+                    "pid": one.pid, "port": one.port, "since": one.since,
                 })
             })
             .collect();
         Ok(answer(&json!({
-            "config": &*config, "store": store, "receiver": self.shelf.receiver.as_deref(), "exports": exports,
+            "config": &*config, "processes": processes, "store": store, "receiver": self.shelf.receiver.as_deref(), "exports": exports,
         })))
     }
 
     pub(super) fn audit(&self) -> Answered {
-        let query = Query::parse(self.request.uri(), &["limit"])?;
+        let query = Query::parse(self.request.uri(), &["limit", "before"])?;
         let limit = query.number("limit", 1..=AUDIT_MAX)?.unwrap_or(AUDIT);
-        let entries = self.console.audit_entries(self.visit, limit)?;
-        Ok(answer(&json!({ "items": entries })))
+        let before = query
+            .text("before")
+            .map(|text| text.parse().map_err(|()| Problem::bad("before", "the cursor is not one of a list's `next`")));
+        let page = self.console.audit_page(self.visit, before.transpose()?, limit)?;
+        Ok(answer(&json!({ "items": page.entries, "next": page.next.map(|place| place.to_string()) })))
     }
 
     pub(super) async fn erase(&self) -> Answered {

@@ -5,6 +5,7 @@
 
 pub mod columns;
 mod house;
+mod people;
 pub mod problem;
 pub mod query;
 pub mod replay;
@@ -38,7 +39,7 @@ use super::{Console, Visit, form, people::Denied, scope::Reach};
 use crate::{
     body::Piped,
     config::model::ConsoleLimits,
-    rules::session::Identity,
+    rules::{session::Identity, startup::Process},
     service::BoxFuture,
     trace::{
         collector::Intake,
@@ -74,6 +75,8 @@ pub struct Shelf {
     pub exporters: Arc<Exporters>,
     /// Where spans of browsers are handed in.
     pub intake: Option<Intake>,
+    /// How the processes of upstreams are.
+    pub processes: Arc<dyn Fn() -> Vec<Process> + Send + Sync>,
     /// Where applications send their spans, as `127.0.0.1:4318`.
     pub receiver: Option<Arc<str>>,
     /// The edge of this process, once it listens.
@@ -198,6 +201,11 @@ impl Console {
             Endpoint::Replay => call.replay().await,
             Endpoint::Erase => call.erase().await,
             Endpoint::Keep => call.keep().await,
+            Endpoint::TraceLinks => call.trace_links(),
+            Endpoint::Invite => call.invite(),
+            Endpoint::EndLink => call.end_link(),
+            Endpoint::RevokePerson => call.revoke_person(),
+            Endpoint::SignOut => call.sign_out(),
             Endpoint::Audit => call.audit(),
             Endpoint::Settings => call.settings().await,
             Endpoint::Stream => call.stream().await,

@@ -87,8 +87,8 @@ impl Call<'_> {
             .map(|kept| {
                 json!({
                     "id": kept.id.to_string(), "person": kept.person, "host": kept.host, "first_us": micros(kept.first),
-                    "last_us": micros(kept.last), "requests": kept.requests, "pages": kept.pages, "spans": kept.spans,
-                    "failed": kept.failed,
+                    "last_us": micros(kept.last), "requests": kept.requests, "pages": kept.pages, "traces": kept.traces,
+                    "spans": kept.spans, "failed": kept.failed,
                 })
             })
             .collect();

@@ -9,6 +9,7 @@ use tokio::sync::{Semaphore, watch};
 
 use super::{Answer, Shelf};
 use crate::config::model::{Config, ConsoleLimits};
+use crate::rules::startup::{Process, State};
 use crate::trace::{
     counters::Counters,
     export::Exporters,
@@ -39,6 +40,17 @@ impl Shelf {
             streams: Arc::new(Semaphore::new(16)),
             limits: watch::Sender::new(limits()),
             quota,
+            processes: Arc::new(|| {
+                vec![Process {
+                    upstream: "shop".into(),
+                    state: State::Ready,
+                    starts: 1,
+                    failed: false,
+                    pid: Some(7),
+                    port: Some(8),
+                    since: Some(9),
+                }]
+            }),
             exporters: Exporters::new(&[]).unwrap(),
             intake: None,
             receiver: Some("127.0.0.1:4318".into()),

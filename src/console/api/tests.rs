@@ -383,3 +383,66 @@ async fn the_house_tells_of_itself_without_secrets() {
     let form = Request::post(format!("{BASE}/erase")).header(WRITE_HEADER, "1").body(Bytes::new()).unwrap();
     assert_eq!(desk.send(Some(Role::Admin), form).await.status(), StatusCode::UNSUPPORTED_MEDIA_TYPE);
 }
+
+#[tokio::test]
+async fn a_trace_link_is_made_listed_and_ended() {
+    let desk = Desk::new().await;
+    let wish = json!({ "path": "/cart", "seconds": 60, "requests_max": 5, "site": "http://app.example" });
+    let made = desk.post("/trace-links", &wish).await;
+    assert_eq!(made.status(), StatusCode::CREATED);
+    let url = parsed(&made)["url"].as_str().unwrap().to_owned();
+    let token = url.strip_prefix("http://app.example/_waylight/trace?token=").unwrap();
+    let listed = parsed(&desk.get("/trace-links").await)["items"].clone();
+    let link = &listed[0];
+    assert_eq!((&link["person"], &link["path"], &link["mine"]), (&json!("Ada"), &json!("/cart"), &json!(true)));
+    assert_eq!((&link["seconds"], &link["requests_max"]), (&json!(60), &json!(5)));
+    assert!(!listed.to_string().contains(token), "the token is told once");
+    let open = desk.console.visit_link(token, "app.example").unwrap();
+    let path = format!("/trace-links/{}", link["id"].as_str().unwrap());
+    let end = || desk.send(Some(Role::Tracer), write(Method::DELETE, &path, &json!({})));
+    assert_eq!(end().await.status(), StatusCode::OK);
+    assert!(desk.console.sessions.is_used(open.nonce), "nobody uses it any more");
+    assert_eq!(end().await.status(), StatusCode::NOT_FOUND);
+    assert_eq!(parsed(&desk.get("/trace-links").await)["items"], json!([]));
+    for (wish, parameter) in [(json!({ "path": "/" }), "site"), (json!({ "x": 1 }), "body")] {
+        let answer = desk.post("/trace-links", &wish).await;
+        assert_eq!((answer.status().as_u16(), &parsed(&answer)["parameter"]), (400, &json!(parameter)));
+    }
+    let away = json!({ "path": "//evil.example", "site": "http://app.example" });
+    assert_eq!(desk.post("/trace-links", &away).await.status(), StatusCode::UNPROCESSABLE_ENTITY);
+}
+
+#[tokio::test]
+async fn people_are_revoked_and_sign_out() {
+    let desk = Desk::new().await;
+    assert_eq!(parsed(&desk.post("/revoke", &json!({ "person": "Bob" })).await)["revoked"], "Bob");
+    assert!(desk.console.sessions.is_person_revoked("Bob", clock::unix_seconds()));
+    assert_eq!(parsed(&desk.post("/revoke", &json!({ "identity": ROW })).await)["revoked"], ROW);
+    assert!(desk.console.sessions.is_revoked(Id::parse(ROW).unwrap()));
+    for bad in
+        [json!({}), json!({ "person": " " }), json!({ "identity": "x" }), json!({ "person": "a", "identity": ROW })]
+    {
+        assert_eq!(desk.post("/revoke", &bad).await.status(), StatusCode::BAD_REQUEST, "{bad}");
+    }
+    let out = desk.send(Some(Role::Viewer), write(Method::POST, "/sign-out", &json!({}))).await;
+    assert!(out.headers()["set-cookie"].to_str().unwrap().contains("Max-Age=0"), "{out:?}");
+    assert!(desk.console.sessions.is_revoked(Id::from_bytes([9; 16])));
+}
+
+#[tokio::test]
+async fn the_audit_log_is_read_page_by_page() {
+    let desk = Desk::new().await;
+    for name in ["a", "b", "c"] {
+        desk.post("/revoke", &json!({ "person": name })).await;
+    }
+    let (mut subjects, mut before) = (Vec::new(), String::new());
+    loop {
+        let page = parsed(&desk.get(&format!("/audit?limit=2&before={before}")).await);
+        subjects.extend(page["items"].as_array().unwrap().iter().map(|entry| entry["subject"].clone()));
+        let Some(next) = page["next"].as_str() else { break };
+        before = next.to_owned();
+    }
+    assert_eq!(subjects, [json!("person c"), json!("person b"), json!("person a")]);
+    let answer = desk.get("/audit?before=x").await;
+    assert_eq!(parsed(&answer)["parameter"], "before");
+}

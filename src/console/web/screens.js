@@ -7,4 +7,6 @@ export const SCREENS = {
   logs: { title: 'Logs', load: () => import('./views/logs/logs.js') },
   t: { title: 'Trace', load: () => import('./views/trace/screen.js') },
   compare: { title: 'Compare', load: () => import('./views/compare/compare.js') },
+  sessions: { title: 'Sessions', load: () => import('./views/sessions/sessions.js') },
+  settings: { title: 'Settings', load: () => import('./views/settings/settings.js') },
 };

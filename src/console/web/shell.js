@@ -51,6 +51,7 @@ export class Shell {
       this.#tellScope(who);
     }, () => {});
     this.#nameTheme();
+    document.addEventListener('wl-theme', () => this.#nameTheme());
     keys.add([
       { keys: 'mod+k', label: 'Jump to anything', group: 'Everywhere', run: () => this.#openPalette() },
       { keys: '?', label: 'This help', group: 'Everywhere', run: () => this.#openHelp() },
@@ -162,7 +163,7 @@ export class Shell {
       try {
         await this.#parts.api.post('/session', { action });
         Object.assign(who, await this.#parts.api.get('/me'));
-        draw();
+        document.dispatchEvent(new CustomEvent('wl-me'));
         this.#session.dispatchEvent(toast(said));
       } catch (error) {
         this.#session.dispatchEvent(toast(error instanceof Error ? error.message : String(error), 'error'));
@@ -173,6 +174,8 @@ export class Shell {
       this.#session.replaceChildren(h('i', { class: 'dot' }), who.session ? 'Tracing' : 'Start tracing');
       this.#session.hidden = false;
     };
+    // Screens start and stop it, too.
+    document.addEventListener('wl-me', draw);
     // Before the menu's own listener: without a session there is nothing to choose from.
     this.#session.addEventListener('click', (event) => {
       if (who.session) return;

@@ -15,7 +15,7 @@ use super::output::Line;
 use crate::{
     clock::{self, Instant},
     config::model::Start,
-    rules::startup::{Action, Event, State},
+    rules::startup::{Action, Event, Process, State},
     trace::{counters::Counters, receive::SpansTo},
 };
 
@@ -129,6 +129,24 @@ impl Life {
     /// The port, if it is ready.
     pub(super) fn port(&self) -> Option<u16> {
         Some(self.port.load(Ordering::Acquire)).filter(|port| *port != 0)
+    }
+
+    /// What can be said of it now.
+    pub(super) fn show(&self) -> Process {
+        let view = self.view.borrow();
+        let started = match &view.outcome {
+            Some(Ok(started)) if view.state == State::Ready => Some(started),
+            _ => None,
+        };
+        Process {
+            upstream: self.upstream.to_string(),
+            state: view.state,
+            starts: view.starts,
+            failed: matches!(view.outcome, Some(Err(_))),
+            pid: started.and_then(|started| started.facts.pid),
+            port: started.map(|started| started.port),
+            since: started.map(|started| started.facts.ended.unix_nanos() / 1_000_000_000),
+        }
     }
 
     /// A request wants the process.

@@ -18,6 +18,7 @@ use super::{
 };
 use crate::{
     config::model::Upstream,
+    rules::startup::Process,
     trace::{counters::Counters, receive::SpansTo},
 };
 
@@ -61,6 +62,14 @@ impl Supervisor {
         let supervised = Arc::new(Supervised { life, background: self.background.clone() });
         processes.insert(upstream.name.clone(), Arc::downgrade(&supervised));
         Some(supervised)
+    }
+
+    /// How the processes are, by their upstreams' names.
+    pub fn processes(&self) -> Vec<Process> {
+        let known: Vec<_> = lock(&self.processes).values().filter_map(Weak::upgrade).collect();
+        let mut processes: Vec<_> = known.iter().map(|known| known.life.show()).collect();
+        processes.sort_by(|left, right| left.upstream.cmp(&right.upstream));
+        processes
     }
 
     /// Stops all processes, and returns when they have ended. No request starts one any more.

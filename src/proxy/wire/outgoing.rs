@@ -44,12 +44,14 @@ pub struct Outgoing {
     /// The end of a chunk, which follows the content.
     tail: &'static [u8],
     written: u64,
+    /// Whether something was written that TLS may still hold back.
+    is_held: bool,
 }
 
 impl Outgoing {
     /// Begins with another message.
     pub fn begin(&mut self) {
-        *self = Self { own: std::mem::take(&mut self.own), ..Self::default() };
+        *self = Self { own: std::mem::take(&mut self.own), is_held: self.is_held, ..Self::default() };
         self.own.clear();
     }
 
@@ -65,6 +67,10 @@ impl Outgoing {
 
     /// Whether everything has gone.
     pub fn has_gone(&self) -> bool {
+        self.is_written() && !self.is_held
+    }
+
+    fn is_written(&self) -> bool {
         self.own_gone == self.own.len() && self.data.is_empty() && self.tail.is_empty()
     }
 
@@ -124,7 +130,7 @@ impl Outgoing {
     }
 
     fn poll_write<I: AsyncWrite + Unpin>(&mut self, cx: &mut Context<'_>, io: &mut I) -> Poll<io::Result<()>> {
-        while !self.has_gone() {
+        while !self.is_written() {
             let slices = [&self.own[self.own_gone..], &self.data, self.tail].map(IoSlice::new);
             let written = if self.data.is_empty() && self.tail.is_empty() {
                 ready!(Pin::new(&mut *io).poll_write(cx, &slices[0]))?
@@ -135,10 +141,15 @@ impl Outgoing {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
             self.advance(written);
+            self.is_held = true;
         }
         self.own.clear();
         self.own_gone = 0;
-        Pin::new(io).poll_flush(cx)
+        if self.is_held {
+            ready!(Pin::new(io).poll_flush(cx))?;
+            self.is_held = false;
+        }
+        Poll::Ready(Ok(()))
     }
 
     fn advance(&mut self, written: usize) {

@@ -134,6 +134,8 @@ pub struct SessionSummary {
     pub requests: u64,
     /// Its page views.
     pub pages: u64,
+    /// Its traces.
+    pub traces: u64,
     /// Spans kept of it.
     pub spans: u64,
     /// Its requests that failed: 5xx, or none at all.

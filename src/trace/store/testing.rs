@@ -157,6 +157,7 @@ async fn what_is_erased_is_gone(store: &dyn TraceStore) {
         last: 601_000,
         requests: 2,
         pages: 1,
+        traces: 2,
         spans: 3,
         failed: 2,
     };

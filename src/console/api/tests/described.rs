@@ -142,11 +142,17 @@ async fn answers_are_as_described() {
         ("/sessions", Request::get("/sessions"), json!(null)),
         ("/sessions", Request::post("/sessions"), json!({})),
         ("/sessions/{id}", Request::delete(format!("/sessions/{ROW}")), json!({})),
+        ("/trace-links", Request::post("/trace-links"), json!({ "path": "/", "site": "http://app.example" })),
+        ("/trace-links", Request::get("/trace-links"), json!(null)),
+        ("/trace-links/{id}", Request::delete(format!("/trace-links/{ROW}")), json!({})),
         ("/audit", Request::get("/audit"), json!(null)),
+        ("/audit", Request::get("/audit?limit=1"), json!(null)),
         ("/settings", Request::get("/settings"), json!(null)),
         ("/replays", Request::post("/replays"), json!({ "request_id": ROW })),
         ("/spans", Request::post("/spans"), json!({})),
         ("/erase", Request::post("/erase"), json!({ "session": ROW })),
+        ("/revoke", Request::post("/revoke"), json!({ "person": "Bob" })),
+        ("/sign-out", Request::post("/sign-out"), json!({})),
     ];
     for (path, request, body) in run {
         let (head, ()) = request.body(()).unwrap().into_parts();

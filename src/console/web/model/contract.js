@@ -62,6 +62,7 @@
  * The keyboard. While somebody types, only Escape and chords with Ctrl or Cmd count.
  * @typedef {object} Keys
  * @property {(bindings: Binding[]) => () => void} add gives what takes them away; a later binding of a key wins
+ * @property {boolean} letters whether single letters count
  * @property {(close: () => void) => () => void} escape what Escape does next, topmost first; gives what takes it away
  */
 /**

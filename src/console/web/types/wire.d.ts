@@ -2,7 +2,20 @@
 // WAYLIGHT_WRITE_TYPES=1 cargo test wire_types
 
 export type Audit = {
-  items: Array<Record<string, unknown>>;
+  items: Array<{
+    /** Seconds since the Unix epoch */
+    at: number;
+    client?: string;
+    deed: string;
+    host: string;
+    /** Empty: whoever may reach the admin listener */
+    person: string;
+    role: string;
+    subject: string;
+    way: string;
+  }>;
+  /** `before` of the next page */
+  next: string | null;
 };
 
 export type Clock = {
@@ -204,7 +217,13 @@ export type Requests = {
   next: string | null;
 };
 
+export type RevokeWish = {
+  identity?: string;
+  person?: string;
+};
+
 export type Revoked = {
+  /** An id, or the name of a person */
   revoked: string;
 };
 
@@ -236,6 +255,7 @@ export type Sessions = {
     person: string;
     requests: number;
     spans: number;
+    traces: number;
   }>;
   live: Array<{
     expires_at: number;
@@ -253,9 +273,46 @@ export type Sessions = {
 export type Settings = {
   /** The effective configuration in TOML, secrets hidden */
   config: string;
-  exports: Array<Record<string, unknown>>;
+  exports: Array<{
+    authority: string;
+    /** Refused for good, or for too long */
+    dropped_failed: number;
+    /** The queue was full */
+    dropped_queue: number;
+    /** Not sent before the end */
+    dropped_shutdown: number;
+    last_error: {
+      /** Microseconds */
+      at_us: number;
+      message: string;
+    } | null;
+    name: string;
+    queue_bytes: number;
+    queue_spans: number;
+    rejected: number;
+    retries: number;
+    sent: number;
+  }>;
+  processes: Array<{
+    /** The last start came to nothing */
+    failed: boolean;
+    pid: number | null;
+    port: number | null;
+    /** Ready since, in seconds since the Unix epoch */
+    since: number | null;
+    starts: number;
+    state: 'idle' | 'starting' | 'ready' | 'draining';
+    upstream: string;
+  }>;
   receiver: string | null;
-  store: Record<string, unknown> | null;
+  store: {
+    bytes: number;
+    kind: string;
+    /** Microseconds */
+    oldest_us: number | null;
+    requests: number;
+    spans: number;
+  } | null;
 };
 
 export type ShareWish = {
@@ -371,4 +428,30 @@ export type Uploaded = {
     errorMessage: string;
     rejectedSpans: string;
   };
+export type TraceLinkMade = {
+  url: string;
+};
+
+export type TraceLinkWish = {
+  /** The page that the visitor is led to */
+  path: string;
+  /** At most `access.guest_requests_max`, which is also the default */
+  requests_max?: number;
+  /** How long he is traced; at most `access.guest_ttl`, which is also the default */
+  seconds?: number;
+  /** The site by its origin; needed where the console is not at a site */
+  site?: string;
+};
+
+export type TraceLinks = {
+  items: Array<{
+    expires_at: number;
+    host: string;
+    id: string;
+    mine: boolean;
+    path: string;
+    person: string;
+    requests_max: number;
+    seconds: number;
+  }>;
 };

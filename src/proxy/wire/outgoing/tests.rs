@@ -50,3 +50,46 @@ async fn lengths_are_written_in_digits() {
         assert_eq!(written(|out| content_length(out.own(), octets)).await, format!("content-length: {octets}\r\n"));
     }
 }
+
+/// Takes everything, and lets it go only when it is flushed for the second time, as TLS does with a full socket.
+#[derive(Default)]
+struct Holding {
+    held: usize,
+    flushes: usize,
+    gone: usize,
+}
+
+impl AsyncWrite for Holding {
+    fn poll_write(mut self: Pin<&mut Self>, _: &mut Context<'_>, octets: &[u8]) -> Poll<io::Result<usize>> {
+        self.held += octets.len();
+        Poll::Ready(Ok(octets.len()))
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.flushes += 1;
+        if self.flushes == 1 {
+            return Poll::Pending;
+        }
+        self.gone = self.held;
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+#[test]
+fn nothing_has_gone_that_is_held_back() {
+    let mut io = Holding::default();
+    let mut cx = Context::from_waker(std::task::Waker::noop());
+    let mut out = Outgoing::default();
+    out.data(Bytes::from_static(b"octets"));
+    assert!(out.poll(&mut cx, &mut io).is_pending());
+    assert!(!out.has_gone() && out.has_room());
+    assert!(out.poll(&mut cx, &mut io).is_ready());
+    assert!(out.has_gone());
+    assert_eq!((io.gone, io.flushes), (6, 2));
+    assert!(out.poll(&mut cx, &mut io).is_ready());
+    assert_eq!(io.flushes, 2, "what has gone need not go again");
+}

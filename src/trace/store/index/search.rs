@@ -59,6 +59,7 @@ impl SessionTally {
             last: self.latest.place.start,
             requests: self.requests,
             pages: self.pages.len() as u64,
+            traces: self.traces.len() as u64,
             spans,
             failed: self.failed,
         }

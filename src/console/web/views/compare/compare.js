@@ -14,7 +14,8 @@ export async function open(place) {
   await sheet('styles/share.css');
   const { api, router, main } = place;
   const { items } = /** @type {Requests} */ (await api.get('/requests', { query: { traced: 1, limit: OFFERED_MAX } }));
-  const traced = items.filter((item) => item.trace_id);
+  // One for each trace: the first of its requests, which is the page where there is one.
+  const traced = [...new Map(items.flatMap((item) => (item.trace_id ? [[item.trace_id, item]] : []))).values()];
   const draw = () => {
     const { a, b } = router.query;
     if (a && b && a !== b) return router.push(`/t/${b}?vs=${a}`);
