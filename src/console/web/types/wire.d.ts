@@ -423,11 +423,6 @@ export type Trace = {
   waiting_for: Array<string>;
 };
 
-export type Uploaded = {
-  partialSuccess?: {
-    errorMessage: string;
-    rejectedSpans: string;
-  };
 export type TraceLinkMade = {
   url: string;
 };
@@ -454,4 +449,11 @@ export type TraceLinks = {
     requests_max: number;
     seconds: number;
   }>;
+};
+
+export type Uploaded = {
+  partialSuccess?: {
+    errorMessage: string;
+    rejectedSpans: string;
+  };
 };
