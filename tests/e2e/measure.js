@@ -7,8 +7,8 @@ import { Waylight } from './lib/waylight.js';
 
 /** @import { MadeSpan } from './lib/made.js' */
 
-const RUNS = 5;
-const FRAMES = 240;
+const RUNS = 3;
+const FRAMES = 180;
 /** Spans of one import. */
 const PART = 12_500;
 

@@ -17,7 +17,7 @@ pub(super) fn note(stage: &str, name: &str, of: &dyn Fn(&str) -> Option<String>)
         "upstream.start" | "upstream.spawn" | "upstream.ready" => of("process.command"),
         "upstream.dns" => of("server.address"),
         "upstream.connect" => first(&["network.peer.address", "server.address"]),
-        stage if stage.starts_with("cache.") => first(&["waylight.cache.reason", "waylight.cache.key"]),
+        stage if stage.starts_with("cache.") => first(&["cache.explanation", "cache.collapsed", "cache.key"]),
         _ => first(&["db.query.summary", "db.operation.name", "url.full", "url.path", "http.url", "http.target"])
             .or_else(|| first(&["db.system.name", "db.system", "messaging.destination.name", "rpc.method"]))
             .or_else(|| first(&["code.function.name", "code.function"])),
@@ -43,8 +43,14 @@ fn upstream(of: &dyn Fn(&str) -> Option<String>) -> Option<String> {
 
 /// The outcome, in a word: of a cache, of a start, of a response; may be empty.
 pub(super) fn tag(status: Option<u16>, of: &dyn Fn(&str) -> Option<String>) -> String {
-    if let Some(cache) = of("waylight.cache.status") {
-        return cache.to_uppercase();
+    if let Some(hit) = of("cache.hit") {
+        let is_stale = of("cache.reason").is_some_and(|reason| reason.contains("stale"));
+        let word = match hit.as_str() {
+            "true" if is_stale => "STALE",
+            "true" => "HIT",
+            _ => "MISS",
+        };
+        return word.to_owned();
     }
     if of("waylight.upstream.cold").is_some_and(|cold| cold == "true") {
         return "COLD".to_owned();

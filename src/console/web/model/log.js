@@ -43,13 +43,6 @@ export class Log {
     return id === null ? -1 : this.#places.get(id) ?? -1;
   }
 
-  /** When the newest began; 0: there is none. */
-  get newest() {
-    let newest = 0;
-    for (const request of this.#requests.values()) newest = Math.max(newest, request.ts_us);
-    return newest;
-  }
-
   /** When the oldest began. */
   get oldest() {
     let oldest = Infinity;
@@ -80,9 +73,10 @@ export class Log {
     return true;
   }
 
-  clear() {
-    this.#requests.clear();
-    this.cut = false;
+  /** Lets go of what began before a moment; it is asked for again when somebody scrolls there. @param {number} us */
+  letGo(us) {
+    for (const { id, ts_us } of [...this.#requests.values()]) if (ts_us < us) this.#requests.delete(id);
+    this.cut = true;
     this.#arrange();
   }
 

@@ -15,6 +15,8 @@ import { emptied, failed, firstRun } from './states.js';
 
 /** What in the address chooses requests; when one of them changes, others are listed. */
 const CHOICE = ['q', 'session', 'browser', 'traced', 'page', 'trace', 'from', 'to', 'range', 'sort'];
+/** A gap is told of at most so often. */
+const GAP_TOLD_MS = 60_000;
 /** Values of a field that are offered in the search. */
 const SEEN_MAX = 24;
 
@@ -36,6 +38,8 @@ class Logs {
   #empty = h('div', { class: 'log-empty', hidden: true });
   #body;
   #choice = '';
+  /** When a gap was last told of. */
+  #gapTold = -Infinity;
   #ends;
   /** Ends what Escape does while the panel is open. @type {(() => void) | null} */
   #unescape = null;
@@ -51,8 +55,7 @@ class Logs {
       loaded: (excluded) => void this.#loaded(excluded),
       failed: (error) => this.#failed(error),
       histogram: (histogram) => (this.#histogram.data = histogram),
-      gap: () => place.toast('The stream had missed something; the list is complete again'),
-      anew: () => this.#anew(),
+      gap: () => this.#tellGap(),
     });
     this.#rows.append(this.#empty);
     this.#body = h('div', { class: 'logs-body' }, h('h1', { class: 'unseen' }, 'Logs'), h('section', { class: 'logs-left', 'aria-label': 'Requests' }, this.#filters.element, this.#histogram, this.#rows));
@@ -203,6 +206,13 @@ class Logs {
       return;
     }
     if (this.#source.log.size === 0) this.#tell(failed(error instanceof Error ? error.message : String(error), () => this.#anew()));
+  }
+
+  /** Said once in a while: where there is more than a stream can carry, it is so all the time. */
+  #tellGap() {
+    if (performance.now() - this.#gapTold < GAP_TOLD_MS) return;
+    this.#gapTold = performance.now();
+    this.#place.toast('The stream had missed something; the list is complete again');
   }
 
   #anew() {

@@ -15,11 +15,12 @@ import { rangeOf } from '../../model/range.js';
  * @property {(error: unknown) => void} failed
  * @property {(histogram: Histogram) => void} histogram
  * @property {() => void} gap something was missed, and was asked for again
- * @property {() => void} anew too much was missed: everything is to be asked for
  */
 
 const PAGE = 100;
 const PAGE_MAX = 500;
+/** Pages that are asked for at most to catch up. */
+const CATCH_UP_PAGES = 10;
 /** A search is asked again at most so often, and so is the histogram. */
 const ASK_MS = 1000;
 const HISTOGRAM_MS = 2000;
@@ -90,7 +91,7 @@ export class Source {
   #follow() {
     const unfollow = this.#live.follow(['requests'], (events) => this.#heard(events));
     const unwatch = this.#live.watch((state) => {
-      if (state === 'open') this.#expect(this.#newest());
+      if (state === 'open') this.#expect(-Infinity);
     });
     this.#unfollow = () => {
       unwatch();
@@ -162,8 +163,7 @@ export class Source {
     if (!this.#loaded) return void this.#early.push(...events);
     if (events.some((event) => event.name === 'gap')) {
       this.#missed = true;
-      this.#since = Math.min(this.#since, this.#newest());
-      this.#askSoon();
+      this.#expect(-Infinity);
     }
     /** @type {Request[]} */
     const requests = events.filter((event) => event.name === 'request').map((event) => event.data);
@@ -192,12 +192,6 @@ export class Source {
     this.#askSoon();
   }
 
-  /** When the newest that is listed began; a minute earlier, since what took long is listed late. */
-  #newest() {
-    const newest = this.log.newest;
-    return newest ? newest - 60e6 : rangeOf(this.#query, Date.now() * 1000).from ?? 0;
-  }
-
   #askSoon() {
     this.#again ??= setTimeout(() => {
       this.#again = undefined;
@@ -205,6 +199,10 @@ export class Source {
     }, ASK_MS);
   }
 
+  /**
+   * Asks for what is not listed yet, newest first, until a page has nothing new: what began long ago and ended just now
+   * stands among older ones.
+   */
   async #catchUp() {
     const { signal } = this.#asking;
     if (!this.#loaded) return this.#askSoon();
@@ -213,17 +211,23 @@ export class Source {
     try {
       /** @type {string | null} */
       let before = null;
+      let pages = 0;
       let added = 0;
+      let fresh = 0;
       do {
-        const answer = await this.#ask({ from: Math.floor(since), before, limit: PAGE_MAX }, signal);
-        added += this.log.add(answer.items);
+        const answer = await this.#ask({ before, limit: PAGE_MAX, ...(Number.isFinite(since) ? { from: Math.floor(since) } : {}) }, signal);
+        if (signal.aborted) return;
+        fresh = this.log.add(answer.items);
+        added += fresh;
+        pages += 1;
         before = answer.next;
-      } while (before !== null && added < 4 * PAGE_MAX && !signal.aborted);
-      if (signal.aborted) return;
-      if (before !== null) return this.#told.anew();
+        // What is older than so many new ones would have a hole before it.
+        const last = answer.items.at(-1);
+        if (pages === CATCH_UP_PAGES && fresh > 0 && before !== null && last) this.log.letGo(last.ts_us);
+      } while (before !== null && fresh > 0 && pages < CATCH_UP_PAGES);
+      this.#told.changed(added);
       if (this.#missed && added > 0) this.#told.gap();
       this.#missed = false;
-      this.#told.changed(added);
       if (this.log.size > 0) this.#told.loaded(null);
     } catch {
       // Nobody answers: asked again when the stream is back.

@@ -67,7 +67,7 @@ export class Links {
       try {
         /** @type {TraceLinkMade} */
         const { url } = await api.post('/trace-links', {
-          path: value('link-path') || '/', site: value('link-site') || location.origin,
+          path: value('link-path') || '/', ...(value('link-site') ? { site: value('link-site') } : {}),
           ...(minutes > 0 ? { seconds: Math.round(minutes * 60) } : {}), ...(requests > 0 ? { requests_max: Math.round(requests) } : {}),
         });
         made(url);
@@ -78,7 +78,7 @@ export class Links {
     h('p', null, 'Makes a link for whoever should show you a problem. It works once, within minutes. The visitor sees what is recorded, and is traced only if he agrees.'),
     h('div', { class: 'fields' },
       field('link-path', 'Opens the page', { placeholder: '/', value: '/', required: true }),
-      field('link-site', 'At the site', { value: location.origin, inputmode: 'url' }),
+      field('link-site', 'At the site', { placeholder: 'this one', inputmode: 'url' }),
       field('link-minutes', 'Minutes traced', { type: 'number', min: '1', placeholder: 'as many as are allowed' }),
       field('link-requests', 'Requests, at most', { type: 'number', min: '1', placeholder: 'as many as are allowed' })),
     fault, h('div', { class: 'row' }, h('button', { class: 'button primary' }, 'Make the link')));

@@ -30,8 +30,8 @@ const FACTS = {
     ['Coding', 'waylight.compress.coding'], ['Not compressed', 'waylight.compress.skipped'],
   ],
   'cache': [
-    ['Verdict', 'waylight.cache.status'], ['Key', 'waylight.cache.key'], ['Age', 'waylight.cache.age'], ['Fresh for', 'waylight.cache.ttl'],
-    ['Tier', 'waylight.cache.tier'],
+    ['Key', 'cache.key'], ['Reason', 'cache.reason'], ['Age', 'cache.age', seconds], ['Fresh for', 'cache.ttl', seconds], ['Tier', 'cache.tier'],
+    ['Size', 'cache.item_size', size],
   ],
   'upstream.start': [['Command', 'process.command'], ['Process', 'process.pid'], ['Failed with', 'error.type']],
   'upstream.dns': [['Name', 'server.address'], ['Answer', 'network.peer.address']],
@@ -54,6 +54,11 @@ const FACTS = {
 };
 
 /** @param {unknown} value */
+function seconds(value) {
+  return typeof value === 'number' ? duration(value * 1e6) : String(value);
+}
+
+/** @param {unknown} value */
 function size(value) {
   return typeof value === 'number' ? bytes(value) : String(value);
 }
@@ -73,7 +78,7 @@ export function details(board, row, span, { api, does }) {
   /** @type {(HTMLElement | null)[]} */
   const sections = [
     fault(span),
-    why(span, stage),
+    why(span, trace.tag(row)),
     facts(trace, row, span),
     output.length > 0 ? section('Output during the start', things(output.length, 'line'), h('pre', { class: 'tr-output', tabIndex: 0 }, output.map((event) =>
       `+${((event.ts_us - span.start_us) / 1e6).toFixed(3)}  ${cut(String(event.attributes['line'] ?? ''), 500)}`).join('\n'))) : null,
@@ -108,14 +113,12 @@ function fault(span) {
     trail ? h('details', null, h('summary', null, 'Where'), h('pre', { tabIndex: 0 }, cut(String(trail), VALUE_LETTERS_MAX))) : null));
 }
 
-/** Why a cache had no answer. @param {SpanDetail} span @param {string} stage */
-function why(span, stage) {
-  const reason = span.attributes['waylight.cache.reason'];
-  if (!reason || !stage.startsWith('cache.')) return null;
-  const status = String(span.attributes['waylight.cache.status'] ?? '').toUpperCase();
-  const tells = tone(status).trim() || 'plain';
-  return h('section', { class: 'tr-section' }, h('h3', null, status === 'MISS' ? 'Why was it a miss?' : 'Why?'),
-    h('div', { class: `tr-why ${tells}`, role: 'note' }, h('p', null, h('bdi', null, cut(String(reason), VALUE_LETTERS_MAX)))));
+/** Why a cache did what it did. @param {SpanDetail} span @param {string} verdict */
+function why(span, verdict) {
+  const reason = span.attributes['cache.explanation'] ?? span.attributes['cache.collapsed'];
+  if (!reason) return null;
+  return h('section', { class: 'tr-section' }, h('h3', null, verdict === 'MISS' ? 'Why was it a miss?' : 'Why?'),
+    h('div', { class: `tr-why${tone(verdict)}`, role: 'note' }, h('p', null, h('bdi', null, cut(String(reason), VALUE_LETTERS_MAX)))));
 }
 
 /**
@@ -170,7 +173,7 @@ function changes(name, before = [], after = []) {
 
 /** Prefixes of keys, and what stands above them. @type {[RegExp, string][]} */
 const GROUPS = [
-  [/^waylight\.|^sentry\./, 'Waylight'], [/^http\.|^url\.|^user_agent\./, 'HTTP'], [/^db\./, 'Database'],
+  [/^waylight\.|^sentry\./, 'Waylight'], [/^http\.|^url\.|^user_agent\./, 'HTTP'], [/^db\./, 'Database'], [/^cache\./, 'Cache'],
   [/^network\.|^server\.|^client\.|^tls\.|^net\./, 'Network'], [/^messaging\.|^rpc\./, 'Messages'], [/^code\.|^thread\.|^process\./, 'Code'],
 ];
 

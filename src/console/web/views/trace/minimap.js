@@ -9,8 +9,9 @@ import { vitals } from './ruler.js';
 /** @import { Board } from './board.js' */
 
 const HEIGHT = 56;
-/** Spans of one slice. */
-const SLICE = 6_000;
+/** Spans between two looks at the clock, and the milliseconds of a slice. */
+const SLICE = 400;
+const SLICE_MS = 5;
 /** Pixels about an edge that take hold of it. */
 const EDGE = 7;
 
@@ -82,19 +83,27 @@ export class Minimap {
     const line = (HEIGHT - 12) / depth;
     const thick = Math.max(1, Math.min(4, line - 0.6));
     const run = ++this.slice;
+    // Pixels that are drawn, by level: of many short spans on one of them the first is seen, and those that failed.
+    const drawn = new Uint8Array(depth * (width + 1));
     const strip = (/** @type {number} */ from) => {
       if (run !== this.slice) return;
-      const to = Math.min(trace.count, from + SLICE);
-      for (let row = from; row < to; row++) {
-        if (!board.isShown(row)) continue;
+      const began = performance.now();
+      let row = from;
+      while (row < trace.count && (row % SLICE !== 0 || row === from || performance.now() - began < SLICE_MS)) {
+        const level = Math.min(trace.at(trace.depth, row), depth - 1);
         const x = (axis.folding.to(trace.at(trace.start, row)) - low) * scale;
         const end = (axis.folding.to(trace.at(trace.end, row)) - low) * scale;
-        const level = Math.min(trace.at(trace.depth, row), depth - 1);
-        context.globalAlpha = trace.cat[row] === 3 ? 0.45 : trace.at(trace.size, row) > 1 ? 0.5 : 0.9;
-        context.fillStyle = colour(trace.failed(row) ? 'err' : trace.colour(row));
-        context.fillRect(x, 6 + level * line, Math.max(1, end - x), thick);
+        const isFailed = trace.failed(row);
+        const pixel = level * (width + 1) + Math.max(0, Math.floor(x));
+        if ((end - x > 1.5 || isFailed || drawn[pixel] === 0) && board.isShown(row)) {
+          drawn[pixel] = 1;
+          context.globalAlpha = trace.cat[row] === 3 ? 0.45 : trace.at(trace.size, row) > 1 ? 0.5 : 0.9;
+          context.fillStyle = colour(isFailed ? 'err' : trace.colour(row));
+          context.fillRect(x, 6 + level * line, Math.max(1, end - x), thick);
+        }
+        row++;
       }
-      if (to < trace.count) return void requestAnimationFrame(() => strip(to));
+      if (row < trace.count) return void requestAnimationFrame(() => strip(row));
       context.globalAlpha = 1;
       for (const { time, rating } of vitals(board)) {
         context.fillStyle = colour(rating === 'good' ? 'ok' : rating === 'mid' ? 'warn' : rating === 'poor' ? 'err' : 'ink3');

@@ -1,0 +1,119 @@
+// Seven things that somebody wants who has never been here before, each from the Logs, with the number of clicks that
+// docs/console.md tells.
+
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+
+import { launch } from '../lib/browser.js';
+import { configuration, startedApp } from '../lib/config.js';
+import { ConsolePage } from '../lib/console.js';
+import { Waylight } from '../lib/waylight.js';
+
+/** @import { Browser, Locator } from 'playwright-core' */
+
+const DOCS = readFileSync(resolve(import.meta.dirname, '../../../docs/console.md'), 'utf8');
+
+describe('seven tasks', () => {
+  /** @type {Waylight} */ let waylight;
+  /** @type {Browser} */ let browser;
+  /** @type {ConsolePage} */ let console;
+  let clicks = 0;
+
+  before(async () => {
+    waylight = await Waylight.run(configuration({ app: startedApp() }));
+    browser = await launch();
+    console = await ConsolePage.open(browser, waylight);
+    const { page } = console;
+    await console.goto('/logs');
+    await page.getByRole('button', { name: 'Start tracing' }).click();
+    await page.getByRole('button', { name: 'Tracing' }).waitFor();
+    const visitor = await console.tab();
+    for (const path of ['/', '/products/harbour-lantern', '/products/harbour-lantern?again', '/failing', '/slow', '/nowhere']) {
+      await visitor.goto(waylight.origin + path, { waitUntil: 'networkidle' });
+    }
+    await visitor.close();
+    await page.locator('.log-row', { hasText: '/nowhere' }).waitFor();
+  });
+
+  after(async () => {
+    await browser?.close();
+    await waylight?.stop();
+  });
+
+  /** @param {Locator} what */
+  const click = async (what) => {
+    clicks += 1;
+    await what.click();
+  };
+
+  /** @param {string} task as the documentation calls it @param {() => Promise<void>} steps */
+  const task = (task, steps) =>
+    test(task, async () => {
+      clicks = 0;
+      await console.goto('/logs');
+      await console.page.locator('.log-row').first().waitFor();
+      await console.page.mouse.move(700, 10);
+      await steps();
+      const told = DOCS.match(new RegExp(`^\\| ${task} \\| (\\d+) \\|`, 'm'))?.[1];
+      assert.equal(clicks, Number(told), `docs/console.md says ${told}`);
+    });
+
+  /** @param {string} text */
+  const row = (text) => console.page.locator('.log-row', { hasText: text }).first();
+  /** @param {string} name @param {'button' | 'link' | 'menuitem' | 'menuitemradio'} [role] */
+  const named = (name, role = 'button') => console.page.getByRole(role, { name, exact: true }).first();
+
+  task('find the slowest request of my session', async () => {
+    await click(console.page.getByRole('button', { name: 'Tracing' }));
+    await click(named('Its requests', 'menuitem'));
+    await click(named('Total'));
+    await console.page.waitForFunction(() => document.querySelector('.log-row[aria-rowindex="2"] .path')?.textContent === '/slow');
+  });
+
+  task('why was this no cache hit', async () => {
+    await click(row('/products/harbour-lantern'));
+    await console.page.getByRole('region', { name: 'Facts' }).getByText('Cache', { exact: true }).waitFor();
+  });
+
+  task('which span is to blame', async () => {
+    await click(row('/slow'));
+    await click(named('Trace', 'link'));
+    await click(named('Show it'));
+    await console.page.locator('wl-trace [aria-selected="true"]').first().waitFor();
+  });
+
+  task('what changed between two runs', async () => {
+    await click(row('/products/harbour-lantern?again'));
+    await click(named('Trace', 'link'));
+    await click(console.page.locator('wl-trace').getByRole('link', { name: 'Compare' }).or(console.page.locator('wl-trace').getByRole('button', { name: 'Compare' })).first());
+    await click(console.page.getByRole('main').getByRole('button', { name: /harbour-lantern/ }).first());
+    await console.page.locator('wl-compare').waitFor();
+  });
+
+  task('share a trace with somebody without access', async () => {
+    await click(row('/products/harbour-lantern'));
+    await click(named('Trace', 'link'));
+    await click(console.page.getByRole('button', { name: 'Export' }));
+    await click(named('Make a link'));
+    assert.match(await console.page.getByRole('textbox', { name: 'The link' }).inputValue(), /\/_waylight\/api\/v1\/shared\//);
+  });
+
+  task('find all 5xx of the last ten minutes that have traces', async () => {
+    await click(named('Filter'));
+    await click(console.page.getByRole('menuitem', { name: 'Server errors' }));
+    await click(named('Traced requests only'));
+    await click(console.page.getByRole('button', { name: 'Last 30 minutes' }));
+    await click(named('Last 10 minutes', 'menuitemradio'));
+    await row('/failing').waitFor();
+    await console.page.waitForFunction(() => [...document.querySelectorAll('.log-row')].every((one) => one.querySelector('.status')?.textContent?.startsWith('5')));
+  });
+
+  task('how many spans are left this month', async () => {
+    const quota = console.page.locator('.quota');
+    await quota.waitFor();
+    assert.match((await quota.textContent()) ?? '', /^[\d,.]+ k?( k| M)? ?\/ 1 M spans$/);
+    assert.match((await quota.getAttribute('title')) ?? '', /^[\d,]+ of 1,000,000 spans are left until /);
+  });
+});
