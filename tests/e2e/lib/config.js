@@ -19,12 +19,12 @@ export function startedApp() {
 /**
  * One site for every host, whose every path goes to an upstream that runs already or to an app that is started.
  * `extra` are lines behind the last route, `environment` the started app's, `grpc` the port where spans come in by gRPC,
- * `port` where clients connect.
+ * `port` where clients connect, `onSite` what a sign-in reaches on the site's own origin.
  * @param {{ upstream?: string, app?: string[], exports?: Backend[], sentryDsn?: string, middleware?: boolean, extra?: string[],
- *   environment?: Record<string, string>, grpc?: number, port?: number }} options
+ *   environment?: Record<string, string>, grpc?: number, port?: number, onSite?: 'all' | 'session' }} options
  * @returns {string}
  */
-export function configuration({ upstream, app, exports = [], sentryDsn, middleware = false, extra = [], environment = {}, grpc = 0, port = 0 }) {
+export function configuration({ upstream, app, exports = [], sentryDsn, middleware = false, extra = [], environment = {}, grpc = 0, port = 0, onSite = 'all' }) {
   const variables = Object.entries(environment).map(([name, value]) => `${name} = ${quoted(value)}`);
   return [
     'workers = 2',
@@ -34,6 +34,8 @@ export function configuration({ upstream, app, exports = [], sentryDsn, middlewa
     'address = "127.0.0.1:0"',
     '[timeouts]',
     'drain = "2s"',
+    '[access]',
+    `on_site = "${onSite}"`,
     ...consoleDir(),
     '[trace]',
     '[receive]',
@@ -61,7 +63,7 @@ export function configuration({ upstream, app, exports = [], sentryDsn, middlewa
 /** Whoever works on the console needs no new binary for each change: `WAYLIGHT_CONSOLE_DIR` names the folder to serve. */
 function consoleDir() {
   const folder = process.env['WAYLIGHT_CONSOLE_DIR'];
-  return folder ? ['[access]', `console_dir = ${quoted(folder)}`] : [];
+  return folder ? [`console_dir = ${quoted(folder)}`] : [];
 }
 
 /** @param {Backend} options */

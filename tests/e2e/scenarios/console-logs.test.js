@@ -191,6 +191,17 @@ describe('the Logs', () => {
     assert.ok(await page.getByRole('link', { name: 'Trace', exact: true }).isVisible());
   });
 
+  test('a request is sent again, traced, by a click', async () => {
+    const { page } = console;
+    await visit(waylight.origin, ['/again?x=1']);
+    await console.goto('/logs?q=path:/again');
+    await page.locator('.log-row').first().click();
+    await page.getByRole('button', { name: 'Replay traced' }).click();
+    await page.waitForURL(/\/_waylight\/t\/[0-9a-f]{32}/);
+    await page.getByText('Sent again: 200').waitFor();
+    await page.locator('wl-trace').getByText('/again').first().waitFor();
+  });
+
   test('a request that is not known any more says so, and so does an address that leads nowhere', async () => {
     const { page } = console;
     await console.goto(`/logs/${'0'.repeat(31)}1`);
@@ -236,5 +247,40 @@ describe('the Logs', () => {
   test('the browser had nothing to complain of: no violation of the policy, no exception', () => {
     // It says itself that an answer was 400, for the search that cannot be read, and 404, for the request that is not there.
     console.assertQuiet(/status of 40[04]/);
+  });
+});
+
+describe('the Logs on a site\u2019s own origin', () => {
+  /** @type {Upstream} */ let upstream;
+  /** @type {Waylight} */ let waylight;
+  /** @type {Browser} */ let browser;
+
+  before(async () => {
+    upstream = await Upstream.start({ '*': (_, response) => answer(response, 200, 'ok') });
+    waylight = await Waylight.run(configuration({ upstream: upstream.url, onSite: 'session' }));
+    browser = await launch();
+  });
+
+  after(async () => {
+    await browser?.close();
+    await waylight?.stop();
+    upstream?.stop();
+  });
+
+  test('show this browser\u2019s requests and nobody else\u2019s, and say where all of them are', async () => {
+    const console = await ConsolePage.open(browser, waylight);
+    const { page } = console;
+    await console.goto('/logs');
+    await page.getByRole('status').filter({ hasText: 'Here you reach your own sessions only' }).waitFor();
+    await visit(waylight.origin, ['/somebody-elses']);
+    await page.evaluate(() => fetch('/mine'));
+    await page.locator('.log-row', { hasText: '/mine' }).waitFor();
+    assert.equal(await page.locator('.log-row', { hasText: '/somebody-elses' }).count(), 0);
+    await console.judge('on a site\u2019s own origin');
+    await page.getByRole('status').getByRole('button', { name: 'Close' }).click();
+    await page.reload();
+    await page.locator('.log-row', { hasText: '/mine' }).waitFor();
+    assert.equal(await page.getByText('Here you reach your own sessions only').count(), 0);
+    console.assertQuiet();
   });
 });
