@@ -90,6 +90,10 @@ impl Pages for Authority {
         claims
     }
 
+    fn toolbar(&self) -> &str {
+        console::toolbar_path()
+    }
+
     fn body_bytes_max(&self, uri: &Uri, facts: &Facts) -> usize {
         self.0.body_bytes_max(uri.path(), &visit(facts.clone()))
     }
