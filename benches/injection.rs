@@ -54,7 +54,7 @@ fn injection(criterion: &mut Criterion) {
     group.bench_function("waylight", |bencher| {
         let mut out = Vec::with_capacity(16);
         bencher.iter(|| {
-            let mut scanner = Scanner::new(&tags, Charset::Declared);
+            let mut scanner = Scanner::new(Some(&tags), None, Charset::Declared);
             for read in &reads {
                 scanner.push(black_box(read.clone()), &mut out);
             }

@@ -35,7 +35,7 @@ fn scan<'a>(charset: Charset, chunks: impl IntoIterator<Item = &'a [u8]>) -> (Ve
         baggage: Some(format!("sentry-trace_id={trace}")),
         traceparent: format!("00-{trace}-0123456789abcdef-03"),
     };
-    let mut scanner = Scanner::new(&tags, charset);
+    let mut scanner = Scanner::new(Some(&tags), None, charset);
     let mut out = Vec::new();
     for chunk in chunks {
         scanner.push(Bytes::copy_from_slice(chunk), &mut out);

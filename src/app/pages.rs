@@ -9,7 +9,7 @@ use tokio::{
 };
 
 use crate::{
-    console::{Console, Door, Visit, api::Answer},
+    console::{Console, Door, Visit, api::Answer, toolbar_path},
     proxy::reserved::{self, Call, Facts, Pages},
     service::BoxFuture,
     trace::counters::Counters,
@@ -88,6 +88,10 @@ impl Pages for Authority {
         let claims = self.0.claims(uri, headers, &mut visit);
         facts.credentials = visit.credentials;
         claims
+    }
+
+    fn toolbar(&self) -> &str {
+        toolbar_path()
     }
 
     fn body_bytes_max(&self, uri: &Uri, facts: &Facts) -> usize {

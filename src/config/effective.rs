@@ -5,6 +5,7 @@ mod access;
 mod cache;
 mod console;
 mod requests;
+mod toolbar;
 
 use std::fmt::{Display, Write as _};
 
@@ -61,6 +62,7 @@ pub fn effective(config: &Config) -> String {
         out.optional("org_id", sentry.org_id.as_deref());
     }
     out.access(&config.access);
+    out.toolbar(&config.toolbar);
     out.privacy(config.privacy);
     out.console(&config.console);
     out.bounds(config);
@@ -170,6 +172,7 @@ impl Writer {
         self.toggle("console", site.console);
         self.word("inject", inject(site.inject));
         self.toggle("inject_errors", site.inject_errors);
+        self.toggle("inject_toolbar", site.inject_toolbar);
         self.word("propagation", propagation(site.propagation));
         self.names("middleware", &site.middleware);
         site.routes.iter().for_each(|route| self.route(route));

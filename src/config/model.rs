@@ -6,13 +6,14 @@ mod cache;
 mod console;
 mod middleware;
 mod requests;
+mod toolbar;
 mod upstream;
 
 use std::{collections::BTreeMap, fmt, net::SocketAddr, path::PathBuf, time::Duration};
 
 use http::{HeaderName, HeaderValue, Method, StatusCode, Uri};
 
-pub use self::{access::*, cache::*, console::*, middleware::*, requests::*, upstream::*};
+pub use self::{access::*, cache::*, console::*, middleware::*, requests::*, toolbar::*, upstream::*};
 use crate::rules::{
     cache::Policy,
     route::{Conditions, HostPattern, PathPattern},
@@ -58,6 +59,8 @@ pub struct Config {
     pub sentry: Option<Sentry>,
     /// Who may trace.
     pub access: Access,
+    /// How the toolbar shows itself in pages.
+    pub toolbar: PageToolbar,
     /// What is kept of people.
     pub privacy: Privacy,
     /// Bounds of the console.
@@ -162,6 +165,8 @@ pub struct Site {
     pub inject: Inject,
     /// Whether that includes the upstreams' error pages.
     pub inject_errors: Toggle,
+    /// Whether pages get the toolbar, for people who are signed in.
+    pub inject_toolbar: Toggle,
     /// What is done with trace context that comes in.
     pub propagation: Propagation,
     /// Middleware of every route, by name, before the routes' own.

@@ -174,10 +174,9 @@ fn page(template: &str, digest: &str) -> String {
     page
 }
 
-/// The address of a file, below `/_waylight/`.
-#[cfg(test)]
+/// The path of a file.
 pub(super) fn path(name: &str) -> String {
-    format!("assets/{DIGEST}/{name}")
+    format!("{ASSETS}{DIGEST}/{name}")
 }
 
 #[cfg(test)]

@@ -15,6 +15,8 @@ pub(super) const STOP: &str = "/_waylight/stop";
 pub(super) const RESTART: &str = "/_waylight/restart";
 pub(super) const PAGE: &str = "/_waylight/page";
 pub(super) const INVITE: &str = "/_waylight/invite";
+/// Commands of the toolbar, as navigations.
+pub(super) const COMMAND: &str = "/_waylight/command";
 pub(super) const PEOPLE: &str = "/_waylight/people";
 pub(super) const REVOKE: &str = "/_waylight/revoke";
 pub(super) const ERASE: &str = "/_waylight/erase";
@@ -73,7 +75,7 @@ impl Endpoint {
 }
 
 /// Every address of the pages. Those of the API stand beside it.
-pub const ENDPOINTS: [Endpoint; 25] = [
+pub const ENDPOINTS: [Endpoint; 26] = [
     of(HOME, READ, Who::SignedIn),
     of("/_waylight", READ, Who::SignedIn),
     of(PLAIN, READ, Who::SignedIn),
@@ -95,6 +97,7 @@ pub const ENDPOINTS: [Endpoint; 25] = [
     of(START, "POST", Who::May(Action::Trace)),
     of(RESTART, "POST", Who::May(Action::Trace)),
     of(PAGE, "POST", Who::May(Action::Trace)),
+    of(COMMAND, "GET", Who::May(Action::Trace)),
     of(INVITE, "POST", Who::May(Action::Invite)),
     of(PEOPLE, READ, Who::May(Action::Revoke)),
     // His own guests' sessions a tracer may end, too.

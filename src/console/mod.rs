@@ -9,6 +9,7 @@ pub mod api;
 mod assets;
 mod attempts;
 pub mod audit;
+mod command;
 pub mod endpoints;
 pub mod export;
 mod form;
@@ -20,7 +21,10 @@ mod style;
 mod visits;
 mod ways;
 
-use std::{net::IpAddr, sync::Arc};
+use std::{
+    net::IpAddr,
+    sync::{Arc, LazyLock},
+};
 
 use bytes::Bytes;
 use http::{
@@ -39,7 +43,7 @@ use self::{
     api::{Answer, IMPORT, SPANS, Shelf},
     attempts::{Attempts, PerMinute},
     audit::Audit,
-    endpoints::{ASSETS, ERASE, OIDC_CALLBACK, PEOPLE, SIGN_IN_OIDC, TRACE, Who},
+    endpoints::{ASSETS, COMMAND, ERASE, OIDC_CALLBACK, PEOPLE, SIGN_IN_OIDC, TRACE, Who},
     oidc::Provider,
     ways::{Arrivals, Tokens},
 };
@@ -233,6 +237,7 @@ impl Console {
             TRACE => self.agree(request, visit),
             PEOPLE => self.people(visit),
             ERASE => self.erase_form(request, visit).await,
+            COMMAND => self.command(request, visit),
             path if path == HOME.trim_end_matches('/') => redirect(StatusCode::PERMANENT_REDIRECT, HOME),
             path if path.starts_with(ASSETS) => self.asset(&path[ASSETS.len()..], request.headers()).await,
             HOME => self.screen(visit).await,
@@ -261,6 +266,12 @@ impl Console {
     fn is_open(&self, visit: &Visit) -> bool {
         visit.door == Door::Admin || self.access.sign_in == SignIn::Public
     }
+}
+
+/// The path of the toolbar's script.
+pub fn toolbar_path() -> &'static str {
+    static PATH: LazyLock<String> = LazyLock::new(|| assets::path("toolbar/toolbar.js"));
+    &PATH
 }
 
 /// The token in a request's target.

@@ -4,7 +4,7 @@ use http::header::{CACHE_CONTROL, COOKIE, SET_COOKIE};
 
 use super::{
     audit::{AuditLog, Deed},
-    endpoints::{ERASE, INVITE, PAGE, RESTART, REVOKE, SIGN_OUT, START, STOP},
+    endpoints::{COMMAND, ERASE, INVITE, PAGE, RESTART, REVOKE, SIGN_OUT, START, STOP},
     *,
 };
 use crate::{
@@ -12,7 +12,7 @@ use crate::{
     config::model::{Config, Mapping, NamedToken, Proof},
     rules::{
         access::{Role, Way},
-        session::{self, Csrf, Id, Identity, Session, SessionKind, SignInLink},
+        session::{self, Csrf, Id, Identity, Navigation, Session, SessionKind, SignInLink},
         token::Purpose,
     },
     trace::sessions::Ephemeral,
@@ -374,7 +374,7 @@ fn every_endpoint_against_every_role() {
     let stranger = Browser::new(SignIn::Admin);
     let public = Browser::new(SignIn::Public);
     for endpoint in endpoints::ENDPOINTS {
-        let path = &*endpoint.path.replace("assets/*", &assets::path("main.js"));
+        let path = &*endpoint.path.replace("/_waylight/assets/*", &assets::path("main.js"));
         assert!(!stranger.claims(path), "a stranger: {path}");
         let open = matches!(endpoint.who, Who::Entrance | Who::SignedIn | Who::Screen);
         assert_eq!(public.claims(path), open, "a stranger, where sign-in is public: {path}");
@@ -399,7 +399,7 @@ fn every_endpoint_against_every_role() {
             } else if path == REVOKE && role == Role::Tracer {
                 assert_eq!(response.status(), StatusCode::FORBIDDEN, "a tracer ends what is his own, and no person");
                 assert_eq!(browser.audit(), before);
-            } else if !matches!(endpoint.who, Who::Entrance) {
+            } else if !matches!(endpoint.who, Who::Entrance) && path != COMMAND {
                 assert!(done, "{role}: {path}: {}", response.status());
             }
         }
@@ -658,4 +658,41 @@ fn elsewhere_a_trace_link_is_for_a_site_that_is_named() {
     for site in ["", "shop.example", "ftp://shop.example", "https://shop.example/a", "https://a@shop.example"] {
         assert_eq!(ask(site).0, StatusCode::UNPROCESSABLE_ENTITY, "{site}");
     }
+}
+
+#[test]
+fn a_pages_token_does_one_command_and_leads_back() {
+    let mut browser = Browser::signed_in();
+    let now = clock::unix_seconds();
+    let command = |browser: &Browser, nonce: u8, act: &str, to: &str| {
+        let identity = browser.credentials().identity.unwrap().id;
+        let nonce = Id::from_bytes([nonce; 16]);
+        let token = Navigation { nonce, identity, expiry: now + 600, host: "app.example" }.seal(&browser.console.keys);
+        format!("{COMMAND}?do={act}&to={to}&token={token}")
+    };
+    let start = command(&browser, 1, "start", "/a%3Fb=c");
+    assert_eq!(leads_to(&browser.get(&start)), "/a?b=c");
+    let first = browser.credentials().session.unwrap();
+    assert_eq!(first.kind, SessionKind::Session);
+    assert_eq!(browser.get(&start).status(), StatusCode::FORBIDDEN, "once");
+    let restart = command(&browser, 2, "restart", "/");
+    assert_eq!(leads_to(&browser.get(&restart)), "/");
+    assert_ne!(browser.credentials().session.unwrap().id, first.id);
+    let stop = command(&browser, 3, "stop", "/");
+    let foreign = Request::get(&stop).header("sec-fetch-site", "cross-site").body(Bytes::new()).unwrap();
+    assert_eq!(browser.send(&foreign).status(), StatusCode::FORBIDDEN);
+    assert_eq!(leads_to(&browser.get(&stop)), "/");
+    assert_eq!(browser.credentials().session, None);
+    let page = command(&browser, 4, "page", "/p");
+    assert_eq!(leads_to(&browser.get(&page)), "/p");
+    assert_eq!(browser.credentials().session.unwrap().kind, SessionKind::Page);
+    for (act, to) in [("start", "//other.example"), ("start", "/_waylight/"), ("start", ""), ("sign-out", "/")] {
+        let path = command(&browser, 5, act, to);
+        assert_eq!(browser.get(&path).status(), StatusCode::UNPROCESSABLE_ENTITY, "{act} {to}");
+    }
+    // Somebody else's, in the same browser.
+    let path = command(&browser, 6, "start", "/");
+    let link = browser.link(9, "Bob");
+    browser.post(&link, "");
+    assert_eq!(browser.get(&path).status(), StatusCode::FORBIDDEN);
 }

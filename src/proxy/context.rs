@@ -211,6 +211,11 @@ impl Context {
         path + self.uri.authority().map_or(0, |authority| authority.as_str().len())
     }
 
+    /// Whether it is known who sent this request.
+    pub fn is_known(&self) -> bool {
+        self.credentials.borrow().is_some()
+    }
+
     /// Who sent this request, if anybody is known.
     pub fn credentials(&self) -> Credentials {
         self.credentials.borrow().as_deref().cloned().unwrap_or_default()

@@ -12,7 +12,7 @@ use super::{
     client::{Client, ClientLayer},
     context::{Conn, Context, Keeping},
     handler::{Handler, Serve},
-    inject::{Inject, InjectLayer},
+    inject::{Inject, InjectLayer, Toolbar},
     middleware::{self, Chain, Part},
     policy::{Policy, PolicyLayer},
     rescue::{Rescue, RescueLayer},
@@ -98,6 +98,7 @@ impl Stack {
                 spans_max: config.trace.spans_per_request_max,
                 quota: Arc::clone(&snapshot.services.quota),
             }),
+            toolbar: Rc::new(toolbar(snapshot)),
         };
         let mut sites = Vec::new();
         for (place, site) in config.sites.iter().enumerate() {
@@ -122,6 +123,7 @@ struct Builder<'a> {
     snapshot: &'a Snapshot,
     upstreams: &'a Upstreams,
     tracer: Rc<Tracer>,
+    toolbar: Rc<Toolbar>,
 }
 
 impl Builder<'_> {
@@ -191,6 +193,7 @@ impl Builder<'_> {
                 error_pages: site.inject_errors,
                 policy: route.propagation.unwrap_or(site.propagation),
                 sentry: Arc::clone(&self.snapshot.sentry),
+                toolbar: (site.toolbar.is_on() && site.inject_toolbar.is_on()).then(|| Rc::clone(&self.toolbar)),
             })
             // Inside inject: error pages are pages.
             .layer(RescueLayer)
@@ -225,6 +228,18 @@ impl Builder<'_> {
             Action::Redirect(_) => Ok(Target::Answer(Answer::nothing())),
             Action::Respond(respond) => Ok(Target::Answer(Answer::new(respond.clone()))),
         }
+    }
+}
+
+/// What the toolbars of all pages have in common.
+fn toolbar(snapshot: &Snapshot) -> Toolbar {
+    let Snapshot { config, keys, services, .. } = snapshot;
+    Toolbar {
+        settings: config.toolbar.clone(),
+        script: services.door.pages.toolbar().into(),
+        keys: Arc::clone(keys),
+        sessions: Arc::clone(&services.sessions),
+        quota: Arc::clone(&services.quota),
     }
 }
 

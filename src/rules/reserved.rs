@@ -3,6 +3,9 @@
 /// All of them begin so.
 pub const PREFIX: &str = "/_waylight/";
 
+/// What pages of a site may ask: everything below.
+pub const API: &str = "/_waylight/api/v1/";
+
 /// Whether `path` is one of Waylight's own.
 pub fn is_reserved(path: &str) -> bool {
     path.starts_with(PREFIX) || path == "/_waylight"

@@ -92,6 +92,8 @@ mod certificate_target;
 mod config_target;
 #[path = "../../fuzz/targets/context.rs"]
 mod context_target;
+#[path = "../../fuzz/targets/csp.rs"]
+mod csp_target;
 #[path = "../../fuzz/targets/expect.rs"]
 mod expect_target;
 #[path = "../../fuzz/targets/find.rs"]
@@ -135,6 +137,11 @@ fn config() {
 #[test]
 fn context() {
     explore("context", context_target::run);
+}
+
+#[test]
+fn csp() {
+    explore("csp", csp_target::run);
 }
 
 #[test]

@@ -7,6 +7,7 @@ mod middleware;
 mod references;
 mod requests;
 mod site;
+mod toolbar;
 mod trace;
 mod upstream;
 
@@ -44,6 +45,7 @@ pub(super) fn config(document: &Document<'_>) -> Option<Config> {
     let exports = trace::exports(&root);
     let sentry = root.opt("sentry", Value::table).and_then(trace::sentry);
     let access = access::access(&root.sub("access"));
+    let toolbar = toolbar::toolbar(&root.sub("toolbar"));
     let privacy = access::privacy(&root.sub("privacy"));
     let console = console::console(&root.sub("console"));
     let limits = limits(&root.sub("limits"));
@@ -68,6 +70,7 @@ pub(super) fn config(document: &Document<'_>) -> Option<Config> {
         exports,
         sentry,
         access,
+        toolbar,
         privacy,
         console,
         limits,

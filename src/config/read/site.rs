@@ -36,6 +36,7 @@ pub(super) fn site(table: Table<'_>, references: &References<'_>) -> Option<Site
     let console = table.or("console", Toggle::Off, Value::toggle);
     let inject = table.or("inject", Inject::Traced, |value| value.choice(INJECT));
     let inject_errors = table.or("inject_errors", Toggle::Off, Value::toggle);
+    let inject_toolbar = table.or("inject_toolbar", Toggle::On, Value::toggle);
     let propagation = table.or("propagation", Propagation::Restart, |value| value.choice(PROPAGATION));
     let middleware = middleware_names(&table, references);
     let mut routes: Vec<Route> = Vec::new();
@@ -55,7 +56,17 @@ pub(super) fn site(table: Table<'_>, references: &References<'_>) -> Option<Site
         }
         routes.push(route);
     }
-    table.done(Some(Site { hosts: hosts?, toolbar, console, inject, inject_errors, propagation, middleware, routes }))
+    table.done(Some(Site {
+        hosts: hosts?,
+        toolbar,
+        console,
+        inject,
+        inject_errors,
+        inject_toolbar,
+        propagation,
+        middleware,
+        routes,
+    }))
 }
 
 /// The console's own site has nothing beside it: what an app answers could hold a script, which would reach the console.

@@ -27,7 +27,11 @@ use crate::{
     },
     rules::{
         access::Action,
-        reading::progress::{self, Progress},
+        reading::{
+            clocks,
+            progress::{self, Progress},
+            verdict::verdict,
+        },
     },
     trace::{
         kept::{self, Kept, Origin},
@@ -79,9 +83,10 @@ impl Call<'_> {
             Err(problem) => return Err(problem),
         };
         let progress = self.progress(id, kept.as_ref());
+        let (spans, sentence) = seen(kept.as_ref());
         Ok(answer(&json!({
             "trace_id": id.to_string(), "requests": requests.len(), "state": progress.word(),
-            "waiting_for": progress.waiting_for(),
+            "waiting_for": progress.waiting_for(), "spans": spans, "verdict": sentence,
         })))
     }
 
@@ -208,6 +213,13 @@ pub(super) fn file(id: TraceId, format: Format, bytes: Vec<u8>) -> Answer {
         answer.response.headers_mut().insert(header::CONTENT_DISPOSITION, name);
     }
     answer
+}
+
+/// How many spans of a trace there are, and where its time went.
+fn seen(kept: Option<&Kept>) -> (usize, Option<String>) {
+    let Some(kept) = kept else { return (0, None) };
+    let trace = clocks::aligned(kept.trace.clone(), &clocks::offsets(&kept.trace));
+    (trace.spans.len(), verdict(&trace).map(|verdict| verdict.sentence))
 }
 
 /// Whether attributes say `wanted`, which is in lower case.

@@ -3,6 +3,7 @@ use std::collections::BTreeSet;
 use http::HeaderMap;
 
 use super::*;
+use crate::console::toolbar_path;
 
 fn ask(path: &str, fields: &[(http::HeaderName, &str)]) -> Response<Bytes> {
     let headers = fields.iter().map(|(name, value)| (name.clone(), HeaderValue::try_from(*value).unwrap()));
@@ -143,6 +144,15 @@ fn the_console_stays_small() {
         println!("{module}: {scripts} octets of scripts, {styles} of style sheets");
         assert!(scripts <= 45_000, "{module}: {scripts} octets of scripts; {loaded:?}");
         assert!(styles <= 8_000, "{module}: {styles} octets of style sheets");
+    }
+}
+
+#[test]
+fn the_toolbar_stays_small() {
+    for (name, octets_max) in [("toolbar/toolbar.js", 7_000), ("toolbar/panel.js", 10_000)] {
+        let file = FILES.iter().find(|file| file.name == name).unwrap();
+        assert!(file.brotli.len() <= octets_max, "{name}: {} octets", file.brotli.len());
+        assert!(toolbar_path().starts_with(ASSETS) && toolbar_path().ends_with("toolbar/toolbar.js"));
     }
 }
 

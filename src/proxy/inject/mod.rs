@@ -1,4 +1,4 @@
-//! Tags in pages: what a browser SDK continues the request's trace with.
+//! Tags in pages, which a browser SDK continues the request's trace with; and the toolbar, for people who are signed in.
 //!
 //! It stands outside of everything that may store a response, since these octets belong to one visitor, and inside of
 //! compression, since it needs plain ones. It does not touch a request or a response that is not a page to be edited;
@@ -12,12 +12,14 @@
 mod decode;
 mod edit;
 mod first;
+mod toolbar;
 
 use std::{rc::Rc, sync::Arc};
 
-use http::{Method, StatusCode};
+use http::{HeaderMap, HeaderName, Method, StatusCode};
 
-use self::{decode::Decoder, edit::Edit, first::First};
+pub use self::toolbar::Toolbar;
+use self::{decode::Decoder, edit::Edit, first::First, toolbar::Person};
 use super::{context::Context, handler::Handler};
 use crate::{
     body::Body,
@@ -25,6 +27,7 @@ use crate::{
     rules::{
         html::Scanner,
         page::{self, Plan},
+        toolbar::is_skipped,
         trace_context::{Incoming, MetaTags, NewIds, Outgoing, Policy, Settings},
     },
     service::{Outcome, Request, Response},
@@ -42,6 +45,8 @@ pub struct InjectLayer {
     pub policy: Policy,
     /// The Sentry project, for pages that are not traced.
     pub sentry: Arc<Settings>,
+    /// The toolbar, where pages get one.
+    pub toolbar: Option<Rc<Toolbar>>,
 }
 
 impl<S> tower::Layer<S> for InjectLayer {
@@ -61,21 +66,34 @@ pub struct Inject<S> {
 
 impl<S: Handler> Handler for Inject<S> {
     async fn handle(&self, mut request: Request, cx: &Rc<Context>) -> Outcome {
-        let Some(wanted) = self.settings.wanted(&request, cx) else { return self.inner.handle(request, cx).await };
+        let Some(mut wanted) = self.settings.wanted(&request, cx) else { return self.inner.handle(request, cx).await };
         // A 304 would revive a page with another trace's tags, and a part of a page has no place for them.
-        page::ask_for_all(request.headers_mut());
+        wanted.taken_off = page::ask_for_all(request.headers_mut());
         let response = self.inner.handle(request, cx).await?;
-        if !self.settings.is_page(&response, &wanted, cx) {
+        if is_skipped(response.headers()) {
+            wanted.person = None;
+        }
+        if wanted.is_nothing() || !self.settings.is_page(&response, &wanted, cx) {
             return Ok(response);
         }
-        Ok(edit(response, &wanted.tags, cx).await)
+        Ok(edit(response, wanted, cx).await)
     }
 }
 
 /// What a page is to be given.
 struct Wanted {
-    tags: MetaTags,
+    tags: Option<MetaTags>,
+    // Boxed, so that requests of everybody else do not carry its size.
+    person: Option<Box<Person>>,
     sharing: Sharing,
+    /// Fields that the request came with, and does not have any more.
+    taken_off: Vec<HeaderName>,
+}
+
+impl Wanted {
+    fn is_nothing(&self) -> bool {
+        self.tags.is_none() && self.person.is_none()
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -92,16 +110,26 @@ impl InjectLayer {
         let applies = match self.mode {
             model::Inject::Traced => traced,
             model::Inject::Deferred => true,
-            model::Inject::Off => false,
+            // Nothing of ours: no toolbar either.
+            model::Inject::Off => return None,
         };
-        if !applies || request.method() != Method::GET || !page::navigates(request.headers()) {
+        let toolbar = self.toolbar.as_ref().filter(|_| cx.is_known());
+        let may_be_wanted = applies || toolbar.is_some();
+        if !may_be_wanted || request.method() != Method::GET || !page::navigates(request.headers()) {
             return None;
         }
-        match cx.tags() {
-            Some(tags) => Some(Wanted { tags, sharing: Sharing::Never }),
-            None if traced => None,
-            None => Some(Wanted { tags: self.deferred(request), sharing: Sharing::Respected }),
-        }
+        // A frame's page has none: there is one toolbar in a window.
+        let toolbar = toolbar.filter(|_| page::fills_window(request.headers()));
+        let person = toolbar.and_then(|toolbar| toolbar.person(request, cx));
+        let tags = if applies { self.tags(request, cx) } else { None };
+        let is_decided = traced || person.is_some();
+        let sharing = if is_decided { Sharing::Never } else { Sharing::Respected };
+        let wanted = Wanted { tags, person, sharing, taken_off: Vec::new() };
+        (!wanted.is_nothing()).then_some(wanted)
+    }
+
+    fn tags(&self, request: &Request, cx: &Context) -> Option<MetaTags> {
+        cx.tags().or_else(|| (!cx.is_traced()).then(|| self.deferred(request)))
     }
 
     /// Tags of a page that is not traced: nothing is decided for the browser.
@@ -121,20 +149,22 @@ impl InjectLayer {
     }
 }
 
-/// Gives a page its tags, in the body or else beside it.
-async fn edit(mut response: Response, tags: &MetaTags, cx: &Rc<Context>) -> Response {
-    let plan = page::plan(response.headers());
-    if plan == Plan::Leave {
+/// Gives a page what is wanted: in the body or, of the tags, else beside it.
+async fn edit(mut response: Response, wanted: Wanted, cx: &Rc<Context>) -> Response {
+    let (coding, charset) = match page::plan(response.headers()) {
+        Plan::Leave => return response,
+        Plan::Rewrite { coding, charset } => (coding, charset),
+        Plan::Announce(reason) => return announce(response, &wanted, cx.span(Stage::Inject), reason, cx),
+    };
+    let mut span = cx.span(Stage::Inject);
+    let mut headers = response.headers().clone();
+    let fitted = wanted.person.as_ref().map(|person| person.fit(&mut headers, cx));
+    let has_script = matches!(fitted, Some(Ok(_)));
+    if wanted.tags.is_none() && !has_script {
         return response;
     }
-    let mut span = cx.span(Stage::Inject);
-    let (coding, charset) = match plan {
-        Plan::Rewrite { coding, charset } => (coding, charset),
-        Plan::Announce(reason) => return announce(response, tags, span, reason, cx),
-        Plan::Leave => return response,
-    };
     let Ok(decoder) = coding.map(Decoder::new).transpose() else {
-        return announce(response, tags, span, "no_decoder", cx);
+        return announce(response, &wanted, span, "no_decoder", cx);
     };
     let mut content = response.body_mut().take_content();
     let mut decoded = None;
@@ -147,27 +177,56 @@ async fn edit(mut response: Response, tags: &MetaTags, cx: &Rc<Context>) -> Resp
             First::AsItCame(content) => {
                 tracing::warn!(request_id = %cx.request_id, "a page is not encoded as it says, and passes as it came");
                 let response = response.map(|shell| shell.map_content(|_| content));
-                return announce(response, tags, span, "not_decodable", cx);
+                return announce(response, &wanted, span, "not_decodable", cx);
             }
         }
     }
-    page::make_personal(response.headers_mut());
-    page::forget_octets(response.headers_mut());
+    page::make_personal(&mut headers);
+    page::forget_octets(&mut headers);
+    altered(response.headers(), &headers, &wanted.taken_off, &mut span);
+    let script = fitted.zip(wanted.person).and_then(|(fitted, person)| {
+        toolbar::tell(&fitted, &mut span);
+        Some(person.element(&fitted.ok()?, response.headers(), cx))
+    });
+    *response.headers_mut() = headers;
     if let Some(coding) = coding {
         span.set("waylight.inject.decoded", || coding.name());
     }
-    let edit = Edit::new(Scanner::new(tags, charset), span, Rc::clone(cx));
+    let edit = Edit::new(Scanner::new(wanted.tags.as_ref(), script, charset), span, Rc::clone(cx));
     response.map(|shell| shell.map_content(|_| Body::boxed(edit.of(content, decoded))))
 }
 
-/// Tells the browser beside the body, which must stay as it is.
-fn announce(mut response: Response, tags: &MetaTags, mut span: Span, reason: &'static str, cx: &Context) -> Response {
+/// Tells which fields of the request and of the response are not as they were.
+fn altered(before: &HeaderMap, after: &HeaderMap, taken_off: &[HeaderName], span: &mut Span) {
+    let list = |names: Vec<&str>| names.join(", ");
+    if !taken_off.is_empty() {
+        span.set("waylight.inject.request_headers_removed", || {
+            list(taken_off.iter().map(HeaderName::as_str).collect())
+        });
+    }
+    let is_other = |name: &&HeaderName| !before.get_all(*name).iter().eq(after.get_all(*name).iter());
+    let removed = || before.keys().filter(|name| !after.contains_key(*name)).map(HeaderName::as_str);
+    if removed().next().is_some() {
+        span.set("waylight.inject.headers_removed", || list(removed().collect()));
+    }
+    span.set("waylight.inject.headers_changed", || {
+        list(after.keys().filter(is_other).map(HeaderName::as_str).collect())
+    });
+}
+
+/// Tells the browser beside the body, which must stay as it is. For the toolbar there is no such place.
+fn announce(mut response: Response, wanted: &Wanted, mut span: Span, reason: &'static str, cx: &Context) -> Response {
     cx.counters.pages_not_injected.one();
-    span.set("waylight.inject.result", || "server_timing");
     span.set("waylight.inject.reason", || reason);
-    if let Some(value) = page::server_timing(tags) {
-        page::make_personal(response.headers_mut());
-        response.headers_mut().append("server-timing", value);
+    if wanted.person.is_some() {
+        span.set("waylight.inject.toolbar", || reason);
+    }
+    if let Some(tags) = &wanted.tags {
+        span.set("waylight.inject.result", || "server_timing");
+        if let Some(value) = page::server_timing(tags) {
+            page::make_personal(response.headers_mut());
+            response.headers_mut().append("server-timing", value);
+        }
     }
     response
 }

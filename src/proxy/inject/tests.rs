@@ -15,10 +15,25 @@ use tower::Layer as _;
 use super::*;
 use crate::{
     clock,
+    config::model::PageToolbar,
     error::{BoxError, ErrorType},
     proxy::testing,
-    rules::{page::Coding, trace_context},
-    trace::{counters::Counters, outbox::Inbox, outbox::Outbox, record::SpanRecord, recording::Begin},
+    rules::{
+        access::{Role, Way},
+        page::Coding,
+        session::{Credentials, Id, Identity},
+        token::Keys,
+        trace_context,
+    },
+    trace::{
+        counters::Counters,
+        outbox::Inbox,
+        outbox::Outbox,
+        quota::Quota,
+        record::SpanRecord,
+        recording::Begin,
+        sessions::{Ephemeral, Sessions},
+    },
 };
 
 const PAGE: &str = "<!doctype html><html><head><title>a</title></head><body>text</body></html>";
@@ -44,7 +59,13 @@ struct Visit {
 }
 
 fn layer(mode: model::Inject) -> InjectLayer {
-    InjectLayer { mode, error_pages: Toggle::Off, policy: Policy::Restart, sentry: Arc::new(Settings::default()) }
+    InjectLayer {
+        mode,
+        error_pages: Toggle::Off,
+        policy: Policy::Restart,
+        sentry: Arc::new(Settings::default()),
+        toolbar: None,
+    }
 }
 
 fn request(fields: &[(&'static str, &'static str)]) -> Request {
@@ -144,9 +165,9 @@ async fn the_headers_fit_the_page() {
         ("vary", "accept"),
     ];
     let visit = visit(request(&asked), response(PAGE, &fields)).await;
-    let kept: Vec<&str> = visit.asked.keys().map(header::HeaderName::as_str).collect();
+    let kept: Vec<&str> = visit.asked.keys().map(HeaderName::as_str).collect();
     assert_eq!(kept, ["sec-fetch-dest", "accept-encoding"]);
-    let names: Vec<&str> = visit.response.headers().keys().map(header::HeaderName::as_str).collect();
+    let names: Vec<&str> = visit.response.headers().keys().map(HeaderName::as_str).collect();
     assert_eq!(names, ["content-type", "cache-control", "vary"]);
     assert_eq!(visit.header("cache-control"), Some("private, no-cache"));
 }
@@ -416,4 +437,117 @@ async fn a_compressed_page_may_come_octet_by_octet() {
         assert!(over && page.contains("text</body>"), "{page}");
         assert_eq!(page.ends_with("<p>more"), coding != Coding::Brotli);
     }
+}
+
+/// A site's toolbar, and somebody of this role who asks for one of its pages.
+fn toolbar() -> Rc<Toolbar> {
+    Rc::new(Toolbar {
+        settings: PageToolbar::default(),
+        script: "/_waylight/assets/ab/toolbar/toolbar.js".into(),
+        keys: Arc::new(Keys::new(&["a secret of some length"]).unwrap()),
+        sessions: Arc::new(Sessions::new(9, Box::new(Ephemeral), [])),
+        quota: Arc::new(Quota::unlimited()),
+    })
+}
+
+async fn visit_by(role: Role, mut request: Request, response: Response, traced: Toggle) -> Visit {
+    request.headers_mut().insert(header::HOST, "Shop.test:8080".parse().unwrap());
+    let layer = InjectLayer { toolbar: Some(toolbar()), ..layer(model::Inject::Traced) };
+    let cx = testing::context(&request);
+    cx.host.set("shop.test".into()).unwrap();
+    let identity = Identity {
+        id: Id::from_bytes([1; 16]),
+        name: "Ada".into(),
+        role,
+        way: Way::Link,
+        host: "shop.test".into(),
+        issued: 0,
+        expiry: u64::MAX,
+    };
+    cx.identify(Credentials { identity: Some(identity), ..Credentials::default() });
+    let inbox = if traced.is_on() { trace(&cx) } else { Outbox::new(1, Arc::new(Counters::default())).1 };
+    let asked = Rc::default();
+    let origin = Origin { response: Cell::new(Some(response)), asked: Rc::clone(&asked) };
+    let response = layer.layer(origin).handle(request, &cx).await.unwrap();
+    let asked = asked.take();
+    Visit { response, asked, cx, inbox }
+}
+
+const SCRIPT: &str =
+    "<script async fetchpriority=\"low\" src=\"/_waylight/assets/ab/toolbar/toolbar.js\" data-waylight='{";
+
+#[tokio::test]
+async fn who_is_signed_in_gets_the_toolbar_traced_or_not() {
+    let fields = [("etag", "\"a\""), ("cache-control", "max-age=9"), ("content-length", "74")];
+    let asked = [("if-none-match", "\"a\"")];
+    let visit = visit_by(Role::Tracer, request(&asked), response(PAGE, &fields), Toggle::Off).await;
+    assert_eq!(visit.header("cache-control"), Some("private, no-cache"));
+    assert_eq!((visit.header("etag"), visit.header("content-length")), (None, None));
+    assert!(!visit.asked.contains_key("if-none-match"));
+    let cx = Rc::clone(&visit.cx);
+    let (page, span) = visit.end().await;
+    let (before, behind) = page.split_once(SCRIPT).unwrap();
+    let (state, behind) = behind.split_once("}'></script>").unwrap();
+    assert_eq!([before, behind].concat(), PAGE);
+    assert!(before.ends_with("<head>") && span.is_none());
+    assert!(state.contains("\"token\":\"") && !state.contains("\"trace\""), "{state}");
+    assert_eq!(cx.counters.pages_injected.value(), 1);
+
+    let (page, span) = visit_by(Role::Viewer, request(&asked), response(PAGE, &fields), Toggle::On).await.end().await;
+    let span = span.unwrap();
+    let (_, behind) = page.split_once(SCRIPT).unwrap();
+    assert!(behind.contains("\"trace\":\"") && !behind.contains("\"token\""), "a viewer traces nothing: {behind}");
+    assert!(behind.contains("</script><meta name=\"sentry-trace\""), "{behind}");
+    for (key, expect) in [
+        ("waylight.inject.toolbar", "injected"),
+        ("waylight.inject.request_headers_removed", "if-none-match"),
+        ("waylight.inject.headers_removed", "content-length, etag"),
+        ("waylight.inject.headers_changed", "cache-control"),
+    ] {
+        let mut words: Vec<String> = text(&span, key).split(", ").map(str::to_owned).collect();
+        words.sort();
+        assert_eq!(words.join(", "), expect, "{key}");
+    }
+}
+
+#[tokio::test]
+async fn who_is_not_and_what_fills_no_window_gets_none() {
+    let same = async |role, request, response: Response| {
+        let (headers, body) = (response.headers().clone(), format!("{:?}", response.body()));
+        let visit = visit_by(role, request, response, Toggle::Off).await;
+        assert_eq!((visit.response.headers(), format!("{:?}", visit.response.body())), (&headers, body));
+    };
+    let cached = || response(PAGE, &[("etag", "\"a\""), ("content-security-policy", "script-src 'none'")]);
+    same(Role::Guest, request(&[]), cached()).await;
+    for dest in ["iframe", "frame", "empty", "script"] {
+        same(Role::Admin, request(&[("sec-fetch-dest", dest)]), cached()).await;
+    }
+    same(Role::Admin, request(&[("user-agent", "Googlebot")]), cached()).await;
+    same(Role::Admin, request(&[]), response(PAGE, &[("waylight-toolbar", "off"), ("etag", "\"a\"")])).await;
+    same(Role::Admin, request(&[]), response(PAGE, &[("content-security-policy", "sandbox"), ("etag", "\"a\"")])).await;
+    same(Role::Admin, request(&[]), response(PAGE, &[("cache-control", "no-transform"), ("etag", "\"a\"")])).await;
+    let toolbar_off = InjectLayer { toolbar: Some(toolbar()), ..layer(model::Inject::Traced) };
+    stays(toolbar_off, request(&[]), cached(), Toggle::Off).await;
+}
+
+#[tokio::test]
+async fn what_a_policy_needs_is_changed_and_told() {
+    let policy = "default-src 'self'; script-src 'strict-dynamic' 'nonce-abc'; connect-src 'none'";
+    let fields = [("content-security-policy", policy)];
+    let visit = visit_by(Role::Admin, request(&[]), response(PAGE, &fields), Toggle::On).await;
+    let connect = "http://shop.test:8080/_waylight/api/v1/";
+    assert_eq!(visit.header("content-security-policy"), Some(&*policy.replace("'none'", connect)));
+    let (page, span) = visit.end().await;
+    assert!(page.contains("toolbar.js\" nonce=\"abc\" data-waylight"), "{page}");
+    let span = span.unwrap();
+    assert_eq!(text(&span, "waylight.inject.csp"), format!("content-security-policy: connect-src + {connect}"));
+    assert_eq!(text(&span, "waylight.inject.nonce"), "reused");
+    assert!(text(&span, "waylight.inject.headers_changed").contains("content-security-policy"));
+
+    let fields = [("content-security-policy", "sandbox allow-scripts")];
+    let visit = visit_by(Role::Admin, request(&[]), response(PAGE, &fields), Toggle::On).await;
+    assert_eq!(visit.header("content-security-policy"), Some("sandbox allow-scripts"));
+    let (page, span) = visit.end().await;
+    assert!(page.contains("sentry-trace") && !page.contains("<script"), "tags are no scripts");
+    assert_eq!(text(&span.unwrap(), "waylight.inject.toolbar"), "sandboxed");
 }

@@ -30,6 +30,9 @@ pub trait Pages: Send + Sync {
     /// it must be quick.
     fn claims(&self, uri: &Uri, headers: &HeaderMap, facts: &mut Facts) -> bool;
 
+    /// The path of the toolbar's script, which pages of sites name.
+    fn toolbar(&self) -> &str;
+
     /// The largest body that is taken with such a request, in octets.
     fn body_bytes_max(&self, uri: &Uri, facts: &Facts) -> usize;
 }

@@ -1,11 +1,15 @@
-//! Where a page's meta tags go, and which it has already: a scanner for the beginning of an HTML document that comes in
-//! chunks of any size. It reads as a browser does ("13.2.6.4.1 initial" to "in head" of the HTML standard), but builds
-//! nothing: what goes in comes out, piece by piece and uncopied, and the tags with it.
+//! Where a page's meta tags and our script go, and which tags it has already: a scanner for the beginning of an HTML
+//! document that comes in chunks of any size. It reads as a browser does ("13.2.6.4.1 initial" to "in head" of the HTML
+//! standard), but builds nothing: what goes in comes out, piece by piece and uncopied, and the tags with it.
 //!
 //! The tags go where the head begins, written or implied; without a charset in `Content-Type`, behind a `<meta charset>`
 //! within the first 1024 octets. Whether the page brought tags along is known only where the head ends, so what follows
 //! that place is kept back as long as there is more to read at once. Nothing waits for what has yet to come: when it
 //! does not, [`Scanner::pause`] writes the tags, and those that follow are duplicates.
+//!
+//! The script stands in front of the tags. A policy that the document brings along in a `<meta>` must not come before it:
+//! there the place behind the charset declaration is given up. Without tags nothing is looked for and nothing is kept
+//! back.
 //!
 //! For UTF-8 and encodings that agree with ASCII; a document in UTF-16 passes unchanged.
 
@@ -79,7 +83,8 @@ pub struct Report {
 pub struct Scanner {
     tokens: Tokens,
     segments: Segments,
-    tags: Pending,
+    tags: Option<Pending>,
+    script: Option<String>,
     charset: Charset,
     state: State,
     // Nothing but `<meta>` stood in the head: the charset may be the next.
@@ -100,12 +105,13 @@ enum State {
 }
 
 impl Scanner {
-    /// A scanner that writes `tags`.
-    pub fn new(tags: &MetaTags, charset: Charset) -> Self {
+    /// A scanner that writes `tags`, and the element of a script.
+    pub fn new(tags: Option<&MetaTags>, script: Option<String>, charset: Charset) -> Self {
         Self {
             tokens: Tokens::default(),
             segments: Segments::default(),
-            tags: Pending::new(tags),
+            tags: tags.map(Pending::new),
+            script,
             charset,
             state: State::Before,
             metas_only: true,
@@ -173,8 +179,12 @@ impl Scanner {
             }
             Token::Meta { start, end, meta } => {
                 self.hold(Place::Implied, *start);
-                let verdict = self.tags.judge(meta);
+                let verdict = self.tags.as_mut().map_or(Verdict::Other, |tags| tags.judge(meta));
                 self.judge((*start, *end), verdict, out);
+                // Whatever it allows, it does so for what follows it only.
+                if self.script.is_some() && meta.sets_policy() {
+                    self.charset = Charset::Declared;
+                }
                 if self.charset == Charset::Unknown && meta.declares_charset() && *end <= PRESCAN_BYTES {
                     self.charset = Charset::Declared;
                     if matches!(self.state, State::Holding(..)) {
@@ -186,6 +196,10 @@ impl Scanner {
                 self.hold(Place::Implied, *start);
                 self.stop(out);
             }
+        }
+        let is_final = self.charset == Charset::Declared || !self.metas_only || self.tokens.offset() >= PRESCAN_BYTES;
+        if self.tags.is_none() && is_final && matches!(self.state, State::Holding(..)) {
+            self.stop(out);
         }
     }
 
@@ -218,12 +232,16 @@ impl Scanner {
     /// Writes what is missing, where it goes.
     fn write(&mut self, out: &mut impl Extend<Bytes>) {
         let State::Holding(place, offset) = self.state else { return };
-        self.state = State::Behind;
-        let text = self.tags.write();
+        // Without tags there are none to look for.
+        self.state = if self.tags.is_some() { State::Behind } else { State::Done };
+        let mut text = self.script.take().unwrap_or_default();
+        if let Some(tags) = &mut self.tags {
+            tags.write(&mut text);
+        }
         if !text.is_empty() {
             self.segments.pass_to(offset, out);
             self.report = Report { place: Some(place), offset, written_bytes: text.len(), ..self.report };
-            out.extend([text]);
+            out.extend([Bytes::from(text)]);
         }
     }
 

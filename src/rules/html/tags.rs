@@ -2,7 +2,6 @@
 //!
 //! No white space between them or around: text nodes there break the hydration of server-rendered pages.
 
-use bytes::Bytes;
 use opentelemetry::trace::TraceId;
 
 use super::tokens::Meta;
@@ -68,16 +67,14 @@ impl Pending {
         Verdict::Remove
     }
 
-    /// What is missing, as HTML.
-    pub(super) fn write(&mut self) -> Bytes {
+    /// Adds what is missing to `html`.
+    pub(super) fn write(&mut self, html: &mut String) {
         self.written = true;
-        let mut html = String::new();
         for (tag, value) in self.values.iter().enumerate() {
             if let Some(value) = value.as_ref().filter(|_| self.is_wanted(tag)) {
-                push_tag(&mut html, NAMES[tag], value);
+                push_tag(html, NAMES[tag], value);
             }
         }
-        html.into()
     }
 
     fn is_wanted(&self, tag: usize) -> bool {

@@ -21,7 +21,7 @@ fn wanted() -> MetaTags {
 }
 
 fn scan<'a>(charset: Charset, chunks: impl IntoIterator<Item = &'a [u8]>) -> (Vec<u8>, Report) {
-    let mut scanner = Scanner::new(&wanted(), charset);
+    let mut scanner = Scanner::new(Some(&wanted()), None, charset);
     let mut out = Vec::new();
     for chunk in chunks {
         scanner.push(Bytes::copy_from_slice(chunk), &mut out);
@@ -181,13 +181,75 @@ fn only_what_is_missing_is_written() {
 fn values_are_escaped() {
     let mut tags = wanted();
     tags.baggage = Some("a&\"<>b".to_owned());
-    let html = Pending::new(&tags).write();
-    assert!(html.windows(24).any(|part| part == b"a&amp;&quot;&lt;&gt;b\"/>"));
+    let mut html = String::new();
+    Pending::new(&tags).write(&mut html);
+    assert!(html.contains("a&amp;&quot;&lt;&gt;b\"/>"));
+}
+
+const SCRIPT: &str = "<script src=/a></script>";
+
+/// Checks a document in which `¦` stands where a script without tags is to be.
+#[track_caller]
+fn check_script(charset: Charset, case: &str) {
+    let input = case.replace('¦', "");
+    let expect = case.replace('¦', SCRIPT);
+    for size in 1..=input.len() {
+        let mut scanner = Scanner::new(None, Some(SCRIPT.to_owned()), charset);
+        let mut out = Vec::new();
+        for chunk in input.as_bytes().chunks(size) {
+            scanner.push(Bytes::copy_from_slice(chunk), &mut out);
+        }
+        scanner.finish(&mut out);
+        assert_eq!(String::from_utf8(out.concat()).unwrap(), expect, "in pieces of {size}");
+        assert!(scanner.is_done());
+    }
+}
+
+#[test]
+fn a_script_is_the_heads_first_child() {
+    for case in [
+        "<!doctype html><html><head>¦<title>a</title></head><body>",
+        "<head>¦<meta charset=utf-8><script src=b></script>",
+        "<head>¦<meta http-equiv=Content-Security-Policy content=\"script-src 'none'\">",
+        "<!-- a -->¦<title>a</title>",
+        "¦text",
+        "<html>¦<body>",
+        "<head>¦",
+    ] {
+        check_script(Charset::Declared, case);
+    }
+}
+
+#[test]
+fn a_script_stands_behind_the_charset_but_in_front_of_a_policy() {
+    for case in [
+        "<head><meta charset=utf-8>¦<title>a</title>",
+        "<head><meta name=a><meta charset=utf-8>¦<meta http-equiv=content-security-policy content=a>",
+        "<head>¦<meta http-equiv=' Content-Security-Policy' content=a><meta charset=utf-8>",
+        "<head>¦<title>a</title><meta charset=utf-8>",
+        "<head>¦<meta name=a><link rel=b>",
+        "<head>¦</head>",
+    ] {
+        check_script(Charset::Unknown, case);
+    }
+}
+
+#[test]
+fn a_script_stands_in_front_of_the_tags_and_leaves_foreign_ones_alone() {
+    let own = own("sentry-trace", "0000000000000000000000000000000f");
+    let mut scanner = Scanner::new(None, Some(SCRIPT.to_owned()), Charset::Declared);
+    let mut out = Vec::new();
+    scanner.push(format!("<head>{own}</head>").into(), &mut out);
+    assert_eq!(out.concat(), format!("<head>{SCRIPT}{own}</head>").as_bytes());
+    let mut scanner = Scanner::new(Some(&wanted()), Some(SCRIPT.to_owned()), Charset::Declared);
+    out.clear();
+    scanner.push(format!("<head>{own}</head>").into(), &mut out);
+    assert_eq!(String::from_utf8(out.concat()).unwrap(), format!("<head>{SCRIPT}{TAGS}</head>"));
 }
 
 /// A page whose origin pauses after each chunk.
 fn paused<'a>(charset: Charset, chunks: impl IntoIterator<Item = &'a str>) -> Vec<String> {
-    let mut scanner = Scanner::new(&wanted(), charset);
+    let mut scanner = Scanner::new(Some(&wanted()), None, charset);
     let read = |chunk: &str| {
         let mut out = Vec::new();
         scanner.push(Bytes::copy_from_slice(chunk.as_bytes()), &mut out);
@@ -249,7 +311,7 @@ fn tags_that_come_after_a_pause_are_duplicates() {
 fn the_pieces_are_those_that_came() {
     let chunk = Bytes::from_static(b"<html><head><title>a</title></head><body>text");
     let mut out = Vec::new();
-    Scanner::new(&wanted(), Charset::Declared).push(chunk.clone(), &mut out);
+    Scanner::new(Some(&wanted()), None, Charset::Declared).push(chunk.clone(), &mut out);
     assert_eq!(out.len(), 3);
     assert_eq!(out[0].as_ptr(), chunk.as_ptr());
     assert_eq!(out[2].as_ptr(), chunk[12..].as_ptr());
@@ -273,7 +335,7 @@ fn reading_has_a_bound() {
         }
     }
     let mut out = Vec::new();
-    let mut scanner = Scanner::new(&wanted(), Charset::Declared);
+    let mut scanner = Scanner::new(Some(&wanted()), None, Charset::Declared);
     let endless = format!("<head><meta content=\"{}", &long[..20_000]);
     scanner.push(Bytes::from(endless.clone()), &mut out);
     scanner.pause(&mut out);

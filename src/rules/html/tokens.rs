@@ -40,6 +40,12 @@ impl Meta {
         self.values[1].as_deref()
     }
 
+    /// Whether it sets a Content Security Policy.
+    pub(super) fn sets_policy(&self) -> bool {
+        let http_equiv = self.values[2].as_deref().unwrap_or_default();
+        http_equiv.trim_ascii().eq_ignore_ascii_case(b"content-security-policy")
+    }
+
     /// Whether it names the document's encoding.
     pub(super) fn declares_charset(&self) -> bool {
         let [_, content, http_equiv, charset] = &self.values;

@@ -59,11 +59,17 @@ pub fn navigates(headers: &HeaderMap) -> bool {
     is_page && !headers.get(USER_AGENT).is_some_and(|agent| BOTS.iter().any(|bot| contains(agent, bot)))
 }
 
-/// Takes off what could be answered with less than the whole page: with 304, or with a part.
-pub fn ask_for_all(headers: &mut HeaderMap) {
-    for name in [IF_NONE_MATCH, IF_MODIFIED_SINCE, RANGE, IF_RANGE] {
-        headers.remove(name);
-    }
+/// Whether a page that is asked for fills a window, and no frame in another page. Browsers that do not tell are taken at
+/// their best.
+pub fn fills_window(headers: &HeaderMap) -> bool {
+    headers.get("sec-fetch-dest").is_none_or(|destination| destination == "document")
+}
+
+/// Takes off what could be answered with less than the whole page: with 304, or with a part. Gives what there was of it.
+pub fn ask_for_all(headers: &mut HeaderMap) -> Vec<HeaderName> {
+    let mut names = vec![IF_NONE_MATCH, IF_MODIFIED_SINCE, RANGE, IF_RANGE];
+    names.retain(|name| headers.remove(name).is_some());
+    names
 }
 
 /// What can be done with a response.

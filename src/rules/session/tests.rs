@@ -141,6 +141,24 @@ fn links_live_ten_minutes_at_most() {
     assert_eq!(SignInLink::open(&longer, &keys(), NOW), Err(TokenError::Expired), "however it was made");
 }
 
+#[test]
+fn a_pages_token_is_of_one_identity_and_host_and_of_an_hour() {
+    let of =
+        |expiry| Navigation { nonce: Id::from_bytes([3; 16]), identity: identity().id, expiry, host: "app.example" };
+    let token = of(NOW + 600).seal(&keys());
+    let open = |id: Id, host: &'static str, now: u64| Navigation::open(&token, &keys(), id, host, now).map(|_| ());
+    assert_eq!(open(identity().id, "app.example", NOW), Ok(()));
+    assert_eq!(open(Id::from_bytes([9; 16]), "app.example", NOW), Err(TokenError::Elsewhere));
+    assert_eq!(open(identity().id, "other.example", NOW), Err(TokenError::Elsewhere));
+    assert_eq!(open(identity().id, "app.example", NOW + 600), Err(TokenError::Expired));
+    let longer = of(NOW + NAVIGATION_TTL_SECONDS + 1).seal(&keys());
+    assert_eq!(
+        Navigation::open(&longer, &keys(), identity().id, "app.example", NOW),
+        Err(TokenError::Expired),
+        "however it was made"
+    );
+}
+
 fn trace_link() -> TraceLink {
     TraceLink {
         nonce: Id::from_bytes([5; 16]),

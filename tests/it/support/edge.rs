@@ -106,6 +106,10 @@ impl Pages for SignedIn {
         facts.credentials.identity.is_some()
     }
 
+    fn toolbar(&self) -> &str {
+        "/_waylight/toolbar.js"
+    }
+
     fn body_bytes_max(&self, _: &http::Uri, _: &Facts) -> usize {
         1024
     }

@@ -368,8 +368,10 @@ export type Span = {
 
 export type Status = {
   requests: number;
+  spans: number;
   state: 'open' | 'partial' | 'done';
   trace_id: string;
+  verdict: string | null;
   waiting_for: Array<string>;
 };
 

@@ -1,0 +1,282 @@
+// The toolbar's panel, loaded when it is wanted first: what a page's time went into, a menu that is a palette of commands
+// as well, and what these do. `toolbar.js` holds what is there from the beginning.
+
+const ICON = {
+  bolt: 'M9.2 1 3 9.2h4.2L6.6 15 13 6.6H8.6z', stop: 'M4.5 4.5h7v7h-7z', redo: 'M13 8a5 5 0 1 1-1.6-3.66M13 2v3h-3',
+  fresh: 'M2.5 4.5c0-1.300 2.400-2 5.500-2s5.500.700 5.500 2-2.400 2-5.500 2-5.500-.700-5.500-2v7c0 1.300 2.400 2 5.500 2M13.500 4.500V8M10 10l4 4M14 10l-4 4',
+  list: 'M3 4.5h10M3 8h10M3 11.5h6', open: 'M9 2.500h4.500V7M13.500 2.500 7.500 8.500M11.500 9.500v4h-9v-9h4',
+  clock: 'M8 2.5a5.5 5.5 0 1 0 0 11 5.5 5.5 0 0 0 0-11M8 5v3.2l2 1.3', play: 'M5 3.500v9l7-4.500z',
+  five: 'M10.800 3H6.200l-.5 4.300c2.600-1 5.300.1 5.300 2.700s-3 3.900-5.600 2.400', find: 'M7 2.5a4.5 4.5 0 1 0 0 9 4.5 4.5 0 0 0 0-9M10.5 10.5l3 3',
+  hide: 'M2 2l12 12M6.7 4A6 6 0 0 1 8 3.8c4 0 6.2 4.2 6.2 4.2a11 11 0 0 1-1.7 2.2M4.2 5.2A11 11 0 0 0 1.8 8S4 12.2 8 12.2c1 0 1.9-.3 2.7-.7',
+};
+
+const CSS = `
+.panel{position:static;max-height:calc(100vh - 90px);overflow:auto}.panel:modal{position:fixed;inset:12vh 0 auto;margin:auto}.panel::backdrop{background:#0006}
+label{display:flex;gap:8px;align-items:center;height:42px;padding:0 14px;border-bottom:1px solid #ffffff17;color:#9a9aa3}
+input:focus-visible{outline:0}label:focus-within{box-shadow:inset 0 -1px #7db0ff}
+input{flex:1;cursor:text;color:#f4f4f6;min-width:0}input::placeholder{color:#9a9aa3}
+section,ul{padding:6px;list-style:none}ul+ul,section+div{border-top:1px solid #ffffff17}
+h2{padding:5px 9px 3px;font:inherit;font-size:11.5px;color:#9a9aa3;display:flex;justify-content:space-between}
+li a,li button{display:flex;width:100%;align-items:center;gap:10px;min-height:34px;padding:0 9px;border-radius:8px}li svg{color:#c3c3cb}
+li span{flex:1}li small{color:#9a9aa3}[aria-selected=true],li>:hover{background:#ffffff17}
+dl{padding:2px 9px 6px;display:grid;grid-template-columns:72px 1fr 58px;gap:4px 8px;align-items:center;font-size:12px;color:#c3c3cb}dl b{text-align:end;color:#f4f4f6;font-weight:500}
+dd{margin:0;display:flex}dl i{height:7px;border-radius:2px;min-width:2px;background:#f2f2f4}.h{background:repeating-linear-gradient(135deg,#f2f2f4 0 3px,#f2f2f44d 3px 6px)}.n{background:#7c7c86}.l{background:#8398cc}
+.none,.quota{padding:9px 15px;color:#9a9aa3;font-size:12px}.quota{color:#f3c969;border-bottom:1px solid #ffffff17}
+@media(forced-colors:active){[aria-selected=true]{outline:2px solid Highlight}dl i{forced-color-adjust:none}}
+`;
+
+/** @typedef {'start' | 'stop' | 'restart' | 'page' | 'fresh'} Action */
+/** @typedef {{ toggle(): void, close(): void, isOpen(): boolean, act(action: Action): unknown, several(times: number[]): void, quota(): void }} Panel */
+/** @typedef {readonly [keyof typeof ICON, string, string | (() => unknown), string?]} Command a path of the console is opened in a new tab */
+
+/** @param {any} bar what `toolbar.js` has made @returns {Panel} */
+export function panel(bar) {
+  const { state, host, wrap, slot, el, icon, pressed, link, listen, setAttribute, append, time, local, perTab } = bar;
+  const { fetch, location } = window;
+  const sheet = new CSSStyleSheet();
+  sheet.replaceSync(CSS);
+  bar.shadow.adoptedStyleSheets = [...bar.shadow.adoptedStyleSheets, sheet];
+
+  const box = el('dialog', 'panel');
+  setAttribute(box, 'aria-label', 'Waylight');
+  wrap.prepend(box);
+  let chosen = 0;
+  /** @type {any[]} */ let shown = [];
+  /** @type {any} */ let before = null;
+
+  // Commands.
+
+  /** @returns {Command[][]} */
+  function commands() {
+    const active = bar.isActive(), may = state.token && bar.phase !== 'expired';
+    /** @type {(Command | false | undefined | '')[]} */
+    const tracing = [
+      state.trace && ['open', 'View page trace', bar.tracePath(state.trace)],
+      active && ['list', 'View session traces', bar.sessionPath(state.session.id)],
+      may && !active && ['bolt', 'Run page trace', () => act('page')],
+      may && ['five', 'Run it 5 times', () => act('page', 5)],
+      may && ['fresh', 'Run without cache', () => act('fresh')],
+      may && !active && ['play', 'Start tracing session', () => act('start')],
+      may && active && ['redo', 'Restart tracing session', () => act('restart')],
+      may && active && ['stop', 'Stop tracing session', () => act('stop'), 'red'],
+      ['clock', 'View previous session traces', 'sessions'],
+    ];
+    /** @type {Command[]} */
+    const hiding = [
+      ['hide', 'Hide on this page', () => bar.hide()],
+      ['hide', 'Hide for this session', () => bar.hide(perTab)],
+      local.get(bar.HIDDEN) ? ['hide', 'Start shown', () => { local.set(bar.HIDDEN, null); close(); }] : ['hide', 'Start hidden', () => bar.hide(local)],
+    ];
+    return [/** @type {Command[]} */ (tracing.filter(Boolean)), hiding];
+  }
+
+  /** @param {Action} action @param {number} [runs] */
+  async function act(action, runs = 1) {
+    if (!state.token || bar.phase === 'reloading') return;
+    close();
+    if (action !== 'stop' && state.quota === 'full') return quota();
+    const phase = bar.phase, session = state.session?.id;
+    const loads = action === 'page' || action === 'fresh';
+    if (loads) perTab.set(bar.RUN, JSON.stringify({ path: location.pathname, left: runs - 1, times: [] }));
+    if (action !== 'stop') bar.phase = 'reloading';
+    bar.dismiss();
+    bar.paint();
+    const path = location.pathname + location.search;
+    const command = () => location.assign(`${bar.OURS}command?do=${action}&to=${encodeURIComponent(path)}&token=${state.token}`);
+    if (!bar.mayAsk()) return command();
+    try {
+      const answer = loads ? await bar.ask('page-trace', { path, runs, cache: action === 'fresh' ? 'bypass' : 'default' }) : await bar.ask('session', { action });
+      if (!loads || action === 'fresh') local.set(bar.SESSION, loads ? '' : answer?.session?.id ?? '');
+      if (action !== 'stop') return location.reload();
+      state.session = undefined;
+      bar.toast('ok', 'Tracing session stopped', 'What it recorded is kept.', session ? [link('View session traces', bar.sessionPath(session))] : []);
+    } catch (error) {
+      perTab.set(bar.RUN, null);
+      if (bar.phase === 'reloading') bar.phase = phase;
+      failed(/** @type {Error} */ (error), () => act(action, runs), command);
+    }
+    bar.paint();
+  }
+
+  /** @param {Error} error @param {() => void} again @param {() => void} command */
+  function failed(error, again, command) {
+    // The page put something else in place of `fetch`, and that does not work.
+    if (!error?.name || !/\[native code\]/.test(Function.prototype.toString.call(fetch))) return command();
+    if (bar.phase === 'expired') return bar.toast('bad', 'You are signed out', 'Sign in again, then reload this page.');
+    const isOffline = error.name === 'TypeError';
+    if (isOffline) bar.phase = 'offline';
+    const retry = () => { bar.phase = ''; again(); };
+    bar.toast('bad', isOffline ? 'Waylight cannot be reached' : 'That did not work', isOffline ? 'Nothing was changed.' : error.message, [pressed(el('button', null, 'Try again'), null, retry)]);
+  }
+
+  function quota() {
+    const day = new Date(state.resets * 1000).toLocaleDateString(undefined, { day: 'numeric', month: 'long' });
+    bar.toast('bad', 'Monthly span limit reached', `Pages work as before; tracing starts again on ${day}.`, [link('See the quota', 'settings')]);
+  }
+
+  /** What several runs of a page tell together. @param {number[]} times */
+  function several(times) {
+    times.sort((a, b) => a - b);
+    /** @param {number} share */
+    const at = (share) => time(times[Math.ceil(times.length * share) - 1] ?? times[0] ?? 0);
+    const text = `First byte: half of them within ${at(0.5)}, all within ${at(1)}, the fastest ${at(0)}.`;
+    bar.toast('ok', `${times.length} runs of this page`, text, [link('View last trace', bar.tracePath(state.trace))]);
+  }
+
+  // The menu.
+
+  function fill() {
+    const field = el('input', null), lists = el('div', null);
+    field.placeholder = 'Search commands';
+    for (const [name, value] of [['role', 'combobox'], ['aria-label', 'Search commands'], ['aria-expanded', 'true'], ['aria-controls', 'commands']]) setAttribute(field, name, value);
+    lists.id = 'commands';
+    setAttribute(lists, 'role', 'listbox');
+    setAttribute(lists, 'aria-label', 'Commands');
+    const refresh = () => {
+      shown = [];
+      lists.replaceChildren();
+      const words = field.value.trim().toLowerCase();
+      for (const group of commands()) {
+        const list = el('ul', null);
+        setAttribute(list, 'role', 'presentation');
+        for (const command of group) if (command[1].toLowerCase().includes(words)) append(list, item(command));
+        if (list.firstChild) append(lists, list);
+      }
+      if (!shown.length) append(lists, el('p', 'none', 'No such command'));
+      choose(0);
+    };
+    listen(field, 'input', refresh);
+    const level = state.quota && state.quota !== 'full' && `${state.quota} % of this month's spans are used.`;
+    const note = state.quota === 'full' ? 'The month’s spans are used up: nothing is traced.' : level;
+    box.replaceChildren(el('label', null, icon(ICON.find), field), note ? el('p', 'quota', note) : '', thisPage(), lists);
+    refresh();
+    return field;
+  }
+
+  /** @param {Command} command */
+  function item([name, text, what, kind]) {
+    const entry = typeof what === 'string' ? link('', what) : pressed(el('button', null), null, what);
+    if (typeof what === 'string') listen(entry, 'click', () => window.setTimeout(close));
+    const keys = text === 'Hide on this page' && state.keys?.replace(/Key|Digit/, '').replaceAll('+', ' ');
+    append(entry, icon(ICON[name], /bolt|stop|play/.test(name) ? 'f' : ''), el('span', null, text), keys ? el('small', null, keys) : '');
+    if (kind) setAttribute(entry, 'class', kind);
+    setAttribute(entry, 'role', 'option');
+    entry.id = `c${shown.length}`;
+    shown.push(entry);
+    const made = el('li', null, entry);
+    setAttribute(made, 'role', 'presentation');
+    return made;
+  }
+
+  /** @param {number} to */
+  function choose(to) {
+    for (const entry of shown) entry.removeAttribute('aria-selected');
+    chosen = shown.length ? (to + shown.length) % shown.length : 0;
+    if (!shown[chosen]) return;
+    setAttribute(shown[chosen], 'aria-selected', 'true');
+    setAttribute(box.querySelector('input'), 'aria-activedescendant', shown[chosen].id);
+    shown[chosen].scrollIntoView({ block: 'nearest' });
+  }
+
+  /** Where this page's time went: until its first byte, and from there to what a person sees last. */
+  function thisPage() {
+    const [edge, app] = (state.times ?? [0, 0]).map((/** @type {number} */ micros) => micros / 1000), first = bar.firstByte();
+    const right = el('span', null), bars = el('dl', null);
+    /** @param {number} end @param {string} name */
+    const draw = (end, name) => {
+      const whole = Math.max(first, edge + app, end) || 1;
+      let from = 0;
+      bars.replaceChildren();
+      for (const [text, length, kind] of /** @type {[string, number, string][]} */ ([['Network', first - edge - app, 'n'], ['Edge', edge, 'e'], ['App', app, 'h'], [name, end - first, 'l']])) {
+        if (length <= 0) continue;
+        const line = el('i', kind);
+        line.style.marginInlineStart = `${(from / whole) * 100}%`;
+        line.style.width = `${(length / whole) * 100}%`;
+        append(bars, el('dt', null, text), el('dd', null, line), el('b', null, time(length)));
+        from += length;
+      }
+    };
+    draw(Math.max(first, bar.timing()?.loadEventEnd ?? 0), 'To load');
+    try {
+      const observer = new PerformanceObserver((list) => {
+        const last = list.getEntries().at(-1);
+        observer.disconnect();
+        if (!last) return;
+        right.textContent = `LCP ${time(last.startTime)}`;
+        draw(last.startTime, 'To LCP');
+      });
+      observer.observe({ type: 'largest-contentful-paint', buffered: true });
+    } catch { /* not in this browser */ }
+    return el('section', null, el('h2', null, el('span', null, 'This page'), right), bars);
+  }
+
+  // Opening and closing.
+
+  function open() {
+    bar.show();
+    before = document.activeElement;
+    const field = fill(), place = slot.getBoundingClientRect();
+    // Under a modal dialog or a full screen we are out of reach: only a modal dialog of our own is above it.
+    const isOnTop = document.elementFromPoint(place.x + place.width / 2, place.y + place.height / 2) === host;
+    try { if (isOnTop) box.show(); else box.showModal(); } catch { box.show(); }
+    field.focus();
+    bar.paint();
+  }
+
+  function close() {
+    if (!box.open) return;
+    box.close();
+    if (before?.isConnected && before !== document.body) before.focus?.({ preventScroll: true });
+    bar.paint();
+  }
+
+  listen(box, 'keydown', (/** @type {KeyboardEvent} */ event) => {
+    if (event.key === 'ArrowDown') choose(chosen + 1);
+    else if (event.key === 'ArrowUp') choose(chosen - 1);
+    else if (event.key === 'Enter' && /** @type {Element} */ (event.target).tagName === 'INPUT') shown[chosen]?.click();
+    else if (event.key === 'Escape') close();
+    else return;
+    event.preventDefault();
+  });
+  listen(box, 'cancel', (/** @type {Event} */ event) => { event.preventDefault(); close(); });
+  listen(box, 'click', (/** @type {Event} */ event) => { if (event.target === box) close(); });
+  listen(window, 'pointerdown', (/** @type {Event} */ event) => { if (!bar.pathOf(event).includes(host)) close(); }, true);
+
+  // Dragging to a corner.
+
+  /** @type {{ x: number, y: number, moved: boolean } | null} */ let drag = null;
+
+  /** @param {PointerEvent} event */
+  function moved(event) {
+    if (!drag) return;
+    const x = event.clientX - drag.x, y = event.clientY - drag.y;
+    if (!drag.moved && Math.hypot(x, y) < 5) return;
+    if (!drag.moved) slot.setPointerCapture(event.pointerId);
+    drag.moved = true;
+    close();
+    wrap.style.transform = `translate(${x}px, ${y}px)`;
+  }
+
+  /** @param {PointerEvent} event */
+  function dropped(event) {
+    for (const [name, act] of holding) window.removeEventListener(name, act, true);
+    wrap.style.transform = '';
+    if (drag?.moved && event.type === 'pointerup') {
+      const place = (event.clientY < innerHeight / 2 ? 't' : 'b') + (event.clientX < innerWidth / 2 ? 'l' : 'r');
+      setAttribute(host, 'data-place', place);
+      local.set(bar.PLACE, place);
+    }
+    // The click that follows belongs to the drag.
+    window.setTimeout(() => { drag = null; });
+  }
+
+  const holding = /** @type {[string, any][]} */ ([['pointermove', moved], ['pointerup', dropped], ['pointercancel', dropped]]);
+  listen(slot, 'pointerdown', (/** @type {PointerEvent} */ event) => {
+    if (event.button !== 0) return;
+    drag = { x: event.clientX, y: event.clientY, moved: false };
+    for (const [name, act] of holding) listen(window, name, act, true);
+  });
+  listen(slot, 'click', (/** @type {Event} */ event) => { if (drag?.moved) event.stopPropagation(); }, true);
+
+  return { toggle: () => (box.open ? close() : open()), close, isOpen: () => box.open, act, several, quota };
+}
