@@ -208,8 +208,8 @@ impl Stage {
         self.edge.requests().hand_over();
         let mut rows = Vec::new();
         while let Ok(chunk) = self.log.try_recv() {
-            chunk.read(|entry, _, headers| {
-                let mut row = entry.row();
+            chunk.read(|record, headers| {
+                let mut row = record.entry().unwrap().row();
                 row.headers = headers;
                 rows.push(row);
             });
