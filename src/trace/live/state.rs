@@ -5,10 +5,11 @@
 //! app most likely sends no spans, and the trace is complete without.
 
 use std::{
-    collections::{HashMap, HashSet, VecDeque},
+    collections::{HashMap, VecDeque},
     time::Duration,
 };
 
+use foldhash::fast::RandomState;
 use opentelemetry::trace::{SpanId, TraceId};
 
 use crate::{
@@ -42,7 +43,7 @@ pub enum TraceState {
 /// The state of recent traces.
 #[derive(Debug, Default)]
 pub struct States {
-    traces: HashMap<TraceId, Trace>,
+    traces: HashMap<TraceId, Trace, RandomState>,
     order: VecDeque<TraceId>,
 }
 
@@ -52,9 +53,9 @@ struct Trace {
     /// Requests of the edge that have begun to be recorded, less those that are complete.
     is_complete: bool,
     /// Client spans without a child from an app, and the upstream's name.
-    awaited: HashMap<SpanId, Box<str>>,
+    awaited: Vec<(SpanId, Box<str>)>,
     /// Parents of app spans whose own span is not there yet.
-    answered: HashSet<SpanId>,
+    answered: Vec<SpanId>,
     told: Option<TraceState>,
 }
 
@@ -65,8 +66,10 @@ impl States {
         let trace = self.trace(first.trace_id, now);
         trace.is_complete = spans.iter().any(|span| span.stage == Stage::Request);
         for span in spans.iter().filter(|span| span.stage == Stage::UpstreamRequest) {
-            if !trace.answered.remove(&span.span_id) && trace.awaited.len() < AWAITED_MAX {
-                trace.awaited.insert(span.span_id, upstream(span));
+            if let Some(at) = trace.answered.iter().position(|parent| *parent == span.span_id) {
+                trace.answered.swap_remove(at);
+            } else if trace.awaited.len() < AWAITED_MAX {
+                trace.awaited.push((span.span_id, upstream(span)));
             }
         }
     }
@@ -74,8 +77,10 @@ impl States {
     /// An app sent a span of `trace` that hangs under `parent`.
     pub fn arrived(&mut self, trace: TraceId, parent: SpanId, now: Instant) {
         let trace = self.trace(trace, now);
-        if trace.awaited.remove(&parent).is_none() && trace.answered.len() < AWAITED_MAX {
-            trace.answered.insert(parent);
+        if let Some(at) = trace.awaited.iter().position(|(span, _)| *span == parent) {
+            trace.awaited.swap_remove(at);
+        } else if trace.answered.len() < AWAITED_MAX && !trace.answered.contains(&parent) {
+            trace.answered.push(parent);
         }
     }
 
@@ -110,8 +115,8 @@ impl States {
         let trace = self.traces.entry(id).or_insert_with(|| Trace {
             heard: now,
             is_complete: false,
-            awaited: HashMap::new(),
-            answered: HashSet::new(),
+            awaited: Vec::new(),
+            answered: Vec::new(),
             told: None,
         });
         trace.heard = now;
@@ -128,7 +133,7 @@ impl Trace {
         if self.awaited.is_empty() || silence >= GRACE {
             return TraceState::Done;
         }
-        let mut waiting_for: Vec<_> = self.awaited.values().cloned().collect();
+        let mut waiting_for: Vec<_> = self.awaited.iter().map(|(_, upstream)| upstream.clone()).collect();
         waiting_for.sort();
         waiting_for.dedup();
         TraceState::Partial { waiting_for }
@@ -137,8 +142,7 @@ impl Trace {
 
 /// The name of the upstream that a client span asked.
 fn upstream(span: &SpanRecord) -> Box<str> {
-    let named = span.attributes.iter().find(|known| known.key.as_str() == "waylight.upstream");
-    named.map_or_else(Box::default, |named| named.value.to_string().into())
+    span.attributes.text("waylight.upstream").unwrap_or_default().into()
 }
 
 #[cfg(test)]

@@ -238,5 +238,5 @@ pub(crate) fn on_worker(test: impl Future<Output = ()>) {
 
 /// A span's attribute, as text.
 pub(crate) fn attribute(span: &SpanRecord, key: &str) -> Option<String> {
-    span.attributes.iter().find(|known| known.key.as_str() == key).map(|known| known.value.to_string())
+    span.attributes.shown(key)
 }
