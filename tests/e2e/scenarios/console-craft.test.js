@@ -229,7 +229,7 @@ describe('the console\'s craft', () => {
       await page.locator('.log-row').first().waitFor();
       paints.push(await page.evaluate(() => performance.getEntriesByName('first-contentful-paint')[0]?.startTime ?? Infinity));
     }
-    // Told and not judged: a machine that tests is busy. docs/console.md has what a quiet one measured.
+    // Told and not judged: a machine that tests is busy. docs/console.md tells what was measured.
     context.diagnostic(`first contentful paint of the Logs: ${paints.map((paint) => `${Math.round(paint)} ms`).join(', ')}`);
   });
 
