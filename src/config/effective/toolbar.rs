@@ -14,6 +14,6 @@ impl Writer {
 }
 
 /// The word of a choice.
-fn name<T: PartialEq>(choices: &[(&'static str, T)], chosen: T) -> &'static str {
+fn name<T: Copy + PartialEq>(choices: &[(&'static str, T)], chosen: T) -> &'static str {
     choices.iter().find(|(_, choice)| *choice == chosen).map_or("", |(name, _)| name)
 }
