@@ -92,7 +92,6 @@ async fn console(directory: &Path) -> Console {
     let hub = Hub::new(HubLimits::default(), Arc::default());
     let (outbox, _) = Outbox::new(1, Arc::default());
     let shelf = Shelf {
-        processes: Arc::new(Vec::new),
         keeper: Keeper { requests: requests.clone(), hub: Arc::clone(&hub), outbox, counters: Arc::default() },
         requests,
         hub,

@@ -89,13 +89,8 @@ impl House {
         let asked = Rc::new(Cell::new(0));
         let layer = CacheLayer { route: Some(Rc::new(route)) };
         let cache = layer.layer(Origin { octets, asked: Rc::clone(&asked) });
-        let conn = Rc::new(Conn::new(
-            ([192, 0, 2, 1], 40_000).into(),
-            ([127, 0, 0, 1], 80).into(),
-            Scheme::Http,
-            clock::now(),
-            None,
-        ));
+        let (peer, local) = (([192, 0, 2, 1], 40_000).into(), ([127, 0, 0, 1], 80).into());
+        let conn = Rc::new(Conn::new(peer, local, Scheme::Http, clock::now(), None));
         let keeping = Rc::new(Keeping {
             access_log: None,
             header_sets: Toggle::Off,

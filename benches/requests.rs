@@ -12,7 +12,7 @@ use waylight::{
     trace::{
         counters::Counters,
         requests::{
-            entry::{Entry, Query},
+            entry::{Entry, Query, Record},
             hints::Hints,
             log::{RequestLog, RequestOutbox},
         },
@@ -58,7 +58,8 @@ fn requests(criterion: &mut Criterion) {
     let mut octets = Vec::new();
     entry(Query::Shown("page=2"), Hints::default()).write(&mut octets);
     group.bench_function("a record becomes a row", |bencher| {
-        bencher.iter(|| Entry::next(&mut black_box(&*octets)).map(|(entry, _)| entry.row()));
+        bencher
+            .iter(|| Record::next(&mut black_box(&*octets)).and_then(|record| record.entry()).map(|entry| entry.row()));
     });
     group.finish();
 }

@@ -1,5 +1,6 @@
-//! The store: spans taken in on one core in batches of ten-span traces, any filter over many requests, and the first
-//! octet of a long trace. `WAYLIGHT_BENCH_ROWS` asks for other than a million requests.
+//! The store: spans taken in on one core in batches of ten-span traces, any filter over many requests, the first octet of
+//! a long trace, and how long whoever reads or writes waits while most of the file is removed and given back to the disk.
+//! `WAYLIGHT_BENCH_ROWS` asks for other than a million requests.
 
 #![expect(
     clippy::unwrap_used,
@@ -43,17 +44,25 @@ const TRACES_OF_BATCH: usize = 51;
 const MILLISECOND: u64 = 1_000_000;
 
 /// The defaults, but for what would be too old or too much.
-fn settings() -> Settings {
+const LARGE: &str = "size_max = \"100GiB\"\nrequests_max = 10_000_000\nspans_per_trace_max = 10_000_000\n";
+/// Nothing of what is there may stay; what is written is written at once.
+const TINY: &str = "size_max = \"8MiB\"\nkeep_requests = \"10m\"\nkeep_traces = \"10m\"\nflush_interval = \"10ms\"\n";
+
+fn settings(store: &str) -> Settings {
     let source = ConfigSource { name: "bench", base: Path::new("."), env: &|_| None, file: &|_| Err(String::new()) };
-    let text = "[[listener]]\naddress = \"127.0.0.1:0\"\n[[site]]\nhosts = [\"*\"]\n[[site.route]]\npath = \"/*\"\nrespond = { status = 200 }\n[store]\nsize_max = \"100GiB\"\nrequests_max = 10_000_000\nspans_per_trace_max = 10_000_000\n";
-    match config::parse(text, &source) {
+    let text = "[[listener]]\naddress = \"127.0.0.1:0\"\n[[site]]\nhosts = [\"*\"]\n[[site.route]]\npath = \"/*\"\nrespond = { status = 200 }\n[store]\n";
+    match config::parse(&format!("{text}{store}"), &source) {
         Ok((config, _)) => config.store,
         Err(faults) => panic!("{}", faults.render(config::model::Toggle::Off)),
     }
 }
 
 fn open(directory: &Path) -> Arc<SqliteStore> {
-    let store = SqliteStore::start(directory, &settings(), Arc::new(Quota::unlimited()), Arc::default());
+    open_with(directory, LARGE)
+}
+
+fn open_with(directory: &Path, store: &str) -> Arc<SqliteStore> {
+    let store = SqliteStore::start(directory, &settings(store), Arc::new(Quota::unlimited()), Arc::default());
     Arc::new(store.unwrap_or_else(|error| panic!("{error}")))
 }
 
@@ -207,6 +216,60 @@ fn filters(criterion: &mut Criterion, runtime: &Runtime) {
     eprintln!("{rows} requests: {:?} until the first page after a restart", clock::now().since(begun));
 }
 
+/// A file of some hundred thousand requests and traces of which nearly nothing may stay.
+fn stalls(runtime: &Runtime) {
+    let rows: u64 = if std::env::args().any(|argument| argument == "--test") { 8_000 } else { 400_000 };
+    let directory = tempfile::tempdir().unwrap();
+    let now = clock::now().unix_nanos();
+    let store = open(directory.path());
+    for from in (0..rows).step_by(8_000) {
+        runtime.block_on(store.write_requests((from..from + 8_000).map(|number| row(number, now)).collect())).unwrap();
+        for _ in 0..20 {
+            runtime.block_on(store.ahead().write(batch(TRACES_OF_BATCH, ids::trace_id))).unwrap();
+        }
+    }
+    runtime.block_on(store.flush(clock::now().plus(Duration::from_secs(600)))).unwrap();
+    let full = runtime.block_on(store.usage(0)).unwrap().bytes;
+    drop(store);
+    let store = open_with(directory.path(), TINY);
+    let begun = clock::now();
+    let is_tidy = || async { store.usage(0).await.unwrap().bytes < full / 4 };
+    let (mut writes, mut reads) = (Waits::default(), Waits::default());
+    runtime.block_on(async {
+        while clock::now().since(begun) < Duration::from_secs(120) && !is_tidy().await {
+            let fresh = RequestRow { start: clock::now().unix_nanos(), ..row(0, now) };
+            let write = writes.time(async { store.write_requests(vec![fresh]).await.unwrap() });
+            let query = RequestQuery { limit: 100, ..RequestQuery::default() };
+            let read = reads.time(async { drop(black_box(store.requests(query).await.unwrap())) });
+            tokio::join!(write, read);
+        }
+    });
+    let (took, left) = (clock::now().since(begun), runtime.block_on(store.usage(0)).unwrap().bytes);
+    eprintln!("{rows} requests and their traces: from {} to {} MiB in {took:?}", full >> 20, left >> 20);
+    eprintln!("a write waited {writes}, a page {reads}");
+}
+
+/// How long somebody waited.
+#[derive(Default)]
+struct Waits(Vec<Duration>);
+
+impl Waits {
+    async fn time(&mut self, work: impl Future<Output = ()>) {
+        let begun = clock::now();
+        work.await;
+        self.0.push(clock::now().since(begun));
+    }
+}
+
+impl std::fmt::Display for Waits {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mut sorted = self.0.clone();
+        sorted.sort();
+        let at = |share: usize| sorted.get((sorted.len() * share / 100).min(sorted.len().saturating_sub(1)));
+        write!(f, "{:?} in the middle, {:?} at most ({} times)", at(50), sorted.last(), sorted.len())
+    }
+}
+
 /// Memory of this process, in KiB.
 fn resident() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
@@ -219,6 +282,7 @@ fn store(criterion: &mut Criterion) {
     ingest(criterion, &runtime);
     long_trace(criterion, &runtime);
     filters(criterion, &runtime);
+    stalls(&runtime);
 }
 
 criterion_group!(benches, store);

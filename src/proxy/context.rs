@@ -13,7 +13,7 @@ use std::{
 };
 
 use http::{HeaderMap, Method, Uri, Version};
-use opentelemetry::{StringValue, Value, trace::SpanId};
+use opentelemetry::trace::SpanId;
 
 pub use self::{
     beside::{Cached, Kept},
@@ -328,10 +328,10 @@ impl Context {
         }
         if let Some(route) = self.route.get() {
             root.rename(|| [method_name(&self.method), " ", route].concat());
-            root.set("http.route", || StringValue::from(Arc::clone(route)));
+            root.set("http.route", || &**route);
         }
         if let Some(upstream) = self.upstream.get() {
-            root.set("waylight.upstream", || StringValue::from(Arc::clone(upstream)));
+            root.set("waylight.upstream", || &**upstream);
         }
         let mut sentence = String::new();
         let cache = self.cache_words(&mut sentence);
@@ -425,8 +425,8 @@ pub fn method_name(method: &Method) -> &'static str {
 }
 
 /// A count as an attribute's value.
-pub fn integer(count: u64) -> Value {
-    Value::I64(i64::try_from(count).unwrap_or(i64::MAX))
+pub fn integer(count: u64) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
 }
 
 impl fmt::Debug for Context {
@@ -457,10 +457,22 @@ impl RequestId {
     pub fn number(self) -> u128 {
         self.0
     }
+
+    /// As a header's value.
+    pub fn octets(self) -> Vec<u8> {
+        let mut octets = Vec::with_capacity(32);
+        self.hex().write_to(&mut octets);
+        octets
+    }
+
+    /// As it is written.
+    pub fn hex(self) -> Hex<16> {
+        Hex(self.0.to_be_bytes())
+    }
 }
 
 impl fmt::Display for RequestId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        Hex(self.0.to_be_bytes()).fmt(f)
+        self.hex().fmt(f)
     }
 }

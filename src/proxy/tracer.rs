@@ -1,13 +1,12 @@
 //! Begins to record a request: its trace context, its root span, and what is known of it at the head.
 
 use std::{
-    net::IpAddr,
     rc::Rc,
     sync::{Arc, atomic::AtomicU64},
 };
 
 use http::{HeaderMap, Version, header::USER_AGENT};
-use opentelemetry::{StringValue, trace::TraceFlags};
+use opentelemetry::trace::TraceFlags;
 
 use super::context::{Context, Place, method_name};
 use crate::{
@@ -86,7 +85,7 @@ impl Tracer {
             root.link(trace_id, span_id, "restarted");
         }
         root.set("waylight.trigger", || trigger.name);
-        root.set("waylight.request_id", || cx.request_id.to_string());
+        root.set("waylight.request_id", || cx.request_id.hex());
         if let Some(session) = trigger.session {
             root.set("session.id", || session.to_string());
         }
@@ -103,28 +102,24 @@ impl Tracer {
         root.rename(|| method);
         root.set("http.request.method", || if method == "HTTP" { "_OTHER" } else { method });
         if method == "HTTP" {
-            root.set("http.request.method_original", || cx.method.to_string());
+            root.set("http.request.method_original", || cx.method.as_str());
         }
         root.set("url.scheme", || cx.scheme.get().as_str());
-        root.set("url.path", || cx.uri.path().to_owned());
+        root.set("url.path", || cx.uri.path());
         if let Some(query) = cx.uri.query() {
-            root.set("url.query", || self.redaction.query(query).into_owned());
+            root.set("url.query", || self.redaction.query(query));
         }
         if let Some(host) = cx.host.get() {
-            root.set("server.address", || StringValue::from(Arc::clone(host)));
+            root.set("server.address", || &**host);
         }
         root.set("server.port", || i64::from(cx.conn.local.port()));
         let peer = cx.conn.peer.ip();
-        // Most often it is the connection's own, which is written once.
-        let text = |kept: IpAddr| {
-            if kept == peer { StringValue::from(cx.conn.peer_text()) } else { kept.to_string().into() }
-        };
         let setting = self.redaction.client_address();
         if let Some(client) = privacy::client_address(cx.client.get(), setting) {
-            root.set("client.address", || text(client));
+            root.set("client.address", || client);
         }
         if let Some(kept) = privacy::client_address(peer, setting) {
-            root.set("network.peer.address", || text(kept));
+            root.set("network.peer.address", || kept);
             root.set("network.peer.port", || i64::from(cx.conn.peer.port()));
         }
         root.set("network.protocol.version", || match cx.version {
@@ -133,7 +128,7 @@ impl Tracer {
             _ => "1.1",
         });
         if let Some(agent) = headers.get(USER_AGENT).and_then(|agent| agent.to_str().ok()) {
-            root.set("user_agent.original", || agent[..agent.len().min(AGENT_BYTES_MAX)].to_owned());
+            root.set("user_agent.original", || &agent[..agent.len().min(AGENT_BYTES_MAX)]);
         }
         if let Some(tls) = &cx.conn.tls {
             root.set("tls.protocol.version", || tls.version);
@@ -162,7 +157,7 @@ fn handshake(root: &Span, cx: &Context) {
     let mut span = root.scope().span_from(Stage::TlsHandshake, tls.start);
     span.set("tls.resumed", || tls.resumed);
     if let Some(name) = &tls.server_name {
-        span.set("tls.client.server_name", || name.to_string());
+        span.set("tls.client.server_name", || &**name);
     }
     span.ended_at(tls.end);
 }

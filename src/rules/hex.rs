@@ -1,7 +1,7 @@
-//! Hexadecimal digits, lower case: how trace context, ids and signatures are written. By table, since traced requests
+//! Hexadecimal digits, lower case: how trace context, ids and signatures are written and read. By table, since traced requests
 //! write several, and `core::fmt` takes ten times as long.
 
-use std::fmt;
+use std::{fmt, str};
 
 const DIGITS: &[u8; 16] = b"0123456789abcdef";
 
@@ -10,21 +10,39 @@ const DIGITS: &[u8; 16] = b"0123456789abcdef";
 pub struct Hex<const N: usize>(pub [u8; N]);
 
 impl<const N: usize> Hex<N> {
-    /// Adds the digits to `text`.
-    pub fn push_to(self, text: &mut String) {
-        for octet in self.0 {
-            text.push(char::from(DIGITS[usize::from(octet >> 4)]));
-            text.push(char::from(DIGITS[usize::from(octet & 0xf)]));
+    /// The digits, in pairs.
+    fn digits(self) -> [[u8; 2]; N] {
+        let mut digits = [[0; 2]; N];
+        for (pair, octet) in digits.iter_mut().zip(self.0) {
+            *pair = [DIGITS[usize::from(octet >> 4)], DIGITS[usize::from(octet & 0xf)]];
         }
+        digits
+    }
+
+    /// Adds the digits to `octets`.
+    pub fn write_to(self, octets: &mut Vec<u8>) {
+        octets.extend_from_slice(self.digits().as_flattened());
     }
 }
 
 impl<const N: usize> fmt::Display for Hex<N> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut text = String::with_capacity(2 * N);
-        self.push_to(&mut text);
-        f.write_str(&text)
+        // They are ASCII.
+        f.write_str(str::from_utf8(self.digits().as_flattened()).unwrap_or_default())
     }
+}
+
+/// So many lower-case hexadecimal digits as a number; other characters, upper case among them, are refused.
+pub fn number(digits: &[u8]) -> Option<u128> {
+    debug_assert!(digits.len() <= 32, "a u128 holds 32 digits");
+    digits.iter().try_fold(0_u128, |number, digit| {
+        let value = match digit {
+            b'0'..=b'9' => digit - b'0',
+            b'a'..=b'f' => digit - b'a' + 10,
+            _ => return None,
+        };
+        Some((number << 4) | u128::from(value))
+    })
 }
 
 #[cfg(test)]

@@ -5,17 +5,19 @@ use std::{
     hash::Hash,
 };
 
+use foldhash::fast::RandomState;
+
 /// A map that forgets what was put in first.
 #[derive(Debug)]
 pub(super) struct Bounded<K, V> {
     max: usize,
-    entries: HashMap<K, V>,
+    entries: HashMap<K, V, RandomState>,
     order: VecDeque<K>,
 }
 
 impl<K: Eq + Hash + Copy, V> Bounded<K, V> {
     pub(super) fn new(max: usize) -> Self {
-        Self { max, entries: HashMap::new(), order: VecDeque::new() }
+        Self { max, entries: HashMap::default(), order: VecDeque::new() }
     }
 
     /// What is there under `key`.
@@ -44,6 +46,9 @@ impl<K: Eq + Hash + Copy, V> Bounded<K, V> {
 
     /// Takes out what is there.
     pub(super) fn remove(&mut self, key: &K) -> Option<V> {
+        if self.entries.is_empty() {
+            return None;
+        }
         // Its place in the order is left behind, and falls out in time.
         self.entries.remove(key)
     }

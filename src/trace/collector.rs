@@ -33,7 +33,7 @@ use super::{
 use crate::{
     clock::{self, Instant},
     config::model::Forward,
-    rules::headers::redact::Redaction,
+    rules::{headers::redact::Redaction, hex},
 };
 
 /// The most requests taken from the workers' queue at once.
@@ -53,7 +53,8 @@ pub struct CollectorSettings {
     /// The most batches that wait for one sink.
     pub sink_queue_max: usize,
     /// The pause between two looks at the workers' queue. A worker that finds nobody waiting wakes nobody, which is
-    /// what makes a traced request cheap; so this bounds the processor's cost, and the delay of what people see.
+    /// what makes a traced request cheap; so this bounds the processor's cost, and the delay of what people see. What
+    /// waits meanwhile shall still fit into the processor's cache.
     pub pause: Duration,
     /// Which spans of applications are joined.
     pub room: RoomLimits,
@@ -83,7 +84,7 @@ impl CollectorSettings {
             resource,
             batch_spans_max: 512,
             sink_queue_max: 256,
-            pause: Duration::from_millis(50),
+            pause: Duration::from_millis(10),
             room: RoomLimits::default(),
             hub: None,
         }
@@ -385,10 +386,10 @@ fn arrived(hub: &Hub, trace: TraceId, part: &ExportTraceServiceRequest) {
 /// The name of the request that was recorded, and where an application's spans of it belong.
 fn named(request: &[SpanRecord]) -> Option<Named> {
     let root = request.iter().find(|span| span.stage == Stage::Request)?;
-    let name = root.attributes.iter().find(|known| known.key.as_str() == "waylight.request_id")?;
+    let name = root.attributes.text("waylight.request_id").filter(|name| name.len() == 32)?;
     let attempt = request.iter().rev().find(|span| span.stage == Stage::UpstreamRequest);
     Some(Named {
-        request: u128::from_str_radix(&name.value.as_str(), 16).ok()?,
+        request: hex::number(name.as_bytes())?,
         trace: root.trace_id,
         parent: attempt.unwrap_or(root).span_id,
     })

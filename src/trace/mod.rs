@@ -4,6 +4,7 @@
 //! goes through a bounded queue ([`outbox`]) to the collector in the background, which encodes it and hands it to every
 //! sink. Nothing on the request path encodes, locks or waits.
 
+pub mod attributes;
 mod bounded;
 pub mod collector;
 pub mod counters;
@@ -14,6 +15,7 @@ pub mod kept;
 pub mod live;
 pub mod outbox;
 pub mod phases;
+mod protobuf;
 pub mod quota;
 pub mod record;
 mod redact;

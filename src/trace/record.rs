@@ -7,7 +7,7 @@ use opentelemetry::{
     trace::{SpanId, TraceFlags, TraceId},
 };
 
-use super::stage::Stage;
+use super::{attributes::Attributes, stage::Stage};
 use crate::clock::Instant;
 
 /// A finished span.
@@ -34,13 +34,11 @@ pub struct SpanRecord {
     /// Whether it failed: the message may be empty.
     pub error: Option<Cow<'static, str>>,
     /// What is known about it.
-    pub attributes: Vec<KeyValue>,
+    pub attributes: Attributes,
     /// What happened during it.
     pub events: Vec<EventRecord>,
     /// Spans of other traces it has to do with.
     pub links: Vec<LinkRecord>,
-    /// Attributes that did not fit.
-    pub dropped_attributes: u32,
 }
 
 impl SpanRecord {

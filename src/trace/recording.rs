@@ -58,13 +58,13 @@ pub(super) enum Fate {
 
 impl Recording {
     pub(super) fn new(begin: Begin) -> Rc<Self> {
-        // Most requests make fewer than sixteen spans.
+        // Most requests make three or four spans.
         Rc::new(Self {
             begin,
             opened: Cell::new(0),
             refused: Cell::new(0),
             fate: Cell::new(Fate::Sent),
-            spans: RefCell::new(Vec::with_capacity(16)),
+            spans: RefCell::new(Vec::with_capacity(4)),
         })
     }
 

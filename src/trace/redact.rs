@@ -22,7 +22,8 @@ pub(super) fn edge(spans: &mut [SpanRecord], redaction: &Redaction) {
     for span in spans {
         let events = span.events.iter_mut().flat_map(|event| &mut event.attributes);
         let links = span.links.iter_mut().flat_map(|link| &mut link.attributes);
-        for attribute in span.attributes.iter_mut().chain(events).chain(links) {
+        span.attributes.hide(|key| redaction.hides_attribute(key), REDACTED);
+        for attribute in events.chain(links) {
             if redaction.hides_attribute(attribute.key.as_str()) {
                 attribute.value = Value::from(REDACTED);
             }

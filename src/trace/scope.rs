@@ -6,11 +6,12 @@ use std::{borrow::Cow, rc::Rc};
 
 use http::StatusCode;
 use opentelemetry::{
-    KeyValue, Value,
+    KeyValue,
     trace::{SpanId, TraceFlags, TraceId},
 };
 
 use super::{
+    attributes::{AttributeValue, Attributes},
     record::{EventRecord, LinkRecord, Origin, SpanRecord},
     recording::{Begin, Fate, Recording},
     stage::Stage,
@@ -22,8 +23,6 @@ use crate::{
     service::Outcome,
 };
 
-/// The most attributes of one span.
-const ATTRIBUTES_MAX: usize = 128;
 /// The most events of one span.
 const EVENTS_MAX: usize = 128;
 /// A stream's finished spans are handed over this often, in nanoseconds.
@@ -149,10 +148,9 @@ impl Span {
             start,
             end: start,
             error: None,
-            attributes: Vec::new(),
+            attributes: Attributes::with_room(room(stage)),
             events: Vec::new(),
             links: Vec::new(),
-            dropped_attributes: 0,
         };
         Self(Some(Box::new(Open { recording: Rc::clone(&active.recording), record, end: None })))
     }
@@ -173,16 +171,9 @@ impl Span {
     }
 
     /// Sets an attribute; `value` is only computed when the span is recorded. A later value replaces an earlier one.
-    pub fn set<V: Into<Value>>(&mut self, key: impl Into<Cow<'static, str>>, value: impl FnOnce() -> V) {
-        let Some(open) = &mut self.0 else { return };
-        let key: Cow<'static, str> = key.into();
-        let attributes = &mut open.record.attributes;
-        if let Some(known) = attributes.iter_mut().find(|known| known.key.as_str() == key) {
-            known.value = value().into();
-        } else if attributes.len() < ATTRIBUTES_MAX {
-            attributes.push(KeyValue::new(key, value()));
-        } else {
-            open.record.dropped_attributes += 1;
+    pub fn set<V: AttributeValue>(&mut self, key: &str, value: impl FnOnce() -> V) {
+        if let Some(open) = &mut self.0 {
+            open.record.attributes.set(key, value());
         }
     }
 
@@ -220,12 +211,11 @@ impl Span {
     }
 
     /// Marks the span as failed: `error_type` is the low-cardinality word of the OpenTelemetry conventions.
-    pub fn fail(&mut self, error_type: impl Into<Cow<'static, str>>, message: impl FnOnce() -> String) {
+    pub fn fail(&mut self, error_type: impl AttributeValue, message: impl FnOnce() -> String) {
         if self.0.is_none() {
             return;
         }
-        let error_type: Cow<'static, str> = error_type.into();
-        self.set("error.type", || error_type.into_owned());
+        self.set("error.type", || error_type);
         if let Some(open) = &mut self.0 {
             open.record.error = Some(Cow::Owned(message()));
         }
@@ -268,6 +258,15 @@ impl Span {
             flushed: std::cell::Cell::new(clock::now()),
             span: std::cell::RefCell::new(self),
         }))
+    }
+}
+
+/// Room for the attributes of most spans of a stage, in octets.
+fn room(stage: Stage) -> usize {
+    match stage {
+        Stage::Request => 768,
+        Stage::UpstreamRequest => 512,
+        _ => 160,
     }
 }
 

@@ -66,6 +66,26 @@ impl Stage {
         Self::UpstreamRequest,
     ];
 
+    /// Its place in [`Self::ALL`].
+    pub(super) const fn place(self) -> usize {
+        match self {
+            Self::Request => 0,
+            Self::TlsHandshake => 1,
+            Self::Route => 2,
+            Self::Middleware(_) => 3,
+            Self::Inject => 4,
+            Self::Reserved => 5,
+            Self::UpstreamStart => 6,
+            Self::UpstreamSpawn => 7,
+            Self::UpstreamReady => 8,
+            Self::UpstreamWait => 9,
+            Self::UpstreamDns => 10,
+            Self::UpstreamConnect => 11,
+            Self::UpstreamTls => 12,
+            Self::UpstreamRequest => 13,
+        }
+    }
+
     /// The span's name, unless the span is renamed.
     pub const fn name(self) -> &'static str {
         match self {

@@ -115,7 +115,7 @@ fn export(table: Table<'_>) -> Option<Export> {
         ca_file: table.opt("ca_file", Value::path),
         client_certificate,
         timeout: table.or("timeout", 10 * SECOND, |value| value.duration(some.clone())),
-        batch_spans_max: table.or("batch_spans_max", 512, |value| value.count(1..=65_536)),
+        batch_spans_max: table.or("batch_spans_max", 2_048, |value| value.count(1..=65_536)),
         batch_delay: table.or("batch_delay", SECOND, |value| value.duration(Duration::ZERO..=MINUTE)),
         queue_spans_max: table.or("queue_spans_max", 32_768, |value| value.count(1..=1 << 24)),
         queue_bytes_max: table

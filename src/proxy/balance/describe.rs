@@ -1,7 +1,5 @@
 //! What a client span says of its request: the OpenTelemetry semantic conventions for HTTP client spans.
 
-use http::Uri;
-
 use crate::{
     config::model::Endpoint,
     proxy::context::{Context, method_name},
@@ -10,19 +8,29 @@ use crate::{
 };
 
 /// Describes `request`, in its attempt number `attempts`, on `span`.
-pub(super) fn request(span: &mut Span, request: &Request, endpoint: &Endpoint, attempts: u32, cx: &Context) {
+pub(super) fn request(
+    span: &mut Span,
+    request: &Request,
+    (endpoint, origin): (&Endpoint, &str),
+    attempts: u32,
+    cx: &Context,
+) {
     let method = method_name(request.method());
     span.rename(|| method);
     span.set("http.request.method", || if method == "HTTP" { "_OTHER" } else { method });
     if method == "HTTP" {
-        span.set("http.request.method_original", || request.method().as_str().to_owned());
+        span.set("http.request.method_original", || request.method().as_str());
     }
-    span.set("server.address", || endpoint.host.clone());
+    span.set("server.address", || &*endpoint.host);
     span.set("server.port", || i64::from(endpoint.port));
     if let Some(upstream) = cx.upstream.get() {
-        span.set("waylight.upstream", || upstream.to_string());
+        span.set("waylight.upstream", || &**upstream);
     }
-    span.set("url.full", || url_full(endpoint, request.uri(), cx));
+    let uri = request.uri();
+    // A query may hold secrets: it is shown only where it is known what to hide.
+    let query = uri.query().zip(cx.redaction.get()).map(|(query, redaction)| redaction.query(query));
+    let (mark, query) = query.as_deref().map_or(("", ""), |query| ("?", query));
+    span.set("url.full", || [origin, uri.path(), mark, query]);
     span.set("network.protocol.name", || "http");
     span.set("network.protocol.version", || "1.1");
     if attempts > 1 {
@@ -30,15 +38,9 @@ pub(super) fn request(span: &mut Span, request: &Request, endpoint: &Endpoint, a
     }
 }
 
-fn url_full(endpoint: &Endpoint, uri: &Uri, cx: &Context) -> String {
-    let host = &endpoint.host;
+/// Where an endpoint is: what all URLs there begin with.
+pub(super) fn origin(endpoint: &Endpoint) -> Box<str> {
+    let Endpoint { scheme, host, port } = endpoint;
     let (open, close) = if host.contains(':') { ("[", "]") } else { ("", "") };
-    let port = endpoint.port.to_string();
-    let mut url = [endpoint.scheme.as_str(), "://", open, host, close, ":", &port, uri.path()].concat();
-    // A query may hold secrets: it is shown only where it is known what to hide.
-    if let (Some(query), Some(redaction)) = (uri.query(), cx.redaction.get()) {
-        url.push('?');
-        url.push_str(&redaction.query(query));
-    }
-    url
+    format!("{}://{open}{host}{close}:{port}", scheme.as_str()).into()
 }

@@ -29,7 +29,8 @@ use crate::{
 /// The stage.
 #[derive(Debug)]
 pub(super) struct Balance<A> {
-    endpoints: Box<[Endpoint]>,
+    /// Each with what URLs there begin with.
+    endpoints: Box<[(Endpoint, Box<str>)]>,
     attempts_max: u32,
     rotation: Rotation,
     inner: A,
@@ -40,7 +41,8 @@ impl<A> Balance<A> {
     pub(super) fn new(endpoints: &[Endpoint], attempts_max: u32, inner: A) -> Self {
         // Workers that start together must not all begin with the same endpoint.
         let rotation = Rotation::starting_at(fastrand::usize(..));
-        Self { endpoints: endpoints.into(), attempts_max: attempts_max.max(1), rotation, inner }
+        let endpoints = endpoints.iter().map(|endpoint| (endpoint.clone(), describe::origin(endpoint))).collect();
+        Self { endpoints, attempts_max: attempts_max.max(1), rotation, inner }
     }
 }
 
@@ -83,8 +85,8 @@ impl<A: Attempt> Balance<A> {
         let mut open = Open(cx.span(Stage::UpstreamRequest));
         let span = &mut open.0;
         if span.is_on() {
-            let endpoint = &self.endpoints[choice.endpoint];
-            describe::request(span, &request, endpoint, attempts, cx);
+            let (endpoint, origin) = &self.endpoints[choice.endpoint];
+            describe::request(span, &request, (endpoint, origin), attempts, cx);
         }
         cx.propagate(request.headers_mut(), span.id());
         let outer = cx.enter(span);

@@ -84,7 +84,7 @@ impl Dial {
             Lookup::Known(addresses) => return Ok(addresses),
             Lookup::Pending(pending) => {
                 let mut span = scope.span(Stage::UpstreamDns);
-                span.set("dns.question.name", || name.to_string());
+                span.set("dns.question.name", || &**name);
                 let answer = pending.answer().await;
                 if let Err(error) = &answer {
                     span.fail(ErrorType::DnsError.token(), || error.to_string());
@@ -107,7 +107,7 @@ impl Dial {
         for place in 0..addresses.len() {
             let peer = SocketAddr::new(addresses[turn.wrapping_add(place) % addresses.len()], port);
             let mut span = scope.span(Stage::UpstreamConnect);
-            span.set("network.peer.address", || peer.ip().to_string());
+            span.set("network.peer.address", || peer.ip());
             span.set("network.peer.port", || i64::from(peer.port()));
             let error = match connect(peer, share).await {
                 Ok(stream) => return Ok((stream, peer)),

@@ -106,7 +106,7 @@ impl Connect {
         };
         cx.phases.mark(Phase::Connected, clock::now());
         span.set("server.port", || i64::from(port));
-        span.set("network.peer.address", || peer.ip().to_string());
+        span.set("network.peer.address", || peer.ip());
         span.set("network.peer.port", || i64::from(peer.port()));
         span.set("waylight.upstream.connection_reused", || age == Age::Reused);
         Ok(Lease { wire, home: Rc::clone(&way.pool) as _, peer, age })

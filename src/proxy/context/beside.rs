@@ -7,7 +7,7 @@ use std::{
     sync::Arc,
 };
 
-use super::Context;
+use super::{Conn, Context};
 use crate::{
     clock,
     rules::cache::{Status, Why},
@@ -71,7 +71,8 @@ impl Context {
         phases.mark(Phase::Received, clock::now());
         let copy = |cell: &OnceCell<_>| cell.get().map_or_else(OnceCell::new, |text| OnceCell::from(Arc::clone(text)));
         Self {
-            conn: Rc::clone(&self.conn),
+            // One like the client's, to which nothing is said of it.
+            conn: Rc::new(Conn::new(self.conn.peer, self.conn.local, self.conn.scheme, self.conn.accepted, None)),
             number: self.number,
             request_id: super::RequestId::new(),
             method: request.method().clone(),

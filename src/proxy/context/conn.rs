@@ -48,7 +48,6 @@ pub struct Conn {
 #[derive(Debug, Default)]
 pub struct Same {
     forwarded: OnceCell<HeaderValue>,
-    peer: OnceCell<Arc<str>>,
     host: RefCell<Option<(Box<str>, Arc<str>)>>,
 }
 
@@ -62,11 +61,6 @@ impl Conn {
     /// The other end's address, as `X-Forwarded-For` tells it.
     pub fn peer_value(&self) -> &HeaderValue {
         self.same.forwarded.get_or_init(|| peer_value(self.peer.ip()))
-    }
-
-    /// The other end's address, as spans tell it.
-    pub fn peer_text(&self) -> Arc<str> {
-        Arc::clone(self.same.peer.get_or_init(|| self.peer.ip().to_string().into()))
     }
 
     /// The host that `authority` names: lower case, without port.

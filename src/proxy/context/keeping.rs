@@ -53,7 +53,7 @@ pub struct Keeping {
 impl Keeping {
     /// Tells the upstream the request's name, so that a trace which it begins anew can be joined to this one.
     pub(super) fn name(&self, headers: &mut HeaderMap, request: RequestId) {
-        if let (Some(header), Ok(name)) = (&self.request_id_header, HeaderValue::try_from(request.to_string())) {
+        if let (Some(header), Ok(name)) = (&self.request_id_header, HeaderValue::try_from(request.octets())) {
             headers.insert(header, name);
         }
     }

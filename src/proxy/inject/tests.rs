@@ -126,10 +126,7 @@ impl Visit {
 }
 
 fn text(span: &SpanRecord, key: &str) -> String {
-    span.attributes
-        .iter()
-        .find(|attribute| attribute.key.as_str() == key)
-        .map_or_else(String::new, |found| found.value.to_string())
+    span.attributes.shown(key).unwrap_or_default()
 }
 
 #[tokio::test]

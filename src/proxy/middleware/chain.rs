@@ -2,13 +2,11 @@
 
 use std::{cell::RefCell, fmt, rc::Rc};
 
-use opentelemetry::Value;
-
 use super::Middleware;
 use crate::{
     proxy::{context::Context, handler::Handler},
     service::{LocalBoxFuture, Outcome, Request},
-    trace::{scope::Span, stage::Stage},
+    trace::{attributes::AttributeValue, scope::Span, stage::Stage},
 };
 
 /// Puts a chain in front of a stage.
@@ -69,7 +67,7 @@ impl Pipeline {
             return this.end.handle_boxed(request, cx).await;
         };
         let mut span = cx.span(Stage::Middleware(link.middleware.boxed_name()));
-        span.set("waylight.middleware.name", || link.configured.to_string());
+        span.set("waylight.middleware.name", || &*link.configured);
         let outer = cx.enter(&span);
         let span = RefCell::new(span);
         let next = Next { pipeline: this, at: at + 1, cx, span: &span };
@@ -103,7 +101,7 @@ impl<'a> Next<'a> {
     }
 
     /// Sets an attribute of this middleware's span; `value` is only computed when the request is traced.
-    pub fn set<V: Into<Value>>(&self, key: &'static str, value: impl FnOnce() -> V) {
+    pub fn set<V: AttributeValue>(&self, key: &'static str, value: impl FnOnce() -> V) {
         self.span.borrow_mut().set(key, value);
     }
 

@@ -166,7 +166,7 @@ async fn an_unmodified_tower_http_layer_runs_in_its_own_span_and_what_is_inside_
     assert_eq!(cors.parent, find(Stage::Request).span_id);
     assert_eq!(inner.parent, cors.span_id);
     assert_eq!(find(Stage::UpstreamRequest).parent, inner.span_id);
-    assert!(cors.attributes.iter().any(|a| a.key.as_str() == "waylight.middleware.name" && a.value.as_str() == "it"));
+    assert_eq!(cors.attributes.text("waylight.middleware.name"), Some("it"));
 }
 
 #[tokio::test]

@@ -97,7 +97,7 @@ impl<S: Handler> Handler for Policy<S> {
 /// The span of the routing that is over already.
 fn routed(cx: &Context) {
     let mut span = cx.scope().span_from(Stage::Route, cx.received());
-    span.set("http.route", || cx.route.get().map_or_else(String::new, ToString::to_string));
+    span.set("http.route", || cx.route.get().map_or("", |route| route));
     if let Some(routed) = cx.phases.at(Phase::Routed) {
         span.ended_at(routed);
     }

@@ -65,7 +65,10 @@ impl<S> Route<S> {
         cx.phases.mark(Phase::Routed, clock::now());
         if span.is_on() {
             let taken = found.as_ref().ok().map(|found| found.index);
-            span.set("waylight.route.missed", || self.missed(&ask, taken));
+            let missed = self.missed(&ask, taken);
+            if !missed.is_empty() {
+                span.set("waylight.route.missed", || Value::Array(Array::String(missed)));
+            }
         }
         let Found { value: entry, params, .. } = match found {
             Ok(found) => found,
@@ -75,8 +78,8 @@ impl<S> Route<S> {
                 return Err(error);
             }
         };
-        span.set("http.route", || StringValue::from(Arc::clone(&entry.pattern)));
-        span.set("waylight.route.name", || StringValue::from(Arc::clone(&entry.name)));
+        span.set("http.route", || &*entry.pattern);
+        span.set("waylight.route.name", || &*entry.name);
         let known = cx.route.set(Arc::clone(&entry.pattern));
         debug_assert!(known.is_ok(), "a request is routed once");
         if !params.is_empty() {
@@ -85,12 +88,12 @@ impl<S> Route<S> {
         Ok((&entry.pipeline, path.forward().map(str::to_owned)))
     }
 
-    fn missed(&self, ask: &Ask<'_>, taken: Option<usize>) -> Value {
+    fn missed(&self, ask: &Ask<'_>, taken: Option<usize>) -> Vec<StringValue> {
         let told = self.table.explain(ask, taken).into_iter().map(|missed| {
             let name = self.table.route(missed.route).map_or("", |(_, entry)| &*entry.name);
             StringValue::from(format!("{name}: {}", missed.why.describe()))
         });
-        Value::Array(Array::String(told.collect()))
+        told.collect()
     }
 }
 

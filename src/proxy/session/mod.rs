@@ -73,7 +73,7 @@ impl<S: Handler> Handler for Session<S> {
         if !may_be_ours && settings.ratio <= 0.0 {
             return self.inner.handle(request, cx).await;
         }
-        let credentials = settings.credentials(&request, cx);
+        let credentials = if may_be_ours { settings.credentials(&request, cx) } else { Credentials::default() };
         let (decision, forced) = settings.decide(&request, cx, &credentials);
         let is_forced = forced == Forced::Yes;
         if let Decision::Session(Traced { session, .. }) = &decision
@@ -92,11 +92,13 @@ impl<S: Handler> Handler for Session<S> {
         if credentials.identity.is_some() {
             cx.identify(credentials);
         }
-        // Our own pages need what the cookies say; `reserved` takes them off where they are not asked.
-        if !is_reserved(request.uri().path()) {
-            session::strip(request.headers_mut());
+        if may_be_ours {
+            // Our own pages need what the cookies say; `reserved` takes them off where they are not asked.
+            if !is_reserved(request.uri().path()) {
+                session::strip(request.headers_mut());
+            }
+            force::strip(request.headers_mut());
         }
-        force::strip(request.headers_mut());
         let mut outcome = self.inner.handle(request, cx).await;
         if is_forced && let Ok(response) = &mut outcome {
             tell_trace(response.headers_mut(), cx);

@@ -15,6 +15,8 @@ pub use propagate::{Incoming, MetaTags, NewIds, Outgoing, Policy, Presenter, Tru
 
 use http::HeaderName;
 
+use super::hex::number as hex;
+
 /// `traceparent`, W3C Trace Context section 3.2.
 pub const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 /// `traceresponse`, W3C Trace Context level 2 (editor's draft): which span answered.
@@ -25,19 +27,6 @@ pub const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
 pub const SENTRY_TRACE: HeaderName = HeaderName::from_static("sentry-trace");
 /// `baggage`, W3C Baggage.
 pub const BAGGAGE: HeaderName = HeaderName::from_static("baggage");
-
-/// So many lower-case hexadecimal digits as a number; other characters, upper case among them, are refused.
-fn hex(digits: &[u8]) -> Option<u128> {
-    debug_assert!(digits.len() <= 32, "a u128 holds 32 digits");
-    digits.iter().try_fold(0_u128, |number, digit| {
-        let value = match digit {
-            b'0'..=b'9' => digit - b'0',
-            b'a'..=b'f' => digit - b'a' + 10,
-            _ => return None,
-        };
-        Some((number << 4) | u128::from(value))
-    })
-}
 
 /// A trace id of 32 digits, not all of them zero.
 fn trace_id(digits: &[u8]) -> Option<opentelemetry::trace::TraceId> {

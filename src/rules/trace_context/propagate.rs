@@ -87,6 +87,9 @@ impl Incoming {
     /// Reads the four headers. More than one `traceparent` or `sentry-trace` is none; without a `traceparent` there is
     /// no `tracestate`.
     pub fn read(headers: &HeaderMap) -> Self {
+        if !has_context(headers) {
+            return Self::default();
+        }
         let traceparent = single(headers, TRACEPARENT).and_then(Traceparent::parse);
         let tracestate = traceparent
             .and_then(|_| tracestate::combine(headers.get_all(TRACESTATE).iter().map(HeaderValue::as_bytes)));
@@ -118,6 +121,11 @@ impl Incoming {
         let others: Vec<_> = self.members().filter(|member| member.sentry_key().is_none()).collect();
         others.iter().map(|member| member.raw).collect::<Vec<_>>().join(&b',')
     }
+}
+
+/// Whether one of the four headers is there: one look at all names costs less than a search for each.
+fn has_context(headers: &HeaderMap) -> bool {
+    headers.keys().any(|name| matches!(name.as_str(), "traceparent" | "tracestate" | "sentry-trace" | "baggage"))
 }
 
 /// A header that is there once.
@@ -211,13 +219,14 @@ impl Outgoing {
 
     /// Writes the four headers toward the upstream, with `span` as the parent of what happens there.
     pub fn apply(&self, headers: &mut HeaderMap, span: SpanId) {
-        let tags = (self.traceparent(span), self.sentry_trace(span));
-        set(headers, TRACEPARENT, tags.0.as_bytes());
-        set(headers, SENTRY_TRACE, tags.1.as_bytes());
+        // Almost no request has a context: what is not there need not be looked for.
+        let had_context = has_context(headers);
+        set(headers, TRACEPARENT, self.traceparent(span).octets());
+        set(headers, SENTRY_TRACE, self.sentry_trace(span).octets());
         for (name, carry) in [(TRACESTATE, &self.tracestate), (BAGGAGE, &self.baggage)] {
             match carry {
-                Carry::Keep => {}
-                Carry::Set(value) => set(headers, name, value),
+                Carry::Set(value) if had_context || !value.is_empty() => set(headers, name, value.clone()),
+                Carry::Set(_) | Carry::Keep => {}
             }
         }
     }
@@ -226,18 +235,18 @@ impl Outgoing {
     pub fn meta(&self, span: SpanId) -> MetaTags {
         MetaTags {
             trace_id: self.trace_id,
-            sentry_trace: self.sentry_trace(span),
+            sentry_trace: self.sentry_trace(span).text(),
             baggage: Some(self.dsc.clone()).filter(|dsc| !dsc.is_empty()),
-            traceparent: self.traceparent(span),
+            traceparent: self.traceparent(span).text(),
         }
     }
 
-    fn traceparent(&self, span_id: SpanId) -> String {
-        Traceparent { trace_id: self.trace_id, span_id, flags: self.flags }.text()
+    fn traceparent(&self, span_id: SpanId) -> Traceparent {
+        Traceparent { trace_id: self.trace_id, span_id, flags: self.flags }
     }
 
-    fn sentry_trace(&self, span_id: SpanId) -> String {
-        SentryTrace { trace_id: self.trace_id, span_id, sampled: self.sentry }.text()
+    fn sentry_trace(&self, span_id: SpanId) -> SentryTrace {
+        SentryTrace { trace_id: self.trace_id, span_id, sampled: self.sentry }
     }
 }
 
@@ -320,8 +329,8 @@ fn without_properties(members: &[baggage::Member<'_>]) -> String {
 }
 
 /// Sets a header, or removes it where there is nothing to say.
-fn set(headers: &mut HeaderMap, name: http::HeaderName, value: &[u8]) {
-    match HeaderValue::from_bytes(value) {
+fn set(headers: &mut HeaderMap, name: http::HeaderName, value: Vec<u8>) {
+    match HeaderValue::try_from(value) {
         Ok(value) if !value.is_empty() => drop(headers.insert(name, value)),
         _ => drop(headers.remove(name)),
     }

@@ -5,6 +5,9 @@ use opentelemetry::trace::{SpanId, TraceId};
 use super::{span_id, trace_id};
 use crate::rules::hex::Hex;
 
+/// The greatest length, in octets.
+const LENGTH_MAX: usize = 51;
+
 /// A valid `sentry-trace`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SentryTrace {
@@ -46,18 +49,23 @@ impl SentryTrace {
 }
 
 impl SentryTrace {
+    /// As a header's value: ASCII.
+    pub fn octets(&self) -> Vec<u8> {
+        let mut octets = Vec::with_capacity(LENGTH_MAX);
+        Hex(self.trace_id.to_bytes()).write_to(&mut octets);
+        octets.push(b'-');
+        Hex(self.span_id.to_bytes()).write_to(&mut octets);
+        octets.extend_from_slice(match self.sampled {
+            Sampled::Yes => b"-1",
+            Sampled::No => b"-0",
+            Sampled::Deferred => b"",
+        });
+        octets
+    }
+
     /// As a header's value.
     pub fn text(&self) -> String {
-        let mut text = String::with_capacity(51);
-        Hex(self.trace_id.to_bytes()).push_to(&mut text);
-        text.push('-');
-        Hex(self.span_id.to_bytes()).push_to(&mut text);
-        text.push_str(match self.sampled {
-            Sampled::Yes => "-1",
-            Sampled::No => "-0",
-            Sampled::Deferred => "",
-        });
-        text
+        String::from_utf8(self.octets()).unwrap_or_default()
     }
 }
 

@@ -49,15 +49,20 @@ impl Traceparent {
 }
 
 impl Traceparent {
+    /// As a header's value: ASCII.
+    pub fn octets(&self) -> Vec<u8> {
+        let mut octets = Vec::with_capacity(LENGTH);
+        octets.extend_from_slice(b"00-");
+        Hex(self.trace_id.to_bytes()).write_to(&mut octets);
+        octets.push(b'-');
+        Hex(self.span_id.to_bytes()).write_to(&mut octets);
+        octets.push(b'-');
+        Hex([self.flags.to_u8()]).write_to(&mut octets);
+        octets
+    }
+
     /// As a header's value.
     pub fn text(&self) -> String {
-        let mut text = String::with_capacity(LENGTH);
-        text.push_str("00-");
-        Hex(self.trace_id.to_bytes()).push_to(&mut text);
-        text.push('-');
-        Hex(self.span_id.to_bytes()).push_to(&mut text);
-        text.push('-');
-        Hex([self.flags.to_u8()]).push_to(&mut text);
-        text
+        String::from_utf8(self.octets()).unwrap_or_default()
     }
 }

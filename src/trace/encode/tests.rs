@@ -9,7 +9,7 @@ use prost::Message as _;
 use super::*;
 use crate::{
     clock::Instant,
-    trace::{ids, stage::Stage},
+    trace::{attributes::Attributes, ids, stage::Stage},
 };
 
 fn record(stage: Stage) -> SpanRecord {
@@ -24,10 +24,9 @@ fn record(stage: Stage) -> SpanRecord {
         start: Instant::from_nanos(1_000),
         end: Instant::from_nanos(5_000),
         error: None,
-        attributes: Vec::new(),
+        attributes: Attributes::default(),
         events: Vec::new(),
         links: Vec::new(),
-        dropped_attributes: 0,
     }
 }
 
@@ -57,17 +56,17 @@ fn every_field_of_a_span_arrives() {
     let mut root = record(Stage::Request);
     root.name = Some(Cow::Borrowed("GET /products/:slug"));
     root.error = Some(Cow::Borrowed("it broke"));
-    root.dropped_attributes = 3;
-    root.attributes = vec![
-        KeyValue::new("http.response.status_code", 502_i64),
-        KeyValue::new("negative", -7_i64),
-        KeyValue::new("yes", true),
-        KeyValue::new("no", false),
-        KeyValue::new("empty", ""),
-        KeyValue::new("share", 0.25),
-        KeyValue::new("long", "x".repeat(70_000)),
-        KeyValue::new("list", Value::Array(vec![1_i64, 0, 300].into())),
-    ];
+    root.attributes.set("http.response.status_code", 502_i64);
+    root.attributes.set("negative", -7_i64);
+    root.attributes.set("yes", true);
+    root.attributes.set("no", false);
+    root.attributes.set("empty", "");
+    root.attributes.set("share", 0.25);
+    root.attributes.set("long", "x".repeat(70_000));
+    root.attributes.set("list", Value::Array(vec![1_i64, 0, 300].into()));
+    for number in 8..131 {
+        root.attributes.set(&number.to_string(), number);
+    }
     root.events = vec![EventRecord {
         name: Cow::Borrowed("retry"),
         time: Instant::from_nanos(2_000),
@@ -110,6 +109,18 @@ fn every_field_of_a_span_arrives() {
     assert_eq!(span.links[0].flags, 0x300);
     let status = span.status.as_ref().unwrap();
     assert_eq!((status.code(), status.message.as_str()), (otlp::status::StatusCode::Error, "it broke"));
+}
+
+#[test]
+fn every_stage_says_what_it_is() {
+    for (place, stage) in Stage::ALL.iter().enumerate() {
+        assert_eq!(stage.place(), place);
+        let resource = decoded(&[record(*stage)]);
+        let span = &resource.scope_spans[0].spans[0];
+        assert_eq!((&*span.name, span.kind), (stage.name(), kind(&stage.kind()) as i32));
+        assert_eq!(value(&span.attributes, "waylight.stage"), Some(&Any::StringValue(stage.id().into())));
+        assert_eq!(value(&span.attributes, "sentry.op"), Some(&Any::StringValue(stage.op().into())));
+    }
 }
 
 #[test]

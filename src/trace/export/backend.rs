@@ -8,7 +8,6 @@ use std::{
     time::Duration,
 };
 
-use bytes::Bytes;
 use opentelemetry_proto::tonic::{
     collector::trace::v1::ExportTraceServiceRequest,
     trace::v1::{ResourceSpans, ScopeSpans},
@@ -21,6 +20,7 @@ use super::{
     grpc::Grpc,
     http::Http,
     lock,
+    parts::Parts,
     queue::{Limits, Message, Queue},
     status::{ExportStatus, Tally},
 };
@@ -71,14 +71,14 @@ enum Transport {
 
 impl Transport {
     /// A message as it is sent.
-    fn body(&self, message: &Message) -> Result<Bytes, String> {
+    fn body(&self, message: &Message) -> Result<Parts, String> {
         match self {
             Self::Grpc(_) => Ok(message.encoded.clone()),
             Self::Http(http) => http.body(message),
         }
     }
 
-    async fn send(&self, body: Bytes) -> Result<Accepted, Failure> {
+    async fn send(&self, body: Parts) -> Result<Accepted, Failure> {
         match self {
             Self::Grpc(grpc) => grpc.send(body).await,
             Self::Http(http) => http.send(body).await,
@@ -278,7 +278,7 @@ impl Shared {
         }
     }
 
-    async fn attempt(&self, body: Bytes) -> Result<Accepted, Failure> {
+    async fn attempt(&self, body: Parts) -> Result<Accepted, Failure> {
         time::timeout(self.export.timeout, self.transport.send(body))
             .await
             .unwrap_or_else(|_| Err(Failure { message: "no answer in time".to_owned(), again: Again::Backoff }))

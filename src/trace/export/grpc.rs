@@ -2,7 +2,7 @@
 
 use std::{fmt, time::Duration};
 
-use bytes::{BufMut as _, Bytes};
+use bytes::BufMut as _;
 use http::{HeaderMap, Uri, uri::PathAndQuery};
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceResponse;
 use prost::Message as _;
@@ -16,6 +16,7 @@ use super::{
     backend::{Accepted, Again, Failure},
     connector::{ExportError, Files, HttpClient, Speaks, client, headers},
     http::chain,
+    parts::Parts,
 };
 use crate::config::model::{Export, Toggle};
 
@@ -49,7 +50,7 @@ impl Grpc {
         })
     }
 
-    pub(super) async fn send(&self, encoded: Bytes) -> Result<Accepted, Failure> {
+    pub(super) async fn send(&self, encoded: Parts) -> Result<Accepted, Failure> {
         let mut grpc = tonic::client::Grpc::with_origin(self.client.clone(), self.origin.clone())
             .accept_compressed(CompressionEncoding::Gzip);
         if self.gzip.is_on() {
@@ -132,7 +133,7 @@ struct RpcDuration {
 struct Encoded;
 
 impl Codec for Encoded {
-    type Encode = Bytes;
+    type Encode = Parts;
     type Decode = ExportTraceServiceResponse;
     type Encoder = Self;
     type Decoder = Self;
@@ -147,11 +148,12 @@ impl Codec for Encoded {
 }
 
 impl Encoder for Encoded {
-    type Item = Bytes;
+    type Item = Parts;
     type Error = Status;
 
-    fn encode(&mut self, item: Bytes, into: &mut EncodeBuf<'_>) -> Result<(), Status> {
-        into.put(item);
+    fn encode(&mut self, item: Parts, into: &mut EncodeBuf<'_>) -> Result<(), Status> {
+        into.reserve(item.len());
+        item.iter().for_each(|part| into.put_slice(part));
         Ok(())
     }
 }

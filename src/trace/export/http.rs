@@ -5,7 +5,7 @@ use std::{fmt, io::Write as _, time::Duration};
 use bytes::Bytes;
 use flate2::{Compression, write::GzEncoder};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, header};
-use http_body_util::{BodyExt as _, Full, Limited};
+use http_body_util::{BodyExt as _, Limited};
 use hyper::body::Incoming;
 use opentelemetry_proto::tonic::collector::trace::v1::{ExportTraceServiceRequest, ExportTraceServiceResponse};
 use prost::Message as _;
@@ -14,6 +14,7 @@ use super::{
     backend::{Accepted, Again, Failure},
     connector::{ExportError, Files, HttpClient, Speaks, client, headers},
     grpc::RpcStatus,
+    parts::Parts,
     queue::Message,
 };
 use crate::{
@@ -65,8 +66,8 @@ impl Http {
         })
     }
 
-    pub(super) async fn send(&self, body: Bytes) -> Result<Accepted, Failure> {
-        let mut request = Request::new(tonic::body::Body::new(Full::new(body)));
+    pub(super) async fn send(&self, body: Parts) -> Result<Accepted, Failure> {
+        let mut request = Request::new(tonic::body::Body::new(body));
         *request.method_mut() = Method::POST;
         *request.uri_mut() = self.endpoint.clone();
         *request.headers_mut() = self.headers.clone();
@@ -80,19 +81,22 @@ impl Http {
     }
 
     /// A message as the back end wants it.
-    pub(super) fn body(&self, message: &Message) -> Result<Bytes, String> {
+    pub(super) fn body(&self, message: &Message) -> Result<Parts, String> {
         let plain = match self.encoding {
             Encoding::Protobuf => message.encoded.clone(),
             Encoding::Json => {
-                let request = ExportTraceServiceRequest::decode(message.encoded.clone()).map_err(|e| e.to_string())?;
-                serde_json::to_vec(&request).map_err(|error| error.to_string())?.into()
+                let request = ExportTraceServiceRequest::decode(message.encoded.joined()).map_err(|e| e.to_string())?;
+                let json = serde_json::to_vec(&request).map_err(|error| error.to_string())?;
+                Parts::from_iter([json.into()])
             }
         };
         if !self.gzip.is_on() {
             return Ok(plain);
         }
         let mut gzip = GzEncoder::new(Vec::with_capacity(plain.len() / 4), Compression::fast());
-        gzip.write_all(&plain).and_then(|()| gzip.finish()).map(Into::into).map_err(|error| error.to_string())
+        let written = plain.iter().try_for_each(|part| gzip.write_all(part));
+        let packed = written.and_then(|()| gzip.finish()).map_err(|error| error.to_string())?;
+        Ok(Parts::from_iter([packed.into()]))
     }
 
     async fn answer(&self, response: Response<Incoming>) -> Result<Accepted, Failure> {

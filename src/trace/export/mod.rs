@@ -8,6 +8,7 @@ mod backend;
 mod connector;
 mod grpc;
 mod http;
+mod parts;
 mod queue;
 mod status;
 

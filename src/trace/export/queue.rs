@@ -7,10 +7,9 @@ use std::{
     time::Duration,
 };
 
-use bytes::{Bytes, BytesMut};
 use tokio::{sync::Notify, time};
 
-use super::{super::sink::Batch, lock};
+use super::{super::sink::Batch, lock, parts::Parts};
 use crate::clock::{self, Instant};
 
 /// The bounds of a queue, and when a message leaves it.
@@ -48,7 +47,8 @@ struct State {
 /// What is sent at once.
 #[derive(Clone, Debug)]
 pub(super) struct Message {
-    pub(super) encoded: Bytes,
+    /// Requests in a row are one request: its fields are repeated (protobuf encoding, "last one wins").
+    pub(super) encoded: Parts,
     pub(super) spans: usize,
 }
 
@@ -160,19 +160,10 @@ impl State {
                 break;
             }
             spans += batch.spans();
-            taken.extend(self.batches.pop_front().map(|(_, batch)| batch));
+            taken.extend(self.batches.pop_front().map(|(_, batch)| batch.encoded().clone()));
         }
         self.spans_waiting -= spans;
-        let encoded = match &taken[..] {
-            [only] => only.encoded().clone(),
-            many => {
-                // Requests in a row are one request: its fields are repeated (protobuf encoding, "last one wins").
-                let mut joined = BytesMut::with_capacity(many.iter().map(|batch| batch.encoded().len()).sum());
-                many.iter().for_each(|batch| joined.extend_from_slice(batch.encoded()));
-                joined.freeze()
-            }
-        };
-        Message { encoded, spans }
+        Message { encoded: taken.into_iter().collect(), spans }
     }
 }
 

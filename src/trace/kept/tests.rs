@@ -6,6 +6,7 @@ use super::*;
 use crate::{
     clock::Instant,
     trace::{
+        attributes::Attributes,
         encode::{self, Resource as EdgeResource},
         record::{Origin as ParentOrigin, SpanRecord},
         stage::Stage,
@@ -24,10 +25,9 @@ fn edge() -> Bytes {
         start: Instant::from_nanos(1000),
         end: Instant::from_nanos(2000),
         error: None,
-        attributes: Vec::new(),
+        attributes: Attributes::default(),
         events: Vec::new(),
         links: Vec::new(),
-        dropped_attributes: 0,
     };
     encode::request(&EdgeResource::new("front", &BTreeMap::new()), std::iter::once(&record))
 }

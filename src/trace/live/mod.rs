@@ -198,7 +198,7 @@ impl Hub {
 
     /// Publishes an event with the next batch. It is only made where somebody looks; it takes a number in any case, so
     /// that whoever comes back sees that something is missing.
-    pub fn publish(&self, event: impl FnOnce() -> Event) {
+    pub fn publish<E: Into<Option<Event>>>(&self, event: impl FnOnce() -> E) {
         let mut inner = self.lock();
         inner.number += 1;
         let looked_at = self.published.receiver_count() > 0 || inner.looked_at_until.is_some();
@@ -210,7 +210,7 @@ impl Hub {
             return;
         }
         let number = inner.number;
-        inner.pending.push((number, event()));
+        inner.pending.extend(event().into().map(|event| (number, event)));
     }
 
     /// Publishes batches for ever.

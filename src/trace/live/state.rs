@@ -1,8 +1,9 @@
 //! What is heard of recent traces: whether the edge still records them, and from behind which upstreams spans are missing.
 //! How far a trace is, is decided by `rules::reading::progress`. `now` is an argument; bounded.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{HashMap, VecDeque};
 
+use foldhash::fast::RandomState;
 use opentelemetry::trace::{SpanId, TraceId};
 
 use crate::{
@@ -18,7 +19,7 @@ const AWAITED_MAX: usize = 256;
 /// The state of recent traces.
 #[derive(Debug, Default)]
 pub struct States {
-    traces: HashMap<TraceId, Trace>,
+    traces: HashMap<TraceId, Trace, RandomState>,
     order: VecDeque<TraceId>,
 }
 
@@ -28,9 +29,9 @@ struct Trace {
     /// Requests of the edge that have begun to be recorded, less those that are complete.
     is_complete: bool,
     /// Client spans without a child from an app, and the upstream's name.
-    awaited: HashMap<SpanId, Box<str>>,
+    awaited: Vec<(SpanId, Box<str>)>,
     /// Parents of app spans whose own span is not there yet.
-    answered: HashSet<SpanId>,
+    answered: Vec<SpanId>,
     told: Option<Progress>,
 }
 
@@ -41,8 +42,10 @@ impl States {
         let trace = self.trace(first.trace_id, now);
         trace.is_complete = spans.iter().any(|span| span.stage == Stage::Request);
         for span in spans.iter().filter(|span| span.stage == Stage::UpstreamRequest && has_answer(span)) {
-            if !trace.answered.remove(&span.span_id) && trace.awaited.len() < AWAITED_MAX {
-                trace.awaited.insert(span.span_id, upstream(span));
+            if let Some(at) = trace.answered.iter().position(|parent| *parent == span.span_id) {
+                trace.answered.swap_remove(at);
+            } else if trace.awaited.len() < AWAITED_MAX {
+                trace.awaited.push((span.span_id, upstream(span)));
             }
         }
     }
@@ -50,8 +53,10 @@ impl States {
     /// An app sent a span of `trace` that hangs under `parent`.
     pub fn arrived(&mut self, trace: TraceId, parent: SpanId, now: Instant) {
         let trace = self.trace(trace, now);
-        if trace.awaited.remove(&parent).is_none() && trace.answered.len() < AWAITED_MAX {
-            trace.answered.insert(parent);
+        if let Some(at) = trace.awaited.iter().position(|(span, _)| *span == parent) {
+            trace.awaited.swap_remove(at);
+        } else if trace.answered.len() < AWAITED_MAX && !trace.answered.contains(&parent) {
+            trace.answered.push(parent);
         }
     }
 
@@ -86,8 +91,8 @@ impl States {
         let trace = self.traces.entry(id).or_insert_with(|| Trace {
             heard: now,
             is_complete: false,
-            awaited: HashMap::new(),
-            answered: HashSet::new(),
+            awaited: Vec::new(),
+            answered: Vec::new(),
             told: None,
         });
         trace.heard = now;
@@ -98,19 +103,19 @@ impl States {
 impl Trace {
     fn state(&self, now: Instant) -> Progress {
         let silence = u64::try_from(now.since(self.heard).as_nanos()).unwrap_or(u64::MAX);
-        progress(Heard { is_complete: self.is_complete, silence }, self.awaited.values().cloned())
+        let awaited = self.awaited.iter().map(|(_, upstream)| upstream.clone());
+        progress(Heard { is_complete: self.is_complete, silence }, awaited)
     }
 }
 
 /// Whether an upstream answered: of one that did not, no spans are missing.
 fn has_answer(span: &SpanRecord) -> bool {
-    span.error.is_none() || span.attributes.iter().any(|known| known.key.as_str() == "http.response.status_code")
+    span.error.is_none() || span.attributes.shown("http.response.status_code").is_some()
 }
 
 /// The name of the upstream that a client span asked.
 fn upstream(span: &SpanRecord) -> Box<str> {
-    let named = span.attributes.iter().find(|known| known.key.as_str() == "waylight.upstream");
-    named.map_or_else(Box::default, |named| named.value.to_string().into())
+    span.attributes.text("waylight.upstream").unwrap_or_default().into()
 }
 
 #[cfg(test)]

@@ -100,7 +100,7 @@ async fn too_many_events_are_skipped_and_told() {
 async fn nothing_is_made_for_nobody() {
     clock::follow_tokio();
     let hub = hub(HubLimits::default());
-    hub.publish(|| panic!("nobody looks"));
+    hub.publish(|| -> Event { panic!("nobody looks") });
     let reader = hub.subscribe(None);
     hub.flush();
     drop(reader);
@@ -108,7 +108,7 @@ async fn nothing_is_made_for_nobody() {
     hub.publish(|| patch(2));
     tokio::time::advance(WATCH_AFTER).await;
     hub.flush();
-    hub.publish(|| panic!("nobody looks any more"));
+    hub.publish(|| -> Event { panic!("nobody looks any more") });
     hub.flush();
     assert!(hub.lock().replay.is_empty());
 }

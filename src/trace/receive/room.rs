@@ -6,6 +6,7 @@ use std::{
     time::Duration,
 };
 
+use foldhash::fast::RandomState;
 use http::HeaderName;
 use opentelemetry::trace::TraceId;
 use opentelemetry_proto::tonic::{
@@ -64,15 +65,17 @@ pub struct Room {
     limits: RoomLimits,
     /// Traces of the edge, and how many spans applications added to each. Two generations: when the younger one is full,
     /// the elder is forgotten.
-    known: HashMap<TraceId, usize>,
-    known_before: HashMap<TraceId, usize>,
+    known: Known,
+    known_before: Known,
     splits: Splits,
-    waiting: HashMap<TraceId, Waiting>,
+    waiting: HashMap<TraceId, Waiting, RandomState>,
     /// The order in which traces began to wait.
     order: VecDeque<(TraceId, Instant)>,
     bytes: usize,
     dropped: usize,
 }
+
+type Known = HashMap<TraceId, usize, RandomState>;
 
 #[derive(Debug, Default)]
 struct Waiting {
@@ -89,9 +92,9 @@ impl Room {
         Self {
             splits: Splits::new(limits.traces_max, limits.request_id_header.as_ref()),
             limits,
-            known: HashMap::new(),
-            known_before: HashMap::new(),
-            waiting: HashMap::new(),
+            known: Known::default(),
+            known_before: Known::default(),
+            waiting: HashMap::default(),
             order: VecDeque::new(),
             bytes: 0,
             dropped: 0,
@@ -131,6 +134,9 @@ impl Room {
     }
 
     fn take_waiting(&mut self, trace: TraceId) -> Vec<Part> {
+        if self.waiting.is_empty() {
+            return Vec::new();
+        }
         let Some(waited) = self.waiting.remove(&trace) else { return Vec::new() };
         self.bytes -= waited.bytes;
         waited.requests.into_iter().map(|part| (trace, part)).collect()

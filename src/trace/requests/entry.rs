@@ -125,7 +125,7 @@ impl<'a> Entry<'a> {
         }
         fixed[106..108].copy_from_slice(&self.status.to_le_bytes());
         fixed[108] = self.hints.destination.code();
-        fixed[109] = u8::from(self.scheme == "https");
+        fixed[109] = u8::from(self.scheme == "https") | u8::from(self.trace.is_some()) << 1;
         fixed[110] = version_code(self.version);
         fixed[111..].copy_from_slice(&address.octets());
         buffer.extend_from_slice(&fixed);
@@ -149,15 +149,6 @@ impl<'a> Entry<'a> {
         }
         let length = u16::try_from(buffer.len() - at - 2).unwrap_or(u16::MAX);
         buffer[at..at + 2].copy_from_slice(&length.to_le_bytes());
-    }
-
-    /// Takes the first record off `records`; `None` at their end.
-    pub fn next(records: &mut &'a [u8]) -> Option<(Self, &'a [u8])> {
-        let whole = *records;
-        let length = usize::from(u16::from_le_bytes(take(records)?));
-        let (record, rest) = records.split_at_checked(length)?;
-        *records = rest;
-        Some((Self::read(record)?, &whole[..length + 2]))
     }
 
     fn read(mut record: &'a [u8]) -> Option<Self> {
@@ -195,7 +186,7 @@ impl<'a> Entry<'a> {
             status,
             bytes,
             method,
-            scheme: if scheme == 1 { "https" } else { "http" },
+            scheme: if scheme & 1 == 1 { "https" } else { "http" },
             version: ["1.0", "1.1", "2"][usize::from(version.min(2))],
             host,
             path,
@@ -260,6 +251,48 @@ impl<'a> Entry<'a> {
             moments: moments.collect(),
             headers: None,
         }
+    }
+}
+
+/// A record, of which only what costs little has been read: most of them nobody looks at.
+#[derive(Clone, Copy, Debug)]
+pub struct Record<'a> {
+    /// All of it, its length included.
+    pub octets: &'a [u8],
+    /// What joins it to a page view.
+    pub brief: Brief,
+    /// Whether its request is traced.
+    pub is_traced: bool,
+}
+
+/// What joins a request to a page view.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Brief {
+    /// The request.
+    pub id: u128,
+    /// When it began, in nanoseconds since the Unix epoch.
+    pub start: u64,
+    /// What its head tells.
+    pub hints: Hints,
+}
+
+impl<'a> Record<'a> {
+    /// Takes the first record off `records`; `None` at their end.
+    pub fn next(records: &mut &'a [u8]) -> Option<Self> {
+        let length = usize::from(u16::from_le_bytes(*records.first_chunk()?)) + 2;
+        let (octets, rest) = records.split_at_checked(length)?;
+        let fixed: &[u8; FIXED_BYTES] = octets.first_chunk()?;
+        *records = rest;
+        let number = |at: usize| fixed[at..].first_chunk().map_or(0, |octets| u64::from_le_bytes(*octets));
+        let (browser, url, referer) = (number(82), number(90), number(98));
+        let hints = Hints { browser, url, referer, destination: Destination::of(fixed[108]) };
+        let id = fixed[2..].first_chunk().map_or(0, |octets| u128::from_le_bytes(*octets));
+        Some(Self { octets, brief: Brief { id, start: number(18), hints }, is_traced: fixed[109] & 2 != 0 })
+    }
+
+    /// All of it, read; `None` only by a fault of ours.
+    pub fn entry(&self) -> Option<Entry<'a>> {
+        Entry::read(self.octets.get(2..)?)
     }
 }
 

@@ -3,6 +3,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use opentelemetry::trace::TraceId;
 use tokio::{
     sync::{mpsc, watch},
     task::JoinSet,
@@ -10,7 +11,7 @@ use tokio::{
 use tracing::warn;
 
 use super::{
-    entry::Entry,
+    entry::Record,
     join::{Joined, Joiner},
     keep::{KeepRules, Keeper, TRIGGER},
     log::{Chunk, RequestInbox},
@@ -131,16 +132,18 @@ impl Running {
         let mut slots = Vec::new();
         let mut patches = Vec::new();
         for chunk in chunks.drain(..) {
-            chunk.read(|entry, octets, headers| {
-                let Joined { page, late } = self.joiner.join(entry);
+            chunk.read(|record, headers| {
+                let Joined { page, late } = self.joiner.join(record.brief);
                 patches.extend(late.into_iter().map(|id| Patch { id, page, trace: None }));
-                let kept = self.parts.keeper.keep_by_rule(entry, &bounds.keep).map(|trace| (trace, TRIGGER));
-                let trace = kept.map(|(trace, why)| (trace, why.into()));
-                slots.push((entry.id, Slot::new(octets, page).traced(trace)));
-                let entry = &Entry { trace: entry.trace.or(kept), ..entry.clone() };
-                self.publish(entry, page);
-                if entry.trace.is_some() || self.has_room(&bounds, clock::now()) {
-                    self.store(entry, page, headers);
+                let kept = self.kept(record, &bounds.keep);
+                let slot = Slot::new(record.octets, page).traced(kept.map(|trace| (trace, TRIGGER.into())));
+                slots.push((record.brief.id, slot));
+                // Read where somebody wants it, and else not.
+                let row = || row(record, page, kept);
+                self.parts.keeper.hub.publish(|| Some(Event::Request(Arc::new(row()?))));
+                let is_traced = record.is_traced || kept.is_some();
+                if is_traced || self.has_room(&bounds, clock::now()) {
+                    self.store(row, headers);
                 }
             });
         }
@@ -151,22 +154,19 @@ impl Running {
         }
     }
 
-    fn publish(&self, entry: &Entry<'_>, page: Option<u128>) {
-        self.parts.keeper.hub.publish(|| {
-            let mut row = entry.row();
-            row.page = page;
-            Event::Request(Arc::new(row))
-        });
+    /// The trace that a rule made of a request.
+    fn kept(&self, record: Record<'_>, keep: &KeepRules) -> Option<TraceId> {
+        if record.is_traced || keep.rules.is_empty() {
+            return None;
+        }
+        self.parts.keeper.keep_by_rule(&record.entry()?, keep)
     }
 
-    fn store(&mut self, entry: &Entry<'_>, page: Option<u128>, headers: Option<Box<HeaderSets>>) {
+    fn store(&mut self, row: impl FnOnce() -> Option<RequestRow>, headers: Option<Box<HeaderSets>>) {
         if self.parts.keeper.requests.store().is_none() {
             return;
         }
-        let mut row = entry.row();
-        row.page = page;
-        row.headers = headers;
-        self.pending.push(row);
+        self.pending.extend(row().map(|row| RequestRow { headers, ..row }));
     }
 
     /// Whether an untraced request is stored, by the settings.
@@ -215,6 +215,16 @@ impl Running {
             self.parts.keeper.counters.requests_unstored.add(count);
         }
     }
+}
+
+/// What a record tells, and what became known of its request.
+fn row(record: Record<'_>, page: Option<u128>, kept: Option<TraceId>) -> Option<RequestRow> {
+    let mut row = record.entry()?.row();
+    row.page = page;
+    if let Some(trace) = kept {
+        (row.trace, row.trigger) = (Some(trace), TRIGGER.into());
+    }
+    Some(row)
 }
 
 /// Writes to the store, one thing after the other, until nothing comes any more.

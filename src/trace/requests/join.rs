@@ -5,7 +5,7 @@
 //! the page turns up.
 
 use super::{
-    entry::Entry,
+    entry::Brief,
     hints::{Destination, Hints},
 };
 use crate::trace::bounded::Bounded;
@@ -57,11 +57,11 @@ impl Default for Joiner {
 
 impl Joiner {
     /// Joins one request.
-    pub fn join(&mut self, entry: &Entry<'_>) -> Joined {
-        let Hints { browser, url, referer, destination } = entry.hints;
+    pub fn join(&mut self, request: Brief) -> Joined {
+        let Hints { browser, url, referer, destination } = request.hints;
         if destination == Destination::DOCUMENT {
-            self.last.insert(browser, (entry.id, entry.start));
-            return Joined { page: Some(entry.id), late: self.known(browser, url, entry.id) };
+            self.last.insert(browser, (request.id, request.start));
+            return Joined { page: Some(request.id), late: self.known(browser, url, request.id) };
         }
         if let Some(page) = self.urls.find(&(browser, referer)).copied() {
             let late = if url == 0 { Vec::new() } else { self.known(browser, url, page) };
@@ -70,11 +70,11 @@ impl Joiner {
         if referer != 0 {
             let waiting = self.waiting.entry((browser, referer));
             if waiting.len() < WAITING_MAX {
-                waiting.push(Waiting { id: entry.id, url });
+                waiting.push(Waiting { id: request.id, url });
             }
             return Joined::default();
         }
-        let recent = |(_, since): &&(u128, u64)| entry.start.saturating_sub(*since) < LAST_PAGE_NANOS;
+        let recent = |(_, since): &&(u128, u64)| request.start.saturating_sub(*since) < LAST_PAGE_NANOS;
         // Nothing says that a request without a destination is a browser's.
         let last = self.last.find(&browser).filter(|_| destination != Destination::default()).filter(recent);
         Joined { page: last.map(|(page, _)| *page), late: Vec::new() }

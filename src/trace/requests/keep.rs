@@ -5,10 +5,7 @@
 
 use std::sync::Arc;
 
-use opentelemetry::{
-    KeyValue,
-    trace::{SpanId, TraceFlags, TraceId},
-};
+use opentelemetry::trace::{SpanId, TraceFlags, TraceId};
 
 use super::{
     entry::Entry,
@@ -17,8 +14,12 @@ use super::{
 };
 use crate::{
     clock::{self, Instant},
-    rules::keep::{Facts, Keep},
+    rules::{
+        hex::Hex,
+        keep::{Facts, Keep},
+    },
     trace::{
+        attributes::Attributes,
         counters::Counters,
         ids,
         live::{Event, Hub, Patch},
@@ -122,7 +123,7 @@ fn spans(row: &RequestRow, trace: TraceId) -> Vec<SpanRecord> {
             let mut child = span(trace, stage, at(from), at(to));
             child.parent = spans[0].span_id;
             if stage == Stage::UpstreamRequest {
-                child.attributes.push(KeyValue::new("waylight.upstream", row.upstream.to_string()));
+                child.attributes.set("waylight.upstream", &*row.upstream);
             }
             spans.push(child);
         }
@@ -133,14 +134,13 @@ fn spans(row: &RequestRow, trace: TraceId) -> Vec<SpanRecord> {
     spans
 }
 
-fn attributes(row: &RequestRow) -> Vec<KeyValue> {
-    let mut attributes = vec![
-        KeyValue::new("waylight.trigger", TRIGGER),
-        KeyValue::new("waylight.request_id", format!("{:032x}", row.id)),
-        KeyValue::new("http.response.body.size", i64::try_from(row.bytes).unwrap_or(i64::MAX)),
-        KeyValue::new("url.scheme", row.scheme),
-        KeyValue::new("network.protocol.version", row.version),
-    ];
+fn attributes(row: &RequestRow) -> Attributes {
+    let mut attributes = Attributes::default();
+    attributes.set("waylight.trigger", TRIGGER);
+    attributes.set("waylight.request_id", Hex(row.id.to_be_bytes()));
+    attributes.set("http.response.body.size", i64::try_from(row.bytes).unwrap_or(i64::MAX));
+    attributes.set("url.scheme", row.scheme);
+    attributes.set("network.protocol.version", row.version);
     let texts = [
         ("http.request.method", &row.method),
         ("url.path", &row.path),
@@ -151,10 +151,11 @@ fn attributes(row: &RequestRow) -> Vec<KeyValue> {
         ("waylight.upstream", &row.upstream),
         ("error.type", &row.error),
     ];
-    let told = texts.into_iter().filter(|(_, text)| !text.is_empty());
-    attributes.extend(told.map(|(key, text)| KeyValue::new(key, text.to_string())));
+    for (key, text) in texts.into_iter().filter(|(_, text)| !text.is_empty()) {
+        attributes.set(key, &**text);
+    }
     if row.status > 0 {
-        attributes.push(KeyValue::new("http.response.status_code", i64::from(row.status)));
+        attributes.set("http.response.status_code", i64::from(row.status));
     }
     attributes
 }
@@ -171,9 +172,8 @@ fn span(trace_id: TraceId, stage: Stage, start: Instant, end: Instant) -> SpanRe
         start,
         end: end.max(start),
         error: None,
-        attributes: Vec::new(),
+        attributes: Attributes::default(),
         events: Vec::new(),
         links: Vec::new(),
-        dropped_attributes: 0,
     }
 }

@@ -7,7 +7,7 @@ use std::{cell::RefCell, sync::Arc, time::Duration};
 use tokio::sync::{Notify, mpsc};
 
 use super::{
-    entry::{ENTRY_BYTES_MAX, Entry},
+    entry::{ENTRY_BYTES_MAX, Entry, Record},
     row::HeaderSets,
 };
 use crate::trace::counters::Counters;
@@ -55,12 +55,12 @@ pub struct Chunk {
 }
 
 impl Chunk {
-    /// Gives each record to `read`, with its octets, and its header sets.
-    pub fn read(mut self, mut read: impl FnMut(&Entry<'_>, &[u8], Option<Box<HeaderSets>>)) {
+    /// Gives each record to `read`, with its header sets.
+    pub fn read(mut self, mut read: impl FnMut(Record<'_>, Option<Box<HeaderSets>>)) {
         let mut rest = self.records.as_slice();
-        while let Some((entry, octets)) = Entry::next(&mut rest) {
-            let headers = self.headers.iter().position(|(id, _)| *id == entry.id);
-            read(&entry, octets, headers.map(|at| self.headers.swap_remove(at).1));
+        while let Some(record) = Record::next(&mut rest) {
+            let headers = self.headers.iter().position(|(id, _)| *id == record.brief.id);
+            read(record, headers.map(|at| self.headers.swap_remove(at).1));
         }
         self.give_back();
     }

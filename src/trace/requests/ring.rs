@@ -6,9 +6,10 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
+use foldhash::fast::RandomState;
 use opentelemetry::trace::TraceId;
 
-use super::{entry::Entry, row::RequestRow};
+use super::{entry::Record, row::RequestRow};
 use crate::trace::live::Patch;
 
 /// The last requests.
@@ -23,7 +24,7 @@ struct Inner {
     slots: VecDeque<Arc<Slot>>,
     /// The place of the first slot, counted from the beginning of time.
     first: u64,
-    places: HashMap<u128, u64>,
+    places: HashMap<u128, u64, RandomState>,
 }
 
 /// One request.
@@ -63,8 +64,7 @@ impl Slot {
 
     /// Its row; `None` only by a fault of ours.
     pub fn row(&self) -> Option<RequestRow> {
-        let (entry, _) = Entry::next(&mut &*self.octets)?;
-        let mut row = entry.row();
+        let mut row = Record::next(&mut &*self.octets)?.entry()?.row();
         row.page = self.page;
         if let Some((trace, trigger)) = &self.trace {
             row.trace = Some(*trace);
@@ -171,8 +171,8 @@ impl Inner {
     fn forget_eldest(&mut self) {
         let Some(eldest) = self.slots.pop_front() else { return };
         self.first += 1;
-        if let Some((entry, _)) = Entry::next(&mut &*eldest.octets) {
-            self.places.remove(&entry.id);
+        if let Some(record) = Record::next(&mut &*eldest.octets) {
+            self.places.remove(&record.brief.id);
         }
     }
 }

@@ -1,5 +1,8 @@
 use super::*;
-use crate::rules::access::{Role, Way};
+use crate::rules::{
+    access::{Role, Way},
+    session::TraceLink,
+};
 
 fn id(number: u8) -> Id {
     Id::from_bytes([number; 16])
@@ -154,4 +157,34 @@ fn a_budget_ends_with_its_share_of_the_month() {
     assert_eq!(other.spans_left(60), 8, "for every budget");
     other.spend(8);
     assert_eq!((one.spans_left(120), other.spans_left(120), one.spans_left(120)), (8, 0, 0));
+}
+
+#[test]
+fn open_links_are_few_and_end_with_their_time_their_use_or_their_maker() {
+    let link = |number, name: &str, expiry| TraceLink {
+        nonce: id(number),
+        issued: 10,
+        expiry,
+        name: name.into(),
+        host: "a.dev".into(),
+        path: "/".into(),
+        seconds: 60,
+        requests_max: 5,
+    };
+    let sessions = sessions(3);
+    let open = |now| sessions.open_links(now).into_iter().map(|link| link.nonce).collect::<Vec<_>>();
+    for number in 1..=4 {
+        sessions.note_link(link(number, "Ada", 100 + u64::from(number)), 10);
+    }
+    assert_eq!(open(10), [id(4), id(3), id(2)], "the eldest is not listed any more");
+    assert_eq!(sessions.refused.value(), 1);
+    assert_eq!(open(103), [id(4)]);
+    assert!(sessions.end_link(id(3), 20).unwrap());
+    assert!(sessions.is_used(id(3)));
+    assert!(!sessions.end_link(id(3), 20).unwrap() && !sessions.end_link(id(9), 20).unwrap());
+    assert!(sessions.use_once(id(2), 102, 20).unwrap(), "a visitor agrees");
+    sessions.note_link(link(5, "Bob", 100), 20);
+    assert_eq!(open(20), [id(5), id(4)]);
+    sessions.revoke_person("Bob", 20).unwrap();
+    assert_eq!(open(20), [id(4)]);
 }

@@ -138,6 +138,7 @@ describe('the console\'s craft', () => {
     await page.keyboard.press('p');
     assert.equal(new URL(page.url()).search, '');
     await page.keyboard.press('ControlOrMeta+k');
+    await page.getByRole('combobox', { name: 'Jump to' }).waitFor();
     await page.keyboard.type('keyboard');
     await page.keyboard.press('Enter');
     await page.getByRole('checkbox', { name: 'Single letters count' }).check();

@@ -214,8 +214,8 @@ impl Stage {
         self.edge.requests().hand_over();
         let mut rows = Vec::new();
         while let Ok(chunk) = self.log.try_recv() {
-            chunk.read(|entry, _, headers| {
-                let mut row = entry.row();
+            chunk.read(|record, headers| {
+                let mut row = record.entry().unwrap().row();
                 row.headers = headers;
                 rows.push(row);
             });
@@ -244,5 +244,5 @@ pub(crate) fn on_worker(test: impl Future<Output = ()>) {
 
 /// A span's attribute, as text.
 pub(crate) fn attribute(span: &SpanRecord, key: &str) -> Option<String> {
-    span.attributes.iter().find(|known| known.key.as_str() == key).map(|known| known.value.to_string())
+    span.attributes.shown(key)
 }

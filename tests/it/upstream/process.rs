@@ -14,6 +14,7 @@ use http::StatusCode;
 use waylight::{
     config::model::{Secret, Start, StartOtlp, StartPort, Upstream},
     error::ErrorType,
+    rules::startup::State,
     trace::{receive::SpansTo, stage::Stage},
 };
 
@@ -88,12 +89,19 @@ fn one_start_serves_all_who_wait() {
         let services = services();
         let one = Worker::sharing(process("serve"), services.clone());
         let two = Worker::sharing(process("serve"), services.clone());
+        let shown = || services.supervisor.processes().remove(0);
+        assert_eq!((shown().state, shown().starts, shown().pid), (State::Idle, 0, None));
         let (first, second, third) = tokio::join!(one.get(), two.get(), one.get());
         let pid = first.unwrap();
         assert_eq!((second.unwrap(), third.unwrap()), (pid.clone(), pid.clone()));
         assert!(runs(&pid));
+        let ready = shown();
+        assert_eq!((&*ready.upstream, ready.state, ready.starts, ready.failed), ("app", State::Ready, 1, false));
+        assert_eq!(ready.pid.map(|pid| pid.to_string()), Some(pid.clone()));
+        assert!(ready.port.is_some() && ready.since.is_some());
         services.supervisor.shutdown().await;
         assert!(!runs(&pid), "it was not stopped");
+        assert_eq!((shown().state, shown().pid, shown().port), (State::Idle, None, None));
         let error = one.get().await.unwrap_err();
         assert_eq!((error.kind, error.status()), (ErrorType::DestinationUnavailable, StatusCode::SERVICE_UNAVAILABLE));
     });
@@ -167,6 +175,8 @@ fn a_process_that_does_not_start_is_unavailable() {
         let worker = Worker::new(process("end"));
         let error = worker.get().await.unwrap_err();
         assert_eq!((error.kind, error.status()), (ErrorType::DestinationUnavailable, StatusCode::SERVICE_UNAVAILABLE));
+        let shown = worker.services.supervisor.processes().remove(0);
+        assert_eq!((shown.state, shown.failed, shown.pid), (State::Idle, true, None));
         assert!(!error.to_string().contains("database"), "its output is not for clients: {error}");
         let mut wish = process("end");
         if let Some(start) = &mut wish.start {

@@ -213,11 +213,7 @@ pub(super) fn find(spans: &[SpanRecord], stage: Stage) -> &SpanRecord {
 }
 
 pub(super) fn attribute(span: &SpanRecord, key: &str) -> String {
-    span.attributes
-        .iter()
-        .find(|known| known.key.as_str() == key)
-        .map(|known| known.value.to_string())
-        .unwrap_or_default()
+    span.attributes.shown(key).unwrap_or_default()
 }
 
 /// Every span but the root lies within its parent.

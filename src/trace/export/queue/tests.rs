@@ -16,14 +16,14 @@ async fn a_message_waits_until_it_is_full_or_late() {
     queue.push(batch(1, b'a'));
     let begun = clock::now();
     let message = queue.gather().await;
-    assert_eq!((message.spans, &message.encoded[..]), (1, &b"a"[..]));
+    assert_eq!((message.spans, &message.encoded.joined()[..]), (1, &b"a"[..]));
     assert!(clock::now().since(begun) >= Duration::from_secs(5));
     queue.push(batch(2, b'b'));
     queue.push(batch(2, b'c'));
     queue.push(batch(1, b'd'));
     let begun = clock::now();
     let message = queue.gather().await;
-    assert_eq!((message.spans, &message.encoded[..]), (4, &b"bbcc"[..]));
+    assert_eq!((message.spans, &message.encoded.joined()[..]), (4, &b"bbcc"[..]));
     assert!(clock::now().since(begun) < Duration::from_secs(1));
 }
 

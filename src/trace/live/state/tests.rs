@@ -1,11 +1,13 @@
-use opentelemetry::{KeyValue, trace::TraceFlags};
+use opentelemetry::trace::TraceFlags;
 
 use super::*;
-use crate::trace::record::Origin;
+use crate::trace::{attributes::Attributes, record::Origin};
 
 const TRACE: TraceId = TraceId::from_bytes([1; 16]);
 
 fn span(stage: Stage, id: u8) -> SpanRecord {
+    let mut attributes = Attributes::default();
+    attributes.set("waylight.upstream", "app");
     SpanRecord {
         trace_id: TRACE,
         span_id: SpanId::from_bytes([id; 8]),
@@ -17,10 +19,9 @@ fn span(stage: Stage, id: u8) -> SpanRecord {
         start: Instant::from_nanos(0),
         end: Instant::from_nanos(1),
         error: None,
-        attributes: vec![KeyValue::new("waylight.upstream", "app")],
+        attributes,
         events: Vec::new(),
         links: Vec::new(),
-        dropped_attributes: 0,
     }
 }
 

@@ -59,17 +59,19 @@ fn what_is_written_is_read() {
     }
     let mut rest = &*records;
     for entry in [entry(), traced, signed_in] {
-        let (read, octets) = Entry::next(&mut rest).unwrap();
-        assert_eq!(read, entry);
-        assert_eq!(octets, written(&entry));
+        let record = Record::next(&mut rest).unwrap();
+        assert_eq!(record.octets, written(&entry));
+        assert_eq!(record.brief, Brief { id: entry.id, start: entry.start, hints: entry.hints });
+        assert_eq!(record.is_traced, entry.trace.is_some());
+        assert_eq!(record.entry().unwrap(), entry);
     }
-    assert!(Entry::next(&mut rest).is_none());
+    assert!(Record::next(&mut rest).is_none());
 }
 
 #[test]
 fn a_row_says_what_the_record_says() {
     let octets = written(&entry());
-    let row = Entry::next(&mut &*octets).unwrap().0.row();
+    let row = Record::next(&mut &*octets).unwrap().entry().unwrap().row();
     assert_eq!((row.id, row.status, &*row.path, &*row.query), (7, 200, "/products/lamp", "q=1"));
     assert_eq!((&*row.destination, &*row.client, row.first_byte), ("document", "192.0.2.1", Some(u64::MAX - 1)));
     let names: Vec<_> = row.moments.iter().map(|(name, _)| *name).collect();
@@ -81,7 +83,7 @@ fn queries_are_hidden_before_they_are_kept() {
     let redaction = Redaction::new(&[], &["voucher".to_owned()]);
     let raw = "q=lamp&access_token=abc&VOUCHER=xyz&%74oken=def&empty=&flag";
     let octets = written(&Entry { query: Query::Raw(raw, &redaction), ..entry() });
-    let row = Entry::next(&mut &*octets).unwrap().0.row();
+    let row = Record::next(&mut &*octets).unwrap().entry().unwrap().row();
     assert_eq!(&*row.query, "q=lamp&access_token=REDACTED&VOUCHER=REDACTED&%74oken=REDACTED&empty=&flag");
     for secret in ["abc", "xyz", "def"] {
         assert!(!octets.windows(3).any(|three| three == secret.as_bytes()));
@@ -106,7 +108,7 @@ fn texts_are_cut_where_a_character_ends() {
         ..entry()
     });
     assert!(octets.len() <= ENTRY_BYTES_MAX, "{}", octets.len());
-    let row = Entry::next(&mut &*octets).unwrap().0.row();
+    let row = Record::next(&mut &*octets).unwrap().entry().unwrap().row();
     assert_eq!(row.path.len(), TEXT_BYTES_MAX);
     assert_eq!(row.query.len(), TEXT_BYTES_MAX);
 }
@@ -115,8 +117,8 @@ proptest! {
     #[test]
     fn no_octets_make_the_reader_panic(octets in prop::collection::vec(any::<u8>(), 0..512)) {
         let mut rest = &*octets;
-        while let Some((entry, _)) = Entry::next(&mut rest) {
-            entry.row();
+        while let Some(record) = Record::next(&mut rest) {
+            record.entry().map(|entry| entry.row());
         }
     }
 }

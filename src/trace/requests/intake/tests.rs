@@ -9,7 +9,7 @@ use crate::{
         live::{Delivery, Hub, HubLimits},
         outbox::{Inbox, Outbox},
         requests::{
-            entry::tests::entry,
+            entry::{Entry, tests::entry},
             hints::{Destination, Hints},
             log::{RequestLog, RequestOutbox},
             recent::tests::List,

@@ -1,32 +1,10 @@
 use super::*;
-use crate::trace::requests::entry::Query;
 
-fn entry(id: u128, destination: &str, url: u64, referer: u64) -> Entry<'static> {
+fn entry(id: u128, destination: &str, url: u64, referer: u64) -> Brief {
     let codes = 0..22;
     let code = codes.into_iter().find(|code| Destination::of(*code).as_str() == destination).unwrap();
-    Entry {
-        id,
-        start: 1_000_000_000,
-        duration: 0,
-        moments: [None; 5],
-        status: 200,
-        bytes: 0,
-        method: "GET",
-        scheme: "http",
-        version: "1.1",
-        host: "",
-        path: "/",
-        query: Query::Shown(""),
-        route: "",
-        upstream: "",
-        cache: "",
-        cache_reason: "",
-        error: "",
-        client: Some("192.0.2.1".parse().unwrap()),
-        sender: None,
-        trace: None,
-        hints: Hints { browser: 5, url, referer, destination: Destination::of(code) },
-    }
+    let hints = Hints { browser: 5, url, referer, destination: Destination::of(code) };
+    Brief { id, start: 1_000_000_000, hints }
 }
 
 fn page(page: u128) -> Joined {
@@ -36,29 +14,29 @@ fn page(page: u128) -> Joined {
 #[test]
 fn what_a_page_loads_belongs_to_it() {
     let mut joiner = Joiner::default();
-    assert_eq!(joiner.join(&entry(1, "document", 10, 0)), page(1));
-    assert_eq!(joiner.join(&entry(2, "style", 20, 10)), page(1));
+    assert_eq!(joiner.join(entry(1, "document", 10, 0)), page(1));
+    assert_eq!(joiner.join(entry(2, "style", 20, 10)), page(1));
     // A font that the style asked for, and a fetch that hides its referer.
-    assert_eq!(joiner.join(&entry(3, "font", 0, 20)), page(1));
-    assert_eq!(joiner.join(&entry(4, "empty", 0, 0)), page(1));
+    assert_eq!(joiner.join(entry(3, "font", 0, 20)), page(1));
+    assert_eq!(joiner.join(entry(4, "empty", 0, 0)), page(1));
     // Nothing says that this is a browser's.
-    assert_eq!(joiner.join(&entry(5, "", 0, 0)), Joined::default());
+    assert_eq!(joiner.join(entry(5, "", 0, 0)), Joined::default());
     // Another browser's page of the same URL is another page.
     let mut other = entry(6, "image", 0, 10);
     other.hints.browser = 6;
-    assert_eq!(joiner.join(&other).page, None);
+    assert_eq!(joiner.join(other).page, None);
     // The page is opened again.
-    assert_eq!(joiner.join(&entry(7, "document", 10, 0)), page(7));
-    assert_eq!(joiner.join(&entry(8, "image", 0, 10)), page(7));
+    assert_eq!(joiner.join(entry(7, "document", 10, 0)), page(7));
+    assert_eq!(joiner.join(entry(8, "image", 0, 10)), page(7));
 }
 
 #[test]
 fn what_ends_before_its_page_is_joined_late() {
     let mut joiner = Joiner::default();
-    assert_eq!(joiner.join(&entry(1, "style", 20, 10)), Joined::default());
-    assert_eq!(joiner.join(&entry(2, "font", 0, 20)), Joined::default());
-    assert_eq!(joiner.join(&entry(3, "image", 0, 10)), Joined::default());
-    let Joined { page, mut late } = joiner.join(&entry(4, "document", 10, 0));
+    assert_eq!(joiner.join(entry(1, "style", 20, 10)), Joined::default());
+    assert_eq!(joiner.join(entry(2, "font", 0, 20)), Joined::default());
+    assert_eq!(joiner.join(entry(3, "image", 0, 10)), Joined::default());
+    let Joined { page, mut late } = joiner.join(entry(4, "document", 10, 0));
     late.sort_unstable();
     assert_eq!((page, &*late), (Some(4), &[1, 2, 3][..]));
 }
@@ -66,19 +44,19 @@ fn what_ends_before_its_page_is_joined_late() {
 #[test]
 fn an_old_page_is_not_the_last_one() {
     let mut joiner = Joiner::default();
-    joiner.join(&entry(1, "document", 10, 0));
+    joiner.join(entry(1, "document", 10, 0));
     let mut later = entry(2, "empty", 0, 0);
     later.start += LAST_PAGE_NANOS;
-    assert_eq!(joiner.join(&later).page, None);
+    assert_eq!(joiner.join(later).page, None);
 }
 
 #[test]
 fn everything_is_bounded() {
     let mut joiner = Joiner::default();
     for number in 0..2 * REMEMBERED_MAX as u64 {
-        joiner.join(&entry(number.into(), "document", number, 0));
-        joiner.join(&entry(number.into(), "image", 0, number + 1_000_000));
-        joiner.join(&entry(number.into(), "image", 0, 5_000_000));
+        joiner.join(entry(number.into(), "document", number, 0));
+        joiner.join(entry(number.into(), "image", 0, number + 1_000_000));
+        joiner.join(entry(number.into(), "image", 0, 5_000_000));
     }
     assert!(joiner.urls.len() <= REMEMBERED_MAX);
     assert!(joiner.waiting.len() <= REMEMBERED_MAX / 16);

@@ -9,7 +9,7 @@ fn log(chunks_max: usize) -> (RequestLog, RequestInbox, Arc<Counters>) {
 
 fn ids(chunk: Chunk) -> Vec<u128> {
     let mut ids = Vec::new();
-    chunk.read(|entry, _, _| ids.push(entry.id));
+    chunk.read(|record, _| ids.push(record.brief.id));
     ids
 }
 
@@ -73,6 +73,6 @@ fn header_sets_go_with_their_request() {
     log.append(&Entry { id: 2, ..entry() }, Some(Box::new(sets.clone())));
     log.hand_over();
     let mut seen = Vec::new();
-    inbox.try_recv().unwrap().read(|entry, _, headers| seen.push((entry.id, headers)));
+    inbox.try_recv().unwrap().read(|record, headers| seen.push((record.brief.id, headers)));
     assert_eq!(seen, [(1, None), (2, Some(Box::new(sets)))]);
 }

@@ -255,16 +255,11 @@ impl Block {
 
     /// Leaves the rows that are searched for.
     pub(super) fn find(&self, find: &Find, mask: &mut Mask) {
-        // What compares numbers costs least, so it goes first; words cost most, so they go last.
-        let cost = |term: &&Term| match term.condition {
-            Condition::Word(_) => 2,
-            Condition::Text(..) => 1,
-            _ => 0,
-        };
-        let mut terms: Vec<_> = find.terms().iter().collect();
-        // Of words, the rare ones go first, and leave fewer rows to the others.
-        terms.sort_by_cached_key(|term| (cost(term), term.sense == Sense::IsNot, Reverse(self.first(term))));
+        let Some(terms) = self.in_order(find) else { return mask.clear() };
         for term in terms {
+            if mask.is_empty() {
+                return;
+            }
             let wanted = term.sense == Sense::Is;
             match &term.condition {
                 Condition::Word(word) => self.word(word, term.sense, mask),
@@ -299,18 +294,40 @@ impl Block {
         }
     }
 
-    /// How far what a word needs stands from the beginning of a column; the farther, the rarer it is.
-    fn first(&self, term: &Term) -> usize {
-        let Condition::Word(word) = &term.condition else { return 0 };
-        WORDS.iter().filter_map(|field| self.column(*field).first(word)).min().unwrap_or(usize::MAX)
+    /// The conditions in the order in which they are looked at; `None`: there is one that no row fulfils.
+    fn in_order<'f>(&self, find: &'f Find) -> Option<Vec<&'f Term>> {
+        let mut terms = Vec::with_capacity(find.terms().len());
+        for term in find.terms() {
+            // What compares numbers costs least, so it goes first; words cost most, so they go last. Of words, the rare ones
+            // go first, and leave fewer rows to the others.
+            let (cost, rare) = match (&term.condition, term.sense) {
+                (Condition::Word(word), Sense::Is) => (2, self.first(word)?),
+                (Condition::Word(_), Sense::IsNot) => (3, 0),
+                (Condition::Text(..), _) => (1, 0),
+                _ => (0, 0),
+            };
+            terms.push(((cost, Reverse(rare)), term));
+        }
+        terms.sort_by_key(|(place, _)| *place);
+        Some(terms.into_iter().map(|(_, term)| term).collect())
+    }
+
+    /// How far what a word needs stands from the beginning of the smallest column that holds it; the farther, the rarer it
+    /// is. `None`: nothing holds it.
+    fn first(&self, word: &Pattern) -> Option<usize> {
+        self.columns().into_iter().find_map(|column| column.first(word))
+    }
+
+    /// Where words are looked for. Where a small column holds the word, a large one need not be looked at.
+    fn columns(&self) -> [&Texts; WORDS.len()] {
+        let mut columns = WORDS.map(|field| self.column(field));
+        columns.sort_by_key(|column| column.len());
+        columns
     }
 
     fn word(&self, word: &Pattern, sense: Sense, mask: &mut Mask) {
-        let mut columns = WORDS.map(|field| self.column(field));
-        // Where a small column holds the word, a large one need not be looked at.
-        columns.sort_by_key(|column| column.len());
         let mut without = mask.clone();
-        for column in columns {
+        for column in self.columns() {
             let rows = without.count();
             if rows == 0 {
                 break;

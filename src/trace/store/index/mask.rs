@@ -26,6 +26,11 @@ impl Mask {
         was
     }
 
+    /// From now on no row is meant.
+    pub(super) fn clear(&mut self) {
+        self.0.fill(0);
+    }
+
     /// Leaves those rows that `keep` says yes to; only they are asked for.
     pub(super) fn retain(&mut self, mut keep: impl FnMut(usize) -> bool) {
         for (index, word) in self.0.iter_mut().enumerate() {
@@ -48,6 +53,11 @@ impl Mask {
     /// Leaves those rows that `other` does not mean.
     pub(super) fn and_not(&mut self, other: &Self) {
         self.0.iter_mut().zip(&other.0).for_each(|(word, other)| *word &= !other);
+    }
+
+    /// Whether no row is meant.
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.iter().all(|word| *word == 0)
     }
 
     /// How many rows are meant.

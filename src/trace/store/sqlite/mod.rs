@@ -4,6 +4,7 @@
 //! is on the disk. A few threads read ([`read`]). When the file cannot be written, writes fail, are counted, and are
 //! tried again with the next ones; the edge runs on.
 
+mod packing;
 mod queue;
 mod read;
 mod retention;
@@ -259,7 +260,7 @@ fn page(reader: &mut Reader, shared: &Shared, query: &RequestQuery) -> Result<Pa
 fn batches(db: &Connection, trace: TraceId) -> Result<Vec<Bytes>, StoreError> {
     let mut statement = db.prepare_cached("SELECT size, data FROM batch WHERE trace = ?1 ORDER BY seq")?;
     let mut rows = statement.query([trace.to_bytes()])?;
-    let mut decompressor = zstd::bulk::Decompressor::new().map_err(failed)?;
+    let mut decompressor = packing::unpacker().map_err(failed)?;
     let mut batches = Vec::new();
     while let Some(row) = rows.next()? {
         let size = usize::try_from(row.get::<_, i64>(0)?).unwrap_or(0).min(BATCH_BYTES_MAX);

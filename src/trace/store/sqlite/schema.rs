@@ -16,7 +16,7 @@ use crate::{clock, error::BoxError, trace::store::StoreError};
 /// "Wayl", so that other tools can tell what the file is.
 const APPLICATION_ID: i64 = 0x5761_796c;
 /// Each brings a file from the version of its place in the list to the next one.
-const MIGRATIONS: &[&str] = &[include_str!("schema1.sql"), include_str!("schema2.sql")];
+const MIGRATIONS: &[&str] = &[include_str!("schema1.sql"), include_str!("schema2.sql"), include_str!("schema3.sql")];
 /// Pages of the write-ahead log before it is brought home.
 const CHECKPOINT_PAGES: i64 = 2_000;
 /// The log file shrinks to this when it has been brought home.

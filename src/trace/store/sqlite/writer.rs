@@ -18,7 +18,7 @@ use tokio::{
 use tracing::{error, info, warn};
 
 use super::{
-    Shared,
+    Shared, packing,
     queue::{Job, Queued, gather},
     retention, rows,
     schema::{self, OpenError},
@@ -39,8 +39,6 @@ use crate::{
     },
 };
 
-/// zstd's quickest level but for the negative ones, which pack half as well.
-const ZSTD_LEVEL: i32 = 1;
 /// Traces whose number of spans is remembered; of others it is looked up.
 const TRACES_MAX: usize = 65_536;
 /// Between two looks at what is too old.
@@ -93,7 +91,7 @@ impl Writer {
             try_open_at: None,
             complained: None,
             splitter: Splitter::default(),
-            compressor: zstd::bulk::Compressor::new(ZSTD_LEVEL)?,
+            compressor: packing::packer()?,
             traces: Traces::default(),
             next_row: 1,
             next_batch: 1,

@@ -36,6 +36,8 @@ const NARROW = { page: 720, compact: 480 };
 const NAMES = { page: 372, compact: 230, min: 140, step: 16 };
 /** At most so many rows have no need of a minimap. */
 const MINIMAP_ROWS_MIN = 13;
+/** A stream that was open already follows a trace after so long at the latest. */
+const OPEN_MS = 1500;
 /** A growing trace is asked for anew after so long at the earliest. */
 const GROW_MS = 250;
 /** A trace that could not be had is asked for again so long after somebody answers. */
@@ -559,11 +561,21 @@ export class TraceView extends HTMLElement {
 
   #followTrace() {
     this.#follow?.();
-    const ending = this.live?.follow([`trace:${this.trace}`], (events) => {
+    const { live } = this;
+    if (!live) return;
+    const ending = live.follow([`trace:${this.trace}`], (events) => {
       const concerns = events.some(({ name, data }) => name === 'gap' || (name.startsWith('trace.') && data.trace_id === this.trace));
       if (concerns) this.#grow();
     });
-    this.#follow = ending ? () => (ending(), this.#follow = null) : null;
+    // What came after the trace was read and before the stream was open, nobody told of.
+    const unwatch = live.watch((state) => state === 'open' && this.#grow());
+    const late = window.setTimeout(() => this.#grow(), OPEN_MS);
+    this.#follow = () => {
+      ending();
+      unwatch();
+      clearTimeout(late);
+      this.#follow = null;
+    };
   }
 
   /** More has come. Asked for as a whole: the server reads tree, path and verdict anew. */

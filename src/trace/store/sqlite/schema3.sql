@@ -1,0 +1,1 @@
+-- Spans are packed with a dictionary from now on, which earlier versions do not know.
