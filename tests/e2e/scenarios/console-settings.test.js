@@ -217,3 +217,25 @@ describe('the settings', () => {
     assert.doesNotMatch(await answer.text(), /id="host"/, 'nothing tells that there is a console');
   });
 });
+
+test('on a site\'s own origin an admin is told where the rest is', async () => {
+  const waylight = await Waylight.run(configuration({ app: startedApp(), onSite: 'session' }));
+  const browser = await launch();
+  try {
+    const console = await ConsolePage.open(browser, waylight);
+    const { page } = console;
+    await console.goto('/settings');
+    const offered = page.getByRole('navigation', { name: 'Settings' }).getByRole('link');
+    await offered.first().waitFor();
+    assert.ok(!(await offered.allTextContents()).includes('Configuration'));
+    await console.goto('/settings/configuration');
+    await page.getByRole('heading', { name: 'Not for you to see here' }).waitFor();
+    const { elsewhere } = await console.api('/me');
+    assert.ok((await page.locator('.section').textContent())?.includes(elsewhere.slice(1)), elsewhere);
+    await console.judge('settings on a site\'s own origin');
+    console.assertQuiet();
+  } finally {
+    await browser.close();
+    await waylight.stop();
+  }
+});
