@@ -666,7 +666,7 @@ fn a_pages_token_does_one_command_and_leads_back() {
     let now = clock::unix_seconds();
     let command = |browser: &Browser, nonce: u8, act: &str, to: &str| {
         let identity = browser.credentials().identity.unwrap().id;
-        let nonce = Id::from_bytes([nonce; 16]);
+        let nonce = Id::from_bytes([100 + nonce; 16]);
         let token = Navigation { nonce, identity, expiry: now + 600, host: "app.example" }.seal(&browser.console.keys);
         format!("{COMMAND}?do={act}&to={to}&token={token}")
     };
