@@ -220,7 +220,7 @@ i{display:block}.dot{width:8px;height:8px;border-radius:8px;background:#fff;anim
   /** @param {string} id */
   async function follow(id) {
     bar.phase = 'collecting';
-    let wait = 500, waited = '';
+    let wait = 500, waited = '', known = 0;
     for (const until = performance.now() + 90_000; performance.now() < until; wait = Math.min(2_000, wait * 1.3)) {
       /** @type {any} */ let status;
       try {
@@ -233,11 +233,13 @@ i{display:block}.dot{width:8px;height:8px;border-radius:8px;background:#fff;anim
       const names = status?.waiting_for?.join(', ') ?? '', spans = `${status?.spans ?? 0} spans`;
       if (status?.state === 'done') {
         bar.phase = '';
-        if (waited) toast('note', `Trace ready, but ${waited} sent no spans`, `${spans}. To see inside, send OpenTelemetry to this proxy.`, viewing(id));
+        // What was awaited may have come at last.
+        if (waited && status.spans === known) toast('note', `Trace ready, but ${waited} sent no spans`, `${spans}. To see inside, send OpenTelemetry to this proxy.`, viewing(id));
         else toast('ok', 'Trace ready', `${spans}. ${status.verdict ?? ''}`, viewing(id));
         return paint();
       }
       waited = names;
+      known = status?.spans ?? 0;
       if (status || !live.firstChild) toast('spin', 'Collecting the trace', `${spans} so far.${names && ` Waiting for ${names} to report.`}`);
       paint();
       await new Promise((resolve) => setTimeout(resolve, wait));
