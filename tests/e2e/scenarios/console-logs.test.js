@@ -58,7 +58,10 @@ describe('the Logs', () => {
     const visitor = await browser.newPage();
     await visitor.goto(`${waylight.origin}/?view=1`, { waitUntil: 'networkidle' });
     await visitor.close();
-    await console.page.locator('.log-row', { hasText: '/api/cart' }).waitFor();
+    // What ends before its page does is listed first, and joined to it a moment later.
+    for (const path of ['/site.css', '/app.js', '/api/cart']) {
+      await console.page.locator('.log-row[aria-level="2"]', { hasText: path }).waitFor();
+    }
     const rows = await console.rows();
     const at = rows.findIndex((row) => row.path === '/' && row.level === 1);
     const next = rows.findIndex((row, index) => index > at && row.level === 1);
