@@ -19,12 +19,13 @@ export function startedApp() {
 /**
  * One site for every host, whose every path goes to an upstream that runs already or to an app that is started.
  * `extra` are lines behind the last route, `environment` the started app's, `grpc` the port where spans come in by gRPC,
- * `port` where clients connect, `onSite` what a sign-in reaches on the site's own origin.
+ * `port` where clients connect, `onSite` what a sign-in reaches on the site's own origin,
+ * `toolbar` whether pages get it.
  * @param {{ upstream?: string, app?: string[], exports?: Backend[], sentryDsn?: string, middleware?: boolean, extra?: string[],
- *   environment?: Record<string, string>, grpc?: number, port?: number, onSite?: 'all' | 'session' }} options
+ *   environment?: Record<string, string>, grpc?: number, port?: number, onSite?: 'all' | 'session', toolbar?: boolean }} options
  * @returns {string}
  */
-export function configuration({ upstream, app, exports = [], sentryDsn, middleware = false, extra = [], environment = {}, grpc = 0, port = 0, onSite = 'all' }) {
+export function configuration({ upstream, app, exports = [], sentryDsn, middleware = false, extra = [], environment = {}, grpc = 0, port = 0, onSite = 'all', toolbar = true }) {
   const variables = Object.entries(environment).map(([name, value]) => `${name} = ${quoted(value)}`);
   return [
     'workers = 2',
@@ -51,6 +52,7 @@ export function configuration({ upstream, app, exports = [], sentryDsn, middlewa
     ...exports.flatMap(backend),
     '[[site]]',
     'hosts = ["*"]',
+    ...(toolbar ? [] : ['inject_toolbar = false']),
     ...(middleware ? ['middleware = ["small", "mark"]'] : []),
     '[[site.route]]',
     'path = "/*"',

@@ -32,6 +32,7 @@ describe('outsiders and insiders', () => {
     upstream = await Upstream.start({ '*': htmlPage(PAGE) });
     waylight = await Waylight.run(
       configuration({
+        toolbar: false,
         upstream: upstream.url,
         exports: [{ name: 'receiver', endpoint: receiver.httpUrl, protocol: 'http/protobuf' }],
       }),

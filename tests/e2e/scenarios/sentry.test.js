@@ -38,6 +38,7 @@ describe('a page with the Sentry SDK', () => {
     });
     waylight = await Waylight.run(
       configuration({
+        toolbar: false,
         upstream: upstream.url,
         exports: [{ name: 'receiver', endpoint: receiver.httpUrl, protocol: 'http/json' }],
         sentryDsn: collector.dsn,
@@ -46,6 +47,7 @@ describe('a page with the Sentry SDK', () => {
     browser = await launch();
     page = await browser.newPage();
     await signIn(page, await waylight.link());
+    await page.goto(`${waylight.origin}/_waylight/plain`);
     await press(page, /^start/i);
   });
 

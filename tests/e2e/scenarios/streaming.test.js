@@ -31,6 +31,7 @@ describe('a streaming page', () => {
     });
     waylight = await Waylight.run(
       configuration({
+        toolbar: false,
         upstream: upstream.url,
         exports: [{ name: 'receiver', endpoint: receiver.httpUrl, protocol: 'http/json' }],
       }),
