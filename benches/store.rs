@@ -218,7 +218,9 @@ fn filters(criterion: &mut Criterion, runtime: &Runtime) {
 
 /// A file of some hundred thousand requests and traces of which nearly nothing may stay.
 fn stalls(runtime: &Runtime) {
-    let rows: u64 = if std::env::args().any(|argument| argument == "--test") { 8_000 } else { 400_000 };
+    let is_smoke = std::env::args().any(|argument| argument == "--test");
+    let (rows, within): (u64, _) =
+        if is_smoke { (8_000, Duration::from_secs(2)) } else { (400_000, Duration::from_secs(120)) };
     let directory = tempfile::tempdir().unwrap();
     let now = clock::now().unix_nanos();
     let store = open(directory.path());
@@ -236,7 +238,7 @@ fn stalls(runtime: &Runtime) {
     let is_tidy = || async { store.usage(0).await.unwrap().bytes < full / 4 };
     let (mut writes, mut reads) = (Waits::default(), Waits::default());
     runtime.block_on(async {
-        while clock::now().since(begun) < Duration::from_secs(120) && !is_tidy().await {
+        while clock::now().since(begun) < within && !is_tidy().await {
             let fresh = RequestRow { start: clock::now().unix_nanos(), ..row(0, now) };
             let write = writes.time(async { store.write_requests(vec![fresh]).await.unwrap() });
             let query = RequestQuery { limit: 100, ..RequestQuery::default() };
