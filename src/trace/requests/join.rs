@@ -2,7 +2,9 @@
 //! so does what refers to its frames, scripts and styles. `now` comes with the requests; everything is bounded.
 //!
 //! A page ends after much of what it loads: what refers to a page that is not known yet is remembered, and joined when
-//! the page turns up.
+//! the page turns up. Where the page is opened again, what it loads seems to belong to the time before, until then.
+
+use std::collections::VecDeque;
 
 use super::{
     entry::Brief,
@@ -15,6 +17,9 @@ const REMEMBERED_MAX: usize = 16_384;
 /// A request without a referer belongs to the browser's last page, if that is no older, in nanoseconds.
 const LAST_PAGE_NANOS: u64 = 30_000_000_000;
 
+/// Joined requests that may turn out to belong to a later page.
+const OVERTAKEN_MAX: usize = 512;
+
 /// Joins requests to page views.
 #[derive(Debug)]
 pub struct Joiner {
@@ -24,6 +29,8 @@ pub struct Joiner {
     last: Bounded<u64, (u128, u64)>,
     /// What refers to a browser's URL that is not known yet.
     waiting: Bounded<(u64, u64), Vec<Waiting>>,
+    /// What was joined lately, the latest last.
+    lately: VecDeque<Brief>,
 }
 
 /// A request that waits for its page, and the URL that others may refer to.
@@ -38,7 +45,7 @@ struct Waiting {
 pub struct Joined {
     /// The page of the request asked for.
     pub page: Option<u128>,
-    /// Earlier requests that belong to the page, which was not known before.
+    /// Earlier requests that belong to the page, which was not known before, whatever they were joined to.
     pub late: Vec<u128>,
 }
 
@@ -51,6 +58,7 @@ impl Default for Joiner {
             urls: Bounded::new(REMEMBERED_MAX),
             last: Bounded::new(REMEMBERED_MAX),
             waiting: Bounded::new(REMEMBERED_MAX / 16),
+            lately: VecDeque::new(),
         }
     }
 }
@@ -61,10 +69,13 @@ impl Joiner {
         let Hints { browser, url, referer, destination } = request.hints;
         if destination == Destination::DOCUMENT {
             self.last.insert(browser, (request.id, request.start));
-            return Joined { page: Some(request.id), late: self.known(browser, url, request.id) };
+            let mut late = self.known(browser, url, request.id);
+            self.overtaken(request, &mut late);
+            return Joined { page: Some(request.id), late };
         }
         if let Some(page) = self.urls.find(&(browser, referer)).copied() {
             let late = if url == 0 { Vec::new() } else { self.known(browser, url, page) };
+            self.remember(request);
             return Joined { page: Some(page), late };
         }
         if referer != 0 {
@@ -77,7 +88,40 @@ impl Joiner {
         let recent = |(_, since): &&(u128, u64)| request.start.saturating_sub(*since) < LAST_PAGE_NANOS;
         // Nothing says that a request without a destination is a browser's.
         let last = self.last.find(&browser).filter(|_| destination != Destination::default()).filter(recent);
-        Joined { page: last.map(|(page, _)| *page), late: Vec::new() }
+        let page = last.map(|(page, _)| *page);
+        if page.is_some() {
+            self.remember(request);
+        }
+        Joined { page, late: Vec::new() }
+    }
+
+    fn remember(&mut self, request: Brief) {
+        if self.lately.len() == OVERTAKEN_MAX {
+            self.lately.pop_front();
+        }
+        self.lately.push_back(request);
+    }
+
+    /// What `page` loaded that ended before it, and was joined to the browser's page before: it began after this one.
+    fn overtaken(&mut self, page: Brief, late: &mut Vec<u128>) {
+        let browser = page.hints.browser;
+        let is_later = |request: &&Brief| request.hints.browser == browser && request.start >= page.start;
+        let mut candidates: Vec<Brief> = self.lately.iter().filter(is_later).copied().collect();
+        // Nothing refers to 0, which stands for a referer that is hidden.
+        let mut urls = vec![page.hints.url, 0];
+        while let Some(url) = urls.pop() {
+            candidates.retain(|request| {
+                let refers = request.hints.referer == url;
+                if refers {
+                    late.push(request.id);
+                    if request.hints.url != 0 {
+                        self.urls.insert((browser, request.hints.url), page.id);
+                        urls.push(request.hints.url);
+                    }
+                }
+                !refers
+            });
+        }
     }
 
     /// From now on `url` belongs to `page`; gives back what waited for it.

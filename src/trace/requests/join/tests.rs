@@ -42,6 +42,22 @@ fn what_ends_before_its_page_is_joined_late() {
 }
 
 #[test]
+fn what_ends_before_a_page_that_is_opened_again_is_joined_to_that_view() {
+    let mut joiner = Joiner::default();
+    let at = |seconds: u64, entry: Brief| Brief { start: seconds * 1_000_000_000, ..entry };
+    assert_eq!(joiner.join(at(1, entry(1, "document", 10, 0))), page(1));
+    assert_eq!(joiner.join(at(2, entry(2, "style", 20, 10))), page(1));
+    // The page is opened again at 5, and ends last.
+    for (id, request) in [(3, entry(3, "font", 0, 20)), (4, entry(4, "style", 20, 10)), (5, entry(5, "empty", 0, 0))] {
+        assert_eq!(joiner.join(at(6, request)).page, Some(1), "{id}: so it seems");
+    }
+    let Joined { page: own, mut late } = joiner.join(at(5, entry(6, "document", 10, 0)));
+    late.sort_unstable();
+    assert_eq!((own, &*late), (Some(6), &[3, 4, 5][..]));
+    assert_eq!(joiner.join(at(7, entry(7, "font", 0, 20))), page(6));
+}
+
+#[test]
 fn an_old_page_is_not_the_last_one() {
     let mut joiner = Joiner::default();
     joiner.join(entry(1, "document", 10, 0));
@@ -60,5 +76,6 @@ fn everything_is_bounded() {
     }
     assert!(joiner.urls.len() <= REMEMBERED_MAX);
     assert!(joiner.waiting.len() <= REMEMBERED_MAX / 16);
+    assert!(joiner.lately.len() <= OVERTAKEN_MAX);
     assert!(joiner.waiting.values().all(|waiting| waiting.len() <= WAITING_MAX));
 }
