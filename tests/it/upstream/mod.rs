@@ -152,6 +152,8 @@ fn whatever_the_upstream_does_wrong_has_its_name() {
         check(vec![Step::Head, Step::Write(chunk)], ErrorType::HttpResponseIncomplete).await;
         let malformed = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n";
         check(vec![Step::Head, Step::Write(malformed), Step::End], ErrorType::HttpResponseTransferCoding).await;
+        let coded = "HTTP/1.1 200 OK\r\ntransfer-encoding: gzip, chunked\r\n\r\n0\r\n\r\n";
+        check(vec![Step::Head, Step::Write(coded), Step::End], ErrorType::HttpProtocolError).await;
         let switch = "HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: any\r\n\r\n";
         check(vec![Step::Head, Step::Write(switch), Step::End], ErrorType::HttpUpgradeFailed).await;
     });
