@@ -385,6 +385,21 @@ fn a_request_without_content_says_so_where_content_is_usual() {
 }
 
 #[test]
+fn a_length_without_content_is_not_sent() {
+    on_worker(async || {
+        let serve = || vec![Step::Head, Step::Write(OK)];
+        let origin = Origin::new(vec![serve(), serve()]).await;
+        let worker = Worker::new(upstream(&[origin.address]));
+        let mut request = post(Body::empty());
+        request.headers_mut().insert("content-length", "5".parse().unwrap());
+        let error = worker.send(request).await.unwrap_err();
+        assert_eq!((error.side, error.status()), (Side::Client, StatusCode::BAD_REQUEST));
+        assert_eq!(worker.get().await.unwrap(), "ok");
+        assert!(origin.seen().iter().all(|seen| !seen.contains("POST")), "{:?}", origin.seen());
+    });
+}
+
+#[test]
 fn a_head_that_is_too_large_is_refused() {
     on_worker(async || {
         let origin = Origin::new(vec![vec![Step::Head, Step::Write("HTTP/1.1 200 OK\r\n"), Step::Flood, Step::End]]);
