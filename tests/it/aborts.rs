@@ -7,19 +7,10 @@ use tokio::{
 use waylight::trace::{record::SpanRecord, stage::Stage as Span};
 
 use crate::support::{
+    SITE,
     edge::{HOST, Stage, attribute, on_worker},
     plain::connect_to,
 };
-
-const SITE: &str = r#"
-[[site]]
-hosts = ["shop.test"]
-[[site.route]]
-path = "/*"
-upstream = "app"
-[upstream.app]
-endpoints = ["http://@ORIGIN@"]
-"#;
 
 /// Spans of one request, the root first.
 async fn spans(stage: &mut Stage) -> Vec<SpanRecord> {

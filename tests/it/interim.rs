@@ -8,20 +8,11 @@ use tokio::{
 };
 
 use crate::support::{
+    SITE,
     client::{Client, Protocol},
     edge::{HOST, Stage, on_worker},
     plain::connect_to,
 };
-
-const SITE: &str = r#"
-[[site]]
-hosts = ["shop.test"]
-[[site.route]]
-path = "/*"
-upstream = "app"
-[upstream.app]
-endpoints = ["http://@ORIGIN@"]
-"#;
 
 const HINT: &str = "HTTP/1.1 103 Early Hints\r\nlink: </a.css>; rel=preload\r\nconnection: x-hop\r\nx-hop: 1\r\n\r\n";
 

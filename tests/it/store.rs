@@ -27,13 +27,13 @@ use waylight::{
 };
 
 use crate::support::{
+    SITE,
     edge::{Origin, Stage, config, on_worker},
     instance::{HEAD, Instance, answering, output},
 };
 
 /// Tells a test that it is the process that is killed, and where it writes.
 const VICTIM: &str = "WAYLIGHT_TEST_STORE";
-const SITE: &str = "[[site]]\nhosts = [\"shop.test\"]\n[[site.route]]\npath = \"/*\"\nupstream = \"app\"\n[upstream.app]\nendpoints = [\"http://@ORIGIN@\"]\n";
 
 fn open(directory: &Path) -> SqliteStore {
     let settings = config(SITE).store;

@@ -17,7 +17,7 @@ use crate::{
 
 /// Answers with what it was asked: number, refusal, path and body.
 #[derive(Clone)]
-struct Echo;
+pub(super) struct Echo;
 
 impl Serve for Echo {
     fn serve(&self, conn: &Rc<Conn>, request: Request) -> impl Future<Output = Response> + 'static {
@@ -50,7 +50,7 @@ impl Serve for Echo {
     }
 }
 
-pub(super) fn settings() -> Settings {
+fn settings() -> Settings {
     let limits = Limits {
         connections_max: 10,
         requests_max: 10,
@@ -73,17 +73,24 @@ pub(super) fn settings() -> Settings {
     Settings { limits, timeouts }
 }
 
-/// A client, and what happens on the other side.
-struct Client {
-    io: DuplexStream,
-    drainer: Drainer,
+/// A client, and what happens on the other side, where `serve` answers.
+pub(super) struct Client<S = Echo> {
+    pub(super) io: DuplexStream,
+    pub(super) drainer: Drainer,
     conn: Rc<Conn>,
-    counters: Arc<Counters>,
-    served: tokio::task::JoinHandle<()>,
+    pub(super) serve: S,
+    pub(super) counters: Arc<Counters>,
+    pub(super) served: tokio::task::JoinHandle<()>,
 }
 
 impl Client {
     fn new(protocols: Protocols) -> Self {
+        Self::of(Echo, protocols)
+    }
+}
+
+impl<S: Serve> Client<S> {
+    pub(super) fn of(serve: S, protocols: Protocols) -> Self {
         clock::follow_tokio();
         let (io, other) = tokio::io::duplex(16 * 1024);
         let (drainer, drain) = drain();
@@ -92,16 +99,16 @@ impl Client {
         let counters = Arc::new(Counters::default());
         let terms =
             Terms { settings: Rc::new(settings()), protocols, drain, place: None, counters: Arc::clone(&counters) };
-        let served = tokio::task::spawn_local(serve_connection(other, Rc::clone(&conn), Echo, terms));
-        Self { io, drainer, conn, counters, served }
+        let served = tokio::task::spawn_local(serve_connection(other, Rc::clone(&conn), serve.clone(), terms));
+        Self { io, drainer, conn, serve, counters, served }
     }
 
-    async fn send(&mut self, octets: &str) {
+    pub(super) async fn send(&mut self, octets: &str) {
         self.io.write_all(octets.as_bytes()).await.unwrap();
     }
 
     /// Reads until `end` has come.
-    async fn until(&mut self, end: &str) -> String {
+    pub(super) async fn until(&mut self, end: &str) -> String {
         let mut octets = Vec::new();
         while !octets.ends_with(end.as_bytes()) {
             let octet = self.io.read_u8().await;
@@ -110,7 +117,7 @@ impl Client {
         String::from_utf8(octets).unwrap()
     }
 
-    async fn rest(&mut self) -> String {
+    pub(super) async fn rest(&mut self) -> String {
         let mut octets = Vec::new();
         self.io.read_to_end(&mut octets).await.unwrap();
         String::from_utf8_lossy(&octets).into_owned()
@@ -125,7 +132,7 @@ impl Client {
 }
 
 /// Runs a test on paused time.
-fn run(test: impl Future<Output = ()>) {
+pub(super) fn run(test: impl Future<Output = ()>) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
     LocalSet::new().block_on(&runtime, test);
 }

@@ -162,7 +162,7 @@ impl Exchange {
         let offer = (upgrade == Upgrade::Asked).then(|| cx.conn.aside.accept()).flatten();
         let (Some(client), Some(upstream)) = (offer, lease.wire.into_stream()) else {
             let error = ProxyError::upstream(ErrorType::HttpUpgradeFailed)
-                .with_detail("the upstream switched protocols, which nobody asked for");
+                .with_detail("the upstream switched protocols unasked, or before it had the whole request");
             return Err(failed(error));
         };
         headers::forward_switch(response.headers_mut());

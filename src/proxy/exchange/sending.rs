@@ -105,11 +105,17 @@ struct Watched {
 }
 
 impl Watched {
+    /// Whether no data can follow. Over HTTP/2 the last of it and the end may come one after the other; whoever counts the
+    /// octets does not ask again.
+    fn is_spent(&self) -> bool {
+        self.body.is_end_stream() || self.body.size_hint().exact() == Some(0)
+    }
+
     fn look(&self, polled: &Poll<Option<Result<Frame<Bytes>, BoxError>>>) {
         let state = match polled {
             Poll::Pending => State::Waiting,
             Poll::Ready(Some(Err(_))) => return,
-            Poll::Ready(Some(Ok(_))) if !self.body.is_end_stream() => State::Offered(clock::now()),
+            Poll::Ready(Some(Ok(_))) if !self.is_spent() => State::Offered(clock::now()),
             Poll::Ready(_) => {
                 let now = clock::now();
                 self.progress.cx.phases.mark(Phase::Sent, now);

@@ -151,7 +151,7 @@ impl<W: Wire> http_body::Body for Streamed<W> {
                 Some(Ok(frame))
             }
             Some(Err(error)) => {
-                // The server drops what it has not written yet when a body fails.
+                // Over HTTP/2 what is not written yet is dropped when a body fails.
                 this.failed = Some(error);
                 cx.waker().wake_by_ref();
                 return Poll::Pending;

@@ -53,7 +53,7 @@ pub trait Wire: 'static {
     /// Whether the exchange is over, and the connection may take another request.
     fn is_reusable(&self) -> bool;
 
-    /// The octets that follow a response that switched protocols.
+    /// The octets that follow a response that switched protocols; `None` if it came before all of the request had gone.
     fn into_stream(self) -> Option<Rewound>;
 }
 

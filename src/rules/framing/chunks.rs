@@ -3,7 +3,7 @@
 
 use super::Fault;
 
-/// Chunk extensions of one body, in octets; the parser behind bounds them by 16 KiB.
+/// Chunk extensions of one body, in octets. Nothing is done with them.
 const EXTENSION_BYTES_MAX: u32 = 8 * 1024;
 
 /// Hexadecimal digits of one chunk's size: fifteen cannot overflow 64 bits.

@@ -24,7 +24,8 @@ pub enum BodyEnd {
 /// How the body ends of a response to a request of `method`.
 ///
 /// # Errors
-/// What is wrong, in words: lengths that differ or are no numbers, or a transfer coding in HTTP/1.0.
+/// What is wrong, in words: lengths that differ or are no numbers, a transfer coding in HTTP/1.0, or one other than
+/// `chunked`: no other was asked for, and whoever got the content would not know of it.
 pub fn body_end(
     method: &Method,
     status: StatusCode,
@@ -41,9 +42,10 @@ pub fn body_end(
         if version != Version::HTTP_11 {
             return Err("a transfer coding, which HTTP/1.0 does not know");
         }
-        let last = list(headers.get_all(TRANSFER_ENCODING).iter()).last();
-        let is_chunked = last.is_some_and(|coding| coding.eq_ignore_ascii_case(b"chunked"));
-        return Ok(if is_chunked { BodyEnd::Chunked } else { BodyEnd::Close });
+        let mut codings = list(headers.get_all(TRANSFER_ENCODING).iter());
+        let is_chunked = |coding: &[u8]| coding.eq_ignore_ascii_case(b"chunked");
+        let is_known = codings.next().is_some_and(is_chunked) && codings.all(is_chunked);
+        return if is_known { Ok(BodyEnd::Chunked) } else { Err("a transfer coding other than chunked") };
     }
     let mut length = None;
     for value in list(headers.get_all(CONTENT_LENGTH).iter()) {

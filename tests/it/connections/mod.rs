@@ -213,7 +213,7 @@ fn an_idle_connection_is_small() {
                 assert!(answer(&mut client).await.starts_with("HTTP/1.1 200"));
                 clients.push((client, drainer));
             }
-            // They give their buffers back after a second.
+            // They give their buffers back after a second. Time is paused: nobody waits for it.
             tokio::time::sleep(Duration::from_secs(2)).await;
             octets.push((held() - before) / 100);
         }

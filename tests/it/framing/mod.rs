@@ -161,6 +161,7 @@ fn hyper_sees(octets: &[u8]) -> usize {
         let connection = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(other), service);
         let served = tokio::task::spawn_local(async move { drop(connection.await) });
         io.write_all(octets).await.unwrap();
+        // Time is paused: it moves on when hyper has nothing left to do.
         tokio::time::sleep(Duration::from_millis(10)).await;
         served.abort();
         calls.get()

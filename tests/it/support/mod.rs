@@ -12,4 +12,4 @@ pub(crate) mod strict;
 
 #[allow(unused_imports, reason = "for modules that come and go")]
 pub(crate) use allocator::{Allocations, allocations, held};
-pub(crate) use shop::shop;
+pub(crate) use shop::{SITE, shop};

@@ -11,3 +11,7 @@ macro_rules! shop {
     };
 }
 pub(crate) use shop;
+
+/// A site of `edge::HOST` that asks a scripted origin about everything.
+pub(crate) const SITE: &str = "[[site]]\nhosts = [\"shop.test\"]\n[[site.route]]\npath = \"/*\"\nupstream = \"app\"\n\
+                              [upstream.app]\nendpoints = [\"http://@ORIGIN@\"]\n";

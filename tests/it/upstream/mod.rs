@@ -152,6 +152,8 @@ fn whatever_the_upstream_does_wrong_has_its_name() {
         check(vec![Step::Head, Step::Write(chunk)], ErrorType::HttpResponseIncomplete).await;
         let malformed = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n";
         check(vec![Step::Head, Step::Write(malformed), Step::End], ErrorType::HttpResponseTransferCoding).await;
+        let coded = "HTTP/1.1 200 OK\r\ntransfer-encoding: gzip, chunked\r\n\r\n0\r\n\r\n";
+        check(vec![Step::Head, Step::Write(coded), Step::End], ErrorType::HttpProtocolError).await;
         let switch = "HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: any\r\n\r\n";
         check(vec![Step::Head, Step::Write(switch), Step::End], ErrorType::HttpUpgradeFailed).await;
     });
@@ -379,6 +381,21 @@ fn a_request_without_content_says_so_where_content_is_usual() {
         assert!(seen[0].contains("content-length: 0\r\n"), "{seen:?}");
         assert!(!seen[1].contains("content-length"), "{seen:?}");
         assert!(seen[2].contains("content-length: 4\r\n"), "{seen:?}");
+    });
+}
+
+#[test]
+fn a_length_without_content_is_not_sent() {
+    on_worker(async || {
+        let serve = || vec![Step::Head, Step::Write(OK)];
+        let origin = Origin::new(vec![serve(), serve()]).await;
+        let worker = Worker::new(upstream(&[origin.address]));
+        let mut request = post(Body::empty());
+        request.headers_mut().insert("content-length", "5".parse().unwrap());
+        let error = worker.send(request).await.unwrap_err();
+        assert_eq!((error.side, error.status()), (Side::Client, StatusCode::BAD_REQUEST));
+        assert_eq!(worker.get().await.unwrap(), "ok");
+        assert!(origin.seen().iter().all(|seen| !seen.contains("POST")), "{:?}", origin.seen());
     });
 }
 

@@ -231,6 +231,7 @@ where
         }
         if over {
             turn.feeder = None;
+            turn.continues = Continue::No;
         }
         Fed::Something
     }

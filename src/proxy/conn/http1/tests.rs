@@ -1,27 +1,21 @@
-use std::{cell::RefCell, pin::Pin, rc::Rc, sync::Arc, time::Duration};
+use std::{cell::RefCell, pin::Pin, rc::Rc, time::Duration};
 
 use bytes::Bytes;
 use http::{HeaderMap, Response as HttpResponse};
 use http_body::{Frame, SizeHint};
 use http_body_util::BodyExt as _;
-use tokio::{
-    io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream},
-    task::LocalSet,
-};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
-use super::super::{Protocols, Settings, Terms, serve_connection, tests::settings};
+use super::super::{
+    Protocols,
+    tests::{Client, run},
+};
 use crate::{
     body::Body,
     clock,
-    config::model::Scheme,
     error::BoxError,
-    proxy::{
-        context::Conn,
-        drain::{Drainer, drain},
-        handler::Serve,
-    },
+    proxy::{context::Conn, handler::Serve},
     service::{Request, Response},
-    trace::counters::Counters,
 };
 
 /// What the other side saw.
@@ -93,6 +87,9 @@ async fn answer(path: &str, conn: &Conn, request: Request, log: &Log) -> Respons
         "/large" => head().body(Body::full(vec![b'x'; 1 << 20])).unwrap(),
         "/unread" => head().status(403).body(Body::full("no")).unwrap(),
         _ => {
+            if path == "/late" {
+                tokio::time::sleep(Duration::from_secs(2)).await;
+            }
             let body = request.into_body().collect().await;
             let body = body.map_or_else(
                 |error| format!("error: {error}"),
@@ -140,66 +137,14 @@ impl http_body::Body for Parts {
     }
 }
 
-struct Client {
-    io: DuplexStream,
-    log: Log,
-    counters: Arc<Counters>,
-    drainer: Drainer,
-    served: tokio::task::JoinHandle<()>,
-}
-
-impl Client {
-    fn new() -> Self {
-        Self::with(settings())
-    }
-
-    fn with(settings: Settings) -> Self {
-        clock::follow_tokio();
-        let (io, other) = tokio::io::duplex(16 * 1024);
-        let (drainer, drain) = drain();
-        let (peer, local) = (([192, 0, 2, 1], 40000).into(), ([127, 0, 0, 1], 80).into());
-        let conn = Rc::new(Conn::new(peer, local, Scheme::Http, clock::now(), None));
-        let counters = Arc::new(Counters::default());
-        let terms = Terms {
-            settings: Rc::new(settings),
-            protocols: Protocols::Http1,
-            drain,
-            place: None,
-            counters: Arc::clone(&counters),
-        };
-        let scripted = Scripted::default();
-        let log = Rc::clone(&scripted.0);
-        let served = tokio::task::spawn_local(serve_connection(other, conn, scripted, terms));
-        Self { io, log, counters, drainer, served }
-    }
-
-    async fn send(&mut self, octets: &str) {
-        self.io.write_all(octets.as_bytes()).await.unwrap();
-    }
-
-    async fn until(&mut self, end: &str) -> String {
-        let mut octets = Vec::new();
-        while !octets.ends_with(end.as_bytes()) {
-            let octet = self.io.read_u8().await;
-            octets.push(octet.unwrap_or_else(|_| panic!("no {end:?} in {:?}", String::from_utf8_lossy(&octets))));
-        }
-        String::from_utf8(octets).unwrap()
-    }
-
-    async fn rest(&mut self) -> String {
-        let mut octets = Vec::new();
-        self.io.read_to_end(&mut octets).await.unwrap();
-        String::from_utf8_lossy(&octets).into_owned()
+impl Client<Scripted> {
+    fn scripted() -> Self {
+        Self::of(Scripted::default(), Protocols::Http1)
     }
 
     fn log(&self) -> Vec<String> {
-        self.log.borrow().clone()
+        self.serve.0.borrow().clone()
     }
-}
-
-fn run(test: impl Future<Output = ()>) {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
-    LocalSet::new().block_on(&runtime, test);
 }
 
 fn get(path: &str) -> String {
@@ -208,7 +153,7 @@ fn get(path: &str) -> String {
 
 /// What comes back for a request with `Connection: close`.
 async fn once(line: &str, fields: &str) -> String {
-    let mut client = Client::new();
+    let mut client = Client::scripted();
     client.send(&format!("{line}\r\nHost: a\r\n{fields}\r\n")).await;
     client.rest().await
 }
@@ -262,7 +207,7 @@ fn trailers_go_to_those_who_read_them() {
 fn a_response_that_is_not_as_long_as_it_says_ends_the_connection() {
     run(async {
         for (path, end) in [("/short", "one"), ("/long", "one"), ("/broken", "3\r\none\r\n")] {
-            let mut client = Client::new();
+            let mut client = Client::scripted();
             client.send(&(get(path) + &get("/"))).await;
             let answer = client.rest().await;
             assert!(answer.ends_with(&format!("\r\n\r\n{end}")), "{path}: {answer}");
@@ -274,13 +219,13 @@ fn a_response_that_is_not_as_long_as_it_says_ends_the_connection() {
 #[test]
 fn the_connection_stays_as_both_sides_wish() {
     run(async {
-        let mut client = Client::new();
+        let mut client = Client::scripted();
         client.send("GET /a HTTP/1.0\r\nConnection: Keep-Alive\r\n\r\n").await;
         let answer = client.until("\r\n\r\n;").await;
         assert!(answer.starts_with("HTTP/1.0 200") && answer.contains("connection: keep-alive\r\n"), "{answer}");
         client.send("GET /b HTTP/1.0\r\n\r\n").await;
         assert!(client.rest().await.contains("connection: close\r\n"));
-        let mut client = Client::new();
+        let mut client = Client::scripted();
         client.send(&(get("/close") + &get("/a"))).await;
         let answer = client.rest().await;
         assert!(answer.contains("connection: close\r\n") && answer.ends_with("bye"), "{answer}");
@@ -291,14 +236,14 @@ fn the_connection_stays_as_both_sides_wish() {
 #[test]
 fn what_is_said_before_the_final_response_is_passed_on() {
     run(async {
-        let mut client = Client::new();
+        let mut client = Client::scripted();
         client.send(&get("/hints")).await;
         let answer = client.until("hinted").await;
         let hint = "HTTP/1.1 103 Early Hints\r\nlink: </a.css>\r\n\r\nHTTP/1.1 200 OK\r\n";
         assert!(answer.starts_with(hint), "{answer}");
         let answer = once("GET /hints HTTP/1.0", "").await;
         assert!(answer.starts_with("HTTP/1.0 200"), "{answer}");
-        let mut client = Client::new();
+        let mut client = Client::scripted();
         client.send("POST /hints HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n").await;
         let answer = client.rest().await;
         assert!(answer.starts_with(&format!("HTTP/1.1 100 Continue\r\n\r\n{hint}")), "{answer}");
@@ -311,7 +256,7 @@ fn a_client_is_told_to_continue_when_its_content_is_read() {
         let head = |path: &str| {
             format!("POST {path} HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n")
         };
-        let mut client = Client::new();
+        let mut client = Client::scripted();
         client.send(&head("/")).await;
         assert_eq!(client.until("\r\n\r\n").await, "HTTP/1.1 100 Continue\r\n\r\n");
         client.send("hi").await;
@@ -319,6 +264,12 @@ fn a_client_is_told_to_continue_when_its_content_is_read() {
         // Who has sent it already need not be told.
         client.send(&(head("/") + "ho")).await;
         assert!(client.until("ho;").await.starts_with("HTTP/1.1 200"));
+        // Who did not wait for it any longer has sent it all, so the connection can go on.
+        client.send(&head("/late")).await;
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        client.send("ha").await;
+        let answer = client.until("ha;").await;
+        assert!(answer.starts_with("HTTP/1.1 200") && !answer.contains("connection: close"), "{answer}");
         // Who gets a final response may send it or not, so what follows could be anything.
         client.send(&head("/unread")).await;
         let answer = client.rest().await;
@@ -334,7 +285,7 @@ fn content_is_read_as_it_is_asked_for_however_it_is_cut() {
         {
             let octets = format!("POST /a HTTP/1.1\r\nHost: a\r\n{body}");
             for cut in 1..octets.len() {
-                let mut client = Client::new();
+                let mut client = Client::scripted();
                 client.send(&octets[..cut]).await;
                 tokio::time::sleep(Duration::from_millis(1)).await;
                 client.send(&(octets[cut..].to_owned() + &get("/b"))).await;
@@ -349,14 +300,14 @@ fn content_is_read_as_it_is_asked_for_however_it_is_cut() {
 #[test]
 fn content_that_nobody_reads_is_skipped_or_ends_the_connection() {
     run(async {
-        let mut client = Client::new();
+        let mut client = Client::scripted();
         client.send("POST /unread HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhe").await;
         let answer = client.until("no").await;
         assert!(!answer.contains("connection: close"), "{answer}");
         client.send(&("llo".to_owned() + &get("/b"))).await;
         client.until("\r\n\r\n;").await;
         for framing in ["Content-Length: 100000", "Transfer-Encoding: chunked"] {
-            let mut client = Client::new();
+            let mut client = Client::scripted();
             client.send(&format!("POST /unread HTTP/1.1\r\nHost: a\r\n{framing}\r\n\r\n")).await;
             let answer = client.rest().await;
             assert!(answer.contains("connection: close\r\n") && answer.ends_with("no"), "{answer}");
@@ -370,7 +321,7 @@ fn content_that_nobody_reads_is_skipped_or_ends_the_connection() {
 #[test]
 fn so_much_is_read_ahead_and_no_more() {
     run(async {
-        let mut client = Client::new();
+        let mut client = Client::scripted();
         client.send(&get("/slow")).await;
         let many = get("/a").repeat(2000);
         let (mut read, mut write) = tokio::io::split(client.io);
@@ -397,7 +348,7 @@ fn so_much_is_read_ahead_and_no_more() {
 #[test]
 fn a_slow_reader_gets_everything() {
     run(async {
-        let mut client = Client::new();
+        let mut client = Client::scripted();
         client.send(&get("/large")).await;
         client.until("\r\n\r\n").await;
         for _ in 0..(1 << 20) / 65536 {
@@ -415,26 +366,26 @@ fn a_request_whose_client_left_is_given_up() {
     run(async {
         let asked = [get("/never"), "POST /never HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n".to_owned()];
         for asked in asked {
-            let mut client = Client::new();
+            let mut client = Client::scripted();
             client.send(&asked).await;
             tokio::time::sleep(Duration::from_secs(1)).await;
             drop(client.io);
             client.served.await.unwrap();
-            assert_eq!(client.log.borrow().last().unwrap(), "given up /never", "{asked}");
+            assert_eq!(client.serve.0.borrow().last().unwrap(), "given up /never", "{asked}");
         }
-        let mut client = Client::new();
+        let mut client = Client::scripted();
         client.send("POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nhalf").await;
         tokio::time::sleep(Duration::from_secs(1)).await;
         drop(client.io);
         client.served.await.unwrap();
-        assert_eq!(*client.log.borrow(), ["POST /a", "given up /a"]);
+        assert_eq!(*client.serve.0.borrow(), ["POST /a", "given up /a"]);
     });
 }
 
 #[test]
 fn the_last_response_of_a_drained_connection_says_so() {
     run(async {
-        let mut client = Client::new();
+        let mut client = Client::scripted();
         client.send(&(get("/slow") + &get("/a"))).await;
         tokio::time::sleep(Duration::from_secs(1)).await;
         client.drainer.start();

@@ -3,7 +3,10 @@ use std::future::poll_fn;
 use http_body_util::BodyExt as _;
 
 use super::*;
-use crate::proxy::testing;
+use crate::{
+    body::{More, fed},
+    proxy::testing,
+};
 
 const BOUNDS: Bounds = Bounds { timeout_first_byte: Duration::from_secs(60), timeout_idle: Duration::from_secs(10) };
 
@@ -50,6 +53,23 @@ async fn a_silent_client_is_not_the_upstreams_fault() {
     .await;
     let later = clock::now().plus(Duration::from_secs(1000));
     assert_eq!(sending.wait(later, BOUNDS), Wait::For(BOUNDS.timeout_idle));
+}
+
+#[tokio::test]
+async fn a_body_of_known_length_needs_no_end_of_its_own() {
+    let (feeder, fed) = fed(Some(5));
+    let request = Box::new(http::Request::new(Body::from(fed)));
+    let cx = testing::context(&request);
+    let (request, sending) = Sending::watch(request, &cx);
+    let mut body = request.into_body();
+    poll_fn(|task| {
+        assert!(Pin::new(&mut body).poll_frame(task).is_pending() && feeder.is_asked(task));
+        feeder.feed(Frame::data(Bytes::from("hello")), More::Yes, task);
+        assert!(Pin::new(&mut body).poll_frame(task).is_ready());
+        Poll::Ready(())
+    })
+    .await;
+    assert!(sending.is_done());
 }
 
 struct Silent;

@@ -157,17 +157,14 @@ impl Wire for Http1 {
 
     fn is_reusable(&self) -> bool {
         let connection = self.shared.borrow();
-        connection.inbound.is_reusable()
-            && connection.outbound.is_over()
-            && connection.input.is_empty()
-            && !connection.is_deaf
+        connection.inbound.is_reusable() && connection.input.is_empty() && connection.has_sent()
     }
 
     fn into_stream(self) -> Option<Rewound> {
         let Self { shared, sender } = self;
         drop(sender);
-        let Connection { io, input, .. } = Rc::try_unwrap(shared).ok()?.into_inner();
-        Some(Rewound::new(input.freeze(), io))
+        let connection = Rc::try_unwrap(shared).ok()?.into_inner();
+        connection.has_sent().then(|| Rewound::new(connection.input.freeze(), connection.io))
     }
 }
 
@@ -178,6 +175,11 @@ impl Connection {
         self.outbound.begin(request, body);
         self.inbound.begin();
         self.failed = None;
+    }
+
+    /// Whether the upstream was given the whole request.
+    fn has_sent(&self) -> bool {
+        self.outbound.is_over() && self.failed.is_none() && !self.is_deaf
     }
 
     /// Writes what can be written, and reads until the final response's head is there.

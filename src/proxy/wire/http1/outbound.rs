@@ -47,13 +47,14 @@ impl Outbound {
             own.extend_from_slice(part.as_bytes());
         }
         outgoing::fields(own, headers);
-        self.rest = match body {
-            None => Rest::Nothing,
-            Some(body) => match length(headers).map_or_else(|| body.size_hint().exact(), Some) {
+        let said = length(headers);
+        self.rest = match (body, said) {
+            (None, None | Some(0)) => Rest::Nothing,
+            // Without a body this fails before anything is sent: what follows would be taken for it.
+            (body, Some(length)) => Rest::Length(body.unwrap_or_default(), length),
+            (Some(body), None) => match body.size_hint().exact() {
                 Some(length) => {
-                    if !headers.contains_key(header::CONTENT_LENGTH) {
-                        outgoing::content_length(own, length);
-                    }
+                    outgoing::content_length(own, length);
                     Rest::Length(body, length)
                 }
                 None => {

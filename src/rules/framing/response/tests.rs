@@ -23,8 +23,11 @@ fn bodies_end_where_section_6_3_says() {
     check(&Method::GET, 204, v11, &[], Ok(Nothing));
     check(&Method::GET, 101, v11, &[], Ok(Nothing));
     check(&Method::GET, 200, v11, &[("transfer-encoding", "chunked")], Ok(Chunked));
-    check(&Method::GET, 200, v11, &[("transfer-encoding", "gzip, Chunked")], Ok(Chunked));
-    check(&Method::GET, 200, v11, &[("transfer-encoding", "gzip")], Ok(Close));
+    check(&Method::GET, 200, v11, &[("transfer-encoding", "Chunked"), ("transfer-encoding", "chunked")], Ok(Chunked));
+    for coding in ["", "gzip", "gzip, chunked", "chunked, gzip", "identity"] {
+        let wrong = Err("a transfer coding other than chunked");
+        check(&Method::GET, 200, v11, &[("transfer-encoding", coding)], wrong);
+    }
     check(&Method::GET, 200, v11, &[("transfer-encoding", "chunked"), length], Ok(Chunked));
     check(
         &Method::GET,
