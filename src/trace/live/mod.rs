@@ -205,11 +205,13 @@ impl Hub {
         if !looked_at {
             return;
         }
-        if inner.pending.len() >= inner.events_max {
+        let number = inner.number;
+        // A batch has no hole: after what was skipped, the next one begins. Readers see a gap between two batches.
+        let follows = inner.pending.last().is_none_or(|(last, _)| last + 1 == number);
+        if !follows || inner.pending.len() >= inner.events_max {
             self.counters.live_events_skipped.one();
             return;
         }
-        let number = inner.number;
         inner.pending.extend(event().into().map(|event| (number, event)));
     }
 
