@@ -182,6 +182,7 @@ fn many_readers_are_handed_less_each() {
     assert_eq!(pace(0), (250, 256));
     assert_eq!(pace(1), (250, 256));
     assert_eq!(pace(125), (250, 65), "of 32,768 events a second");
+    assert_eq!(pace(150), (500, 109), "not 600 batches a second, but 300");
     assert_eq!(pace(1_000), (2_000, 64));
     let narrow = HubLimits { delivered_events_per_second_max: 0, deliveries_per_second_max: 0, ..limits };
     assert_eq!(narrow.pace(2).events_max, 1, "never nothing");
