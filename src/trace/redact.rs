@@ -5,7 +5,7 @@
 use opentelemetry::Value;
 use opentelemetry_proto::tonic::{
     collector::trace::v1::ExportTraceServiceRequest,
-    common::v1::{AnyValue, KeyValue, any_value},
+    common::v1::{KeyValue, any_value},
 };
 
 use super::record::SpanRecord;

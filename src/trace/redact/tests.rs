@@ -1,7 +1,7 @@
 //! What leaves of spans, and what does not.
 
 use opentelemetry_proto::tonic::{
-    common::v1::{ArrayValue, KeyValueList},
+    common::v1::{AnyValue, ArrayValue, KeyValueList},
     trace::v1::{ResourceSpans, ScopeSpans, Span, span::Event},
 };
 
