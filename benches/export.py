@@ -8,15 +8,13 @@ more than a few per cent say that the machine was busy, not what a back end cost
 """
 import asyncio
 import multiprocessing
-import os
 import re
 import statistics
-import subprocess
 import sys
-import tempfile
 import time
 
-LISTEN = 26500
+from edge import LISTEN, load, running, spread, threads
+
 HEALTHY, REFUSING, UNAVAILABLE, HANGING, SLOW = range(26601, 26606)
 VARIANTS = {
     "healthy": [HEALTHY],
@@ -77,39 +75,17 @@ spans_per_minute_max = 4_000_000_000
     return text
 
 
-def threads(pid):
-    """Nanoseconds on a processor, by thread."""
-    tasks = f"/proc/{pid}/task"
-    return {task: int(open(f"{tasks}/{task}/schedstat").read().split()[0]) for task in os.listdir(tasks)}
-
-
-def load(seconds):
-    wrk = ["taskset", "-c", "1", "wrk", "-t1", "-c32", f"-d{seconds}s", f"http://127.0.0.1:{LISTEN}/"]
-    report = subprocess.run(wrk, capture_output=True, text=True, check=True).stdout
-    return int(re.search(r"(\d+) requests in", report)[1])
-
-
 def measure(binary, ports):
     """Microseconds a request: all threads, and the worker alone; resident MiB."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = os.path.join(folder, "proxy.toml")
-        with open(path, "w") as file:
-            file.write(config(ports))
-        command = ["taskset", "-c", "0", binary, "--config", path]
-        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        try:
-            time.sleep(1)
-            load(1)
-            before = threads(process.pid)
-            requests = load(4)
-            time.sleep(1)
-            after = threads(process.pid)
-            used = sorted((after[task] - before.get(task, 0) for task in after), reverse=True)
-            resident = int(re.search(r"VmRSS:\s+(\d+)", open(f"/proc/{process.pid}/status").read())[1])
-            return sum(used) / requests / 1e3, used[0] / requests / 1e3, resident / 1024
-        finally:
-            process.terminate()
-            process.wait()
+    with running(binary, config(ports)) as pid:
+        load(1)
+        before = threads(pid)
+        requests = load(4)
+        time.sleep(1)
+        after = threads(pid)
+        used = sorted((after[thread] - before.get(thread, 0) for thread in after), reverse=True)
+        resident = int(re.search(r"VmRSS:\s+(\d+)", open(f"/proc/{pid}/status").read())[1])
+        return sum(used) / requests / 1e3, used[0] / requests / 1e3, resident / 1024
 
 
 def main():
@@ -122,9 +98,8 @@ def main():
             results[variant].append(measure(binary, ports))
     for variant, rounds_of in results.items():
         total, worker, resident = (statistics.median(values) for values in zip(*rounds_of))
-        totals = [one[0] for one in rounds_of]
-        spread = (max(totals) - min(totals)) / 2 / total * 100
-        print(f"{variant:20} {total:6.2f} us a request (±{spread:.0f} %), worker {worker:6.2f} us, {resident:.0f} MiB")
+        about = spread([one[0] for one in rounds_of], total)
+        print(f"{variant:20} {total:6.2f} us a request (±{about:.0f} %), worker {worker:6.2f} us, {resident:.0f} MiB")
 
 
 main()

@@ -7,17 +7,14 @@ Needs Linux, two cores and wrk. The streams follow all requests, and their reade
 meanwhile: rounds of one variant that differ by more than a few per cent say that the machine was busy.
 """
 import os
-import re
 import selectors
 import socket
 import statistics
-import subprocess
 import sys
-import tempfile
 import threading
-import time
 
-LISTEN = 26500
+from edge import LISTEN, load, running, spread, threads
+
 TOKEN = "a-token-of-this-bench-that-is-long-enough"
 CONFIG = f"""
 workers = 1
@@ -81,40 +78,21 @@ class Readers:
 
 def worker(pid):
     """Nanoseconds of the worker's thread on a processor, and of all."""
-    used = {}
-    for task in os.listdir(f"/proc/{pid}/task"):
-        name = open(f"/proc/{pid}/task/{task}/comm").read().strip()
-        used[name, task] = int(open(f"/proc/{pid}/task/{task}/schedstat").read().split()[0])
+    used = threads(pid)
     return sum(nanos for (name, _), nanos in used.items() if name.startswith("worker")), sum(used.values())
 
 
-def load(seconds):
-    wrk = ["taskset", "-c", "1", "wrk", "-t1", "-c32", f"-d{seconds}s", f"http://127.0.0.1:{LISTEN}/"]
-    report = subprocess.run(wrk, capture_output=True, text=True, check=True).stdout
-    return int(re.search(r"(\d+) requests in", report)[1])
-
-
 def measure(binary, streams):
-    with tempfile.TemporaryDirectory() as folder:
-        path = os.path.join(folder, "proxy.toml")
-        with open(path, "w") as file:
-            file.write(CONFIG)
-        command = ["taskset", "-c", "0", binary, "--config", path]
-        process = subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        try:
-            time.sleep(1)
-            readers = Readers(streams)
-            load(1)
-            octets, before = readers.octets, worker(process.pid)
-            requests = load(5)
-            after = worker(process.pid)
-            octets = readers.octets - octets
-            readers.end()
-            per_request = [(late - early) / requests / 1e3 for early, late in zip(before, after)]
-            return (*per_request, requests / 5, octets / 5 / 2**20)
-        finally:
-            process.terminate()
-            process.wait()
+    with running(binary, CONFIG) as pid:
+        readers = Readers(streams)
+        load(1)
+        octets, before = readers.octets, worker(pid)
+        requests = load(5)
+        after = worker(pid)
+        octets = readers.octets - octets
+        readers.end()
+        per_request = [(late - early) / requests / 1e3 for early, late in zip(before, after)]
+        return (*per_request, requests / 5, octets / 5 / 2**20)
 
 
 def main():
@@ -126,10 +104,9 @@ def main():
             results[streams].append(measure(binary, streams))
     for streams, found in results.items():
         on_worker, total, rate, mib = (statistics.median(values) for values in zip(*found))
-        workers = [one[0] for one in found]
-        spread = (max(workers) - min(workers)) / 2 / on_worker * 100
+        about = spread([one[0] for one in found], on_worker)
         print(
-            f"{streams:5} streams: worker {on_worker:6.2f} us a request (±{spread:.0f} %), all threads {total:6.2f} us,"
+            f"{streams:5} streams: worker {on_worker:6.2f} us a request (±{about:.0f} %), all threads {total:6.2f} us,"
             f" {rate:,.0f} requests/s, {mib:.1f} MiB/s read"
         )
 

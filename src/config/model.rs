@@ -308,8 +308,8 @@ pub struct Store {
     pub requests_max: usize,
     /// The most spans of one calendar month in UTC: after that no new trace begins.
     pub spans_per_month_max: u64,
-    /// The share of them, from 0 to 1, that traces may have which nobody asked for: those of ratios, of route rules, of tail
-    /// mode, and those that rules keep.
+    /// The share of them, from 0 to 1, that the edge may record of traces which nobody asked for: those of ratios, of route
+    /// rules, of tail mode, and those that rules keep.
     pub unasked_share: f64,
     /// The most spans of one trace, those of applications included.
     pub spans_per_trace_max: u64,

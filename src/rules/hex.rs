@@ -1,5 +1,5 @@
-//! Hexadecimal digits, lower case: how trace context, ids and signatures are written and read. By table, since traced requests
-//! write several, and `core::fmt` takes ten times as long.
+//! Hexadecimal digits, lower case: how trace context, ids and signatures are written and read. By table, since traced
+//! requests write several, and `core::fmt` takes ten times as long.
 
 use std::{fmt, str};
 

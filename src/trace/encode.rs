@@ -1,6 +1,6 @@
 //! From our span records to OTLP in protobuf, written straight into one buffer: no message is built in between, and
-//! attributes are copied as they were set (`attributes.rs`). The layout is that of `opentelemetry/proto/trace/v1/trace.proto` 1.11; tests
-//! decode it with the generated types.
+//! attributes are copied as they were set (`attributes.rs`). The layout is that of
+//! `opentelemetry/proto/trace/v1/trace.proto` 1.11; tests decode it with the generated types.
 
 use std::{collections::BTreeMap, sync::LazyLock};
 

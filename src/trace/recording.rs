@@ -125,7 +125,9 @@ impl Drop for Recording {
         if let Some(meter) = &self.begin.meter {
             let charged = self.opened.get().next_multiple_of(METER_STEP);
             let unused = if self.fate.get() == Fate::Sent { charged - self.opened.get() } else { charged };
-            meter.fetch_sub(u64::from(unused).min(meter.load(Ordering::Relaxed)), Ordering::Relaxed);
+            // It may have been emptied meanwhile: a budget begins anew each minute.
+            let rest = |spans: u64| Some(spans.saturating_sub(unused.into()));
+            meter.fetch_update(Ordering::Relaxed, Ordering::Relaxed, rest).ok();
         }
         self.begin.outbox.count_refused(self.refused.get());
     }

@@ -5,7 +5,7 @@
 use opentelemetry::Value;
 use opentelemetry_proto::tonic::{
     collector::trace::v1::ExportTraceServiceRequest,
-    common::v1::{AnyValue, KeyValue, any_value},
+    common::v1::{KeyValue, any_value},
 };
 
 use super::record::SpanRecord;
@@ -52,34 +52,42 @@ pub(super) fn apps(request: &mut ExportTraceServiceRequest, redaction: &Redactio
 
 fn hide(attributes: &mut Vec<KeyValue>, redaction: &Redaction, depth: u32) {
     attributes.retain_mut(|KeyValue { key, value, .. }| {
-        let Some(AnyValue { value: Some(value) }) = value else { return true };
-        let shown = match value {
-            any_value::Value::StringValue(text) => redaction.attribute(key, text),
-            _ if redaction.hides_attribute(key) => Shown::Instead(REDACTED.into()),
-            // Headers are lists of texts, by the semantic conventions.
-            _ => redaction.header_attribute(key),
-        };
-        match shown {
-            Shown::Same => hide_within(value, redaction, depth),
-            Shown::Instead(text) => *value = any_value::Value::StringValue(text.into_owned()),
-            Shown::Nothing => return false,
-        }
-        true
+        let value = value.as_mut().and_then(|value| value.value.as_mut());
+        value.is_none_or(|value| keep(key, value, redaction, depth))
     });
 }
 
-/// Hides what has a key within a value.
-fn hide_within(value: &mut any_value::Value, redaction: &Redaction, depth: u32) {
+/// Whether something of a value may stay; what may not, is hidden in it.
+fn keep(key: &str, value: &mut any_value::Value, redaction: &Redaction, depth: u32) -> bool {
+    let text = match &*value {
+        any_value::Value::StringValue(text) => Some(text.as_str()),
+        any_value::Value::BytesValue(octets) => str::from_utf8(octets).ok(),
+        _ => None,
+    };
+    let shown = match text {
+        Some(text) => redaction.attribute(key, text),
+        None if redaction.hides_attribute(key) => Shown::Instead(REDACTED.into()),
+        // Headers are lists of texts, by the semantic conventions.
+        None => redaction.header_attribute(key),
+    };
+    match shown {
+        Shown::Same => hide_within(key, value, redaction, depth),
+        Shown::Instead(text) => *value = any_value::Value::StringValue(text.into_owned()),
+        Shown::Nothing => return false,
+    }
+    true
+}
+
+/// Hides what has a key within a value; the items of a list have that of the list.
+fn hide_within(key: &str, value: &mut any_value::Value, redaction: &Redaction, depth: u32) {
     match value {
         any_value::Value::KvlistValue(_) | any_value::Value::ArrayValue(_) if depth == DEPTH_MAX => {
             *value = any_value::Value::StringValue(REDACTED.to_owned());
         }
         any_value::Value::KvlistValue(list) => hide(&mut list.values, redaction, depth + 1),
-        any_value::Value::ArrayValue(array) => {
-            for item in array.values.iter_mut().filter_map(|item| item.value.as_mut()) {
-                hide_within(item, redaction, depth + 1);
-            }
-        }
+        any_value::Value::ArrayValue(array) => array
+            .values
+            .retain_mut(|item| item.value.as_mut().is_none_or(|value| keep(key, value, redaction, depth + 1))),
         _ => {}
     }
 }

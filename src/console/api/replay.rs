@@ -24,7 +24,7 @@ use crate::{
         session::{self, Force, Id, Identity, Session, SessionKind, force::FORCE},
     },
     service::BoxFuture,
-    trace::requests::row::RequestRow,
+    trace::requests::row::{RequestRow, TEXT_BYTES_MAX},
 };
 
 /// All runs together may take so long; what is left then is not begun.
@@ -178,8 +178,12 @@ impl Again {
         if row.query.contains(REDACTED) {
             return Err(unfit("a part of its query was hidden when it was recorded"));
         }
+        // What is as long as a record's text can be, or ends within a character less, most likely went on.
+        if [&row.path, &row.query].iter().any(|text| text.len() + 3 >= TEXT_BYTES_MAX) {
+            return Err(unfit("its address was cut when it was recorded"));
+        }
         let target = if row.query.is_empty() { row.path.to_string() } else { format!("{}?{}", row.path, row.query) };
-        target.parse::<http::uri::PathAndQuery>().map_err(|_| unfit("its address was cut when it was recorded"))?;
+        target.parse::<http::uri::PathAndQuery>().map_err(|_| unfit("its address is none that can be sent"))?;
         let scheme = if row.scheme == "https" { Scheme::Https } else { Scheme::Http };
         Ok(Self { method, scheme, host: row.host.to_string(), path: row.path.to_string(), target, cache })
     }

@@ -71,7 +71,9 @@ impl HubLimits {
     fn pace(&self, readers: usize) -> Pace {
         let readers = readers.max(1) as u64;
         let millis = (readers * 1_000).div_ceil(self.deliveries_per_second_max.max(1));
-        let every = BATCH_EVERY.max(Duration::from_millis(millis));
+        // It is looked at so often, and no batch goes between two looks.
+        let looks = u128::from(millis).div_ceil(BATCH_EVERY.as_millis());
+        let every = BATCH_EVERY.saturating_mul(u32::try_from(looks).unwrap_or(u32::MAX));
         let share = self.delivered_events_per_second_max / readers;
         let events = u128::from(share) * every.as_millis() / 1_000;
         let events_max = usize::try_from(events).unwrap_or(usize::MAX).clamp(1, self.batch_events_max.max(1));
@@ -205,11 +207,13 @@ impl Hub {
         if !looked_at {
             return;
         }
-        if inner.pending.len() >= inner.events_max {
+        let number = inner.number;
+        // A batch has no hole: after what was skipped, the next one begins. Readers see a gap between two batches.
+        let follows = inner.pending.last().is_none_or(|(last, _)| last + 1 == number);
+        if !follows || inner.pending.len() >= inner.events_max {
             self.counters.live_events_skipped.one();
             return;
         }
-        let number = inner.number;
         inner.pending.extend(event().into().map(|event| (number, event)));
     }
 

@@ -96,6 +96,23 @@ async fn too_many_events_are_skipped_and_told() {
     assert_eq!(ids(&*batch(&mut reader).await), [6]);
 }
 
+#[tokio::test]
+async fn no_batch_has_a_hole_where_batches_become_longer() {
+    let hub = hub(HubLimits { batch_events_max: 2, ..HubLimits::default() });
+    let mut reader = hub.subscribe(None);
+    (1..=3).for_each(|id| hub.publish(|| patch(id)));
+    // Some readers have gone: from now on the others are given more.
+    hub.lock().events_max = 10;
+    hub.publish(|| patch(4));
+    hub.flush();
+    hub.publish(|| patch(5));
+    hub.flush();
+    assert_eq!(ids(&*batch(&mut reader).await), [1, 2]);
+    assert_eq!(gap(&mut reader).await, 2, "what was skipped is told");
+    assert_eq!(ids(&*batch(&mut reader).await), [5]);
+    assert_eq!(hub.counters.live_events_skipped.value(), 2);
+}
+
 #[tokio::test(start_paused = true)]
 async fn nothing_is_made_for_nobody() {
     clock::follow_tokio();
@@ -165,6 +182,7 @@ fn many_readers_are_handed_less_each() {
     assert_eq!(pace(0), (250, 256));
     assert_eq!(pace(1), (250, 256));
     assert_eq!(pace(125), (250, 65), "of 32,768 events a second");
+    assert_eq!(pace(150), (500, 109), "not 600 batches a second, but 300");
     assert_eq!(pace(1_000), (2_000, 64));
     let narrow = HubLimits { delivered_events_per_second_max: 0, deliveries_per_second_max: 0, ..limits };
     assert_eq!(narrow.pace(2).events_max, 1, "never nothing");

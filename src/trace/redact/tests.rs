@@ -1,7 +1,7 @@
 //! What leaves of spans, and what does not.
 
 use opentelemetry_proto::tonic::{
-    common::v1::{ArrayValue, KeyValueList},
+    common::v1::{AnyValue, ArrayValue, KeyValueList},
     trace::v1::{ResourceSpans, ScopeSpans, Span, span::Event},
 };
 
@@ -62,6 +62,25 @@ fn applications_spans_are_hidden_at_every_depth() {
     let mut request = message(&before);
     apps(&mut request, &redaction());
     assert_eq!(request, message(&after));
+}
+
+#[test]
+fn what_a_key_says_holds_for_lists_and_octets_too() {
+    let octets = |value: &str| any_value::Value::BytesValue(value.as_bytes().to_vec());
+    let mut attributes = vec![
+        attribute("url.full", array(vec![text("http://a/?token=x"), text("http://a/b")])),
+        attribute("url.query", octets("token=x&c=1")),
+        attribute("client.address", array(vec![text("192.0.2.1")])),
+        attribute("picture", any_value::Value::BytesValue(vec![0xff, 0xd8])),
+    ];
+    let after = vec![
+        attribute("url.full", array(vec![text("http://a/?token=REDACTED"), text("http://a/b")])),
+        attribute("url.query", text("token=REDACTED&c=1")),
+        attribute("client.address", array(Vec::new())),
+        attribute("picture", any_value::Value::BytesValue(vec![0xff, 0xd8])),
+    ];
+    hide(&mut attributes, &redaction(), 0);
+    assert_eq!(attributes, after);
 }
 
 #[test]

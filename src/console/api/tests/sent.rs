@@ -219,6 +219,7 @@ async fn a_recorded_request_is_sent_again_as_the_person_who_asks() {
         (RequestRow { method: "POST".into(), ..row() }, 422),
         (RequestRow { path: "/_waylight/".into(), ..row() }, 422),
         (RequestRow { query: "token=REDACTED".into(), ..row() }, 422),
+        (RequestRow { path: format!("/{}", "x".repeat(255)).into(), ..row() }, 422),
         (RequestRow { method: "HEAD".into(), ..row() }, 200),
     ] {
         put(row.clone()).await.unwrap();

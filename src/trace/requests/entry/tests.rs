@@ -102,6 +102,8 @@ fn texts_are_cut_where_a_character_ends() {
         query: Query::Raw(&long, &redaction),
         route: &long,
         upstream: &long,
+        cache: &long,
+        cache_reason: &long,
         error: &long,
         sender: Some(sender),
         trace: Some((TraceId::from_bytes([9; 16]), &long)),

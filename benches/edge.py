@@ -1,0 +1,47 @@
+"""A release binary on a core of its own, asked by wrk on the other one: what benches of whole processes share."""
+import contextlib
+import os
+import re
+import subprocess
+import tempfile
+import time
+
+LISTEN = 26500
+
+
+@contextlib.contextmanager
+def running(binary, config):
+    """The binary with this configuration; gives its process id."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "proxy.toml")
+        with open(path, "w") as file:
+            file.write(config)
+        command = ["taskset", "-c", "0", os.path.abspath(binary), "--config", path]
+        process = subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        try:
+            time.sleep(1)
+            yield process.pid
+        finally:
+            process.terminate()
+            process.wait()
+
+
+def load(seconds):
+    """Asks for so long, with 32 connections; gives how many requests were answered."""
+    wrk = ["taskset", "-c", "1", "wrk", "-t1", "-c32", f"-d{seconds}s", f"http://127.0.0.1:{LISTEN}/"]
+    report = subprocess.run(wrk, capture_output=True, text=True, check=True).stdout
+    return int(re.search(r"(\d+) requests in", report)[1])
+
+
+def threads(pid):
+    """Nanoseconds on a processor, by thread and its name."""
+    used = {}
+    for task in os.listdir(f"/proc/{pid}/task"):
+        name = open(f"/proc/{pid}/task/{task}/comm").read().strip()
+        used[name, task] = int(open(f"/proc/{pid}/task/{task}/schedstat").read().split()[0])
+    return used
+
+
+def spread(values, middle):
+    """Half of the distance between the least and the most, in hundredths of the middle."""
+    return (max(values) - min(values)) / 2 / middle * 100
