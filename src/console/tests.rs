@@ -374,7 +374,7 @@ fn every_endpoint_against_every_role() {
     let stranger = Browser::new(SignIn::Admin);
     let public = Browser::new(SignIn::Public);
     for endpoint in endpoints::ENDPOINTS {
-        let path = &*endpoint.path.replace("/_waylight/assets/*", &assets::path("main.js"));
+        let path = &*endpoint.path.replace("/_waylight/assets/*", &assets::path("main.js", None));
         assert!(!stranger.claims(path), "a stranger: {path}");
         let open = matches!(endpoint.who, Who::Entrance | Who::SignedIn | Who::Screen);
         assert_eq!(public.claims(path), open, "a stranger, where sign-in is public: {path}");
