@@ -61,8 +61,11 @@ fn traced_and_untraced_visitors_share_one_clean_object() {
         .await;
         let mut stage = Stage::set(SITE, origin.address);
         let cookie = stage.session_cookie();
-        let navigate =
-            || http::Request::get("/page").header("sec-fetch-mode", "navigate").header("sec-fetch-dest", "document");
+        let navigate = || {
+            http::Request::get("/page?token=secret")
+                .header("sec-fetch-mode", "navigate")
+                .header("sec-fetch-dest", "document")
+        };
         let traced = stage.ask(navigate().header("cookie", format!("theme=dark; {cookie}"))).await;
         assert!(
             text(&traced).contains("<meta name=\"sentry-trace\"")
@@ -86,7 +89,7 @@ fn traced_and_untraced_visitors_share_one_clean_object() {
         assert_eq!(lookup.links.len(), 1, "it names the trace that filled it");
         assert_eq!((lookup.links[0].trace_id, lookup.links[0].span_id), (store.trace_id, store.span_id));
         assert_eq!(attribute(lookup, "cache.tier").as_deref(), Some("memory"));
-        assert_eq!(attribute(lookup, "cache.key").unwrap(), format!("http://{HOST}/page"));
+        assert_eq!(attribute(lookup, "cache.key").unwrap(), format!("http://{HOST}/page?token=REDACTED"));
     });
 }
 
