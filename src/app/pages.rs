@@ -9,7 +9,7 @@ use tokio::{
 };
 
 use crate::{
-    console::{Console, Door, Visit, api::Answer, toolbar_path},
+    console::{Console, Door, Visit, api::Answer},
     proxy::reserved::{self, Call, Facts, Pages},
     service::BoxFuture,
     trace::counters::Counters,
@@ -91,7 +91,7 @@ impl Pages for Authority {
     }
 
     fn toolbar(&self) -> &str {
-        toolbar_path()
+        self.0.toolbar()
     }
 
     fn body_bytes_max(&self, uri: &Uri, facts: &Facts) -> usize {

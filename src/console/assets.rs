@@ -174,9 +174,9 @@ fn page(template: &str, digest: &str) -> String {
     page
 }
 
-/// The path of a file.
-pub(super) fn path(name: &str) -> String {
-    format!("{ASSETS}{DIGEST}/{name}")
+/// The path of a file, which is read from a folder where there is one.
+pub(super) fn path(name: &str, folder: Option<&Path>) -> String {
+    format!("{ASSETS}{}/{name}", folder.map_or(DIGEST, |_| LIVE))
 }
 
 #[cfg(test)]

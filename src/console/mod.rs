@@ -21,10 +21,7 @@ mod style;
 mod visits;
 mod ways;
 
-use std::{
-    net::IpAddr,
-    sync::{Arc, LazyLock},
-};
+use std::{net::IpAddr, sync::Arc};
 
 use bytes::Bytes;
 use http::{
@@ -83,6 +80,7 @@ pub struct Console {
     arrivals: Arrivals,
     provider: Option<Provider>,
     shelf: Arc<Shelf>,
+    toolbar: String,
 }
 
 /// What a console is made of.
@@ -136,6 +134,7 @@ impl Console {
         let (attempts, arrivals) = (Attempts::default(), Arrivals::default());
         let (uploads, replays) = (PerMinute::default(), PerMinute::default());
         let provider = access.oidc.as_ref().map(Provider::new);
+        let toolbar = assets::path("toolbar/toolbar.js", access.console_dir.as_deref());
         Self {
             keys,
             sessions,
@@ -150,7 +149,13 @@ impl Console {
             arrivals,
             provider,
             shelf,
+            toolbar,
         }
+    }
+
+    /// The path of the toolbar's script.
+    pub fn toolbar(&self) -> &str {
+        &self.toolbar
     }
 
     /// Whether a request may know that these pages exist: of somebody who is signed in; of whoever has a link that is
@@ -266,12 +271,6 @@ impl Console {
     fn is_open(&self, visit: &Visit) -> bool {
         visit.door == Door::Admin || self.access.sign_in == SignIn::Public
     }
-}
-
-/// The path of the toolbar's script.
-pub fn toolbar_path() -> &'static str {
-    static PATH: LazyLock<String> = LazyLock::new(|| assets::path("toolbar/toolbar.js"));
-    &PATH
 }
 
 /// The token in a request's target.

@@ -92,6 +92,12 @@ impl Browser {
         self.post(path, &format!("csrf={csrf}&{form}"))
     }
 
+    /// Is given a cookie.
+    fn keep(&mut self, who: &Identity, session: Option<&Session>) {
+        let cookie = session::cookie(Scheme::Http, &self.console.keys, who, session, clock::unix_seconds());
+        self.cookie = Some(HeaderValue::try_from(cookie.to_str().unwrap().split(';').next().unwrap()).unwrap());
+    }
+
     fn claims(&self, path: &str) -> bool {
         self.console.claims(&path.parse().unwrap(), &HeaderMap::new(), &mut self.visit())
     }
@@ -374,7 +380,7 @@ fn every_endpoint_against_every_role() {
     let stranger = Browser::new(SignIn::Admin);
     let public = Browser::new(SignIn::Public);
     for endpoint in endpoints::ENDPOINTS {
-        let path = &*endpoint.path.replace("/_waylight/assets/*", &assets::path("main.js"));
+        let path = &*endpoint.path.replace("/_waylight/assets/*", &assets::path("main.js", None));
         assert!(!stranger.claims(path), "a stranger: {path}");
         let open = matches!(endpoint.who, Who::Entrance | Who::SignedIn | Who::Screen);
         assert_eq!(public.claims(path), open, "a stranger, where sign-in is public: {path}");
@@ -562,6 +568,25 @@ fn a_named_token_counts_at_the_api_and_on_the_sign_in_page() {
 }
 
 #[test]
+fn what_a_bearer_token_began_goes_on_with_its_session_only() {
+    let mut browser = named();
+    let (api, bearer) = ("/_waylight/api/v1/me", &*format!("Bearer {TOKEN}"));
+    let come = |browser: &Browser, headers: &[(&'static str, &str)]| {
+        browser.claims_with(api, headers, PeerTrust::Unknown).map(|who| who.name)
+    };
+    let who = browser.claims_with(api, &[("authorization", bearer)], PeerTrust::Unknown).unwrap();
+    let now = clock::unix_seconds();
+    let session = browser.console.new_session(&browser.visit(), &who, SessionKind::Session, now).ok().unwrap();
+    browser.keep(&who, Some(&session));
+    assert_eq!(come(&browser, &[]), Some("ci".into()));
+    browser.console.sessions.revoke(session.id, session.expiry, now).unwrap();
+    assert_eq!(come(&browser, &[]), None, "the cookie of a page is no bearer token");
+    assert_eq!(come(&browser, &[("authorization", bearer)]), Some("ci".into()));
+    browser.keep(&who, None);
+    assert_eq!(come(&browser, &[]), None);
+}
+
+#[test]
 fn bearer_tokens_cannot_be_guessed_for_long() {
     let browser = named();
     let come = |value: &str| {
@@ -589,8 +614,7 @@ fn a_proxy_is_believed_if_it_is_trusted() {
     assert_eq!(come(&browser, &[], PeerTrust::Trusted), None);
     // The cookie of a session he started says who it is, but the proxy has to say it, too.
     let who = browser.claims_with(HOME, &ada, PeerTrust::Trusted).unwrap();
-    let cookie = session::cookie(Scheme::Http, &browser.console.keys, &who, None, clock::unix_seconds());
-    browser.cookie = Some(HeaderValue::try_from(cookie.to_str().unwrap().split(';').next().unwrap()).unwrap());
+    browser.keep(&who, None);
     assert_eq!(come(&browser, &[], PeerTrust::Trusted), None, "signed out there");
     let other = [("x-user", "bob"), ("x-role", "viewer")];
     assert_eq!(come(&browser, &other, PeerTrust::Trusted).unwrap().0, "bob", "the proxy is right");

@@ -96,7 +96,10 @@ impl Console {
     pub(super) fn identify(&self, path: &str, headers: &HeaderMap, visit: &mut Visit) {
         let now = clock::unix_seconds();
         let stale = visit.credentials.identity.as_ref().is_some_and(|identity| match identity.way {
-            Way::Token => !self.tokens.still_has(identity),
+            // What a bearer token began goes on with its session; else the token has to be shown each time.
+            Way::Token => {
+                !self.tokens.still_has(identity) || is_of_request(identity) && visit.credentials.session.is_none()
+            }
             // The proxy has to say it each time.
             Way::Proxy => true,
             _ => false,

@@ -5,6 +5,7 @@ mod conn;
 mod keeping;
 
 use std::{
+    borrow::Cow,
     cell::{Cell, OnceCell, RefCell},
     fmt,
     net::IpAddr,
@@ -29,7 +30,7 @@ use crate::{
     rules::{
         headers::{forwarded::PeerTrust, hop::Hop, redact::Redaction},
         hex::Hex,
-        privacy,
+        privacy, reserved,
         session::Credentials,
         trace_context::{MetaTags, Outgoing},
     },
@@ -197,6 +198,14 @@ impl Context {
         let mut root = self.root.borrow_mut();
         if root.is_on() {
             change(&mut root);
+        }
+    }
+
+    /// An address as spans tell it: with its query only where it is known what to hide of that.
+    pub fn told<'a>(&self, address: &'a str) -> Cow<'a, str> {
+        match self.redaction.get() {
+            Some(redaction) => redaction.url(address),
+            None => address.split('?').next().unwrap_or(address).into(),
         }
     }
 
@@ -375,7 +384,7 @@ impl Context {
             client = client.map(tracing::field::display),
             method = %self.method,
             host = self.host.get().map_or("", |host| host),
-            path = self.uri.path(),
+            path = reserved::shown(self.uri.path()),
             status = self.status.get(),
             octets = self.octets.get(),
             route = self.route.get().map_or("", |route| route),

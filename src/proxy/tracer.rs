@@ -13,7 +13,7 @@ use crate::{
     clock::{self, Instant},
     rules::{
         headers::redact::Redaction,
-        privacy,
+        privacy, reserved,
         session::Id,
         trace_context::{self, Incoming, NewIds, Policy, Presenter, Settings},
     },
@@ -105,7 +105,7 @@ impl Tracer {
             root.set("http.request.method_original", || cx.method.as_str());
         }
         root.set("url.scheme", || cx.scheme.get().as_str());
-        root.set("url.path", || cx.uri.path());
+        root.set("url.path", || reserved::shown(cx.uri.path()));
         if let Some(query) = cx.uri.query() {
             root.set("url.query", || self.redaction.query(query));
         }

@@ -10,3 +10,8 @@ pub const API: &str = "/_waylight/api/v1/";
 pub fn is_reserved(path: &str) -> bool {
     path.starts_with(PREFIX) || path == "/_waylight"
 }
+
+/// A path as it is told. What stands under the reserved one may be a token, whoever sent it.
+pub fn shown(path: &str) -> &str {
+    if is_reserved(path) { PREFIX } else { path }
+}

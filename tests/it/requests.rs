@@ -2,7 +2,7 @@
 
 use waylight::trace::{requests::row::Moment, stage::Stage as SpanStage};
 
-use crate::support::edge::{HOST, Origin, Stage, on_worker};
+use crate::support::edge::{HOST, Origin, Stage, attribute, on_worker};
 
 const SITE: &str = crate::support::shop!(
     r#"
@@ -112,6 +112,19 @@ fn our_own_pages_are_not_listed_and_what_looks_like_a_token_is_not_kept() {
         stage.ask(http::Request::get("/_waylight/in/abcdef?link=abcdef")).await;
         let rows = stage.listed();
         assert_eq!((&*rows[0].path, &*rows[0].query), ("/_waylight/", ""));
+    });
+}
+
+#[test]
+fn what_looks_like_a_token_of_ours_is_in_no_span() {
+    on_worker(async {
+        let origin = Origin::start(|_| http::Response::new(String::from("a lamp"))).await;
+        let mut stage = Stage::set(&format!("{SITE}ratio = 1.0\n"), origin.address);
+        stage.ask(http::Request::get("/products/_?a=b&token=abcdef")).await;
+        stage.ask(http::Request::get("/_waylight/api/v1/shared/abcdef")).await;
+        let spans = stage.spans();
+        assert!(spans.iter().any(|span| attribute(span, "url.path").as_deref() == Some("/_waylight/")), "{spans:?}");
+        assert!(!format!("{spans:?}").contains("abcdef"), "{spans:?}");
     });
 }
 

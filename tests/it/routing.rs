@@ -117,11 +117,15 @@ fn what_no_route_takes_says_so() {
 fn a_redirect_leads_where_the_configuration_says() {
     on_worker(async {
         let origin = origin().await;
-        let stage = Stage::set(SITES, origin.address);
+        let mut stage = Stage::set(SITES, origin.address);
         for (path, location) in [("/old/a%20b/c?q=1", "/new/a%20b/c?q=1"), ("/old/%2Fevil.com", "/new//evil.com")] {
             let response = stage.ask(Request::get(path)).await;
             assert_eq!((response.status().as_u16(), header(&response, "location")), (308, Some(location)));
         }
+        let response = stage.ask(Request::get("/old/a?token=b").header("cookie", stage.session_cookie())).await;
+        assert_eq!(header(&response, "location"), Some("/new/a?token=b"));
+        let told: Vec<_> = stage.spans().iter().filter_map(|span| attribute(span, "waylight.redirect.to")).collect();
+        assert_eq!(told, ["/new/a?token=REDACTED"], "where a trace is read, the token is not");
         assert!(origin.asked.borrow().is_empty());
     });
 }

@@ -39,7 +39,7 @@ use super::{Console, Visit, form, people::Denied, scope::Reach};
 use crate::{
     body::Piped,
     config::model::ConsoleLimits,
-    rules::{session::Identity, startup::Process},
+    rules::{privacy, session::Identity, startup::Process},
     service::BoxFuture,
     trace::{
         collector::Intake,
@@ -217,7 +217,12 @@ impl Console {
     /// Whether a write comes from whom it seems to come.
     fn admit_write(&self, request: &Request<Bytes>, visit: &Visit) -> Result<(), Problem> {
         if !form::is_same_origin(request, visit) {
-            warn!(client = %visit.client, host = visit.host, "a write from another origin was refused");
+            let client = privacy::client_address(visit.client, self.privacy.client_address_log);
+            warn!(
+                client = client.map(tracing::field::display),
+                host = visit.host,
+                "a write from another origin was refused"
+            );
             return Err(Problem::forbidden("writes of other origins are refused"));
         }
         let mut values = request.headers().get_all(WRITE_HEADER).iter();

@@ -1,7 +1,7 @@
 //! What happens now, as server-sent events (HTML standard, section 9.2). Events carry numbers: a browser that lost its
 //! connection tells the last one it saw, and goes on from there; what it cannot have any more it is told of (`gap`).
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use bytes::{BufMut as _, Bytes, BytesMut};
 use http::{HeaderValue, Response, StatusCode, header};
@@ -53,7 +53,7 @@ impl Call<'_> {
             self.admit_trace(*id).await?;
         }
         let (reach, requests) = (self.reach(), self.shelf.requests.clone());
-        let Ok(place) = std::sync::Arc::clone(&self.shelf.streams).try_acquire_owned() else {
+        let Ok(place) = Arc::clone(&self.shelf.streams).try_acquire_owned() else {
             self.console.counters.streams_refused.one();
             let problem = Problem::new(StatusCode::SERVICE_UNAVAILABLE, "too many streams are open");
             return Err(problem.with(header::RETRY_AFTER, HeaderValue::from_static("5")));
@@ -67,8 +67,14 @@ impl Call<'_> {
         let (pipe, body) = Piped::new();
         let mut response = Response::new(body);
         response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
+        // A reload may take a token away, or what is reached here: whoever still may comes back to what he last saw.
+        let settings = self.shelf.effective.subscribe();
+        let (sessions, who) = (Arc::clone(&self.console.sessions), self.who.clone());
+        let counts = move || {
+            who.expiry > clock::unix_seconds() && sessions.counts(&who) && !settings.has_changed().unwrap_or_default()
+        };
         let rest = Box::pin(async move {
-            let view = View { topics, reach, ring: requests.ring() };
+            let view = View { topics, reach, ring: requests.ring(), counts: &counts };
             follow(&pipe, reader, &view).await.ok();
             drop((place, watching));
         });
@@ -100,6 +106,8 @@ struct View<'a> {
     reach: Reach,
     /// Tells whose a request is that something became known of.
     ring: &'a Ring,
+    /// Whether the reader's sign-in still counts, as it did when he began.
+    counts: &'a (dyn Fn() -> bool + Send + Sync),
 }
 
 impl View<'_> {
@@ -114,6 +122,7 @@ impl View<'_> {
     }
 }
 
+/// Writes what happens, until the reader is gone or may not read any more.
 async fn follow(pipe: &Pipe, mut reader: Reader, view: &View<'_>) -> Result<(), Gone> {
     pipe.send(format!("retry: {RETRY_MILLIS}\n\n").into()).await?;
     let mut ping = tokio::time::interval(PING_EVERY);
@@ -122,12 +131,16 @@ async fn follow(pipe: &Pipe, mut reader: Reader, view: &View<'_>) -> Result<(), 
     let mut behind = Behind { number: None, since: clock::now() };
     loop {
         let delivery = tokio::select! {
-            delivery = reader.next() => delivery,
-            _ = ping.tick() => {
-                pipe.send(behind.told("ping")).await?;
-                continue;
-            }
+            delivery = reader.next() => Some(delivery),
+            _ = ping.tick() => None,
             () = pipe.closed() => return Err(Gone),
+        };
+        if !(view.counts)() {
+            return Ok(());
+        }
+        let Some(delivery) = delivery else {
+            pipe.send(behind.told("ping")).await?;
+            continue;
         };
         let (mut gaps, mut text) = (BytesMut::new(), Bytes::new());
         let mut next = Some(delivery);

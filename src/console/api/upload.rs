@@ -1,4 +1,4 @@
-//! Spans of browsers, from pages of traced sessions. Each page carries a token for its trace; it counts with the cookie of its
+//! Spans of browsers, from pages of traced sessions, under a token for a page's trace; it counts with the cookie of its
 //! session only. What a page says of who made a span is not believed (`trace::receive::browser`).
 //!
 //! A browser makes trace ids of its own for later routes of a page. The first session to use one owns it; one that others

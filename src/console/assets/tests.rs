@@ -3,7 +3,6 @@ use std::collections::BTreeSet;
 use http::HeaderMap;
 
 use super::*;
-use crate::console::toolbar_path;
 
 fn ask(path: &str, fields: &[(http::HeaderName, &str)]) -> Response<Bytes> {
     let headers = fields.iter().map(|(name, value)| (name.clone(), HeaderValue::try_from(*value).unwrap()));
@@ -152,8 +151,9 @@ fn the_toolbar_stays_small() {
     for (name, octets_max) in [("toolbar/toolbar.js", 7_000), ("toolbar/panel.js", 10_000)] {
         let file = FILES.iter().find(|file| file.name == name).unwrap();
         assert!(file.brotli.len() <= octets_max, "{name}: {} octets", file.brotli.len());
-        assert!(toolbar_path().starts_with(ASSETS) && toolbar_path().ends_with("toolbar/toolbar.js"));
     }
+    let script = path("toolbar/toolbar.js", None);
+    assert_eq!(ask(&script[ASSETS.len()..], &[]).status(), StatusCode::OK);
 }
 
 #[test]
@@ -193,6 +193,8 @@ async fn a_folder_is_served_as_it_is_and_nothing_beside_it() {
         let response = file_of(&inner, "live/views/logs.js").await;
         assert_eq!((response.body(), response.headers().get(CACHE_CONTROL)), (&Bytes::from(text), None));
     }
+    let script = path("views/logs.js", Some(&inner));
+    assert_eq!(file_of(&inner, &script[ASSETS.len()..]).await.status(), StatusCode::OK, "where the toolbar is, too");
     let page = index_of(&inner).await;
     assert!(std::str::from_utf8(page.body()).unwrap().contains("\"/_waylight/assets/live/a.css\""));
     let out = [

@@ -105,8 +105,8 @@ pub fn contents(kept: &Kept, requests: &[RequestRow]) -> Contents {
         }
     });
     for row in requests {
-        let fields = row.headers.iter().flat_map(|sets| fields(sets));
-        fields.filter(|(_, value)| *value != REDACTED).flat_map(|(name, _)| header_kinds(name)).for_each(&mut count);
+        let fields = row.headers.iter().flat_map(|sets| fields(sets)).filter(|(_, value)| *value != REDACTED);
+        fields.flat_map(|(name, value)| kinds(&header_key(name), value)).for_each(&mut count);
         if has_values(&row.query) {
             count(Kind::Query);
         }
@@ -143,8 +143,8 @@ pub fn row(row: &RequestRow, hide: Hide) -> RequestRow {
         for (name, value) in
             [&mut sets.received, &mut sets.forwarded, &mut sets.upstream, &mut sets.sent].into_iter().flatten()
         {
-            if header_kinds(name).any(|kind| hide.hides(kind)) {
-                *value = REDACTED.into();
+            if let Some(shown) = shown(&header_key(name), value, hide) {
+                *value = shown.into();
             }
         }
     }
@@ -174,13 +174,25 @@ fn shown(key: &str, value: &str, hide: Hide) -> Option<String> {
     Some(REDACTED.to_owned())
 }
 
+/// Attributes, and header fields, that hold an address with its query.
+const ADDRESSES: [&str; 7] = [
+    "url.full",
+    "http.url",
+    "http.target",
+    "url.original",
+    "cache.key",
+    "waylight.redirect.to",
+    "waylight.rewrite.path",
+];
+const ADDRESS_HEADERS: [&str; 3] = ["referer", "location", "content-location"];
+
 /// What an attribute holds.
 fn kinds(key: &str, value: &str) -> impl Iterator<Item = Kind> + use<> {
     let key = key.to_ascii_lowercase();
     let starts = |prefixes: &[&str]| prefixes.iter().any(|prefix| key.starts_with(prefix));
     let query = value.split_once('?').map_or("", |(_, query)| query);
     let header = ["http.request.header.", "http.response.header."].iter().find_map(|prefix| key.strip_prefix(prefix));
-    let is_address = matches!(&*key, "url.full" | "http.url" | "http.target" | "url.original");
+    let is_address = ADDRESSES.contains(&&*key) || header.is_some_and(|name| ADDRESS_HEADERS.contains(&name));
     [
         (Kind::Cookies, key.contains("cookie")),
         (Kind::Tokens, is_secret(&key) || is_credential(value)),
@@ -189,7 +201,7 @@ fn kinds(key: &str, value: &str) -> impl Iterator<Item = Kind> + use<> {
         (
             Kind::People,
             starts(&["client.", "enduser.", "user.", "network.peer.", "net.peer.", "net.sock.peer.", "user_agent."])
-                || matches!(&*key, "http.client_ip" | "http.user_agent" | "session.id")
+                || matches!(&*key, "http.client_ip" | "http.user_agent" | "session.id" | "waylight.imported_by")
                 || header.is_some_and(is_of_people),
         ),
         (Kind::Statements, matches!(&*key, "db.statement" | "db.query.text") || key.starts_with("db.query.parameter.")),
@@ -200,15 +212,23 @@ fn kinds(key: &str, value: &str) -> impl Iterator<Item = Kind> + use<> {
     .into_iter()
 }
 
-/// What a header field holds.
-fn header_kinds(name: &str) -> impl Iterator<Item = Kind> + use<> {
-    kinds(&format!("http.request.header.{name}"), "")
+/// The attribute that holds a header field.
+fn header_key(name: &str) -> String {
+    format!("http.request.header.{name}")
 }
 
 fn is_of_people(header: &str) -> bool {
     matches!(
         header,
-        "user-agent" | "forwarded" | "x-forwarded-for" | "x-real-ip" | "from" | "referer" | "true-client-ip"
+        "user-agent"
+            | "forwarded"
+            | "x-forwarded-for"
+            | "x-real-ip"
+            | "x-client-ip"
+            | "true-client-ip"
+            | "cf-connecting-ip"
+            | "from"
+            | "referer"
     )
 }
 

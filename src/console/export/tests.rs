@@ -25,6 +25,8 @@ fn sample() -> Kept {
         string("x.api_key", "k"),
         string("note", "Bearer abc"),
         string("client.address", "10.0.0.1"),
+        string("cache.key", "http://a/b?k=v"),
+        string("waylight.imported_by", "Ada L."),
     ];
     kept(vec![span((1, 0), "GET /", (0, 100)), query, span((3, 1), "beside", (20, 60))])
 }
@@ -58,7 +60,12 @@ fn row() -> RequestRow {
         trigger: "".into(),
         moments: vec![(Moment::Chosen, 1_000_000), (Moment::Connected, 3_000_000), (Moment::Sent, 4_000_000)],
         headers: Some(Box::new(HeaderSets {
-            received: fields(&[("cookie", "a=b"), ("accept", "*/*")]),
+            received: fields(&[
+                ("cookie", "a=b"),
+                ("accept", "*/*"),
+                ("referer", "http://shop.example/b?q=r"),
+                ("x-note", "Bearer xyz"),
+            ]),
             sent: fields(&[("content-type", "text/html")]),
             ..HeaderSets::default()
         })),
@@ -130,9 +137,13 @@ fn what_is_hidden_is_in_no_form() {
     let secrets = [
         (Kind::Cookies, "a=b"),
         (Kind::Tokens, "Bearer abc"),
+        (Kind::Tokens, "Bearer xyz"),
         (Kind::Query, "c=d"),
+        (Kind::Query, "q=r"),
+        (Kind::Query, "k=v"),
         (Kind::Headers, "*/*"),
         (Kind::People, "10.0.0.1"),
+        (Kind::People, "Ada L."),
         (Kind::Statements, "select 1"),
     ];
     for (_, format) in Format::WORDS {
@@ -151,7 +162,7 @@ fn what_is_hidden_is_in_no_form() {
 fn a_preview_counts_what_is_there() {
     let (kept, requests) = (sample(), [row()]);
     let found = contents(&kept, &requests);
-    let expected = Contents { cookies: 2, tokens: 2, query: 2, headers: 4, people: 2, statements: 1 };
+    let expected = Contents { cookies: 2, tokens: 3, query: 4, headers: 6, people: 4, statements: 1 };
     assert_eq!(found, expected);
     let every = Hide::of(Kind::WORDS.map(|(_, kind)| kind));
     let hidden = redact::spans(&kept, every);

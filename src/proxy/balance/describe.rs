@@ -3,6 +3,7 @@
 use crate::{
     config::model::Endpoint,
     proxy::context::{Context, method_name},
+    rules::reserved,
     service::Request,
     trace::scope::Span,
 };
@@ -30,7 +31,7 @@ pub(super) fn request(
     // A query may hold secrets: it is shown only where it is known what to hide.
     let query = uri.query().zip(cx.redaction.get()).map(|(query, redaction)| redaction.query(query));
     let (mark, query) = query.as_deref().map_or(("", ""), |query| ("?", query));
-    span.set("url.full", || [origin, uri.path(), mark, query]);
+    span.set("url.full", || [origin, reserved::shown(uri.path()), mark, query]);
     span.set("network.protocol.name", || "http");
     span.set("network.protocol.version", || "1.1");
     if attempts > 1 {

@@ -9,7 +9,7 @@ use crate::{
     error::ProxyError,
     proxy::context::{Cached, Context, Kept},
     rules::cache::{
-        Fwd, Status, Use, Why, key,
+        Fwd, Status, Use, Why,
         status::{self, CACHE_STATUS, Handling},
     },
     trace::scope::Span,
@@ -111,11 +111,10 @@ impl Told {
 }
 
 /// Tells the lookup's span what was found.
-pub(super) fn found(span: &mut Span, key: &str, found: &Found, decided: Option<&Use>) {
+pub(super) fn found(span: &mut Span, found: &Found, decided: Option<&Use>) {
     if !span.is_on() {
         return;
     }
-    span.set("cache.key", || key::url(key).to_owned());
     span.set("cache.hit", || matches!(decided, Some(Use::Fresh(_) | Use::Stale(..))));
     let why = match (found, decided) {
         (_, Some(Use::Fresh(why) | Use::Stale(why, _) | Use::Ask(why))) | (Found::None(why, _), None) => why,

@@ -142,7 +142,8 @@ impl<S: Handler> Visit<S> {
             }
             _ => None,
         };
-        report::found(&mut span, &asked.key, &found, decided.as_ref());
+        span.set("cache.key", || self.cx.told(key::url(&asked.key)));
+        report::found(&mut span, &found, decided.as_ref());
         (found, decided)
     }
 

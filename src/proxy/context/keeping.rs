@@ -105,7 +105,8 @@ impl Context {
         let credentials = self.credentials.borrow();
         let identity = credentials.as_deref().and_then(|credentials| credentials.identity.as_ref());
         let session = credentials.as_deref().and_then(|credentials| credentials.session.as_ref());
-        let (path, query) = listed(self.uri.path(), self.uri.query());
+        let path = reserved::shown(self.uri.path());
+        let query = self.uri.query().filter(|_| !reserved::is_reserved(path));
         let host = self.host.get().map_or("", |host| host);
         let hints = self.hints.asking(host, path, query);
         let client: IpAddr = self.client.get();
@@ -175,11 +176,6 @@ impl Context {
             End::Complete => self.error.get().map_or("", ErrorType::token),
         }
     }
-}
-
-/// Path and query as they are listed. What stands under the reserved path may be a token, whoever sent it.
-fn listed<'a>(path: &'a str, query: Option<&'a str>) -> (&'a str, Option<&'a str>) {
-    if reserved::is_reserved(path) { (reserved::PREFIX, None) } else { (path, query) }
 }
 
 fn shown(headers: &HeaderMap, redaction: &Redaction) -> Vec<(Box<str>, Box<str>)> {

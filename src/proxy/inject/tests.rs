@@ -98,6 +98,10 @@ fn trace(cx: &Context) -> Inbox {
 
 async fn visit_as(layer: InjectLayer, request: Request, response: Response, traced: Toggle) -> Visit {
     let cx = testing::context(&request);
+    visit_in(cx, layer, request, response, traced).await
+}
+
+async fn visit_in(cx: Rc<Context>, layer: InjectLayer, request: Request, response: Response, traced: Toggle) -> Visit {
     let inbox = if traced.is_on() { trace(&cx) } else { Outbox::new(1, Arc::new(Counters::default())).1 };
     let asked = Rc::default();
     let origin = Origin { response: Cell::new(Some(response)), asked: Rc::clone(&asked) };
@@ -462,12 +466,7 @@ async fn visit_by(role: Role, mut request: Request, response: Response, traced: 
         expiry: u64::MAX,
     };
     cx.identify(Credentials { identity: Some(identity), ..Credentials::default() });
-    let inbox = if traced.is_on() { trace(&cx) } else { Outbox::new(1, Arc::new(Counters::default())).1 };
-    let asked = Rc::default();
-    let origin = Origin { response: Cell::new(Some(response)), asked: Rc::clone(&asked) };
-    let response = layer.layer(origin).handle(request, &cx).await.unwrap();
-    let asked = asked.take();
-    Visit { response, asked, cx, inbox }
+    visit_in(cx, layer, request, response, traced).await
 }
 
 const SCRIPT: &str =

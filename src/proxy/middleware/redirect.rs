@@ -31,7 +31,7 @@ impl Middleware for Redirect {
 
     async fn handle(&self, request: Request, next: Next<'_>) -> Outcome {
         let target = fill(&self.to, &request, &next);
-        next.set("waylight.redirect.to", || target.clone());
+        next.set("waylight.redirect.to", || next.cx().told(&target));
         let location = HeaderValue::try_from(target)
             .map_err(|error| ProxyError::proxy(ErrorType::ProxyInternalError).with_source(error))?;
         let mut response = Response::default();

@@ -50,7 +50,7 @@ impl Middleware for Rewrite {
         };
         if let Some(changed) = changed {
             let changed = changed.into_owned();
-            next.set("waylight.rewrite.path", || changed.clone());
+            next.set("waylight.rewrite.path", || next.cx().told(&changed));
             set_path(request.uri_mut(), &changed)
                 .map_err(|error| ProxyError::proxy(ErrorType::ProxyInternalError).with_source(error))?;
         }

@@ -76,18 +76,18 @@ impl<S: Handler> Handler for Session<S> {
         let credentials = if may_be_ours { settings.credentials(&request, cx) } else { Credentials::default() };
         let (decision, forced) = settings.decide(&request, cx, &credentials);
         let is_forced = forced == Forced::Yes;
-        if let Decision::Session(Traced { session, .. }) = &decision
-            && session.kind == SessionKind::Fresh
-        {
-            // As a browser says it whose user forces a page to be loaded anew, RFC 9111 section 5.2.1.4.
-            request.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
-        }
+        let is_fresh = matches!(&decision, Decision::Session(traced) if traced.session.kind == SessionKind::Fresh);
         match decision {
             Decision::No => {}
             Decision::Spent => cx.counters.traces_refused_budget.one(),
             // Waylight's own pages are no part of what is watched.
             _ if credentials.identity.is_some() && is_reserved(request.uri().path()) => {}
             chosen => settings.begin(&request, cx, &chosen),
+        }
+        if is_fresh {
+            // As a browser says it whose user forces a page to be loaded anew, RFC 9111 section 5.2.1.4. The recording has
+            // begun: it tells what the client sent.
+            request.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
         }
         if credentials.identity.is_some() {
             cx.identify(credentials);

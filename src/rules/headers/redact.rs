@@ -15,7 +15,7 @@ use crate::rules::privacy::{ClientAddress, address_text};
 pub const REDACTED: &str = "REDACTED";
 
 /// Headers always hidden.
-const HEADERS: [HeaderName; 14] = [
+const HEADERS: [HeaderName; 15] = [
     AUTHORIZATION,
     PROXY_AUTHORIZATION,
     COOKIE,
@@ -30,6 +30,7 @@ const HEADERS: [HeaderName; 14] = [
     HeaderName::from_static("x-sentry-auth"),
     HeaderName::from_static("x-forwarded-access-token"),
     HeaderName::from_static("waylight-trace"),
+    HeaderName::from_static("waylight-upload"),
 ];
 
 /// Query parameters always hidden, in lower case.

@@ -1,5 +1,5 @@
-//! `Waylight-Upload`: the header under which a page sends the spans of its browser. Each page of a traced session carries one;
-//! it is bound to the session, to the page's trace and to a time, and counts with the session's own cookie only.
+//! `Waylight-Upload`: the header under which a page sends the spans of its browser. It is bound to the session, to the page's
+//! trace and to a time, and counts with the session's own cookie only.
 
 use http::{HeaderMap, HeaderName};
 

@@ -52,7 +52,7 @@ impl Cleaned {
         cleaned
     }
 
-    /// Its spans, how many of them there are, and those of traces that `keep` says no to taken out.
+    /// The same without spans of traces that `keep` says no to; those are rejected, too.
     #[must_use]
     pub fn only(mut self, keep: impl Fn(TraceId) -> bool) -> Self {
         let rejected = &mut self.rejected;

@@ -25,6 +25,11 @@ export class Toolbar {
     return (await this.part('.pill')) !== undefined;
   }
 
+  /** Whether its panel is loaded, shown or not. */
+  async isLoaded() {
+    return (await this.#inside(`function () { return this.querySelector('dialog') !== null; }`)) === true;
+  }
+
   /** What is written on the pill. */
   async pill() {
     return (await this.part('.pill'))?.text ?? '';

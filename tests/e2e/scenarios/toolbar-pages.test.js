@@ -210,8 +210,7 @@ describe('the toolbar in all kinds of pages', () => {
   test('it is dragged to a corner and stays there', async () => {
     const { x, y } = await visit('/');
     await page.mouse.move(x + 4, y + 4);
-    await toolbar.until('the panel to be loaded', () => page.evaluate(() => performance.getEntriesByType('resource').some((entry) => entry.name.endsWith('panel.js') && /** @type {PerformanceResourceTiming} */ (entry).responseEnd > 0)));
-    await page.evaluate(() => new Promise((resolve) => setTimeout(resolve, 50)));
+    await toolbar.until('the panel to be loaded', () => toolbar.isLoaded());
     await page.mouse.down();
     await page.mouse.move(300, 200, { steps: 3 });
     await page.mouse.move(40, 40, { steps: 3 });

@@ -7,6 +7,7 @@ use std::{cell::Cell, rc::Rc};
 
 use waylight::{
     proxy::cache::{Answers, How, Purge},
+    rules::session::SessionKind,
     trace::record::SpanRecord,
 };
 
@@ -61,8 +62,11 @@ fn traced_and_untraced_visitors_share_one_clean_object() {
         .await;
         let mut stage = Stage::set(SITE, origin.address);
         let cookie = stage.session_cookie();
-        let navigate =
-            || http::Request::get("/page").header("sec-fetch-mode", "navigate").header("sec-fetch-dest", "document");
+        let navigate = || {
+            http::Request::get("/page?token=secret")
+                .header("sec-fetch-mode", "navigate")
+                .header("sec-fetch-dest", "document")
+        };
         let traced = stage.ask(navigate().header("cookie", format!("theme=dark; {cookie}"))).await;
         assert!(
             text(&traced).contains("<meta name=\"sentry-trace\"")
@@ -86,7 +90,31 @@ fn traced_and_untraced_visitors_share_one_clean_object() {
         assert_eq!(lookup.links.len(), 1, "it names the trace that filled it");
         assert_eq!((lookup.links[0].trace_id, lookup.links[0].span_id), (store.trace_id, store.span_id));
         assert_eq!(attribute(lookup, "cache.tier").as_deref(), Some("memory"));
-        assert_eq!(attribute(lookup, "cache.key").unwrap(), format!("http://{HOST}/page"));
+        assert_eq!(attribute(lookup, "cache.key").unwrap(), format!("http://{HOST}/page?token=REDACTED"));
+    });
+}
+
+#[test]
+fn who_runs_a_page_without_cache_does_so_for_himself() {
+    on_worker(async {
+        let origin = Origin::start(|_: &Asked| page(&[("cache-control", "max-age=60")], "one")).await;
+        let mut stage = Stage::set(SITE, origin.address);
+        let cookie = stage.cookie_of(1, HOST, SessionKind::Fresh);
+        let asked = || origin.asked.borrow().len();
+        stage.ask(http::Request::get("/a")).await;
+        stage.ask(http::Request::get("/a")).await;
+        assert_eq!(asked(), 1);
+        stage.ask(http::Request::get("/a").header("cookie", &cookie)).await;
+        assert_eq!(asked(), 2);
+        stage.ask(http::Request::get("/a")).await;
+        assert_eq!(asked(), 2, "everybody else is answered from the cache");
+        stage.listed();
+        stage.ask(http::Request::get("/plain").header("cookie", &cookie)).await;
+        let rows = stage.listed();
+        let sets = rows[0].headers.as_deref().unwrap();
+        let has = |set: &[(Box<str>, Box<str>)]| set.iter().any(|(name, _)| &**name == "cache-control");
+        assert!(!has(&sets.received), "he did not send it: {sets:?}");
+        assert!(has(&sets.forwarded), "{sets:?}");
     });
 }
 

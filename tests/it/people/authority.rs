@@ -8,12 +8,16 @@ use waylight::{
     clock,
     console::{
         SIGN_IN,
-        endpoints::{API, ENDPOINTS, TRACE},
+        api::{BASE, SPANS, routes::ROUTES},
+        endpoints::{ENDPOINTS, TRACE},
     },
     rules::{
         access::{Role, Way},
         headers::Scheme,
-        session::{Csrf, Force, Id, Identity, Session, SessionKind, SignInLink, TraceLink, flow::Flow},
+        session::{
+            Csrf, Force, Id, Identity, Navigation, Session, SessionKind, Share, SignInLink, TraceLink, Upload,
+            flow::Flow,
+        },
         token::{Keys, Purpose},
     },
 };
@@ -50,27 +54,30 @@ fn plain(answer: &Answer) -> (u16, Vec<String>, String) {
     (answer.status, lines, answer.body.clone())
 }
 
-/// One token of every kind, each valid now and for this host.
-fn tokens() -> Vec<(Purpose, String)> {
-    let (keys, now, id) = (keys(), clock::unix_seconds(), |number: u8| Id::from_bytes([number; 16]));
-    let identity = |role| Identity {
-        id: id(1),
-        name: "Ada".into(),
-        role,
-        way: Way::Link,
-        host: HOST.into(),
-        issued: now,
-        expiry: now + 600,
-    };
-    let session = Session {
+const fn id(number: u8) -> Id {
+    Id::from_bytes([number; 16])
+}
+
+fn identity(role: Role) -> Identity {
+    let now = clock::unix_seconds();
+    Identity { id: id(1), name: "Ada".into(), role, way: Way::Link, host: HOST.into(), issued: now, expiry: now + 600 }
+}
+
+fn session() -> Session {
+    Session {
         id: id(2),
         identity: id(1),
         host: HOST.into(),
-        expiry: now + 600,
+        expiry: clock::unix_seconds() + 600,
         spans_max: 100,
         requests_max: 100,
         kind: SessionKind::Session,
-    };
+    }
+}
+
+/// One token of every kind, each valid now and for this host.
+fn tokens() -> Vec<(Purpose, String)> {
+    let (keys, now) = (keys(), clock::unix_seconds());
     let link = TraceLink {
         nonce: id(3),
         issued: now,
@@ -93,18 +100,23 @@ fn tokens() -> Vec<(Purpose, String)> {
     };
     let flow = flow.cookie(Scheme::Http, &keys);
     let flow = flow.to_str().unwrap().split_once('=').unwrap().1.split(';').next().unwrap().to_owned();
+    let share = Share { trace: [1; 16], sharer: id(1), name: "Ada".into(), issued: now, expiry: now + 60, hide: 0 };
     Purpose::ALL
         .into_iter()
         .map(|purpose| {
             let token = match purpose {
                 Purpose::SignIn => SignInLink::new(id(7), ("Ada", Role::Admin), now, 600).seal(&keys),
                 Purpose::Identity => identity(Role::Admin).seal(&keys),
-                Purpose::Session => session.seal(&keys),
+                Purpose::Session => session().seal(&keys),
                 Purpose::TraceLink => link.seal(&keys).unwrap(),
                 Purpose::Force => force.seal(&keys).unwrap(),
                 Purpose::Csrf => Csrf { identity: id(1), expiry: now + 600 }.seal(&keys),
                 Purpose::Flow => flow.clone(),
-                Purpose::Share | Purpose::Navigation | Purpose::Upload => keys.seal(purpose, &[1; 40]),
+                Purpose::Share => share.seal(&keys),
+                Purpose::Navigation => {
+                    Navigation { nonce: id(8), identity: id(1), expiry: now + 60, host: HOST }.seal(&keys)
+                }
+                Purpose::Upload => Upload { session: id(2), trace: [1; 16], expiry: now + 60 }.seal(&keys),
             };
             (purpose, token)
         })
@@ -119,24 +131,28 @@ fn places() -> Vec<(&'static str, Purpose)> {
         ("sign-in", Purpose::SignIn),
         ("sign-in post", Purpose::SignIn),
         ("trace", Purpose::TraceLink),
+        ("shared", Purpose::Share),
+        ("upload", Purpose::Upload),
     ]
 }
 
 fn show(address: &str, place: &str, token: &str) -> Answer {
-    let cookie = match place {
-        "flow" => format!("waylight-sign-in={token}"),
-        _ => format!("waylight={token}"),
+    let guest = format!("waylight={}.{}", identity(Role::Guest).seal(&keys()), session().seal(&keys()));
+    let (method, path, fields) = match place {
+        "cookie" => ("GET", "/_waylight/".to_owned(), vec![("cookie", format!("waylight={token}"))]),
+        "flow" => {
+            let path = "/_waylight/sign-in/oidc/callback?state=x&code=y".to_owned();
+            ("GET", path, vec![("cookie", format!("waylight-sign-in={token}"))])
+        }
+        "sign-in" => ("GET", format!("{SIGN_IN}?token={token}"), vec![]),
+        "sign-in post" => ("POST", format!("{SIGN_IN}?token={token}"), vec![]),
+        "shared" => ("GET", format!("{BASE}/shared/{token}"), vec![]),
+        "upload" => ("POST", SPANS.to_owned(), vec![("cookie", guest), ("waylight-upload", token.to_owned())]),
+        _ => ("GET", format!("{TRACE}?token={token}"), vec![]),
     };
-    let (method, path) = match place {
-        "cookie" => ("GET", "/_waylight/".to_owned()),
-        "flow" => ("GET", "/_waylight/sign-in/oidc/callback?state=x&code=y".to_owned()),
-        "sign-in" => ("GET", format!("{SIGN_IN}?token={token}")),
-        "sign-in post" => ("POST", format!("{SIGN_IN}?token={token}")),
-        _ => ("GET", format!("{TRACE}?token={token}")),
-    };
-    let cookie: &[_] =
-        if matches!(place, "cookie" | "flow") { &[("host", HOST), ("cookie", &cookie)] } else { &[("host", HOST)] };
-    send(address, method, &path, cookie, "")
+    let mut fields: Vec<_> = fields.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    fields.push(("host", HOST));
+    send(address, method, &path, &fields, "")
 }
 
 #[test]
@@ -158,20 +174,22 @@ fn every_kind_of_token_counts_in_its_own_place_only() {
 }
 
 #[test]
+fn no_other_token_does_a_command() {
+    let instance = site(echo(), true);
+    let cookie = format!("waylight={}", identity(Role::Tracer).seal(&keys()));
+    for (purpose, token) in tokens() {
+        let path = format!("/_waylight/command?do=start&to=/&token={token}");
+        let answer = send(&instance.address.to_string(), "GET", &path, &[("host", HOST), ("cookie", &cookie)], "");
+        assert_eq!(answer.status, if purpose == Purpose::Navigation { 303 } else { 403 }, "{purpose:?}");
+    }
+}
+
+#[test]
 fn nobody_without_authority_sees_or_changes_anything() {
     let origin = echo();
     let (with, without) = (site(origin, true), site(origin, false));
     let now = clock::unix_seconds();
-    let id = Id::from_bytes([1; 16]);
-    let somebody = Identity {
-        id,
-        name: "Ada".into(),
-        role: Role::Admin,
-        way: Way::Link,
-        host: HOST.into(),
-        issued: now - 10,
-        expiry: now + 600,
-    };
+    let somebody = identity(Role::Admin);
     let cookie = |identity: &Identity, keys: &Keys| format!("waylight={}", identity.seal(keys));
     let good = cookie(&somebody, &keys());
     let mut changed = good.clone();
@@ -192,7 +210,8 @@ fn nobody_without_authority_sees_or_changes_anything() {
         vec![("x-user", "ada".into()), ("x-role", "admin".into()), ("x-forwarded-for", "192.0.2.1".into())],
         vec![("origin", "http://shop.test".into())],
     ];
-    let api = [format!("{API}v1/me"), format!("{API}v1/sessions")];
+    // Braces are for parameters.
+    let api = ROUTES.iter().map(|route| format!("{BASE}{}", route.path.replace(['{', '}'], "")));
     let pages = ENDPOINTS.iter().map(|endpoint| endpoint.path.to_owned());
     for path in pages.chain(api).chain(["/_waylight/nothing".to_owned(), format!("{SIGN_IN}?token=x")]) {
         for way in &ways {

@@ -174,6 +174,11 @@ impl Stage {
 
     /// The cookie of session `number`, for `host`.
     pub(crate) fn cookie(&self, number: u8, host: &str) -> String {
+        self.cookie_of(number, host, SessionKind::Session)
+    }
+
+    /// The cookie of a session of this kind.
+    pub(crate) fn cookie_of(&self, number: u8, host: &str, kind: SessionKind) -> String {
         let now = clock::unix_seconds();
         let id = |kind: u8| Id::from_bytes([kind, number, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
         let identity = Identity {
@@ -192,7 +197,7 @@ impl Stage {
             expiry: now + 600,
             spans_max: 1000,
             requests_max: u64::MAX,
-            kind: SessionKind::Session,
+            kind,
         };
         let header = cookie(self.scheme, &self.keys, &identity, Some(&session), now);
         header.to_str().unwrap().split(';').next().unwrap().to_owned()

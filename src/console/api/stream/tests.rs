@@ -1,4 +1,7 @@
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
 
 use http_body_util::BodyExt as _;
 
@@ -33,7 +36,7 @@ async fn watched(hub: &Arc<Hub>, after: Option<u64>, topics: Topics, during: imp
     let (pipe, mut body) = Piped::new();
     let mut seen = Seen::default();
     let ring = Ring::new(16);
-    let view = View { topics, reach: Reach::All, ring: &ring };
+    let view = View { topics, reach: Reach::All, ring: &ring, counts: &|| true };
     let follow = follow(&pipe, reader, &view);
     tokio::pin!(follow);
     during();
@@ -119,7 +122,7 @@ async fn a_quiet_stream_is_kept_alive_and_ends_with_its_reader() {
     let (pipe, mut body) = Piped::new();
     let topics = requests();
     let ring = Ring::new(16);
-    let view = View { topics, reach: Reach::All, ring: &ring };
+    let view = View { topics, reach: Reach::All, ring: &ring, counts: &|| true };
     let follow = follow(&pipe, hub.subscribe(None), &view);
     let read = async {
         let mut text = Vec::new();
@@ -132,6 +135,32 @@ async fn a_quiet_stream_is_kept_alive_and_ends_with_its_reader() {
     let (ended, text) = tokio::join!(follow, read);
     assert_eq!(ended, Err(Gone));
     assert_eq!(text, b"retry: 1000\n\n: ping\n\n: ping\n\n");
+}
+
+#[tokio::test]
+async fn a_stream_ends_when_its_reader_may_not_read_any_more() {
+    let hub = Hub::new(HubLimits::default(), Arc::default());
+    let (pipe, mut body) = Piped::new();
+    let (ring, may) = (Ring::new(16), AtomicBool::new(true));
+    let view = View { topics: requests(), reach: Reach::All, ring: &ring, counts: &|| may.load(Ordering::Relaxed) };
+    let reader = hub.subscribe(None);
+    let read = async {
+        let mut text = body.frame().await.unwrap().unwrap().into_data().unwrap().to_vec();
+        publish(&hub, 0..1);
+        hub.flush();
+        text.extend_from_slice(body.frame().await.unwrap().unwrap().data_ref().unwrap());
+        may.store(false, Ordering::Relaxed);
+        publish(&hub, 1..2);
+        hub.flush();
+        text
+    };
+    let (ended, text) = tokio::join!(follow(&pipe, reader, &view), read);
+    assert_eq!(ended, Ok(()));
+    let mut seen = Seen::default();
+    seen.read(std::str::from_utf8(&text).unwrap());
+    assert_eq!(seen.0.len(), 1);
+    drop(pipe);
+    assert!(body.frame().await.is_none(), "nothing of what happened then");
 }
 
 #[test]
