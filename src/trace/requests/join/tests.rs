@@ -7,6 +7,10 @@ fn entry(id: u128, destination: &str, url: u64, referer: u64) -> Brief {
     Brief { id, start: 1_000_000_000, hints }
 }
 
+fn at(seconds: u64, entry: Brief) -> Brief {
+    Brief { start: seconds * 1_000_000_000, ..entry }
+}
+
 fn page(page: u128) -> Joined {
     Joined { page: Some(page), late: Vec::new() }
 }
@@ -26,7 +30,7 @@ fn what_a_page_loads_belongs_to_it() {
     other.hints.browser = 6;
     assert_eq!(joiner.join(other).page, None);
     // The page is opened again.
-    assert_eq!(joiner.join(entry(7, "document", 10, 0)), page(7));
+    assert_eq!(joiner.join(at(2, entry(7, "document", 10, 0))), page(7));
     assert_eq!(joiner.join(entry(8, "image", 0, 10)), page(7));
 }
 
@@ -44,7 +48,6 @@ fn what_ends_before_its_page_is_joined_late() {
 #[test]
 fn what_ends_before_a_page_that_is_opened_again_is_joined_to_that_view() {
     let mut joiner = Joiner::default();
-    let at = |seconds: u64, entry: Brief| Brief { start: seconds * 1_000_000_000, ..entry };
     assert_eq!(joiner.join(at(1, entry(1, "document", 10, 0))), page(1));
     assert_eq!(joiner.join(at(2, entry(2, "style", 20, 10))), page(1));
     // The page is opened again at 5, and ends last.
