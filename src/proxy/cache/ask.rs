@@ -4,17 +4,20 @@
 use std::{rc::Rc, sync::Arc};
 
 use http::{
-    HeaderMap, HeaderName, HeaderValue, Method, StatusCode,
+    HeaderMap, HeaderValue, Method, StatusCode,
     header::{AGE, DATE, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, RANGE, SET_COOKIE},
 };
-use tokio::{sync::watch, time::timeout};
+use tokio::{
+    sync::watch,
+    time::{Instant, timeout_at},
+};
 
 use super::{
     answer::{self, Wish},
     filling::Filling,
     flight::{Landing, Leader, OnItsWay, Part},
     memory::Found,
-    object::{Chunks, Object, Parts},
+    object::{self, Chunks, Object, Parts},
     report::{self, Told},
     save::{Filler, Saving, length},
     store::now,
@@ -24,7 +27,7 @@ use crate::{
     body::Body,
     proxy::handler::Handler,
     rules::cache::{
-        Answer, Fwd, Status, Use, Why,
+        Answer, Fwd, Status, Use, Why, key,
         stored::{is_failure, renewed, storable, strip},
         validate, vary,
     },
@@ -89,13 +92,14 @@ impl<S: Handler> Visit<S> {
         let mut leader = None;
         if need.fwd != Fwd::Request && !asked.said.no_store && !self.route.store.is_refused(&asked.key) {
             let name = flight_name(&asked, &wish, &need);
+            let deadline = Instant::now() + self.route.policy.collapse_wait;
             for _ in 0..WAITS_MAX {
                 match self.route.store.flights.join(&name) {
                     Part::Leader(leads) => {
                         leader = Some(leads);
                         break;
                     }
-                    Part::Follower(flight) => match self.follow(flight, &wish, &need).await {
+                    Part::Follower(flight) => match self.follow((flight, deadline), &asked, &wish, &need).await {
                         Ok(response) => return Ok(response),
                         Err(Next::Alone) => break,
                         Err(Next::Again) => {}
@@ -108,10 +112,16 @@ impl<S: Handler> Visit<S> {
     }
 
     /// Waits for another request's answer.
-    async fn follow(&self, mut flight: watch::Receiver<Landing>, wish: &Wish, need: &Need) -> Result<Response, Next> {
+    async fn follow(
+        &self,
+        (mut flight, deadline): (watch::Receiver<Landing>, Instant),
+        asked: &Asked,
+        wish: &Wish,
+        need: &Need,
+    ) -> Result<Response, Next> {
         let mut span = self.cx.span(Stage::CacheWait);
         let landed = flight.wait_for(|landing| !matches!(landing, Landing::Asking));
-        let landing = match timeout(self.route.policy.collapse_wait, landed).await {
+        let landing = match timeout_at(deadline, landed).await {
             Ok(Ok(landing)) => landing.clone(),
             Ok(Err(_)) => Landing::Failed,
             Err(_) => {
@@ -133,7 +143,14 @@ impl<S: Handler> Visit<S> {
                     object.differs(&wish.headers).is_none() && answer::has_all(object, &wish.method, &wish.headers);
                 (fits.then(|| answer::from(object, &wish.method, &wish.headers, now())), object.filled_by())
             }
-            Landing::Filling(way) => (on_its_way(way, wish), way.filled_by),
+            Landing::Filling(way) => {
+                // What was purged since it was asked for is not for those who come later.
+                let names = || object::names(&asked.key, &way.headers);
+                let is_current = !self.route.store.is_outdated(way.since, |purge| {
+                    purge.means_one(key::url(&asked.key), |name| names().contains(&name))
+                });
+                (is_current.then(|| on_its_way(way, wish)).flatten(), way.filled_by)
+            }
         };
         let Some(mut response) = response else {
             span.set("cache.collapsed", || "the answer does not fit this request");
@@ -203,13 +220,13 @@ impl<S: Handler> Visit<S> {
     fn renew(&self, response: &Response, errand: Errand, (asked, span): (u64, &mut Span)) -> Response {
         let Errand { wish, need, leader, since, .. } = errand;
         let Some(object) = &need.stored else { return answer::without_content(response.status(), HeaderMap::new()) };
-        let object = self.refreshed(object, response.headers(), (asked, since));
+        let (object, kept) = self.refreshed(object, &wish.headers, response.headers(), (asked, since));
         let left = object.terms.left(now());
         let why = Why::NotModified { left: u64::try_from(left).unwrap_or(0) };
         report::reason(span, &why);
         report::stored(span, &object);
         if let Some(leader) = &leader {
-            leader.tell(Landing::Stored(Arc::clone(&object)));
+            leader.tell(if kept.is_ok() { Landing::Stored(Arc::clone(&object)) } else { Landing::Private });
         }
         let mut renewed = answer::from(&object, &wish.method, &wish.headers, now());
         // What the 304 sets is for this client.
@@ -217,12 +234,23 @@ impl<S: Handler> Visit<S> {
             renewed.headers_mut().append(SET_COOKIE, cookie.clone());
         }
         let told = Told::forwarded(Status::Revalidated, why, need.fwd).with_status(StatusCode::NOT_MODIFIED);
-        told.with_stored(left).tell(renewed.headers_mut(), &self.cx);
+        let told = match kept {
+            Ok(()) => told.with_stored(left),
+            Err(why) => told.not_stored(why),
+        };
+        told.tell(renewed.headers_mut(), &self.cx);
         renewed
     }
 
-    /// Stores anew what an answer without content says of a stored response.
-    fn refreshed(&self, object: &Arc<Object>, answered: &HeaderMap, (asked, since): (u64, u64)) -> Arc<Object> {
+    /// Stores anew what an answer without content says of a stored response. One that may not be stored as it is now is
+    /// forgotten, and is for this request only.
+    fn refreshed(
+        &self,
+        object: &Arc<Object>,
+        request: &HeaderMap,
+        answered: &HeaderMap,
+        (asked, since): (u64, u64),
+    ) -> (Arc<Object>, Result<(), Why>) {
         let policy = &self.route.policy;
         let now = now();
         let mut headers = object.headers();
@@ -232,10 +260,13 @@ impl<S: Handler> Visit<S> {
         validate::update(&mut headers, &answered);
         let answer = Answer { status: object.status, headers: &headers, asked, answered: now };
         let (terms, _) = renewed(&answer, policy);
+        let verdict = storable(request, &answer, policy);
+        // What it varies by may be something else from now on.
+        let vary = verdict.as_ref().map_or_else(|_| object.vary().to_owned(), |stored| stored.vary.values(request));
         strip(&mut headers, now, policy);
         let parts = Parts {
             key: object.key(),
-            vary: object.vary(),
+            vary: &vary,
             status: object.status,
             headers: &headers,
             terms,
@@ -245,8 +276,16 @@ impl<S: Handler> Visit<S> {
         };
         let renewed = Object::new(&parts, object.body());
         let store = &self.route.store;
-        // What was purged meanwhile does not come back.
-        if store.is_outdated(&renewed, since) { Arc::new(renewed) } else { store.put(renewed) }
+        if verdict.is_err() || vary != object.vary() {
+            store.forget(object);
+        }
+        if let Err(why) = verdict {
+            return (Arc::new(renewed), Err(why));
+        }
+        match store.put(renewed, since) {
+            Ok(renewed) => (renewed, Ok(())),
+            Err(renewed) => (renewed, Err(Why::PurgedMeanwhile)),
+        }
     }
 
     /// A new response: into the store, or only through.
@@ -267,8 +306,7 @@ impl<S: Handler> Visit<S> {
         match verdict {
             Ok(_) if is_too_large => self.hand_through(response, errand, Why::TooLarge { bytes_max }),
             Ok(storable) => {
-                let (route, since) = (Rc::clone(&self.route), errand.since);
-                let saving = Saving { route, storable, answered, bytes_max, since };
+                let saving = Saving { route: Rc::clone(&self.route), storable, answered, bytes_max };
                 self.save(response, errand, (saving, ours))
             }
             Err(why) => self.hand_through(response, errand, why),
@@ -279,7 +317,7 @@ impl<S: Handler> Visit<S> {
     fn heard_of(&self, response: &Response, errand: &Errand, asked: u64) {
         let Some(object) = errand.need.stored.as_ref().filter(|_| !is_failure(response.status())) else { return };
         if response.status() == object.status && validate::head_is_about(response.headers(), &object.headers()) {
-            self.refreshed(object, response.headers(), (asked, errand.since));
+            self.refreshed(object, &errand.wish.headers, response.headers(), (asked, errand.since));
         } else {
             self.route.store.forget(object);
         }
@@ -312,7 +350,7 @@ impl<S: Handler> Visit<S> {
 
     /// Stores a response, at once if it is all there, else while it is read.
     fn save(&self, mut response: Response, errand: Errand, (saving, ours): (Saving, bool)) -> Response {
-        let Errand { asked, wish, need, leader, .. } = errand;
+        let Errand { asked, wish, need, leader, since } = errand;
         let mut span = self.cx.span(Stage::CacheStore);
         let ttl = saving.storable.terms.left(saving.answered);
         report::reason(&mut span, &saving.storable.why());
@@ -329,6 +367,7 @@ impl<S: Handler> Visit<S> {
             filled_by: span.scope().context().map(|at| (at.trace_id, at.span_id)),
             filling: Filling::new(length(&headers)),
             headers,
+            since,
         };
         let mut response = match response.body_mut().take_ready() {
             Some(whole) => {
@@ -338,7 +377,11 @@ impl<S: Handler> Visit<S> {
                 }
                 // Where our condition took the place of the client's, his is judged here.
                 let is_current = || validate::is_current(&wish.headers, &way.headers, saving.answered / 1_000);
-                let own = landed.filter(|_| ours && (wish.headers.contains_key(RANGE) || is_current()));
+                let is_own = |object: &Arc<Object>| {
+                    ours && answer::has_all(object, &wish.method, &wish.headers)
+                        && (wish.headers.contains_key(RANGE) || is_current())
+                };
+                let own = landed.filter(is_own);
                 match own {
                     Some(object) => answer::from(&object, &wish.method, &wish.headers, now()),
                     None => response.map(|_| Body::full(whole)),
@@ -352,7 +395,7 @@ impl<S: Handler> Visit<S> {
                     leader.tell(Landing::Filling(Arc::clone(&way)));
                 }
                 let current = ours && validate::is_current(&wish.headers, &way.headers, saving.answered / 1_000);
-                let filler = Filler { saving, way, key: asked.key, leader, span };
+                let filler = Filler { saving, way, key: asked.key, leader, span, taken: 0 };
                 tokio::task::spawn_local(filler.fill(body));
                 if current {
                     let mut headers = head.headers;
@@ -377,7 +420,8 @@ enum Next {
 
 /// The answer to somebody who waited, from a response on its way.
 fn on_its_way(way: &Arc<OnItsWay>, wish: &Wish) -> Option<Response> {
-    if vary::differs(&way.vary, &wish.headers).is_some() {
+    let is_part_unasked = way.status == StatusCode::PARTIAL_CONTENT && !wish.headers.contains_key(RANGE);
+    if is_part_unasked || vary::differs(&way.vary, &wish.headers).is_some() {
         return None;
     }
     let mut headers = way.headers.clone();
@@ -391,28 +435,34 @@ fn on_its_way(way: &Arc<OnItsWay>, wish: &Wish) -> Option<Response> {
 /// Requests that may have one answer together share a name.
 pub(super) fn flight_name(asked: &Asked, wish: &Wish, need: &Need) -> String {
     let mut name = asked.key.clone();
-    let mut part = |text: &str| {
+    let part = |name: &mut String, text: &str| {
         name.push('\0');
         name.push_str(text);
     };
     if wish.method == Method::HEAD {
-        part("HEAD");
+        part(&mut name, "HEAD");
     }
-    match (&need.stored, &need.other) {
-        // Our own condition takes the place of the client's.
-        (Some(stored), _) => {
-            part(stored.vary());
-            return name;
+    let values = |name: &mut String, field: &str| {
+        for value in wish.headers.get_all(field) {
+            part(name, field);
+            part(name, &String::from_utf8_lossy(value.as_bytes()));
         }
-        (None, Some(other)) => other.vary().lines().filter_map(|line| line.split_once(':')).for_each(|(field, _)| {
-            wish.headers.get_all(field).iter().for_each(|value| part(&String::from_utf8_lossy(value.as_bytes())));
-        }),
+    };
+    match (&need.stored, &need.other) {
+        (Some(stored), _) => {
+            part(&mut name, stored.vary());
+            // Our own condition takes the place of the client's.
+            if validate::can_validate(&stored.headers()) {
+                return name;
+            }
+        }
+        (None, Some(other)) => {
+            let fields = other.vary().lines().filter_map(|line| line.split_once(':'));
+            fields.for_each(|(field, _)| values(&mut name, field));
+        }
         (None, None) => {}
     }
-    let conditions: [HeaderName; 4] = [RANGE, IF_RANGE, IF_NONE_MATCH, IF_MODIFIED_SINCE];
-    for value in conditions.iter().flat_map(|field| wish.headers.get_all(field)) {
-        part(&String::from_utf8_lossy(value.as_bytes()));
-    }
+    [RANGE, IF_RANGE, IF_NONE_MATCH, IF_MODIFIED_SINCE].iter().for_each(|field| values(&mut name, field.as_str()));
     name
 }
 

@@ -36,6 +36,8 @@ struct State {
     /// Which chunk of the body the first one here is.
     first: usize,
     octets: u64,
+    /// The octets that are here still.
+    held: u64,
     end: Option<End>,
     keeping: Keeping,
     readers: Vec<Option<Reading>>,
@@ -94,6 +96,7 @@ impl Filling {
     pub(super) fn push(&self, piece: &[u8]) {
         let mut state = self.lock();
         state.octets += piece.len() as u64;
+        state.held += piece.len() as u64;
         state.chunks.push_back(Bytes::copy_from_slice(piece));
         state.wake();
     }
@@ -101,6 +104,11 @@ impl Filling {
     /// The octets so far.
     pub(super) fn octets(&self) -> u64 {
         self.lock().octets
+    }
+
+    /// The octets of it that take memory now.
+    pub(super) fn held(&self) -> u64 {
+        self.lock().held
     }
 
     /// From now on nothing is kept that everybody has read.
@@ -156,7 +164,10 @@ impl State {
             return;
         }
         let Some(slowest) = self.readers.iter().flatten().map(|reading| reading.next).min() else { return };
-        while self.first < slowest && self.chunks.pop_front().is_some() {
+        while self.first < slowest
+            && let Some(chunk) = self.chunks.pop_front()
+        {
+            self.held -= chunk.len() as u64;
             self.first += 1;
         }
         if self.chunks.len() < AHEAD_MAX
@@ -168,7 +179,7 @@ impl State {
 }
 
 /// Puts runs of small chunks together; large ones stay as they are.
-fn compact(chunks: &VecDeque<Bytes>) -> Vec<Bytes> {
+pub(super) fn compact<'a>(chunks: impl IntoIterator<Item = &'a Bytes>) -> Vec<Bytes> {
     let mut compacted = Vec::new();
     let mut run: Vec<u8> = Vec::new();
     for chunk in chunks {

@@ -48,6 +48,8 @@ pub(super) struct OnItsWay {
     pub(super) filling: Arc<Filling>,
     /// The span that asked for it.
     pub(super) filled_by: Option<(TraceId, SpanId)>,
+    /// How many purges there had been when it was asked for.
+    pub(super) since: u64,
 }
 
 /// The part of a request in a flight.

@@ -90,14 +90,26 @@ pub(super) fn write(headers: &HeaderMap, octets: &mut Vec<u8>) {
     }
 }
 
-/// The fields again. What is no field, as only a broken disk has it, ends them.
+/// The fields again, of what was written here.
 pub(super) fn read(octets: &Bytes) -> HeaderMap {
+    read_until(octets).0
+}
+
+/// The fields again, of what comes from elsewhere; `None` where it is not all fields, as a broken disk has it, or one that
+/// another version wrote.
+pub(super) fn read_all(octets: &Bytes) -> Option<HeaderMap> {
+    let (headers, end) = read_until(octets);
+    (end == octets.len()).then_some(headers)
+}
+
+fn read_until(octets: &Bytes) -> (HeaderMap, usize) {
     let mut headers = HeaderMap::with_capacity(16);
-    let mut at = 0;
+    let (mut at, mut end) = (0, 0);
     while let Some((name, value)) = field(octets, &mut at) {
         headers.append(name, value);
+        end = at;
     }
-    headers
+    (headers, end)
 }
 
 fn field(octets: &Bytes, at: &mut usize) -> Option<(HeaderName, HeaderValue)> {

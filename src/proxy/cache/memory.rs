@@ -13,7 +13,10 @@ use quick_cache::{
     sync::{Cache, DefaultLifecycle},
 };
 
-use super::object::{Chunks, Object, Parts};
+use super::{
+    filling::compact,
+    object::{Chunks, Object, Parts},
+};
 use crate::rules::cache::{
     Why, key,
     range::{ContentRange, Span},
@@ -178,6 +181,11 @@ impl Memory {
         }
     }
 
+    /// The most that the responses of one URL take together, in octets: more than a shard's hot part is not taken at all.
+    pub(super) fn url_bytes_max(&self) -> u64 {
+        self.slots.shard_capacity() / 4 * 3
+    }
+
     /// Stores a response in place of the one of the same variant. Gives back what is stored now: a part may have become
     /// larger.
     pub(super) fn put(&self, object: Object) -> Arc<Object> {
@@ -195,7 +203,13 @@ impl Memory {
             }
         }
         variants.sort_by_key(|known| known.answered);
-        let excess = (variants.len() + 1).saturating_sub(VARIANTS_MAX);
+        let mut octets = object.weight();
+        let room = variants.iter().rev().take(VARIANTS_MAX - 1);
+        let kept = room.take_while(|known| {
+            octets += known.weight();
+            octets <= self.url_bytes_max()
+        });
+        let excess = variants.len() - kept.count();
         variants.drain(..excess);
         let object = Arc::new(object);
         variants.push(Arc::clone(&object));
@@ -277,7 +291,7 @@ fn joined(known: &Object, new: &Object) -> Option<Object> {
     let mut chunks = Vec::new();
     let of = |object: &Object, part: ContentRange, first: u64, last: u64| {
         let within = Span { first: first - part.span.first, last: last - part.span.first };
-        object.body().part(within)
+        object.body().own_part(within)
     };
     if was.span.first < is.span.first {
         chunks.extend(of(known, was, was.span.first, is.span.first - 1));
@@ -304,5 +318,5 @@ fn joined(known: &Object, new: &Object) -> Option<Object> {
         part: (!complete).then_some(whole),
         filled_by: new.filled_by(),
     };
-    Some(Object::new(&parts, Chunks::new(chunks)))
+    Some(Object::new(&parts, Chunks::new(compact(&chunks))))
 }

@@ -1,9 +1,12 @@
 //! A stored response. Key, variant, header fields and a small body stand in one piece of memory; a large body is chunks,
 //! which answers share.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU64, Ordering},
+use std::{
+    ops::Range,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use bytes::{BufMut as _, Bytes, BytesMut};
@@ -82,8 +85,21 @@ impl Chunks {
         self.octets
     }
 
-    /// The chunks of a part.
+    /// The chunks of a part, as they are given out.
     pub(super) fn part(&self, span: Span) -> Vec<Bytes> {
+        self.cut(span, |chunk, within| chunk.slice(within))
+    }
+
+    /// The chunks of a part, as they are stored: what is cut off from a chunk would keep all of it in memory.
+    pub(super) fn own_part(&self, span: Span) -> Vec<Bytes> {
+        let own = |chunk: &Bytes, within: Range<usize>| match within.len() == chunk.len() {
+            true => chunk.clone(),
+            false => Bytes::copy_from_slice(&chunk[within]),
+        };
+        self.cut(span, own)
+    }
+
+    fn cut(&self, span: Span, cut: impl Fn(&Bytes, Range<usize>) -> Bytes) -> Vec<Bytes> {
         let mut at = 0;
         let mut part = Vec::new();
         for chunk in self.chunks.iter() {
@@ -91,7 +107,7 @@ impl Chunks {
             let (first, last) = (span.first.max(at), (span.last + 1).min(end));
             if first < last {
                 let within = |moment: u64| usize::try_from(moment - at).unwrap_or(0);
-                part.push(chunk.slice(within(first)..within(last)));
+                part.push(cut(chunk, within(first)..within(last)));
             }
             at = end;
         }
@@ -229,11 +245,10 @@ impl Object {
     /// What it takes, in octets.
     pub(super) fn weight(&self) -> u64 {
         let rare = self.rare.as_ref().map_or(0, |rare| {
-            let chunks = rare.chunks.as_ref();
-            let body = chunks.map_or(0, |chunks| chunks.octets + chunks.chunks.len() as u64 * CHUNK_BYTES);
-            body + 96 + rare.names.len() as u64 * 8
+            let body = rare.chunks.as_ref().into_iter().flat_map(Chunks::all);
+            body.map(|chunk| taken(chunk) + CHUNK_BYTES).sum::<u64>() + 96 + rare.names.len() as u64 * 8
         });
-        self.data.len() as u64 + FIXED_BYTES + rare
+        taken(&self.data) + FIXED_BYTES + rare
     }
 }
 
@@ -241,6 +256,12 @@ impl Rare {
     fn is_any(&self) -> bool {
         self.chunks.is_some() || self.part.is_some() || !self.names.is_empty() || self.filled_by.is_some()
     }
+}
+
+/// What a piece of memory takes, in octets: allocators have four sizes for each doubling.
+fn taken(piece: &Bytes) -> u64 {
+    let octets = piece.len() as u64;
+    octets.next_multiple_of((1 << octets.max(64).ilog2()) / 4)
 }
 
 /// A tag or group as a number. Groups are those of one origin (RFC 9875 section 2).
@@ -259,7 +280,8 @@ pub(super) fn origin(key: &str) -> &str {
     &url[..url[start..].find(['/', '?']).map_or(url.len(), |at| start + at)]
 }
 
-fn names(key: &str, headers: &HeaderMap) -> Vec<u64> {
+/// The tags and groups of a response.
+pub(super) fn names(key: &str, headers: &HeaderMap) -> Vec<u64> {
     let mut names: Vec<u64> = tags::tags(headers).iter().map(|tag| name(None, tag)).collect();
     if headers.contains_key(tags::CACHE_GROUPS) {
         let groups = tags::groups(headers, &tags::CACHE_GROUPS);

@@ -24,8 +24,6 @@ pub(super) struct Saving {
     pub(super) storable: Storable,
     pub(super) answered: u64,
     pub(super) bytes_max: u64,
-    /// How many purges there had been when it was asked for.
-    pub(super) since: u64,
 }
 
 impl Saving {
@@ -33,7 +31,7 @@ impl Saving {
     pub(super) fn put(&self, key: &str, way: &OnItsWay, body: Chunks) -> Option<Arc<Object>> {
         let expected = self.storable.part.map(|part| part.span.octets()).or(length(&way.headers));
         if expected.is_some_and(|expected| expected != body.octets()) {
-            self.route.store.refuse(key, Why::Interrupted);
+            self.route.store.give_up(key, Why::Interrupted);
             return None;
         }
         let parts = Parts {
@@ -46,13 +44,17 @@ impl Saving {
             part: self.storable.part,
             filled_by: way.filled_by,
         };
-        let object = Object::new(&parts, body);
-        if self.route.store.is_outdated(&object, self.since) {
-            self.route.store.refuse(key, Why::PurgedMeanwhile);
-            return None;
+        let store = &self.route.store;
+        match store.put(Object::new(&parts, body), way.since) {
+            Ok(object) => {
+                store.accept(key);
+                Some(object)
+            }
+            Err(_) => {
+                store.give_up(key, Why::PurgedMeanwhile);
+                None
+            }
         }
-        self.route.store.accept(key);
-        Some(self.route.store.put(object))
     }
 }
 
@@ -64,6 +66,8 @@ pub(super) struct Filler {
     /// Until the body is stored, others may join.
     pub(super) leader: Option<Leader>,
     pub(super) span: Span,
+    /// What it takes of the room for bodies on their way, in octets.
+    pub(super) taken: u64,
 }
 
 impl Filler {
@@ -74,13 +78,25 @@ impl Filler {
             if poll_fn(|cx| filling.poll_room(cx)).await.is_err() {
                 return;
             }
+            let room = self.takes(filling.held());
+            let bytes_max = self.saving.bytes_max;
+            let is_too_large = filling.octets() > bytes_max;
+            if is_kept && (is_too_large || room == 0) {
+                is_kept = false;
+                let why = if is_too_large { Why::TooLarge { bytes_max } } else { Why::NoRoom };
+                drop(self.leader.take());
+                report::reason(&mut self.span, &why);
+                self.saving.route.store.give_up(&self.key, why);
+                filling.let_go();
+                continue;
+            }
             let data = match body.frame().await {
                 Some(Ok(frame)) => frame.into_data().unwrap_or_default(),
                 Some(Err(error)) => {
                     let kind =
                         error.downcast::<ProxyError>().map_or(ErrorType::HttpResponseIncomplete, |error| error.kind);
                     filling.fail(kind);
-                    self.saving.route.store.refuse(&self.key, Why::Interrupted);
+                    self.saving.route.store.give_up(&self.key, Why::Interrupted);
                     return report::reason(&mut self.span, &Why::Interrupted);
                 }
                 None => break,
@@ -88,18 +104,16 @@ impl Filler {
             if !data.is_empty() {
                 filling.push(&data);
             }
-            if is_kept && filling.octets() > self.saving.bytes_max {
-                is_kept = false;
-                drop(self.leader.take());
-                let why = Why::TooLarge { bytes_max: self.saving.bytes_max };
-                report::reason(&mut self.span, &why);
-                self.saving.route.store.refuse(&self.key, why);
-                filling.let_go();
-            }
         }
         if let Some(chunks) = filling.complete() {
             self.saving.put(&self.key, &self.way, chunks);
         }
+    }
+
+    /// It takes so many octets now; gives back how many more all bodies on their way may take.
+    fn takes(&mut self, octets: u64) -> u64 {
+        let before = std::mem::replace(&mut self.taken, octets);
+        self.saving.route.store.comes(before, octets)
     }
 }
 
@@ -112,5 +126,6 @@ impl Drop for Filler {
     fn drop(&mut self) {
         // Whatever ended it, nobody waits for ever.
         self.way.filling.fail(ErrorType::HttpResponseIncomplete);
+        self.takes(0);
     }
 }

@@ -3,7 +3,10 @@
 use std::{
     collections::VecDeque,
     io,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use quick_cache::sync::Cache;
@@ -37,6 +40,11 @@ pub struct CacheStore {
     refusals: Cache<u64, Refusal>,
     purges: Mutex<Purges>,
     disk: Option<Arc<Disk>>,
+    /// What bodies on their way into the cache take now, in octets.
+    coming: AtomicU64,
+    /// The most that they may.
+    coming_max: AtomicU64,
+    counters: Arc<Counters>,
 }
 
 /// The latest purges: what was asked for before one of them, and is meant by it, must not be stored after it.
@@ -72,14 +80,17 @@ pub enum Purge {
 
 impl Purge {
     pub(super) fn means(&self, object: &Object) -> bool {
+        self.means_one(object.url(), |name| object.is_named(name))
+    }
+
+    /// Whether it means a response at this URL that has certain tags and groups.
+    pub(super) fn means_one(&self, at: &str, is_named: impl Fn(u64) -> bool) -> bool {
         match self {
             Self::All => true,
-            Self::Url(url) => object.url() == url,
-            Self::Prefix(prefix) => object.url().starts_with(prefix.as_str()),
-            Self::Tag(tag) => object.is_named(object::name(None, tag)),
-            Self::Groups(origin, groups) => {
-                groups.iter().any(|group| object.is_named(object::name(Some(origin), group)))
-            }
+            Self::Url(url) => at == url,
+            Self::Prefix(prefix) => at.starts_with(prefix.as_str()),
+            Self::Tag(tag) => is_named(object::name(None, tag)),
+            Self::Groups(origin, groups) => groups.iter().any(|group| is_named(object::name(Some(origin), group))),
         }
     }
 }
@@ -106,12 +117,16 @@ impl CacheStore {
             refusals: Cache::new(REFUSALS_MAX),
             purges: Mutex::default(),
             disk: disk.map(Arc::new),
+            coming: AtomicU64::new(0),
+            coming_max: AtomicU64::new(coming_max(wish)),
+            counters: Arc::clone(counters),
         })
     }
 
     /// Takes over new settings.
     pub fn apply(&self, wish: &model::Cache) {
         self.memory.resize(wish.memory_max);
+        self.coming_max.store(coming_max(wish), Ordering::Relaxed);
     }
 
     /// How many URLs there are in memory, and what they take in octets.
@@ -126,23 +141,56 @@ impl CacheStore {
 
     /// Reads what is on disk for a key's URL. Blocks.
     pub(super) fn on_disk(&self, key: &str) -> Vec<Object> {
-        self.disk.as_ref().map_or_else(Vec::new, |disk| disk.read(key))
+        self.disk.as_ref().map_or_else(Vec::new, |disk| disk.read(key, self.memory.url_bytes_max()))
     }
 
-    /// Stores a response. Gives back what is stored now: a part may have become larger.
-    pub(super) fn put(&self, object: Object) -> Arc<Object> {
+    /// Stores a response that was asked for after the first `since` purges. Gives back what is stored now: a part may have
+    /// become larger.
+    ///
+    /// # Errors
+    /// It was purged meanwhile: it is not stored.
+    pub(super) fn put(&self, object: Object, since: u64) -> Result<Arc<Object>, Arc<Object>> {
+        let before = self.purges();
+        if self.is_outdated(since, |purge| purge.means(&object)) {
+            return Err(Arc::new(object));
+        }
         let object = self.memory.put(object);
         if let Some(disk) = &self.disk {
             disk.put(&object);
         }
-        object
+        self.settle(object.url(), before);
+        if self.is_outdated(before, |purge| purge.means(&object)) {
+            // The purge may have come between memory and disk.
+            self.take_away(&object);
+            return Err(object);
+        }
+        Ok(object)
     }
 
     /// Forgets one response.
     pub(super) fn forget(&self, object: &Arc<Object>) {
+        let before = self.purges();
+        self.take_away(object);
+        self.settle(object.url(), before);
+    }
+
+    fn take_away(&self, object: &Arc<Object>) {
         self.memory.remove_object(object);
         if let Some(disk) = &self.disk {
             disk.forget(object);
+        }
+    }
+
+    /// Whoever changes what is stored under a URL may put back what a purge took away at the same moment, since a purge
+    /// waits for nobody: what was purged after the first `before` purges is taken away again.
+    fn settle(&self, url: &str, mut before: u64) {
+        let mut now = self.purges();
+        while now != before {
+            let known = self.memory.known(url).into_iter();
+            let outdated = known.filter(|object| self.is_outdated(before, |purge| purge.means(object)));
+            outdated.for_each(|object| self.take_away(&object));
+            before = now;
+            now = self.purges();
         }
     }
 
@@ -152,10 +200,13 @@ impl CacheStore {
         match self.flights.join(&format!("disk\0{}", key::url(key))) {
             Part::Leader(leader) => {
                 let (disk, url) = (Arc::clone(disk), key::url(key).to_owned());
-                let reading = tokio::task::spawn_blocking(move || disk.read(&url));
+                let before = self.purges();
+                let octets_max = self.memory.url_bytes_max();
+                let reading = tokio::task::spawn_blocking(move || disk.read(&url, octets_max));
                 // A slow disk is as good as none: the upstream is asked.
                 if let Ok(Ok(objects)) = timeout(READ_TIMEOUT, reading).await {
                     objects.into_iter().for_each(|object| self.memory.put_beside(object));
+                    self.settle(key::url(key), before);
                 }
                 drop(leader);
             }
@@ -172,7 +223,7 @@ impl CacheStore {
         self.flights.count()
     }
 
-    /// Purges, and gives back how many responses were meant.
+    /// Purges, and gives back how many responses were meant. Blocks where there is a disk tier.
     pub fn purge(&self, what: &Purge, how: How) -> usize {
         self.note(what);
         if let Some(disk) = &self.disk {
@@ -183,6 +234,17 @@ impl CacheStore {
             Purge::Url(url) => self.memory.purge_url(url, softly),
             _ => self.memory.purge(softly, |object| what.means(object)),
         }
+    }
+
+    /// Purges on a worker, whom nothing may block: but for one URL in memory, all of it may have to be looked at.
+    pub(super) async fn purge_beside(self: &Arc<Self>, purges: Vec<Purge>) -> usize {
+        let is_short = self.disk.is_none() && purges.iter().all(|what| matches!(what, Purge::Url(_)));
+        let purge = move |store: &Self| purges.iter().map(|what| store.purge(what, How::Hard)).sum::<usize>();
+        if is_short {
+            return purge(self);
+        }
+        let store = Arc::clone(self);
+        tokio::task::spawn_blocking(move || purge(&store)).await.unwrap_or(0)
     }
 
     fn note(&self, what: &Purge) {
@@ -199,13 +261,27 @@ impl CacheStore {
         self.purges.lock().unwrap_or_else(PoisonError::into_inner).count
     }
 
-    /// Whether `object` was purged after the first `since` purges.
-    pub(super) fn is_outdated(&self, object: &Object, since: u64) -> bool {
+    /// Whether one of the purges after the first `since` means it.
+    pub(super) fn is_outdated(&self, since: u64, means: impl Fn(&Purge) -> bool) -> bool {
         let purges = self.purges.lock().unwrap_or_else(PoisonError::into_inner);
         let missed = purges.count - since;
         let known = purges.latest.iter().rev().zip(0..missed);
         // What is not remembered any more may have meant it.
-        missed > purges.latest.len() as u64 || known.map(|(purge, _)| purge).any(|purge| purge.means(object))
+        missed > purges.latest.len() as u64 || known.map(|(purge, _)| purge).any(means)
+    }
+
+    /// A body on its way into the cache takes `now` octets, no longer `before`. Gives back how many octets more all of
+    /// them may take.
+    pub(super) fn comes(&self, before: u64, now: u64) -> u64 {
+        let more = now.wrapping_sub(before);
+        let coming = self.coming.fetch_add(more, Ordering::Relaxed).wrapping_add(more);
+        self.coming_max.load(Ordering::Relaxed).saturating_sub(coming)
+    }
+
+    /// A response that was begun to be stored was not.
+    pub(super) fn give_up(&self, key: &str, why: Why) {
+        self.counters.cache_not_stored.one();
+        self.refuse(key, why);
     }
 
     /// Remembers that a response was not stored.
@@ -227,6 +303,12 @@ impl CacheStore {
     pub(super) fn is_refused(&self, key: &str) -> bool {
         self.refusals.get(&memory::hash(key)).is_some_and(|refusal| refusal.at + REFUSAL_MILLIS > now())
     }
+}
+
+/// Bodies on their way take a quarter of what stored responses may, at most: whoever asked does not read what was asked
+/// for, it may be, and it is fetched all the same.
+fn coming_max(wish: &model::Cache) -> u64 {
+    wish.memory_max / 4
 }
 
 /// Milliseconds since the Unix epoch.

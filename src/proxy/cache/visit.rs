@@ -12,7 +12,7 @@ use super::{
     object::{self, Object},
     refresh,
     report::{self, Told},
-    store::{How, Purge, now},
+    store::{Purge, now},
 };
 use crate::{
     error::{ErrorType, ProxyError},
@@ -185,11 +185,12 @@ impl<S: Handler> Visit<S> {
             let others = key::invalidates(response.headers(), &self.asked(&authority, None, response.headers()));
             let others = others.into_iter().map(|target| format!("{origin}{target}"));
             let urls = std::iter::once(key::url(key).to_owned()).chain(others);
-            let mut forgotten: usize = urls.map(|url| store.purge(&Purge::Url(url), How::Hard)).sum();
+            let mut purges: Vec<_> = urls.map(Purge::Url).collect();
             let groups = tags::groups(response.headers(), &tags::CACHE_GROUP_INVALIDATION);
             if !groups.is_empty() {
-                forgotten += store.purge(&Purge::Groups(origin.to_owned(), groups), How::Hard);
+                purges.push(Purge::Groups(origin.to_owned(), groups));
             }
+            let forgotten = store.purge_beside(purges).await;
             self.cx.counters.cache_invalidated.add(forgotten as u64);
         }
         Ok(response)

@@ -177,7 +177,8 @@ pub fn strip(headers: &mut HeaderMap, answered: u64, policy: &Policy) {
         .flat_map(|said| said.no_cache.fields().iter().chain(said.private.fields()))
         .cloned()
         .collect();
-    for name in own {
+    // Without `Vary` what is stored would be for everybody.
+    for name in own.into_iter().filter(|name| *name != VARY) {
         headers.remove(name);
     }
     if policy.set_cookie == SetCookie::Remove {

@@ -10,11 +10,15 @@ use http::{
 };
 
 use super::{directives::element_end, why::Why};
+use crate::rules::headers::forwarded::{FORWARDED, X_FORWARDED_FOR, X_REAL_IP};
 
 /// The most fields that a response may vary by.
 const FIELDS_MAX: usize = 16;
 /// The most codings of one `Accept-Encoding` that are looked at.
 const CODINGS_MAX: usize = 16;
+/// Fields that tell the upstream who the client is. They are written behind the cache, so the request's own values say
+/// nothing of what was answered to.
+const OF_CLIENT: [HeaderName; 3] = [FORWARDED, X_FORWARDED_FOR, X_REAL_IP];
 /// What stands for a field that is not there. No value can be this.
 const ABSENT: &str = "\0";
 
@@ -26,7 +30,7 @@ impl Vary {
     /// Reads `Vary`.
     ///
     /// # Errors
-    /// [`Why::VaryStar`] and [`Why::VaryTooLong`]; what is no field name is taken for `*`.
+    /// [`Why::VaryStar`], [`Why::VaryClient`] and [`Why::VaryTooLong`]; what is no field name is taken for `*`.
     pub fn of<'a>(values: impl Iterator<Item = &'a HeaderValue>) -> Result<Self, Why> {
         let mut names = Vec::new();
         for value in values {
@@ -36,6 +40,9 @@ impl Vary {
                 }
                 let name = HeaderName::from_bytes(name).ok().filter(|name| name.as_str() != "*");
                 let Some(name) = name else { return Err(Why::VaryStar) };
+                if OF_CLIENT.contains(&name) {
+                    return Err(Why::VaryClient { field: name });
+                }
                 if !names.contains(&name) {
                     names.push(name);
                 }
@@ -117,11 +124,13 @@ fn codings<'a>(lines: impl Iterator<Item = &'a [u8]>) -> String {
         };
         let weight = parts.find_map(|part| part.strip_prefix(b"q=").or_else(|| part.strip_prefix(b"Q=")));
         let weight = weight.map_or(1_000, thousandths);
-        // What is refused is only worth a word where it is taken otherwise.
-        if (weight > 0 || matches!(name.as_str(), "identity" | "*")) && !taken.iter().any(|(_, known)| *known == name) {
+        if !taken.iter().any(|(_, known)| *known == name) {
             taken.push((weight, name));
         }
     }
+    // What is refused is only worth a word where it is taken otherwise.
+    let takes_others = taken.iter().any(|(weight, name)| *weight > 0 && name == "*");
+    taken.retain(|(weight, name)| *weight > 0 || takes_others || matches!(name.as_str(), "identity" | "*"));
     taken.sort_by(|a, b| b.0.cmp(&a.0).then_with(|| a.1.cmp(&b.1)));
     let mut text = String::new();
     let mut before = None;

@@ -204,6 +204,11 @@ reasons! {
     Authorized "authorized" "the request has Authorization, and the response does not say public, s-maxage or must-revalidate",
     /// RFC 9111 section 4.1.
     VaryStar "vary-star" "the response varies by more than headers: Vary is *",
+    /// `Vary` names the client.
+    VaryClient {
+        /// The field.
+        field: HeaderName
+    } "vary-client" "the response varies by {field}, so it is for one client",
     /// An absurd `Vary`.
     VaryTooLong "vary-too-long" "the response varies by too many headers",
     /// A cookie.
@@ -229,6 +234,8 @@ reasons! {
         /// The most that is stored, in octets.
         bytes_max: u64
     } "too-large" "the response is larger than the {bytes_max} octets that are stored of one",
+    /// Too many others.
+    NoRoom "no-room" "too many responses were on their way into the cache at once",
     /// A 304 to a condition of the client's own.
     ForClientOnly "for-client-only" "the answer is to a condition of the client's own",
     /// The answer to a HEAD.

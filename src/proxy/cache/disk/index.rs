@@ -87,8 +87,29 @@ impl Index {
         }
     }
 
+    pub(super) fn knows(&self, name: Name) -> bool {
+        self.files.contains_key(&name)
+    }
+
     pub(super) fn has(&self, url: u64) -> bool {
         self.by_url.contains_key(&url)
+    }
+
+    /// The latest files of a URL, as many as have `octets_max` together.
+    pub(super) fn latest(&self, url: u64, octets_max: u64) -> Vec<Name> {
+        let mut octets = 0;
+        let names = self.by_url.get(&url).into_iter().flatten().rev().copied();
+        let fits = |name: &Name| {
+            octets += self.files.get(name).map_or(0, |file| file.octets);
+            octets <= octets_max
+        };
+        names.take_while(fits).collect()
+    }
+
+    /// The oldest files of a URL, where there are more than `count`.
+    pub(super) fn crowd(&self, url: u64, count: usize) -> Vec<Name> {
+        let names = self.by_url.get(&url).map_or(&[][..], Vec::as_slice);
+        names[..names.len().saturating_sub(count)].to_vec()
     }
 
     /// The files of a URL.

@@ -22,6 +22,7 @@ use tracing::{info, warn};
 
 use self::index::{Index, Name};
 use super::{
+    memory::VARIANTS_MAX,
     object::Object,
     store::{How, Purge, now},
 };
@@ -37,6 +38,8 @@ const LIFE_SECONDS_MIN: u64 = 10;
 const JOBS_MAX: usize = 4_096;
 /// Purges that are remembered for files not looked at yet; one more has all files looked at.
 const PURGES_MAX: usize = 256;
+/// So many at most, while files are looked at; one more takes all that is there for purged.
+const PURGES_WAITING_MAX: usize = 4 * PURGES_MAX;
 /// The file that says who uses the directory.
 const LOCK: &str = "lock";
 /// The file of purges.
@@ -65,6 +68,7 @@ struct Shared {
 enum Job {
     Write(Arc<Object>),
     Forget(u64),
+    Remove(Name),
     Sweep,
     #[cfg(test)]
     Tell(mpsc::SyncSender<()>),
@@ -105,7 +109,7 @@ impl Disk {
         let grace = u64::from(terms.stale_if_error.max(terms.stale_while_revalidate));
         let has_time = u64::try_from(terms.left(now())).unwrap_or(0) + grace >= LIFE_SECONDS_MIN;
         if object.part().is_some() || !has_time {
-            return;
+            return self.outdate(object);
         }
         let octets = object.weight();
         let waiting = self.shared.waiting.fetch_add(octets, Ordering::Relaxed);
@@ -113,6 +117,14 @@ impl Disk {
         if !fits || !self.shared.send(Job::Write(Arc::clone(object))) {
             self.shared.waiting.fetch_sub(octets, Ordering::Relaxed);
             self.shared.counters.cache_disk_dropped.one();
+            self.outdate(object);
+        }
+    }
+
+    /// What is there in the place of a response that is not written is older than that.
+    fn outdate(&self, object: &Object) {
+        if lock(&self.shared.index).knows(Name::of(object)) {
+            self.forget(object);
         }
     }
 
@@ -121,9 +133,9 @@ impl Disk {
         lock(&self.shared.index).has(index::url_hash(key))
     }
 
-    /// Reads all that is there for a key's URL. Blocks.
-    pub(super) fn read(&self, key: &str) -> Vec<Object> {
-        let names = lock(&self.shared.index).of_url(index::url_hash(key));
+    /// Reads the latest that is there for a key's URL, up to so many octets. Blocks.
+    pub(super) fn read(&self, key: &str, octets_max: u64) -> Vec<Object> {
+        let names = lock(&self.shared.index).latest(index::url_hash(key), octets_max);
         names.into_iter().filter_map(|name| self.shared.read(name)).collect()
     }
 
@@ -131,18 +143,24 @@ impl Disk {
     pub(super) fn purge(&self, what: &Purge, how: How) {
         if let (Purge::Url(url), How::Hard) = (what, how) {
             let url = index::url_hash(url);
+            // Before anything is forgotten: what is being written now is not there to be forgotten yet.
+            let is_idle = self.shared.waiting.load(Ordering::Acquire) == 0;
             self.shared.forget(url);
             // What waits to be written is forgotten behind it. Most often nothing does.
-            if self.shared.waiting.load(Ordering::Relaxed) == 0 || self.shared.send(Job::Forget(url)) {
+            if is_idle || self.shared.send(Job::Forget(url)) {
                 return;
             }
         }
         self.shared.note(what, how);
     }
 
-    /// Removes one response.
+    /// Removes one response: from the list at once, its file behind what waits to be written.
     pub(super) fn forget(&self, object: &Object) {
-        self.shared.remove(Name::of(object));
+        let name = Name::of(object);
+        lock(&self.shared.index).remove(name);
+        if !self.shared.send(Job::Remove(name)) {
+            self.shared.remove(name);
+        }
     }
 
     /// How many files there are, and how many octets they have.
@@ -178,9 +196,10 @@ impl Shared {
             match job {
                 Job::Write(object) => {
                     self.write(&object, &mut octets);
-                    self.waiting.fetch_sub(object.weight(), Ordering::Relaxed);
+                    self.waiting.fetch_sub(object.weight(), Ordering::Release);
                 }
                 Job::Forget(url) => self.forget(url),
+                Job::Remove(name) => self.remove(name),
                 Job::Sweep => self.sweep(),
                 #[cfg(test)]
                 Job::Tell(told) => drop(told.send(())),
@@ -213,7 +232,7 @@ impl Shared {
         }
         let (files, octets) = index.size();
         drop(index);
-        self.make_room();
+        self.make_room(Vec::new());
         info!(files, octets, "the cache's directory was looked at");
     }
 
@@ -222,24 +241,30 @@ impl Shared {
     }
 
     fn write(&self, object: &Object, octets: &mut Vec<u8>) {
+        let name = Name::of(object);
+        let drop_it = || {
+            self.counters.cache_disk_dropped.one();
+            self.remove(name);
+        };
         let is_resting = self.resting_until.load(Ordering::Relaxed) > now();
         if is_resting || self.is_purged(object).is_some_and(|(_, how)| how == How::Hard) {
-            self.counters.cache_disk_dropped.one();
-            return;
+            return drop_it();
         }
         record::write(object, octets);
-        let name = Name::of(object);
         if octets.len() as u64 > self.bytes_max / 8 {
-            self.counters.cache_disk_dropped.one();
-            return;
+            return drop_it();
         }
         match self.write_file(name, octets) {
             Ok(()) => {
-                lock(&self.index).put(name, octets.len() as u64);
+                let mut index = lock(&self.index);
+                index.put(name, octets.len() as u64);
+                let crowd = index.crowd(name.url, VARIANTS_MAX);
+                drop(index);
                 self.counters.cache_disk_written.one();
-                self.make_room();
+                self.make_room(crowd);
             }
             Err(error) => {
+                self.remove(name);
                 self.counters.cache_disk_failed.one();
                 self.resting_until.store(now() + REST_MILLIS, Ordering::Relaxed);
                 warn!(%error, directory = %self.directory.display(), "the cache could not write; it goes on without for a while");
@@ -265,12 +290,15 @@ impl Shared {
         moved
     }
 
-    fn make_room(&self) {
-        let excess = lock(&self.index).excess(self.bytes_max);
-        for name in excess {
+    /// Removes what is too much, after `crowd`.
+    fn make_room(&self, crowd: Vec<Name>) {
+        let remove = |name| {
             self.remove(name);
             self.counters.cache_disk_removed.one();
-        }
+        };
+        crowd.into_iter().for_each(remove);
+        let excess = lock(&self.index).excess(self.bytes_max);
+        excess.into_iter().for_each(remove);
     }
 
     fn remove(&self, name: Name) {
@@ -323,6 +351,10 @@ impl Shared {
 
     fn note(&self, what: &Purge, how: How) {
         let mut purges = lock(&self.purges);
+        if purges.len() >= PURGES_WAITING_MAX {
+            purges.clear();
+            purges.push((now(), Purge::All, How::Hard));
+        }
         purges.push((now(), what.clone(), how));
         if let Err(error) = write_purges(&self.directory, &purges) {
             self.counters.cache_disk_failed.one();
@@ -337,6 +369,10 @@ impl Shared {
 
     /// Looks at every file, so that purges need not be remembered.
     fn sweep(&self) {
+        // Each purge that is one too many asks for it; after the first look there are few again.
+        if lock(&self.purges).len() < PURGES_MAX {
+            return;
+        }
         let until = now();
         // Not in the loop's head: the lock would be held through it.
         let names = lock(&self.index).all();
@@ -346,6 +382,10 @@ impl Shared {
                 let mut octets = Vec::new();
                 record::write(&object, &mut octets);
                 self.write_file(name, &octets).ok();
+                // Whoever removed it meanwhile found nothing to remove, it may be.
+                if !lock(&self.index).knows(name) {
+                    self.remove(name);
+                }
             }
         }
         let mut purges = lock(&self.purges);

@@ -76,13 +76,16 @@ pub(super) fn read(octets: &Bytes) -> Option<Object> {
     };
     let [key, vary, fields] = [part(lengths[0] as usize)?, part(lengths[1] as usize)?, part(lengths[2] as usize)?];
     let body = part(body)?;
+    if at != octets.len() {
+        return None;
+    }
     // Copies: a slice would keep the whole file in memory.
     let chunks = body.chunks(CHUNK_BYTES).map(Bytes::copy_from_slice).collect();
     let parts = Parts {
         key: std::str::from_utf8(&key).ok()?,
         vary: std::str::from_utf8(&vary).ok()?,
         status,
-        headers: &head::read(&fields),
+        headers: &head::read_all(&fields)?,
         terms: Terms { born, ttl, stale_while_revalidate, stale_if_error, reuse },
         answered,
         part: None,

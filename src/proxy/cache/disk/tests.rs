@@ -57,7 +57,7 @@ fn what_was_written_is_there_after_a_restart() {
     let disk = open(directory.path());
     assert_eq!(disk.size().0, 2);
     assert!(disk.has(&url("/a")) && !disk.has(&url("/c")));
-    let read = disk.read(&url("/a")).pop().unwrap();
+    let read = disk.read(&url("/a"), u64::MAX).pop().unwrap();
     assert_eq!((read.key(), read.vary(), read.terms), (written.key(), written.vary(), written.terms));
     assert_eq!(read.headers(), written.headers());
     assert_eq!(read.body().all().concat(), large);
@@ -86,7 +86,7 @@ fn a_broken_file_is_a_miss_and_goes() {
         disk.settle();
         let path = file(&disk, "/a");
         fs::write(&path, damage).unwrap();
-        assert!(disk.read(&url("/a")).is_empty());
+        assert!(disk.read(&url("/a"), u64::MAX).is_empty());
         assert!(!path.exists() && !disk.has(&url("/a")));
     }
     disk.put(&object("/a", "shoes", b"one"));
@@ -95,7 +95,7 @@ fn a_broken_file_is_a_miss_and_goes() {
     let mut octets = fs::read(&path).unwrap();
     *octets.last_mut().unwrap() ^= 1;
     fs::write(&path, octets).unwrap();
-    assert!(disk.read(&url("/a")).is_empty(), "one bit is enough");
+    assert!(disk.read(&url("/a"), u64::MAX).is_empty(), "one bit is enough");
     assert_eq!(disk.shared.counters.cache_disk_broken.value(), 4);
 }
 
@@ -130,7 +130,7 @@ fn the_budget_holds_and_the_least_used_goes() {
         disk.put(&object(&format!("/{number}"), "a", &body));
         disk.settle();
     }
-    assert_eq!(disk.read(&url("/0")).len(), 1);
+    assert_eq!(disk.read(&url("/0"), u64::MAX).len(), 1);
     for number in 10..15 {
         disk.put(&object(&format!("/{number}"), "a", &body));
         disk.settle();
@@ -160,15 +160,15 @@ fn what_was_purged_stays_purged_after_a_restart() {
     }
     let disk = open(directory.path());
     for path in ["/a", "/b", "/hats/c"] {
-        assert!(disk.read(&url(path)).is_empty(), "{path}");
+        assert!(disk.read(&url(path), u64::MAX).is_empty(), "{path}");
     }
-    assert!(disk.read(&url("/d"))[0].is_purged());
-    assert!(!disk.read(&url("/e"))[0].is_purged());
+    assert!(disk.read(&url("/d"), u64::MAX)[0].is_purged());
+    assert!(!disk.read(&url("/e"), u64::MAX)[0].is_purged());
     // What comes after a purge is not meant by it.
     std::thread::sleep(Duration::from_millis(2));
     disk.put(&object("/a", "shoes", b"two"));
     disk.settle();
-    assert_eq!(disk.read(&url("/a")).len(), 1);
+    assert_eq!(disk.read(&url("/a"), u64::MAX).len(), 1);
 }
 
 #[test]
