@@ -91,10 +91,10 @@ pub(super) fn file(path: &str, headers: &HeaderMap) -> Response<Bytes> {
     response
 }
 
-/// A file from a folder: as it is now, and never kept.
+/// A file from a folder: as it is now, and never kept. Pages of sites name the toolbar by the digest, whatever is served.
 pub(super) async fn file_of(folder: &Path, path: &str) -> Response<Bytes> {
-    let name = path.strip_prefix(LIVE).and_then(|name| name.strip_prefix('/')).filter(|name| is_name(name));
-    let Some(name) = name else { return missing() };
+    let found = path.split_once('/').filter(|(at, name)| [LIVE, DIGEST].contains(at) && is_name(name));
+    let Some((_, name)) = found else { return missing() };
     let Ok(content) = tokio::fs::read(folder.join(name)).await else { return missing() };
     let mut response = Response::new(Bytes::from(content));
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(kind(name)));

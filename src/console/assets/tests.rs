@@ -192,6 +192,7 @@ async fn a_folder_is_served_as_it_is_and_nothing_beside_it() {
         std::fs::write(inner.join("views/logs.js"), text).unwrap();
         let response = file_of(&inner, "live/views/logs.js").await;
         assert_eq!((response.body(), response.headers().get(CACHE_CONTROL)), (&Bytes::from(text), None));
+        assert_eq!(file_of(&inner, &format!("{DIGEST}/views/logs.js")).await.body(), text, "as pages name the toolbar");
     }
     let script = path("views/logs.js", Some(&inner));
     assert_eq!(file_of(&inner, &script[ASSETS.len()..]).await.status(), StatusCode::OK, "where the toolbar is, too");

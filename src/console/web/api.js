@@ -75,10 +75,11 @@ export class Api {
 
   /**
    * @param {string} path
-   * @param {Query} [query]
+   * @param {WriteOptions & { body?: unknown }} [options]
    */
-  file(path, query) {
-    return this.#ask(this.url(path, query), {}, 'file');
+  file(path, { query, signal, body } = {}) {
+    const init = body === undefined ? {} : written('POST', body);
+    return this.#ask(this.url(path, query), { ...init, signal: signal ?? null }, 'file');
   }
 
   /**
@@ -107,10 +108,7 @@ export class Api {
    * @param {WriteOptions} options
    */
   async #write(method, path, body, { query, signal }) {
-    const headers = { 'content-type': 'application/json', 'waylight-request': '1' };
-    const answer = await this.#ask(this.url(path, query), {
-      method, headers, signal: signal ?? null, body: body === undefined ? null : JSON.stringify(body),
-    });
+    const answer = await this.#ask(this.url(path, query), { ...written(method, body), signal: signal ?? null });
     return answer.json();
   }
 
@@ -144,4 +142,10 @@ export class Api {
     this.tell('online');
     return answer;
   }
+}
+
+/** What a request needs that changes something. @param {string} method @param {unknown} body @returns {RequestInit} */
+function written(method, body) {
+  const headers = { 'content-type': 'application/json', 'waylight-request': '1' };
+  return { method, headers, body: body === undefined ? null : JSON.stringify(body) };
 }

@@ -94,7 +94,8 @@ export async function copy(from, text, said) {
 function copyBySelection(text) {
   const field = h('textarea', { value: text, class: 'unseen', 'aria-hidden': 'true' });
   const focused = document.activeElement;
-  document.body.append(field);
+  // Beside an open dialog nothing can be selected.
+  ([...document.querySelectorAll('dialog:modal')].at(-1) ?? document.body).append(field);
   field.select();
   const done = document.execCommand('copy');
   field.remove();

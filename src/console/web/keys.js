@@ -73,7 +73,7 @@ export class Keys {
 export function nameOf(event) {
   const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
   if (event.altKey) return `alt+${key}`;
-  if (event.metaKey || event.ctrlKey) return `mod+${key}`;
+  if (event.metaKey || event.ctrlKey) return `mod+${event.shiftKey ? 'shift+' : ''}${key}`;
   // What is typed with Shift, as `?`, is a key of its own.
   const shifted = event.shiftKey && (event.key.length > 1 || event.key.toLowerCase() !== event.key.toUpperCase());
   return shifted ? `shift+${key}` : key;

@@ -4,6 +4,7 @@ import { append, h, toast } from './dom.js';
 import { icon } from './icons.js';
 import { menu } from './elements/menu.js';
 import { clock, count, day, duration, short } from './model/format.js';
+import { THEMES, choose, theme } from './themes.js';
 
 /** @import { Api, LiveEvent, Router } from './model/contract.js' */
 /** @import { Command } from './model/palette.js' */
@@ -15,7 +16,6 @@ import { clock, count, day, duration, short } from './model/format.js';
 /** A stream that is lost for so long is told of. */
 const LOST_MS = 1500;
 const SCOPE_TOLD = 'waylight.scope-told';
-const THEMES = /** @type {const} */ (['auto', 'light', 'dark']);
 const TAB_NAMES = /** @type {const} */ (['logs', 'sessions', 'compare', 'settings']);
 
 export class Shell {
@@ -144,7 +144,7 @@ export class Shell {
     this.#notices.prepend(this.#lost);
   }
 
-  /** On a site's own origin one sees one's own requests only: said once, until it is closed. @param {Me & { elsewhere?: string | null }} who */
+  /** On a site's own origin one sees one's own requests only: said once, until it is closed. @param {Me} who */
   #tellScope({ elsewhere }) {
     if (!elsewhere || sessionStorage.getItem(SCOPE_TOLD)) return;
     const close = h('button', { class: 'icon-button', type: 'button', 'aria-label': 'Close' }, icon('close'));
@@ -198,26 +198,13 @@ export class Shell {
     draw();
   }
 
-  get #chosen() {
-    const stored = localStorage.getItem('waylight.theme');
-    return THEMES.find((theme) => theme === stored) ?? 'auto';
-  }
-
   #turnTheme() {
-    const next = THEMES[(THEMES.indexOf(this.#chosen) + 1) % THEMES.length] ?? 'auto';
-    if (next === 'auto') {
-      localStorage.removeItem('waylight.theme');
-      delete document.documentElement.dataset['theme'];
-    } else {
-      localStorage.setItem('waylight.theme', next);
-      document.documentElement.dataset['theme'] = next;
-    }
-    this.#nameTheme();
+    choose(THEMES[(THEMES.indexOf(theme()) + 1) % THEMES.length] ?? 'auto');
   }
 
   #nameTheme() {
     const names = { auto: 'as the system', light: 'light', dark: 'dark' };
-    const chosen = this.#chosen;
+    const chosen = theme();
     const label = `Theme: ${names[chosen]}`;
     this.#theme.setAttribute('aria-label', label);
     this.#theme.title = label;

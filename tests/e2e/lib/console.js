@@ -50,6 +50,16 @@ export class ConsolePage {
     });
   }
 
+  /** Has this browser traced from now on, and asks for these paths one after another, each with all that it loads. @param {string[]} paths */
+  async trace(paths) {
+    await this.goto('/logs');
+    await this.page.getByRole('button', { name: 'Start tracing' }).click();
+    await this.page.getByRole('button', { name: 'Tracing' }).waitFor();
+    const visitor = await this.tab();
+    for (const path of paths) await visitor.goto(this.waylight.origin + path, { waitUntil: 'networkidle' });
+    await visitor.close();
+  }
+
   /** Another tab of the same browser. */
   async tab() {
     const page = await this.context.newPage();

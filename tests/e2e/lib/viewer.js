@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 
 import { launch, signIn } from './browser.js';
+import { configuration, startedApp } from './config.js';
 import { ConsolePage } from './console.js';
 import { otlp, spanId } from './made.js';
 import { Waylight } from './waylight.js';
@@ -18,7 +19,7 @@ export class Desk extends ConsolePage {
    * @param {Waylight} [running]
    */
   static async start(running) {
-    const waylight = running ?? (await Waylight.demo());
+    const waylight = running ?? (await Waylight.run(configuration({ app: startedApp() })));
     const browser = await launch();
     const context = await browser.newContext({ viewport: { width: 1440, height: 1200 }, permissions: ['clipboard-read', 'clipboard-write'] });
     const desk = new Desk(context, await context.newPage(), waylight);

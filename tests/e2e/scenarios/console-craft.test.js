@@ -26,14 +26,7 @@ describe('the console\'s craft', () => {
     browser = await launch();
     console = await ConsolePage.open(browser, waylight);
     const { page } = console;
-    await console.goto('/logs');
-    await page.getByRole('button', { name: 'Start tracing' }).click();
-    await page.getByRole('button', { name: 'Tracing' }).waitFor();
-    const visitor = await console.tab();
-    for (const path of ['/', '/products/harbour-lantern', '/products/storm-lantern', '/failing', '/nowhere', '/slow']) {
-      await visitor.goto(waylight.origin + path, { waitUntil: 'networkidle' });
-    }
-    await visitor.close();
+    await console.trace(['/', '/products/harbour-lantern', '/products/storm-lantern', '/failing', '/nowhere', '/slow']);
     await visit(waylight.origin, ['/', '/products/paper-moon', '/nowhere', '/failing', '/products/storm-lantern']);
     await page.locator('.log-row', { hasText: '/slow' }).waitFor();
     // The demo's own pages may fail as they are meant to.

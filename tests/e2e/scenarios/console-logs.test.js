@@ -130,6 +130,7 @@ describe('the Logs', () => {
     await page.getByRole('combobox', { name: 'Search requests' }).fill('path:/x >9parsecs');
     await page.getByRole('alert').filter({ hasText: '9parsecs' }).waitFor();
     assert.equal(await page.getByRole('combobox', { name: 'Search requests' }).getAttribute('aria-invalid'), 'true');
+    await page.getByRole('heading', { name: 'The search cannot be read' }).waitFor();
     await console.judge('a search that cannot be read');
     await page.getByRole('combobox', { name: 'Search requests' }).fill('');
     await page.waitForFunction(() => document.querySelectorAll('.log-row').length > 3);
@@ -156,8 +157,40 @@ describe('the Logs', () => {
     await page.keyboard.press('Escape');
     await panel.waitFor({ state: 'detached' });
     assert.match(page.url(), /\/_waylight\/logs$/);
-    // The browser's way back opens it again, and once more leaves it.
+    // The browser's way back leads to the request before.
     await page.goBack();
+    await panel.waitFor({ state: 'detached' });
+  });
+
+  test('a panel that was closed before it was read is read when it is opened again', async () => {
+    const { page } = console;
+    await console.goto('/logs');
+    const row = page.locator('.log-row').first();
+    await row.waitFor();
+    await page.route('**/api/v1/requests/*', () => {}, { times: 1 });
+    const asked = page.waitForRequest(/\/api\/v1\/requests\/[0-9a-f]{32}$/);
+    await row.click();
+    await asked;
+    await page.keyboard.press('Escape');
+    await row.click();
+    await page.getByRole('complementary', { name: 'Request' }).getByText('Total').waitFor();
+  });
+
+  test('a menu is used by keyboard: arrows, letters, and the space bar', async () => {
+    const { page } = console;
+    await console.goto('/logs');
+    await page.getByRole('button', { name: 'Filter' }).focus();
+    await page.keyboard.press('Enter');
+    const focused = () => page.evaluate(() => document.activeElement?.textContent ?? '');
+    await page.waitForFunction(() => document.activeElement?.getAttribute('role') === 'menuitem');
+    await page.keyboard.press('w');
+    assert.match(await focused(), /^Writes/);
+    await page.keyboard.press('c');
+    assert.match(await focused(), /^Client errors/, 'round the end');
+    await page.keyboard.press('x');
+    assert.match(await focused(), /^Client errors/, 'nothing begins so');
+    await page.keyboard.press('Space');
+    await page.waitForFunction(() => location.search === '?q=status:4xx');
   });
 
   test('a traced request has its header fields compared, and its trace', async () => {

@@ -25,16 +25,8 @@ describe('seven tasks', () => {
     waylight = await Waylight.run(configuration({ app: startedApp() }));
     browser = await launch();
     console = await ConsolePage.open(browser, waylight);
-    const { page } = console;
-    await console.goto('/logs');
-    await page.getByRole('button', { name: 'Start tracing' }).click();
-    await page.getByRole('button', { name: 'Tracing' }).waitFor();
-    const visitor = await console.tab();
-    for (const path of ['/', '/products/harbour-lantern', '/products/harbour-lantern?again', '/failing', '/slow', '/nowhere']) {
-      await visitor.goto(waylight.origin + path, { waitUntil: 'networkidle' });
-    }
-    await visitor.close();
-    await page.locator('.log-row', { hasText: '/nowhere' }).waitFor();
+    await console.trace(['/', '/products/harbour-lantern', '/products/harbour-lantern?again', '/failing', '/slow', '/nowhere']);
+    await console.page.locator('.log-row', { hasText: '/nowhere' }).waitFor();
   });
 
   after(async () => {

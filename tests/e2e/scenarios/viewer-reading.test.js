@@ -240,6 +240,37 @@ describe('what the viewer tells', () => {
     assert.deepEqual(then, seen.filter((name) => then.includes(name)), 'none overtook another');
   });
 
+  test('a trace that grows is compared anew, and the way back from a comparison is open', async () => {
+    await desk.post('/session', { action: 'start' });
+    const path = '/api/products/harbour-lantern/reviews';
+    /** @type {string[]} */
+    const traces = [];
+    for (const query of ['older', 'newer']) {
+      await desk.page.request.get(`${desk.origin}${path}?${query}`);
+      traces.push(await desk.traced(path, query));
+    }
+    const [older = '', newer = ''] = traces;
+    /** @param {string} trace @param {string} id @param {string} name @param {number} from */
+    const grow = async (trace, id, name, from) => {
+      const { start_us, entry } = JSON.parse(await desk.get(`/traces/${trace}`));
+      await desk.tell(trace, [app({ id, name, parent: entry, from, to: from + 5 })], { began: start_us / 1000 });
+    };
+    await grow(older, 'b001', 'known before', 30);
+    await grow(newer, 'b002', 'known before', 30);
+    await desk.show(newer);
+    await desk.page.getByRole('button', { name: 'Compare' }).click();
+    await desk.page.locator('.cmp-list .alike button').first().click();
+    await desk.page.locator('wl-compare .tr-row').first().waitFor();
+    await desk.page.goBack();
+    await desk.page.waitForURL((url) => url.pathname.endsWith(newer) && !url.searchParams.has('vs'));
+    await desk.show(newer, `?vs=${older}`);
+    await desk.row('known before').waitFor();
+    await grow(newer, 'b003', 'came later', 1);
+    await desk.row('came later').waitFor();
+    assert.match((await desk.row('came later').textContent()) ?? '', /new/);
+    assert.doesNotMatch((await desk.row('known before').textContent()) ?? '', /new/);
+  });
+
   test('a trace whose end has not come is open, and one without the app\'s spans is waited for', async () => {
     const began = Date.now();
     const trace = ids(0xa7);

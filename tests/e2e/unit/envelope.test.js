@@ -1,3 +1,5 @@
+// The reader of envelopes, on envelopes made here.
+
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 

@@ -24,15 +24,19 @@ export function menu(button, label, items) {
     if (isOpen) (entries().find((entry) => entry.getAttribute('aria-checked') === 'true') ?? entries()[0])?.focus();
   });
   list.addEventListener('keydown', (event) => {
+    if (event.key === 'Tab') list.hidePopover();
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
     const all = entries();
     const at = all.findIndex((entry) => entry === document.activeElement);
-    const to = { ArrowDown: at + 1, ArrowUp: at - 1, Home: 0, End: all.length - 1 }[event.key]
-      ?? (event.key.length === 1 ? all.findIndex((entry, index) => index > at && entry.textContent?.toLowerCase().startsWith(event.key.toLowerCase())) : null);
-    if (event.key === 'Tab') list.hidePopover();
-    if (to === null) return;
+    const next = { ArrowDown: at + 1, ArrowUp: at - 1, Home: 0, End: all.length - 1 }[event.key];
+    const to = next === undefined
+      ? [...all.slice(at + 1), ...all.slice(0, at + 1)].find((entry) => event.key.length === 1 && entry.textContent?.toLowerCase().startsWith(event.key.toLowerCase()))
+      : all[(next + all.length) % all.length];
+    // What means nothing here is the browser's: the space bar presses the entry.
+    if (!to) return;
     event.preventDefault();
     event.stopPropagation();
-    all[(to + all.length) % all.length]?.focus();
+    to.focus();
   });
   button.addEventListener('click', () => {
     if (list.matches(':popover-open')) return list.hidePopover();

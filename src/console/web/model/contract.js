@@ -20,7 +20,8 @@
  * @property {<T>(path: string, body?: unknown, options?: WriteOptions) => Promise<T>} post
  * @property {<T>(path: string, body?: unknown, options?: WriteOptions) => Promise<T>} patch
  * @property {<T>(path: string, options?: WriteOptions) => Promise<T>} delete
- * @property {(path: string, query?: Query) => Promise<Response>} file what is not JSON, as `?format=otlp`
+ * @property {(path: string, options?: WriteOptions & { body?: unknown }) => Promise<Response>} file what is not JSON, as `?format=otlp`;
+ *   posted where there is a body
  * @property {(path: string, query?: Query) => string} url the address itself, for links to files
  * @property {(listener: (state: ApiState) => void) => () => void} watch told of each change of `state`; gives what ends it
  */

@@ -1,9 +1,10 @@
 // Sessions as they are listed: those that live and those of which something is kept are one list. And what one of them
 // holds: its page views, in the order in which they were made.
 
+import { duration } from './format.js';
 import { arrange } from './log.js';
 
-/** @import { Request, Sessions } from '../types/wire.d.ts' */
+/** @import { Request, Sessions, Trace } from '../types/wire.d.ts' */
 /**
  * One session; times in microseconds since the Unix epoch.
  * @typedef {object} Session
@@ -100,21 +101,17 @@ export function visits(requests) {
   return told;
 }
 
-/** What is good, and from where on it is poor; in milliseconds, CLS as it is. @type {Record<string, [number, number]>} */
-const BOUNDS = { TTFB: [800, 1800], FCP: [1800, 3000], LCP: [2500, 4000], INP: [200, 500], CLS: [0.1, 0.25] };
+/** In the order in which people look at them. */
+const VITALS = /** @type {const} */ (['TTFB', 'FCP', 'LCP', 'INP', 'CLS']);
+const LOOKS = /** @type {const} */ ({ good: 'ok', 'needs-improvement': 'warn', poor: 'err' });
 
 /**
- * The vitals of a page view, as its trace tells them, in the order in which people look at them.
- * @param {Record<string, unknown>[]} told
- * @returns {{ name: string, us: number | null, value: number | null, look: 'ok' | 'warn' | 'err' | '' }[]}
+ * The vitals of a page view, as its trace tells and judges them.
+ * @param {Trace['vitals']} told
  */
 export function vitalsOf(told) {
-  return Object.entries(BOUNDS).flatMap(([name, [good, poor]]) => {
-    const vital = told.find((one) => String(one['name']).toUpperCase() === name);
-    if (!vital) return [];
-    const number = (/** @type {unknown} */ value) => (typeof value === 'number' ? value : null);
-    const value = number(vital['value']) ?? (number(vital['at_us']) ?? 0) / 1e3;
-    const look = value <= good ? 'ok' : value <= poor ? 'warn' : 'err';
-    return [{ name, look, us: name === 'CLS' ? null : value * 1e3, value: name === 'CLS' ? value : null }];
+  return VITALS.flatMap((name) => {
+    const vital = told.find((one) => one.name === name);
+    return vital ? [{ text: `${name} ${name === 'CLS' ? vital.value.toFixed(2) : duration(vital.value * 1e3)}`, look: LOOKS[vital.rating] }] : [];
   });
 }

@@ -11,7 +11,7 @@ const FOLDED_SHARE = 0.02;
 /** @typedef {{ from: number, to: number, at: number, width: number }} Gap real time from and to, place and width when folded */
 
 /** A mapping from real time to the place on a folded axis and back. Both grow together, piece by piece. */
-export class Folding {
+class Folding {
   /** @param {Gap[]} gaps in order, apart */
   constructor(gaps) {
     this.gaps = gaps;

@@ -17,7 +17,7 @@ const LEAST_US = 500;
  * @param {Map<string, number>} numbers short numbers for long names, shared by all traces that are compared
  * @returns {string[]}
  */
-export function signatures(trace, numbers) {
+function signatures(trace, numbers) {
   /** @type {string[]} */
   const list = [];
   /** @type {Map<string, number>} */

@@ -18,7 +18,8 @@ export async function open(place) {
   const traced = [...new Map(items.flatMap((item) => (item.trace_id ? [[item.trace_id, item]] : []))).values()];
   const draw = () => {
     const { a, b } = router.query;
-    if (a && b && a !== b) return router.push(`/t/${b}?vs=${a}`);
+    // In its own place: the way back leads past it.
+    if (a && b && a !== b) return router.put(`/t/${b}?vs=${a}`);
     const now = traced.find((item) => item.trace_id === b);
     const before = traced.find((item) => item.trace_id === a);
     const chosen = now ?? before;

@@ -8,7 +8,7 @@ import { HistogramView } from './histogram.js';
 import { LogList } from './list.js';
 import { RequestPanel } from './panel.js';
 import { Source } from './source.js';
-import { emptied, failed, firstRun } from './states.js';
+import { emptied, failed, firstRun, unreadable } from './states.js';
 
 /** @import { Opened, Place } from '../../model/contract.js' */
 /** @import { Request, Requests } from '../../types/wire.d.ts' */
@@ -203,7 +203,7 @@ class Logs {
   #failed(error) {
     if (error instanceof Problem && error.parameter === 'q') {
       this.#filters.search.tell({ message: error.message, at: error.at });
-      return;
+      return this.#tell(unreadable(this.#place));
     }
     if (this.#source.log.size === 0) this.#tell(failed(error instanceof Error ? error.message : String(error), () => this.#anew()));
   }

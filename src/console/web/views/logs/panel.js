@@ -1,5 +1,6 @@
 // <wl-request>: all that is known of one request. Its trace stands in it, as on its own page.
 
+import { Problem } from '../../api.js';
 import { copy, h, toast } from '../../dom.js';
 import { icon } from '../../icons.js';
 import { bytes, clock, day, duration } from '../../model/format.js';
@@ -48,6 +49,8 @@ export class RequestPanel extends HTMLElement {
 
   disconnectedCallback() {
     this.#asking.abort();
+    // What was not read to its end is read anew when it is opened again.
+    this.#id = '';
   }
 
   /** @override */
@@ -78,7 +81,7 @@ export class RequestPanel extends HTMLElement {
       this.#draw(detail);
       if (awaitsHeaders(detail)) void this.#awaitHeaders(id, signal);
     } catch (error) {
-      if (!signal.aborted) this.#fail(error);
+      if (!signal.aborted) this.#fail(error, { id, known });
     }
     if (!signal.aborted) this.#body.removeAttribute('aria-busy');
   }
@@ -108,12 +111,18 @@ export class RequestPanel extends HTMLElement {
     }
   }
 
-  /** @param {unknown} error */
-  #fail(error) {
+  /** @param {unknown} error @param {{ id: string, known: Request | undefined }} asked */
+  #fail(error, { id, known }) {
     const text = error instanceof Error ? error.message : String(error);
-    if (!this.#head.hasChildNodes()) this.#head.append(h('div', { class: 'panel-title' }, h('h2', null, 'Request'), this.#tools()));
-    this.#body.replaceChildren(h('div', { class: 'state-page' }, h('h2', null, 'This request is not known any more'), h('p', null, text),
-      h('div', { class: 'row' }, h('button', { class: 'button', type: 'button', onclick: () => this.#out.close() }, 'Close'))));
+    const isGone = error instanceof Problem && error.status === 404;
+    if (!known) this.#head.replaceChildren(h('div', { class: 'panel-title' }, h('h2', null, 'Request'), this.#tools()));
+    const again = () => {
+      this.#id = '';
+      void this.show(id, known);
+    };
+    this.#body.replaceChildren(h('div', { class: 'state-page' }, h('h2', null, isGone ? 'This request is not known any more' : 'This cannot be shown now'), h('p', null, text),
+      h('div', { class: 'row' }, isGone ? null : h('button', { class: 'button', type: 'button', onclick: again }, 'Try again'),
+        h('button', { class: 'button', type: 'button', onclick: () => this.#out.close() }, 'Close'))));
     this.#foot.replaceChildren();
   }
 

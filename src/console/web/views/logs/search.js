@@ -42,7 +42,11 @@ export class Search {
     });
     input.addEventListener('focus', () => this.#offer());
     input.addEventListener('click', () => this.#offer());
-    input.addEventListener('blur', () => this.#close());
+    input.addEventListener('blur', () => {
+      this.#close();
+      // Whoever goes elsewhere has written all of it; later, the address is another screen's.
+      if (this.#pause !== undefined) this.#now();
+    });
     input.addEventListener('keydown', (event) => this.#pressed(event));
     this.#clear.addEventListener('click', () => {
       this.text = '';
@@ -88,11 +92,12 @@ export class Search {
   #later() {
     this.#clear.hidden = this.text === '';
     clearTimeout(this.#pause);
-    this.#pause = setTimeout(() => this.#changed(this.text), PAUSE_MS);
+    this.#pause = setTimeout(() => this.#now(), PAUSE_MS);
   }
 
   #now() {
     clearTimeout(this.#pause);
+    this.#pause = undefined;
     this.#changed(this.text);
   }
 
@@ -137,6 +142,7 @@ export class Search {
     if (event.key === 'ArrowDown' || event.key === 'ArrowUp') {
       if (!open) this.#offer();
       const count = this.#offered.length;
+      if (count === 0) return;
       this.#at = event.key === 'ArrowDown' ? (this.#at + 1) % count : (this.#at + count - (this.#at < 0 ? 0 : 1)) % count;
       [...this.#list.children].forEach((item, index) => item.setAttribute('aria-selected', String(index === this.#at)));
       this.#input.setAttribute('aria-activedescendant', `suggestion-${this.#at}`);

@@ -39,6 +39,8 @@ export class Source {
   #next = null;
   #loadingMore = false;
   #loaded = false;
+  /** Whether the first page could not be had: then nothing is listed, and nothing that comes is kept for it. */
+  #failed = false;
   /** Events that came before the first page did. @type {LiveEvent[]} */
   #early = [];
   /** Ends following. */
@@ -69,6 +71,7 @@ export class Source {
     this.#unfollow();
     clearTimeout(this.#again);
     clearTimeout(this.#histogramAgain);
+    this.#again = this.#histogramAgain = undefined;
   }
 
   /** Shows something else. @param {Address} query */
@@ -79,6 +82,7 @@ export class Source {
     this.log = new Log(query['sort'] === 'slow' ? 'slowest' : 'newest');
     this.#next = null;
     this.#loaded = false;
+    this.#failed = false;
     this.#early = [];
     this.#since = Infinity;
     const range = rangeOf(query, Date.now() * 1000);
@@ -91,7 +95,9 @@ export class Source {
   #follow() {
     const unfollow = this.#live.follow(['requests'], (events) => this.#heard(events));
     const unwatch = this.#live.watch((state) => {
-      if (state === 'open') this.#expect(-Infinity);
+      if (state !== 'open') return;
+      if (this.#failed) void this.#first();
+      else this.#expect(-Infinity);
     });
     this.#unfollow = () => {
       unwatch();
@@ -101,6 +107,7 @@ export class Source {
 
   async #first() {
     const { signal } = this.#asking;
+    this.#failed = false;
     try {
       const answer = await this.#ask({ limit: PAGE }, signal);
       this.#next = answer.next;
@@ -108,12 +115,15 @@ export class Source {
       this.#loaded = true;
       const early = this.#early;
       this.#early = [];
-      if (this.#query['sort'] === 'slow') await this.#all(signal);
       this.#told.changed(added);
       this.#told.loaded(answer.items.length === 0 && this.log.size === 0 ? answer.excluded_by : null);
       if (early.length > 0) this.#heard(early);
+      if (this.#query['sort'] === 'slow') await this.#all(signal);
     } catch (error) {
-      if (!signal.aborted) this.#told.failed(error);
+      if (signal.aborted) return;
+      this.#failed = !this.#loaded;
+      this.#early = [];
+      this.#told.failed(error);
     }
   }
 
@@ -124,6 +134,7 @@ export class Source {
       this.#next = answer.next;
       this.log.add(answer.items);
     }
+    this.#told.changed(0);
   }
 
   /** Older ones. */
@@ -160,6 +171,7 @@ export class Source {
 
   /** @param {LiveEvent[]} events */
   #heard(events) {
+    if (this.#failed) return;
     if (!this.#loaded) return void this.#early.push(...events);
     if (events.some((event) => event.name === 'gap')) {
       this.#missed = true;
@@ -205,6 +217,7 @@ export class Source {
    */
   async #catchUp() {
     const { signal } = this.#asking;
+    if (this.#failed) return;
     if (!this.#loaded) return this.#askSoon();
     const since = this.#since;
     this.#since = Infinity;
@@ -231,7 +244,7 @@ export class Source {
       if (this.log.size > 0) this.#told.loaded(null);
     } catch {
       // Nobody answers: asked again when the stream is back.
-      this.#since = Math.min(this.#since, since);
+      if (!signal.aborted) this.#since = Math.min(this.#since, since);
     }
   }
 

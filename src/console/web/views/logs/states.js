@@ -46,6 +46,11 @@ export function firstRun(site) {
     button('Copy the address', () => void copy(document, site, 'Address copied')));
 }
 
+/** What was searched for says nothing; why, stands beside it. @param {Place} place */
+export function unreadable({ router }) {
+  return state(bars('pale'), 'The search cannot be read', 'What is wrong stands below it.', button('Clear the search', () => router.replace({ q: null })));
+}
+
 /** It cannot be shown. @param {string} text @param {() => void} again */
 export function failed(text, again) {
   return state(broken(), 'This cannot be shown now', text, button('Try again', again));

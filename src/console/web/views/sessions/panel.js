@@ -232,7 +232,7 @@ export class SessionPanel {
     try {
       const trace = this.#traces.get(id) ?? /** @type {Trace} */ (await this.#place.api.get(`/traces/${id}`, { signal: this.#asking.signal }));
       if (trace.state === 'done') this.#traces.set(id, trace);
-      tags.replaceChildren(...vitalsOf(trace.vitals).map(({ name, look, us, value }) => h('span', { class: `tag ${look}` }, `${name} ${us === null ? value?.toFixed(2) : duration(us)}`)),
+      tags.replaceChildren(...vitalsOf(trace.vitals).map(({ text, look }) => h('span', { class: `tag ${look}` }, text)),
         trace.state === 'partial' ? h('span', { class: 'tag warn' }, 'partial') : '');
       says.textContent = trace.verdict?.sentence ?? '';
     } catch {

@@ -97,7 +97,7 @@ class SettingsScreen {
 /** @type {Told} */
 const EMPTY = { config: '', processes: [], store: null, receiver: null, exports: [] };
 
-/** What one may not see here, and who or where one may. @param {Me & { elsewhere?: string | null }} me */
+/** What one may not see here, and who or where one may. @param {Me} me */
 function forbidden({ role, elsewhere }) {
   const why = elsewhere ?? `You are signed in as ${role}. An admin sees this: how Waylight works, whom it lets in, and who did what.`;
   return nothing('Not for you to see here', `${why[0]?.toUpperCase()}${why.slice(1)}`);

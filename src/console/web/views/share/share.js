@@ -50,9 +50,14 @@ export function openShare({ api, trace, link }) {
 
   const ask = (/** @type {Record<string, unknown>} */ more) => api.post(`/traces/${trace}/share`, { redact: [...hidden], ...more });
 
+  let turn = 0;
   async function preview() {
+    const mine = ++turn;
     try {
       const told = /** @type {{ spans: number, requests: number, holds: Contents, shows: Contents }} */ (await ask({}));
+      // What was chosen meanwhile is asked for by itself.
+      if (mine !== turn) return;
+      summary.setAttribute('role', 'status');
       let seen = 0;
       for (const { kind, number } of boxes) {
         const { [kind]: holds } = told.holds;
@@ -62,7 +67,7 @@ export function openShare({ api, trace, link }) {
       }
       summary.textContent = `${count(told.spans)} spans, ${count(told.requests)} requests. ${seen === 0 ? 'Nothing of the kinds below is seen.' : `${count(seen)} of what stands below would be seen.`}`;
     } catch (error) {
-      failed(error);
+      if (mine === turn) failed(error);
     }
   }
 
@@ -87,9 +92,7 @@ export function openShare({ api, trace, link }) {
 
   async function saveHtml() {
     try {
-      const headers = { 'content-type': 'application/json', 'waylight-request': '1' };
-      const answer = await fetch(api.url(`/traces/${trace}/share`), { method: 'POST', headers, body: JSON.stringify({ redact: [...hidden], give: 'file' }) });
-      if (!answer.ok) throw new Error((await answer.json()).detail);
+      const answer = await api.file(`/traces/${trace}/share`, { body: { redact: [...hidden], give: 'file' } });
       save(await answer.blob(), `trace-${trace}.html`);
     } catch (error) {
       failed(error);
@@ -99,7 +102,7 @@ export function openShare({ api, trace, link }) {
   /** @param {'otlp' | 'har' | 'chrome'} format */
   async function saveFile(format) {
     try {
-      const answer = await api.file(`/traces/${trace}`, { format });
+      const answer = await api.file(`/traces/${trace}`, { query: { format } });
       const name = /filename="([^"]+)"/.exec(answer.headers.get('content-disposition') ?? '')?.[1];
       save(await answer.blob(), name ?? `trace-${trace}.json`);
     } catch (error) {

@@ -15,8 +15,6 @@ const MODES = [['waterfall', 'Waterfall'], ['tree', 'Tree'], ['timeline', 'Timel
 /**
  * @typedef {object} Does
  * @property {(text: string) => void} find
- * @property {(step: 1 | -1) => void} match
- * @property {() => void} error
  * @property {() => void} table
  */
 
@@ -29,7 +27,7 @@ export class Bar {
     });
     this.input.addEventListener('input', () => does.find(this.input.value));
     this.input.addEventListener('keydown', (event) => {
-      if (event.key === 'Enter') does.match(event.shiftKey ? -1 : 1);
+      if (event.key === 'Enter') board.nextMatch(event.shiftKey ? -1 : 1);
       else if (event.key === 'Escape' && this.input.value) {
         event.preventDefault();
         event.stopPropagation();
@@ -59,7 +57,7 @@ export class Bar {
       board.relayout();
       board.mark(DIRTY.TRACE);
     });
-    this.error = h('button', { class: 'button small tr-errors', type: 'button', title: 'Next error (E)', onclick: does.error });
+    this.error = h('button', { class: 'button small tr-errors', type: 'button', title: 'Next error (E)', onclick: () => board.nextError() });
     this.modes = MODES.map(([mode, label]) => ({ mode, button: toggle([label], () => board.show(mode)) }));
     this.table = h('button', { class: 'icon-button', type: 'button', 'aria-label': 'Read as a table', title: 'Read as a table', onclick: does.table }, icon('more'));
     this.element = h('div', { class: 'tr-bar-line', role: 'toolbar', 'aria-label': 'Spans' },

@@ -68,10 +68,12 @@ export class Board {
   /**
    * Another state of the same trace, grown: what is folded, chosen and looked at stays.
    * @param {Trace} trace
+   * @param {Comparison | null} comparison of this state: it goes by rows
    */
-  put(trace) {
+  put(trace, comparison) {
     const old = this.trace;
     this.trace = trace;
+    this.comparison = comparison;
     const { pages: list, of } = pages(trace);
     this.pages = list;
     this.pageOf = of;
@@ -229,6 +231,11 @@ export class Board {
   find(text) {
     this.text = text;
     this.query = parse(text);
+    this.searched();
+  }
+
+  /** What is looked for, or found, is another. */
+  searched() {
     this.match();
     this.mark(DIRTY.ROWS | DIRTY.TRACE);
   }
@@ -259,6 +266,16 @@ export class Board {
       if (holds(row)) return this.reveal(row), true;
     }
     return false;
+  }
+
+  /** To the next row of this page that matches. @param {1 | -1} step */
+  nextMatch(step) {
+    return this.hits !== null && this.next((row) => this.hits?.[row] === 1 && this.isOnPage(row), step);
+  }
+
+  /** To the next row that failed. */
+  nextError() {
+    return this.next((row) => this.trace.failed(row), 1);
   }
 
   /** Moves the selection among the rows that are seen. @param {number} by */

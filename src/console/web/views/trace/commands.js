@@ -39,7 +39,6 @@ export function bindings(does) {
       return true;
     },
   });
-  const match = (/** @type {1 | -1} */ step) => (/** @type {Board} */ board) => board.hits && board.next((row) => board.hits?.[row] === 1 && board.isOnPage(row), step);
   return [
     key(['ArrowDown', 'j'], 'Next span', (board) => board.move(1)),
     key(['ArrowUp', 'k'], 'Previous span', (board) => board.move(-1)),
@@ -68,9 +67,9 @@ export function bindings(does) {
       board.relayout();
       board.mark(DIRTY.TRACE);
     }),
-    key('e', 'Next error', (board) => void board.next((row) => board.trace.failed(row), 1)),
-    key('n', 'Next match', match(1)),
-    key('p', 'Previous match', match(-1)),
+    key('e', 'Next error', (board) => board.nextError()),
+    key('n', 'Next match', (board) => board.nextMatch(1)),
+    key('p', 'Previous match', (board) => board.nextMatch(-1)),
     key('/', 'Find', does.find),
     key('l', 'Copy link', does.link),
     key('y', 'Copy the span', does.copySpan),

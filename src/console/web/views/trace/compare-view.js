@@ -2,12 +2,13 @@
 // same address say which differences are noise.
 
 import { sheet } from '../../dom.js';
-import { Trace } from '../../model/trace/columns.js';
 import { compare } from '../../model/trace/compare.js';
+import { readTrace } from './source.js';
 import { TraceView } from './trace-view.js';
 
 /** @import { Api, Keys, Live, Router } from '../../model/contract.js' */
-/** @import { Request as RequestItem, Trace as Wire } from '../../types/wire.d.ts' */
+/** @import { Trace } from '../../model/trace/columns.js' */
+/** @import { Request as RequestItem } from '../../types/wire.d.ts' */
 
 /** Other runs that are read. */
 const RUNS_MAX = 8;
@@ -36,23 +37,26 @@ export class CompareView extends HTMLElement {
 
   #show() {
     const [a, b] = [this.getAttribute('a'), this.getAttribute('b')];
-    if (!a || !b || !this.api) return;
+    const { api } = this;
+    if (!a || !b || !api) return;
     const view = new TraceView();
     view.setAttribute('trace', b);
-    view.api = this.api;
+    view.api = api;
     view.router = this.router;
     view.live = this.live;
     view.keys = this.keys;
+    /** Read once, however often the newer one grows. @type {Promise<[Trace, Trace[]]> | null} */
+    let others = null;
     view.comparing = async (now) => {
-      const [before, runs] = await Promise.all([this.#read(a), this.#runs(a, b)]);
-      return compare(now, before, runs);
+      others ??= Promise.all([readTrace(api, a), this.#runs(a, b)]);
+      try {
+        return compare(now, ...(await others));
+      } catch (error) {
+        others = null;
+        throw error;
+      }
     };
     this.replaceChildren(view);
-  }
-
-  /** @param {string} id */
-  async #read(id) {
-    return new Trace(/** @type {Wire} */ (await this.api?.get(`/traces/${id}`)));
   }
 
   /**
@@ -72,7 +76,7 @@ export class CompareView extends HTMLElement {
       const alike = await items({ q: `path:${first.path} method:${first.method}`, traced: 1, limit: 50 });
       const ids = alike.filter((item) => item.path === first.path && item.trace_id && item.trace_id !== a && item.trace_id !== b)
         .map((item) => /** @type {string} */ (item.trace_id));
-      const read = await Promise.all([...new Set(ids)].slice(0, RUNS_MAX).map((id) => this.#read(id).catch(() => null)));
+      const read = await Promise.all([...new Set(ids)].slice(0, RUNS_MAX).map((id) => readTrace(api, id).catch(() => null)));
       return read.filter((run) => run !== null);
     } catch {
       // Without more runs every difference is told.

@@ -5,12 +5,14 @@ import { copy, h } from '../../dom.js';
 import { icon as pictogram } from '../../icons.js';
 import { bytes, duration, things } from '../../model/format.js';
 import { difference } from '../../model/headers.js';
+import { phasesOf } from '../../model/phases.js';
+import { FLAG } from '../../model/trace/columns.js';
 import { cut } from '../../model/trace/words.js';
 import { tone } from './rows.js';
 
 /** @import { Api } from '../../model/contract.js' */
 /** @import { Fields } from '../../model/headers.js' */
-/** @import { Span as SpanDetail } from '../../types/wire.d.ts' */
+/** @import { Request as RequestItem, RequestDetail, Span as SpanDetail } from '../../types/wire.d.ts' */
 /** @import { Board } from './board.js' */
 /** @import { Does } from './side.js' */
 
@@ -129,7 +131,7 @@ function why(span, verdict) {
 export function facts(trace, row, span) {
   const stage = trace.stage(row);
   const kind = stage in FACTS ? stage : stage.startsWith('cache.') ? 'cache' : stage.startsWith('resource') ? 'resource'
-    : stage.startsWith('upstream.') ? 'upstream.start' : trace.has(row, 128) ? 'query' : trace.has(row, 256) ? 'call' : '';
+    : stage.startsWith('upstream.') ? 'upstream.start' : trace.has(row, FLAG.QUERY) ? 'query' : trace.has(row, FLAG.CALL) ? 'call' : '';
   /** @type {[string, string | HTMLElement][]} */
   const rows = (FACTS[kind] ?? []).flatMap(([label, key, read]) => {
     const value = span.attributes[key];
@@ -144,20 +146,18 @@ function request(span, api) {
   const id = span.attributes['waylight.request_id'];
   if (typeof id !== 'string') return null;
   const into = h('section', { class: 'tr-section' }, h('h3', null, 'Phases'), h('p', { class: 'muted' }, 'Reading the request\u2026'));
-  api.get(`/requests/${id.replaceAll('-', '')}`).then((/** @type {any} */ told) => {
-    const rows = (told.phases ?? []).map((/** @type {[string, number, number]} */ [kind, , us]) => [PHASES[kind] ?? kind, duration(us)]);
-    into.replaceChildren(h('h3', null, 'Phases'), list(rows), h('h3', null, 'Cache'), h('p', null, told.why_not_cached ?? ''), ...headers(told.headers));
+  api.get(`/requests/${id.replaceAll('-', '')}`).then((/** @type {RequestItem & RequestDetail} */ told) => {
+    const rows = phasesOf(told).map(({ name, length }) => /** @type {[string, string]} */ ([name, duration(length)]));
+    into.replaceChildren(h('h3', null, 'Phases'), list(rows),
+      ...(told.why_not_cached ? [h('h3', null, 'Cache'), h('p', null, told.why_not_cached)] : []), ...headers(told.headers));
   }, () => into.remove());
   return into;
 }
 
-/** @type {Record<string, string>} */
-const PHASES = { route: 'Routing', choose: 'Choosing a server', connect: 'Connection', send: 'Sending', wait: 'Waiting', respond: 'Answering' };
-
-/** @param {Record<string, Fields | undefined> | null} sets */
+/** @param {RequestDetail['headers']} sets */
 function headers(sets) {
   if (!sets) return [h('p', { class: 'muted' }, 'Header fields of this request were not kept.')];
-  return [changes('Request headers', sets['received'], sets['forwarded']), changes('Response headers', sets['upstream'], sets['sent'])];
+  return [changes('Request headers', sets.received, sets.forwarded), changes('Response headers', sets.upstream, sets.sent)];
 }
 
 /** What the edge did to header fields. @param {string} name @param {Fields} [before] @param {Fields} [after] */

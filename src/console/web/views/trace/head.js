@@ -5,6 +5,7 @@ import { icon } from '../../icons.js';
 import { clock, day, duration, things } from '../../model/format.js';
 import { FLAG, HUES } from '../../model/trace/columns.js';
 import { cut, share } from '../../model/trace/words.js';
+import { title } from './rows.js';
 
 /** @import { Board } from './board.js' */
 /** @import { Request as RequestItem, Trace as Wire } from '../../types/wire.d.ts' */
@@ -15,25 +16,30 @@ const SLOW_CLIENT_US = 500_000;
 /** Services that sent no clock samples have no claim; a shift below this is none. */
 const SKEW_US = 50;
 
+/** @typedef {{ request: RequestItem | null }} Facts the request that the trace is about, where it is known */
 /**
- * @typedef {object} Facts
- * @property {RequestItem | null} request the request that the trace is about, where it is known
- * @property {RequestItem[]} requests all of the trace
+ * @typedef {object} Does
+ * @property {() => void} back
+ * @property {() => void} compare
+ * @property {() => void} share
+ * @property {() => void} link
+ * @property {() => void} copyId
+ * @property {(() => void) | null} again
+ * @property {(row: number) => void} select
  */
-/** @typedef {{ compare: () => void, share: () => void, link: () => void, again: (() => void) | null, select: (row: number) => void }} Does */
 
 /**
  * @param {Board} board
  * @param {Facts} facts
  * @param {Does} does
  */
-export function head(board, { request }, does) {
+function head(board, { request }, does) {
   const { trace } = board;
   const { method, path } = subject(board, request);
   const status = request?.status ?? Number.parseInt(trace.entry >= 0 ? trace.tag(trace.entry) : '', 10);
   return h('header', { class: 'tr-head' },
     h('div', { class: 'tr-title' },
-      h('button', { class: 'icon-button tr-back', type: 'button', 'aria-label': 'Back to the logs', 'data-do': 'back' }, icon('chevron')),
+      h('button', { class: 'icon-button tr-back', type: 'button', 'aria-label': 'Back to the logs', onclick: does.back }, icon('chevron')),
       method && h('span', { class: 'tag mono' }, method),
       h('h1', { title: cut(path, 2000) }, h('bdi', null, cut(path, 300))),
       board.comparison && h('span', { class: 'tag accent' }, `against ${day(board.comparison.before.wire.start_us)}, ${clock(board.comparison.before.wire.start_us)}`),
@@ -45,8 +51,43 @@ export function head(board, { request }, does) {
         h('button', { class: 'button', type: 'button', onclick: does.share }, 'Export'),
         h('button', { class: 'button', type: 'button', onclick: does.link }, 'Copy link', h('kbd', null, 'L')),
         does.again && h('button', { class: 'button primary', type: 'button', onclick: does.again }, icon('replay'), 'Run again'))),
-    meta(board, request),
+    meta(board, request, does),
     verdict(board, does));
+}
+
+/**
+ * Everything above the rows: the head, notes, and pages where there are several.
+ * @param {Board} board
+ * @param {{ facts: Facts, does: Does, compact: boolean }} parts in the accordion there is no head
+ */
+export function top(board, { facts, does, compact }) {
+  const list = notes(board, facts.request);
+  return [
+    compact ? null : head(board, facts, does),
+    list.length > 0 ? h('ul', { class: 'tr-notes' }, ...list.map(({ tone, title: name, text, row }) =>
+      h('li', { class: tone }, h('b', null, name), ' ', h('bdi', null, text), row >= 0 && h('button', { class: 'link-button', type: 'button', onclick: () => does.select(row) }, 'Show')))) : null,
+    board.pages.length > 1 ? pageBar(board) : null,
+  ].filter((node) => node !== null);
+}
+
+/** @param {Board} board */
+function pageBar(board) {
+  const { trace } = board;
+  const choose = h('select', { 'aria-label': 'Page of the trace' }, ...board.pages.map((page, index) =>
+    h('option', { value: String(index) }, `${index + 1}. ${cut(title(trace, page.first), 60)} at ${clock(trace.wire.start_us + page.from, 0)}, ${things(page.rows, 'span')}`)));
+  choose.value = String(board.page);
+  choose.addEventListener('change', () => board.turn(Number(choose.value)));
+  const step = (/** @type {string} */ label, /** @type {number} */ by) => h('button', {
+    class: 'button small', type: 'button', disabled: !board.pages[board.page + by], onclick: () => board.turn(board.page + by),
+  }, label);
+  return h('div', { class: 'tr-pages' },
+    h('span', null, `This trace spans ${duration(trace.length)}: one page at a time.`), step('Earlier', -1), choose, step('Later', 1));
+}
+
+/** The request that a trace is about. @param {RequestItem[]} requests all of the trace */
+export function about(requests) {
+  const first = requests.toSorted((a, b) => a.ts_us - b.ts_us);
+  return first.find((request) => request.destination === 'document') ?? first[0] ?? null;
 }
 
 /** What the trace is of. @param {Board} board @param {RequestItem | null} request */
@@ -66,8 +107,8 @@ function state({ wire }) {
   return h('span', { class: 'tag accent tr-state', role: 'status' }, h('i', { class: 'tr-pulse' }), text);
 }
 
-/** @param {Board} board @param {RequestItem | null} request */
-function meta({ trace }, request) {
+/** @param {Board} board @param {RequestItem | null} request @param {Does} does */
+function meta({ trace }, request, { copyId }) {
   const at = trace.wire.start_us;
   const { clock: browser } = trace.wire;
   const parts = [
@@ -75,7 +116,7 @@ function meta({ trace }, request) {
     h('span', null, `${day(at)}, `, h('b', null, clock(at))),
     request?.host && h('span', null, request.host),
     h('span', null, things(trace.count, 'span')),
-    h('button', { class: 'link-button mono', type: 'button', 'data-do': 'copy-trace', title: 'Copy the trace id' }, `${trace.id.slice(0, 16)}\u2026${trace.id.slice(-4)}`),
+    h('button', { class: 'link-button mono', type: 'button', title: 'Copy the trace id', onclick: copyId }, `${trace.id.slice(0, 16)}\u2026${trace.id.slice(-4)}`),
     browser ? h('span', null, `Clock aligned \u00b1${duration(browser.err_us)}`) : null,
   ];
   return h('div', { class: 'tr-meta' }, ...parts.filter(Boolean));
@@ -146,7 +187,7 @@ function partColour({ trace }, part) {
  * @param {RequestItem | null} request
  * @returns {{ tone: string, title: string, text: string, row: number }[]}
  */
-export function notes({ trace }, request) {
+function notes({ trace }, request) {
   /** @type {{ tone: string, title: string, text: string, row: number }[]} */
   const list = [];
   const total = trace.entry >= 0 ? trace.duration(trace.entry) : 0;

@@ -7,11 +7,12 @@ import { cut } from '../../model/trace/words.js';
 import { DIRTY } from './board.js';
 import { ownPieces, place } from './bars.js';
 import { sayRow, title } from './rows.js';
+import { Sight } from './sight.js';
 
 await sheet('styles/trace-lanes.css').catch(() => undefined);
 
-/** @import { Board } from './board.js' */
-
+/** Lanes beyond sight, on either side. */
+const MORE = 2;
 /** Bars in the document at once. */
 const BARS_MAX = 260;
 /** A bar at least so wide has its name in it. */
@@ -19,21 +20,10 @@ const NAMED_MIN = 28;
 
 /** @typedef {{ row: number, count: number, left: number, right: number, lane: number }} Drawn `count` spans, drawn as one */
 
-export class Lanes {
-  /**
-   * @param {Board} board
-   * @param {{ scroll: HTMLElement, height: number, prefix: string }} parts
-   */
-  constructor(board, { scroll, height, prefix }) {
-    this.board = board;
-    this.scroll = scroll;
-    this.height = height;
-    this.prefix = prefix;
-    this.space = h('div', { class: 'tr-space', role: 'none' });
-    scroll.append(this.space);
-    this.first = -1;
-    this.last = -1;
-  }
+export class Lanes extends Sight {
+  /** The lanes that are drawn. */
+  first = -1;
+  last = -1;
 
   clear() {
     this.space.replaceChildren();
@@ -42,34 +32,24 @@ export class Lanes {
 
   /** @param {number} dirty */
   draw(dirty) {
-    const { board, scroll, height } = this;
-    this.space.style.height = `${board.lanes.length * height + 56}px`;
-    const first = Math.max(0, Math.floor(scroll.scrollTop / height) - 2);
-    const last = Math.min(board.lanes.length, Math.ceil((scroll.scrollTop + scroll.clientHeight) / height) + 2);
+    const { board } = this;
+    this.fit(board.lanes.length);
+    const [first, last] = this.inSight(board.lanes.length, MORE);
     if (!(dirty & ~DIRTY.TRACE) && first === this.first && last === this.last) return;
     this.first = first;
     this.last = last;
     const active = this.activePlace();
-    const bars = this.#inSight(first, last);
+    const bars = this.#bars(first, last);
     if (active >= 0 && !bars.some((drawn) => drawn.row === board.selected)) {
       bars.push(this.#drawn(board.selected, active));
     }
     this.space.replaceChildren(...bars.map((drawn) => this.#bar(drawn)));
-    if (active >= 0) scroll.setAttribute('aria-activedescendant', `${this.prefix}b${board.selected}`);
-    else scroll.removeAttribute('aria-activedescendant');
+    this.tell(active >= 0 ? `b${board.selected}` : null);
   }
 
   activePlace() {
     const { board } = this;
     return board.selected < 0 ? -1 : (board.laneOf[board.selected] ?? -1);
-  }
-
-  /** @param {number} lane */
-  reach(lane) {
-    if (lane < 0) return;
-    const { scroll, height } = this;
-    if (lane * height < scroll.scrollTop) scroll.scrollTop = lane * height;
-    else if ((lane + 2) * height > scroll.scrollTop + scroll.clientHeight) scroll.scrollTop = (lane + 2) * height - scroll.clientHeight;
   }
 
   /** The row of the bar that an event is about. @param {MouseEvent} event */
@@ -79,7 +59,7 @@ export class Lanes {
   }
 
   /** @param {number} first @param {number} last @returns {Drawn[]} */
-  #inSight(first, last) {
+  #bars(first, last) {
     for (let apart = 2; ; apart *= 2) {
       /** @type {Drawn[]} */
       const list = [];

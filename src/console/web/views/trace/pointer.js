@@ -55,6 +55,7 @@ export function listen(board, parts) {
     const end = () => {
       removeEventListener('pointermove', moved);
       removeEventListener('pointerup', up);
+      removeEventListener('pointercancel', end);
       unescape?.();
       drag.hidden = true;
     };
@@ -84,6 +85,7 @@ export function listen(board, parts) {
     };
     addEventListener('pointermove', moved);
     addEventListener('pointerup', up);
+    addEventListener('pointercancel', end);
   });
 
   scroll.addEventListener('click', (event) => {

@@ -7,6 +7,7 @@ import { CAT_WORDS, FLAG } from '../../model/trace/columns.js';
 import { cut, share } from '../../model/trace/words.js';
 import { DIRTY } from './board.js';
 import { bar, holeBar, place } from './bars.js';
+import { Sight } from './sight.js';
 
 /** @import { Board } from './board.js' */
 
@@ -18,23 +19,11 @@ const NAME_LETTERS_MAX = 240;
 
 /** @typedef {{ element: HTMLElement, name: HTMLElement, lane: HTMLElement, said: HTMLElement, row: number, place: number }} Row */
 
-export class Rows {
-  /**
-   * @param {Board} board
-   * @param {{ scroll: HTMLElement, height: number, prefix: string }} parts `prefix` of ids in the document
-   */
-  constructor(board, { scroll, height, prefix }) {
-    this.board = board;
-    this.scroll = scroll;
-    this.height = height;
-    this.prefix = prefix;
-    this.space = h('div', { class: 'tr-space', role: 'none' });
-    /** By place. @type {Map<number, Row>} */
-    this.live = new Map();
-    /** @type {Row[]} */
-    this.spare = [];
-    scroll.append(this.space);
-  }
+export class Rows extends Sight {
+  /** By place. @type {Map<number, Row>} */
+  live = new Map();
+  /** @type {Row[]} */
+  spare = [];
 
   clear() {
     this.space.replaceChildren();
@@ -44,15 +33,12 @@ export class Rows {
 
   /** @param {number} dirty */
   draw(dirty) {
-    const { board, scroll, height } = this;
-    const count = board.rows.length;
+    const count = this.board.rows.length;
     if (dirty & DIRTY.ROWS) {
-      this.space.style.height = `${count * height + 56}px`;
+      this.fit(count);
       for (const [place, row] of this.live) this.#free(place, row);
     }
-    const top = scroll.scrollTop;
-    const first = Math.max(0, Math.floor(top / height) - MORE);
-    const last = Math.min(count, Math.ceil((top + scroll.clientHeight) / height) + MORE);
+    const [first, last] = this.inSight(count, MORE);
     const active = this.activePlace();
     for (const [place, row] of this.live) {
       if ((place < first || place >= last) && place !== active) this.#free(place, row);
@@ -60,8 +46,7 @@ export class Rows {
     for (let place = first; place < last; place++) this.#show(place, dirty);
     if (active >= 0) this.#show(active, dirty);
     for (const { element } of this.spare) element.hidden = true;
-    if (active >= 0) scroll.setAttribute('aria-activedescendant', `${this.prefix}${active}`);
-    else scroll.removeAttribute('aria-activedescendant');
+    this.tell(active >= 0 ? String(active) : null);
   }
 
   activePlace() {
@@ -71,14 +56,31 @@ export class Rows {
     return place >= 0 && board.onHole ? place + 1 : place;
   }
 
-  /** Scrolls as little as is needed to see a place. @param {number} place */
-  reach(place) {
+  /**
+   * Changes rows, and keeps the one that is looked at where it is.
+   * @param {() => void} change
+   * @param {() => void} settled what stands above may take more or less room now
+   */
+  hold(change, settled) {
+    const { board, scroll } = this;
+    const hovered = scroll.querySelector('.tr-row:hover');
+    const shown = [...this.live.values()].find(({ element }) => element === hovered)
+      ?? this.live.get(Math.ceil(scroll.scrollTop / this.height));
+    const isAtTop = scroll.scrollTop === 0 && !hovered;
+    if (!shown || isAtTop) return change();
+    const id = board.trace.id_(shown.row < 0 ? ~shown.row : shown.row);
+    const seenAt = shown.element.getBoundingClientRect().top;
+    change();
+    const place = board.placeOf(board.trace.row(id));
     if (place < 0) return;
-    const { scroll, height } = this;
-    const top = place * height;
-    const room = scroll.clientHeight - height;
-    if (top < scroll.scrollTop + height) scroll.scrollTop = Math.max(0, top - height);
-    else if (top > scroll.scrollTop + room - height) scroll.scrollTop = top - room + height;
+    const settle = () => {
+      const wanted = place * this.height - (seenAt - scroll.getBoundingClientRect().top);
+      scroll.scrollTop = Math.max(0, wanted);
+    };
+    settle();
+    settled();
+    settle();
+    board.mark(DIRTY.VIEW);
   }
 
   /** The row that an event is about. @param {MouseEvent} event */
