@@ -317,7 +317,7 @@ impl<S: Handler> Visit<S> {
     fn heard_of(&self, response: &Response, errand: &Errand, asked: u64) {
         let Some(object) = errand.need.stored.as_ref().filter(|_| !is_failure(response.status())) else { return };
         if response.status() == object.status && validate::head_is_about(response.headers(), &object.headers()) {
-            self.refreshed(object, &errand.wish.headers, response.headers(), (asked, errand.since));
+            self.refreshed(object, &errand.wish.headers, response.headers(), (asked, errand.since)).1.ok();
         } else {
             self.route.store.forget(object);
         }
