@@ -47,7 +47,7 @@ svg{width:16px;height:16px;display:block;flex:none;fill:none;stroke:currentColor
 .pill{display:flex;align-items:center;height:38px;border-radius:19px;padding:0 4px;background:#131316;box-shadow:0 0 0 1px #ffffff24,0 10px 30px #00000047;transition:background .18s;touch-action:none;user-select:none}
 .pill.on{background:#0a5bff;box-shadow:0 0 0 1px #ffffff3d,0 10px 34px #0a5bff66}.pill.warn{box-shadow:0 0 0 1px #e0ac45}
 .pill button{height:30px;min-width:30px;border-radius:15px;display:flex;align-items:center;justify-content:center;gap:7px;white-space:nowrap;padding:0 8px}
-.pill button:hover{background:#ffffff1f}.pill svg{width:14px;height:14px}
+.pill button:hover{background:#ffffff1f}.pill svg{width:14px;height:14px}.pill button *{pointer-events:none}.pill [hidden]{display:none}
 b{font-weight:600}small{font-size:11.5px;color:#c3c3cb}.on small{color:#e6eeff}
 i{display:block}.dot{width:8px;height:8px;border-radius:8px;background:#fff;animation:p 1.6s infinite}@keyframes p{50%{opacity:.35}}
 .spin{width:14px;height:14px;border-radius:9px;border:2px solid #ffffff40;border-top-color:#fff;animation:r .8s linear infinite}@keyframes r{to{transform:rotate(1turn)}}
@@ -140,28 +140,29 @@ i{display:block}.dot{width:8px;height:8px;border-radius:8px;background:#fff;anim
   const time = (ms) => (ms < 1_000 ? `${ms.toFixed(ms < 10 ? 1 : 0)} ms` : `${(ms / 1_000).toFixed(1)} s`);
   const firstByte = () => Math.max(0, (timing()?.responseStart ?? 0) - (timing()?.activationStart ?? 0));
 
-  // What is painted anew has not moved: it adds nothing to the page's layout shift.
+  // The buttons stay while what they say changes, so that no press is lost. What is painted anew has not moved: it adds
+  // nothing to the page's layout shift.
+  const mark = pressed(el('button', null, icon(ICON.mark, 'f')), 'Waylight', () => toggle()), text = pressed(el('button', null), null, () => toggle());
+  const stop = pressed(el('button', null, icon(ICON.stop, 'f')), 'Stop tracing session', () => toggle('stop')), pill = el('div', 'pill', mark, text, stop);
+  append(slot, pill);
+
   function paint() {
     const active = isActive(), quota = { 80: '80 %', 95: '95 %', full: 'Full' }[/** @type {string} */ (state.quota)];
-    const pill = el('div', `pill${active ? ' on' : quota ? ' warn' : ''}`);
-    const text = pressed(el('button', null), null, () => toggle());
-    /** @param {...any} parts */
-    const say = (...parts) => { for (let at = 0; at < parts.length; at += 1) if (parts[at]) append(text, parts[at]); };
-    if (bar.phase === 'reloading') say(el('i', 'spin'), el('b', null, 'Reloading'));
-    else if (bar.phase === 'collecting') say(el('i', 'spin'), el('b', null, 'Collecting'));
-    else if (bar.phase === 'offline') say(el('b', null, 'Offline'));
-    else if (bar.phase === 'expired') say(el('b', null, 'Signed out'));
-    else if (active) {
-      const requests = state.session.requests + seen;
-      say(el('i', 'dot'), el('b', null, 'Tracing'), el('small', null, `${requests} request${requests === 1 ? '' : 's'}`));
-    } else say(el('b', null, time(firstByte())), el('small', null, 'TTFB'), state.cache && el('span', `badge${state.cache === 'HIT' ? '' : ' amber'}`, state.cache));
-    if (quota) say(el('span', 'badge amber', quota));
-    const says = `Waylight${active ? ', tracing session active' : ''}`;
-    const mark = pressed(el('button', null, icon(ICON.mark, 'f')), says, () => toggle());
+    const bold = (/** @type {string} */ says) => el('b', null, says), requests = active && state.session.requests + seen;
+    /** @type {any[]} */ let says;
+    if (bar.phase === 'reloading') says = [el('i', 'spin'), bold('Reloading')];
+    else if (bar.phase === 'collecting') says = [el('i', 'spin'), bold('Collecting')];
+    else if (bar.phase === 'offline') says = [bold('Offline')];
+    else if (bar.phase === 'expired') says = [bold('Signed out')];
+    else if (active) says = [el('i', 'dot'), bold('Tracing'), el('small', null, `${requests} request${requests === 1 ? '' : 's'}`)];
+    else says = [bold(time(firstByte())), el('small', null, 'TTFB'), state.cache && el('span', `badge${state.cache === 'HIT' ? '' : ' amber'}`, state.cache)];
+    setAttribute(pill, 'class', `pill${active ? ' on' : quota ? ' warn' : ''}`);
+    setAttribute(mark, 'aria-label', `Waylight${active ? ', tracing session active' : ''}`);
     setAttribute(mark, 'aria-expanded', `${!!panel?.isOpen()}`);
-    append(pill, mark, text);
-    slot.replaceChildren(pill);
-    if (active && state.token && !bar.phase) append(pill, pressed(el('button', null, icon(ICON.stop, 'f')), 'Stop tracing session', () => toggle('stop')));
+    text.replaceChildren();
+    for (let at = 0; at < says.length; at += 1) if (says[at]) append(text, says[at]);
+    if (quota) append(text, el('span', 'badge amber', quota));
+    stop.hidden = !(active && state.token && !bar.phase);
   }
 
   /** @param {string} kind @param {string} title @param {string} text @param {any[]} [buttons] */

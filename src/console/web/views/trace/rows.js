@@ -24,6 +24,15 @@ export class Rows extends Sight {
   live = new Map();
   /** @type {Row[]} */
   spare = [];
+  /** Where the pointer is over the rows. `:hover` would lag behind what is scrolled under it. @type {number | null} */
+  #pointer = null;
+
+  /** @param {Board} board @param {{ scroll: HTMLElement, height: number, prefix: string }} parts */
+  constructor(board, parts) {
+    super(board, parts);
+    this.scroll.addEventListener('pointermove', ({ clientY }) => (this.#pointer = clientY));
+    this.scroll.addEventListener('pointerleave', () => (this.#pointer = null));
+  }
 
   clear() {
     this.space.replaceChildren();
@@ -63,10 +72,9 @@ export class Rows extends Sight {
    */
   hold(change, settled) {
     const { board, scroll } = this;
-    const hovered = scroll.querySelector('.tr-row:hover');
-    const shown = [...this.live.values()].find(({ element }) => element === hovered)
-      ?? this.live.get(Math.ceil(scroll.scrollTop / this.height));
-    const isAtTop = scroll.scrollTop === 0 && !hovered;
+    const pointed = this.#pointer === null ? undefined : this.live.get(this.#placeAt(this.#pointer));
+    const shown = pointed ?? this.live.get(Math.ceil(scroll.scrollTop / this.height));
+    const isAtTop = scroll.scrollTop === 0 && !pointed;
     if (!shown || isAtTop) return change();
     const id = board.trace.id_(shown.row < 0 ? ~shown.row : shown.row);
     const seenAt = shown.element.getBoundingClientRect().top;
@@ -85,8 +93,12 @@ export class Rows extends Sight {
 
   /** The row that an event is about. @param {MouseEvent} event */
   at(event) {
-    const place = Math.floor((event.clientY - this.scroll.getBoundingClientRect().top + this.scroll.scrollTop) / this.height);
-    return this.board.rows[place];
+    return this.board.rows[this.#placeAt(event.clientY)];
+  }
+
+  /** @param {number} clientY */
+  #placeAt(clientY) {
+    return Math.floor((clientY - this.scroll.getBoundingClientRect().top + this.scroll.scrollTop) / this.height);
   }
 
   /** @param {number} place @param {Row} row */
