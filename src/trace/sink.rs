@@ -18,7 +18,7 @@ pub trait SpanSink: Send + Sync {
     /// Takes one batch. While this waits, the sink's own queue fills, and then drops.
     fn write(&self, batch: Batch) -> BoxFuture<'_, Result<(), SinkError>>;
 
-    /// Finishes everything taken so far, and gives up at `deadline`. Nothing is written afterwards.
+    /// Finishes everything taken so far, and gives up at `deadline`.
     fn flush(&self, deadline: Instant) -> BoxFuture<'_, Result<(), SinkError>>;
 }
 

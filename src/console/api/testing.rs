@@ -27,8 +27,11 @@ impl Shelf {
     /// An empty store in memory, and nothing else.
     pub(crate) fn bare() -> Arc<Self> {
         let quota = Arc::new(Quota::new(1_000));
-        let store: Arc<dyn TraceStore> =
-            Arc::new(MemoryStore::new(MemoryLimits::default(), Arc::clone(&quota), Arc::default()));
+        Self::of(Arc::new(MemoryStore::new(MemoryLimits::default(), Arc::clone(&quota), Arc::default())), quota)
+    }
+
+    /// A store, and nothing else.
+    pub(crate) fn of(store: Arc<dyn TraceStore>, quota: Arc<Quota>) -> Arc<Self> {
         let requests = Requests::new(Arc::new(Ring::new(16)), Some(store));
         let hub = Hub::new(HubLimits::default(), Arc::default());
         let counters = Arc::new(Counters::default());

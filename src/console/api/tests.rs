@@ -1,6 +1,7 @@
 mod described;
 mod places;
 mod sent;
+mod told;
 mod wire;
 
 use std::net::IpAddr;

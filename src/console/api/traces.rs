@@ -1,5 +1,7 @@
 //! Traces: in columns, as a file, and in from one; a span with all that is known of it; how far a trace is.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header};
 use opentelemetry::trace::{SpanId, TraceId};
@@ -176,6 +178,9 @@ pub(super) fn trace_id(text: &str) -> Option<TraceId> {
         .filter(|id| *id != TraceId::INVALID)
 }
 
+/// A disk that takes longer is not waited for.
+const FLUSHED_WITHIN: Duration = Duration::from_secs(1);
+
 /// The spans of a trace.
 pub(super) async fn load(shelf: &Shelf, id: TraceId) -> Result<Kept, Problem> {
     load_and(shelf, id, |_| ()).await.map(|(kept, ())| kept)
@@ -188,6 +193,10 @@ async fn load_and<T: Send + 'static>(
     read: impl FnOnce(&Kept) -> T + Send + 'static,
 ) -> Result<(Kept, T), Problem> {
     let store = shelf.store()?;
+    // Whoever was told of spans finds them: what is told of is on its way to the disk at that time.
+    if shelf.hub.is_watched(id) || shelf.hub.state(id).is_some() {
+        store.flush(clock::now().plus(FLUSHED_WITHIN)).await.ok();
+    }
     let messages = store.trace(id).await?;
     if messages.is_empty() {
         return Err(Problem::missing("trace"));
