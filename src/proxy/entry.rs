@@ -5,7 +5,7 @@ use std::{cell::RefCell, io, rc::Rc, sync::Arc};
 use tokio::sync::watch;
 
 use super::{
-    conn::{self, Place, Protocols, Settings, Terms},
+    conn::{self, Holding, Place, Protocols, Settings, Terms},
     context::{Conn, Handshake},
     drain::{Drain, Drainer, drain},
     handler::Serve,
@@ -26,7 +26,7 @@ pub struct Plan {
     pub listeners: Listeners,
     /// What TLS listeners speak with.
     pub tls: Option<Tls>,
-    /// Bounds and timeouts of connections that are yet to come.
+    /// Bounds and timeouts of connections, of those that are open too.
     pub settings: Settings,
 }
 
@@ -50,13 +50,15 @@ pub struct Entry {
 /// when this returns end with it.
 pub async fn run<S: Serve>(entry: Entry, serve: S) {
     let Entry { worker, mut plan, permits, counters, drain } = entry;
+    let first = Arc::clone(&plan.borrow_and_update());
     let worker = Rc::new(Worker {
         index: worker,
         permits,
         counters,
         drain: drain.clone(),
         serve,
-        plan: RefCell::new(Current::of(&plan.borrow_and_update())),
+        settings: Holding::new(first.settings.clone()),
+        plan: RefCell::new(first),
         tasks: Tasks::default(),
     });
     let mut doors = Vec::new();
@@ -71,7 +73,9 @@ pub async fn run<S: Serve>(entry: Entry, serve: S) {
                     stop.await;
                     break;
                 }
-                *worker.plan.borrow_mut() = Current::of(&plan.borrow_and_update());
+                let plan = Arc::clone(&plan.borrow_and_update());
+                worker.settings.replace(plan.settings.clone());
+                *worker.plan.borrow_mut() = plan;
                 Worker::open(&worker, &mut doors);
             }
         }
@@ -92,28 +96,9 @@ struct Worker<S> {
     counters: Arc<Counters>,
     drain: Drain,
     serve: S,
-    plan: RefCell<Current>,
+    plan: RefCell<Arc<Plan>>,
+    settings: Holding,
     tasks: Tasks,
-}
-
-/// The plan that holds, as new connections need it.
-struct Current {
-    plan: Arc<Plan>,
-    settings: Rc<Settings>,
-}
-
-impl Current {
-    fn of(plan: &Arc<Plan>) -> Self {
-        Self { plan: Arc::clone(plan), settings: Rc::new(plan.settings.clone()) }
-    }
-}
-
-impl std::ops::Deref for Current {
-    type Target = Plan;
-
-    fn deref(&self) -> &Plan {
-        &self.plan
-    }
 }
 
 /// One address at which this worker accepts.
@@ -127,7 +112,7 @@ struct Door {
 impl<S: Serve> Worker<S> {
     /// Opens what the plan has and `doors` have not, and shuts what it has no more.
     fn open(worker: &Rc<Self>, doors: &mut Vec<Door>) {
-        let plan = Arc::clone(&worker.plan.borrow().plan);
+        let plan = Arc::clone(&worker.plan.borrow());
         doors.retain(|door| {
             let bound = plan.listeners.iter().find(|bound| bound.is_same(&door.bound));
             match bound {
@@ -187,7 +172,7 @@ impl<S: Serve> Worker<S> {
     }
 
     async fn encrypted(self: Rc<Self>, accepted: Accepted, http2: Toggle) {
-        let plan = Arc::clone(&self.plan.borrow().plan);
+        let plan = Arc::clone(&self.plan.borrow());
         let Some(tls) = &plan.tls else {
             tracing::error!(address = %accepted.local, "a TLS listener without a certificate");
             return;
@@ -222,7 +207,7 @@ impl<S: Serve> Worker<S> {
 
     fn terms<I>(&self, accepted: Accepted<I>, protocols: Protocols) -> (I, Terms) {
         let terms = Terms {
-            settings: Rc::clone(&self.plan.borrow().settings),
+            settings: self.settings.clone(),
             protocols,
             drain: self.drain.clone(),
             place: Some(Place::new(accepted.permit, Arc::clone(&self.counters), self.tasks.begin())),

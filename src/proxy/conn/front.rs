@@ -13,7 +13,7 @@ use bytes::Bytes;
 use http_body::{Frame, SizeHint};
 use hyper::body::Incoming;
 
-use super::Settings;
+use super::Holding;
 use crate::{
     body::Body,
     clock::{self, Instant},
@@ -26,7 +26,7 @@ use crate::{
 pub(super) struct Front<S> {
     pub(super) conn: Rc<Conn>,
     pub(super) load: Rc<Load>,
-    pub(super) settings: Rc<Settings>,
+    pub(super) settings: Holding,
     pub(super) counters: Arc<Counters>,
     pub(super) serve: S,
 }
@@ -51,7 +51,7 @@ impl Load {
 }
 
 impl<S: Serve> Front<S> {
-    pub(super) fn new(conn: Rc<Conn>, serve: S, settings: Rc<Settings>, counters: Arc<Counters>) -> Self {
+    pub(super) fn new(conn: Rc<Conn>, serve: S, settings: Holding, counters: Arc<Counters>) -> Self {
         let load = Rc::new(Load { requests: Cell::new(0), idle_since: Cell::new(conn.accepted) });
         Self { conn, load, settings, counters, serve }
     }

@@ -54,7 +54,7 @@ where
 {
     let blocked = Rc::new(Blocked::default());
     let io = TokioIo::new(stream.paced(Rc::clone(&blocked)));
-    let http = builder(&front.settings).serve_connection(io, front.service());
+    let http = builder(&front.settings.now()).serve_connection(io, front.service());
     let mut http = Box::pin(http);
     let mut leaving = None;
     if alarm.is_draining() {
@@ -105,7 +105,8 @@ enum Due {
 
 /// What is due next.
 fn next<S>(front: &Front<S>, blocked: &Blocked, leaving: Option<Instant>) -> Option<(Instant, Due)> {
-    let timeouts = &front.settings.timeouts;
+    let settings = front.settings.now();
+    let timeouts = &settings.timeouts;
     let since = front.load.idle_since();
     let idle = front.load.is_idle().then(|| match leaving {
         Some(leaving) => (since.max(leaving).plus(GOAWAY_GRACE), Due::Left),

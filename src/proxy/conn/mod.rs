@@ -16,7 +16,7 @@ mod http2;
 mod park;
 mod stream;
 
-use std::{rc::Rc, sync::Arc};
+use std::{cell::RefCell, rc::Rc, sync::Arc};
 
 use tokio::io::{AsyncRead, AsyncWrite};
 
@@ -31,7 +31,7 @@ use crate::{
 #[derive(Debug)]
 pub struct Terms {
     /// Bounds and timeouts.
-    pub settings: Rc<Settings>,
+    pub settings: Holding,
     /// Which protocols may be spoken.
     pub protocols: Protocols,
     /// The signal to stop.
@@ -49,6 +49,27 @@ pub struct Settings {
     pub limits: Limits,
     /// Timeouts.
     pub timeouts: Timeouts,
+}
+
+/// The settings that hold now: connections that are open already take over new ones, too, when they look next.
+#[derive(Clone, Debug)]
+pub struct Holding(Rc<RefCell<Rc<Settings>>>);
+
+impl Holding {
+    /// These hold.
+    pub fn new(settings: Settings) -> Self {
+        Self(Rc::new(RefCell::new(Rc::new(settings))))
+    }
+
+    /// From now on these hold.
+    pub fn replace(&self, settings: Settings) {
+        *self.0.borrow_mut() = Rc::new(settings);
+    }
+
+    /// Those that hold now.
+    pub fn now(&self) -> Rc<Settings> {
+        Rc::clone(&self.0.borrow())
+    }
 }
 
 /// Which protocols may be spoken on a connection.

@@ -78,7 +78,8 @@ fn poll_overdue<I, S>(
 where
     I: AsyncRead + AsyncWrite + Unpin,
 {
-    let timeouts = &front.settings.timeouts;
+    let settings = front.settings.now();
+    let timeouts = &settings.timeouts;
     // The first head has been awaited since the connection was accepted.
     let is_first = front.conn.requests.get() == 0;
     let bound = if is_first { timeouts.header } else { timeouts.idle };

@@ -97,8 +97,13 @@ impl<S: Serve> Client<S> {
         let (peer, local) = (([192, 0, 2, 1], 40000).into(), ([127, 0, 0, 1], 80).into());
         let conn = Rc::new(Conn::new(peer, local, Scheme::Http, clock::now(), None));
         let counters = Arc::new(Counters::default());
-        let terms =
-            Terms { settings: Rc::new(settings()), protocols, drain, place: None, counters: Arc::clone(&counters) };
+        let terms = Terms {
+            settings: Holding::new(settings()),
+            protocols,
+            drain,
+            place: None,
+            counters: Arc::clone(&counters),
+        };
         let served = tokio::task::spawn_local(serve_connection(other, Rc::clone(&conn), serve.clone(), terms));
         Self { io, drainer, conn, serve, counters, served }
     }

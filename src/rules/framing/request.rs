@@ -53,6 +53,11 @@ impl Requests {
         Self { bounds, state: State::Clear, section: Section::default(), content: Content::default() }
     }
 
+    /// Holds requests to other bounds from the next one on.
+    pub fn bound(&mut self, bounds: Bounds) {
+        self.bounds = bounds;
+    }
+
     /// Takes the next request's head from `input`, if it is there whole. What is left must be there the next time.
     ///
     /// # Errors

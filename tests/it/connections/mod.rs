@@ -77,6 +77,15 @@ impl Edge {
         self.plan.send_replace(Arc::new(Plan { listeners, tls, settings: previous.settings.clone() }));
     }
 
+    /// Goes on with other settings.
+    fn bound(&self, change: impl FnOnce(&mut Settings)) {
+        let previous = Arc::clone(&self.plan.borrow());
+        let listeners = Listeners::open(&[plain(0)], self.workers.len(), Some(&previous.listeners)).unwrap();
+        let mut settings = previous.settings.clone();
+        change(&mut settings);
+        self.plan.send_replace(Arc::new(Plan { listeners, tls: None, settings }));
+    }
+
     async fn stopped(self) {
         for worker in self.workers {
             worker.await.unwrap();
@@ -196,6 +205,26 @@ fn a_reload_opens_and_shuts_and_keeps_what_stays() {
         assert_eq!(edge.addresses(), both[1..]);
         kept.write_all(GET).await.unwrap();
         assert!(answer(&mut kept).await.starts_with("HTTP/1.1 200"), "connections outlive their listener");
+    });
+}
+
+#[test]
+fn a_reload_bounds_the_next_request_of_a_connection_that_is_open() {
+    run(async {
+        let edge = Edge::start(&[plain(0)], None, 1, settings());
+        let mut kept = TcpStream::connect(edge.addresses()[0]).await.unwrap();
+        let long = format!("GET /?{} HTTP/1.1\r\nHost: a\r\n\r\n", "a".repeat(300));
+        kept.write_all(long.as_bytes()).await.unwrap();
+        assert!(answer(&mut kept).await.starts_with("HTTP/1.1 200"));
+
+        edge.bound(|settings| settings.limits.uri_bytes_max = 200);
+        // The worker has taken it over when it has answered somebody who came later.
+        let mut later = TcpStream::connect(edge.addresses()[0]).await.unwrap();
+        later.write_all(GET).await.unwrap();
+        answer(&mut later).await;
+
+        kept.write_all(long.as_bytes()).await.unwrap();
+        assert!(answer(&mut kept).await.starts_with("HTTP/1.1 414"));
     });
 }
 

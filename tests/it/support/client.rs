@@ -1,12 +1,10 @@
 //! A client that speaks HTTP to the whole stack, over a connection in memory.
 
-use std::rc::Rc;
-
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Empty};
 use hyper_util::rt::TokioIo;
 use waylight::proxy::{
-    conn::{self, Protocols, Settings, Terms},
+    conn::{self, Holding, Protocols, Settings, Terms},
     drain,
 };
 
@@ -32,7 +30,7 @@ impl Client {
         let config = config("[[site]]\nhosts = [\"*\"]\n");
         let (drainer, drain) = drain::drain();
         let terms = Terms {
-            settings: Rc::new(Settings { limits: config.limits, timeouts: config.timeouts }),
+            settings: Holding::new(Settings { limits: config.limits, timeouts: config.timeouts }),
             protocols: Protocols::Either,
             drain,
             place: None,

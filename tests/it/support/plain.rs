@@ -12,7 +12,7 @@ use waylight::{
     clock,
     config::model::{Limits, Scheme, Timeouts},
     proxy::{
-        conn::{Protocols, Settings, Terms, serve_connection},
+        conn::{Holding, Protocols, Settings, Terms, serve_connection},
         context::Conn,
         drain::{Drainer, drain},
         handler::Serve,
@@ -80,7 +80,7 @@ pub(crate) fn serve_on(io: impl AsyncRead + AsyncWrite + Unpin + 'static, serve:
     let (peer, local) = (([192, 0, 2, 1], 40000).into(), ([127, 0, 0, 1], 80).into());
     let conn = Rc::new(Conn::new(peer, local, Scheme::Http, clock::now(), None));
     let terms = Terms {
-        settings: Rc::new(settings()),
+        settings: Holding::new(settings()),
         protocols: Protocols::Either,
         drain,
         place: None,

@@ -227,7 +227,7 @@ where
         if !self.is_skippable(turn) {
             return After::Close;
         }
-        let due = clock::now().plus(self.front.settings.timeouts.body);
+        let due = clock::now().plus(self.front.settings.now().timeouts.body);
         poll_fn(|cx| {
             loop {
                 while let Ok(Some(_)) = self.requests.part(&mut self.stream.input) {}

@@ -248,7 +248,8 @@ where
 
     /// Ready when the client took too long over what is awaited of it.
     pub(super) fn poll_overdue(&mut self, cx: &mut Context<'_>, turn: &mut Turn) -> Poll<Step> {
-        let timeouts = &self.front.settings.timeouts;
+        let settings = self.front.settings.now();
+        let timeouts = &settings.timeouts;
         let body = self.body_since.map(|since| since.plus(timeouts.body));
         let write = self.blocked.since().map(|since| since.plus(timeouts.write));
         let (due, step) = match (body, write) {

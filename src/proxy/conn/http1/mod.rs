@@ -22,6 +22,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use self::exchange::After;
 use super::{
+    Settings,
     alarm::Alarm,
     front::Front,
     stream::{Blocked, Stream},
@@ -64,15 +65,9 @@ where
     I: AsyncRead + AsyncWrite + Unpin + 'static,
     S: Serve,
 {
-    let limits = &front.settings.limits;
-    let requests = Requests::new(Bounds {
-        head_bytes_max: limits.header_bytes_max,
-        fields_max: limits.headers_max,
-        target_bytes_max: limits.uri_bytes_max,
-    });
     let session = Session {
         stream,
-        requests,
+        requests: Requests::new(bounds(&front.settings.now())),
         out: Outgoing::default(),
         blocked: Blocked::default(),
         front,
@@ -82,6 +77,15 @@ where
     };
     // Boxed, so that a parked connection does not pay for it.
     Box::pin(session.run(begun)).await
+}
+
+fn bounds(settings: &Settings) -> Bounds {
+    let limits = &settings.limits;
+    Bounds {
+        head_bytes_max: limits.header_bytes_max,
+        fields_max: limits.headers_max,
+        target_bytes_max: limits.uri_bytes_max,
+    }
 }
 
 /// One client, while requests come.
@@ -147,6 +151,7 @@ where
     }
 
     fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Result<Head, Pause>> {
+        self.requests.bound(bounds(&self.front.settings.now()));
         loop {
             match self.requests.head(&mut self.stream.input) {
                 Ok(Some(head)) => {
@@ -165,7 +170,8 @@ where
                 continue;
             }
             let idle_since = self.front.load.idle_since();
-            let timeouts = &self.front.settings.timeouts;
+            let settings = self.front.settings.now();
+            let timeouts = &settings.timeouts;
             if self.stream.input.is_empty() {
                 if self.alarm.is_draining() {
                     return Poll::Ready(Err(Pause::Quiet));
