@@ -1,12 +1,13 @@
 //! Web vitals of page loads, as marks on the time axis: what the browser wrote down in attributes of the page load and of
 //! the spans for single vitals, under the names that Sentry's conventions give them (`browser.web_vital.lcp.value`,
-//! milliseconds after the page load began). A size without a moment, as CLS has, comes without one.
+//! milliseconds after the page load began). A size without a moment, as CLS has, comes without one. The span of an
+//! interaction is as long as its INP.
 
 use serde_json::{Value, json};
 
 use super::micros;
 use crate::{
-    rules::reading::Trace,
+    rules::reading::{Maker, Trace},
     trace::kept::{Kept, attribute},
 };
 
@@ -27,7 +28,8 @@ pub(super) fn vitals(kept: &Kept, trace: &Trace, began: u64) -> Vec<Value> {
     for row in &trace.rows {
         let span = &trace.spans[row.index];
         let is_load = span.stage == "pageload";
-        if !trace.ends_by_inactivity(row.index) && !span.stage.starts_with("ui.webvital.") {
+        let is_interaction = span.stage.starts_with("ui.interaction.") && trace.maker(row.index) == Maker::Browser;
+        if !trace.ends_by_inactivity(row.index) && !is_interaction && !span.stage.starts_with("ui.webvital.") {
             continue;
         }
         let Some(origin) = kept.span(row.index) else { continue };
@@ -37,6 +39,8 @@ pub(super) fn vitals(kept: &Kept, trace: &Trace, began: u64) -> Vec<Value> {
         for (name, good, poor) in VITALS {
             let key = format!("browser.web_vital.{}.value", name.to_lowercase());
             let value = attribute(&origin.span.attributes, &key).and_then(|value| value.parse::<f64>().ok());
+            let length = (is_interaction && name == "INP").then(|| micros_of(trace.length(row.index)) / 1e3);
+            let value = value.or(length);
             let Some(value) = value.filter(|value| value.is_finite() && *value >= 0.0) else { continue };
             if marks.len() == MARKS_MAX {
                 return marks;

@@ -45,6 +45,19 @@ fn a_page_load_has_marks_at_their_moments() {
 }
 
 #[test]
+fn an_interaction_is_as_long_as_its_inp() {
+    let load = with(span((1, 0), "/", (0, 3000)), "pageload", &[]);
+    let click = with(span((2, 1), "button", (900, 1148)), "ui.interaction.click", &[]);
+    let marks = told(vec![load, click]);
+    assert_eq!(marks.len(), 1);
+    let mark = &marks[0];
+    assert_eq!(
+        (&mark["name"], &mark["value"], &mark["rating"]),
+        (&json!("INP"), &json!(248.0), &json!("needs-improvement"))
+    );
+}
+
+#[test]
 fn values_that_make_no_sense_and_other_spans_have_none() {
     let odd = with(span((1, 0), "/", (0, 10)), "pageload", &[("lcp", -1.0), ("fcp", f64::INFINITY)]);
     let other = with(span((2, 1), "x", (0, 10)), "resource.script", &[("lcp", 5.0)]);
