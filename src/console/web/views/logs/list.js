@@ -8,6 +8,7 @@ import { anchored, visible } from '../../model/window.js';
 import { RowView } from './row.js';
 
 /** @import { Log, Row } from '../../model/log.js' */
+/** @import { Request, Vital } from '../../types/wire.d.ts' */
 
 /** The height of a row in pixels, as styles/logs.css has it. */
 const ROW = 32;
@@ -44,6 +45,8 @@ export class LogList extends HTMLElement {
   #scroll = h('div', { class: 'log-scroll', role: 'treegrid', 'aria-label': 'Requests, newest first', tabIndex: 0 }, this.#head, this.#space);
   #pill = h('button', { class: 'new-pill', type: 'button', hidden: true, onclick: () => this.#toTop() });
   #resize = new ResizeObserver(() => this.#draw());
+  /** What is known of the vitals of a request that is seen. @type {(request: Request) => Vital[]} */
+  vitals = () => [];
   /** Whether new requests are shown as they come. */
   live = true;
 
@@ -120,6 +123,11 @@ export class LogList extends HTMLElement {
     if (this.#scroll.scrollTop < ROW / 2) this.#waiting = 0;
     this.#tellWaiting();
     this.#draw('now');
+  }
+
+  /** More is known of what is shown. */
+  refresh() {
+    this.#draw();
   }
 
   /** Moves the selection by so many rows. @param {number} by */
@@ -231,7 +239,7 @@ export class LogList extends HTMLElement {
         this.#drawn.set(id, view);
         if (!view.element.isConnected) this.#space.append(view.element);
       }
-      view.show(row, { index, top: index * ROW, selected: id === this.#selected });
+      view.show(row, { index, top: index * ROW, selected: id === this.#selected, vitals: this.vitals(row.request) });
     }
     for (const view of this.#spare) view.element.remove();
     this.#spare.length = Math.min(this.#spare.length, 40);

@@ -1,6 +1,7 @@
 // Where a trace comes from: the API, what the stream tells of it, and what the server finds in its attributes.
 
 import { Trace } from '../../model/trace/columns.js';
+import { derived } from '../../model/trace/derived.js';
 import { asked } from '../../model/trace/find.js';
 
 /** @import { Api, Live } from '../../model/contract.js' */
@@ -18,7 +19,7 @@ const FRESH_US = 60e6;
 
 /** @param {Api} api @param {string} id */
 export async function readTrace(api, id) {
-  return new Trace(/** @type {Wire} */ (await api.get(`/traces/${id}`)));
+  return derived(new Trace(/** @type {Wire} */ (await api.get(`/traces/${id}`))));
 }
 
 /** The requests of a trace; none where they cannot be had: spans tell enough by themselves. @param {Api} api @param {string} id @returns {Promise<RequestItem[]>} */
