@@ -137,10 +137,10 @@ describe('what no process recorded', () => {
     assert.match((await notes.textContent()) ?? '', /status=200 Met, 200\./);
     assert.match((await notes.textContent()) ?? '', /the length of a page load says nothing/);
     const { lane } = await desk.geometry();
-    const flag = await desk.page.locator('.tr-flag.limit').boundingBox();
+    const line = await desk.page.locator('.tr-vital.limit').boundingBox();
     const scale = (lane.width - 74) / 1_283;
     assert.equal(await desk.page.locator('.tr-flag.limit').textContent(), 'duration<300ms');
-    assert.ok(flag && Math.abs(flag.x - lane.left - 332 * scale) < 1.5, `${flag?.x}`);
+    assert.ok(line && Math.abs(line.x - lane.left - 332 * scale) < 1.5, `${line?.x}`);
     await shoot('viewer-budgets');
     await desk.show(ids(0xd2));
     await desk.page.locator('.tr-notes').getByText('Met, 70.0 ms.').waitFor();
@@ -170,6 +170,29 @@ describe('what no process recorded', () => {
     await desk.page.locator('.tr-ghost').first().waitFor({ state: 'attached' });
     const say = (await desk.page.locator('.tr-say').textContent()) ?? '';
     assert.match(say, /Within the noise of 5 runs|As quick as before/, 'it lies between them, being one of them');
+  });
+
+  test('the vitals of a page view stand in the Logs, and with its session', async () => {
+    const trace = await desk.traced('/products/paper-moon', 'run=4');
+    const load = { id: 'f1', name: '/products/:slug', from: 0, to: 3000, maker: /** @type {const} */ ('browser'), stage: 'pageload' };
+    await desk.import(trace, [
+      { ...load, attributes: { 'browser.web_vital.ttfb.value': 41.5, 'browser.web_vital.fcp.value': 300 } },
+      { ...load, id: 'f2', parent: 'f1', name: 'LCP', from: 742, to: 742, stage: 'ui.webvital.lcp', attributes: { 'browser.web_vital.lcp.value': 742 } },
+      { ...load, id: 'f3', parent: 'f1', name: 'CLS', from: 900, to: 900, stage: 'ui.webvital.cls', attributes: { 'browser.web_vital.cls.value': 0.3 } },
+      { ...load, id: 'f4', parent: 'f1', name: 'button', from: 1000, to: 1248, stage: 'ui.interaction.click' },
+    ]);
+    const told = ['LCP 742 ms, good', 'INP 248 ms, needs improvement', 'CLS 0.30, poor'];
+    await desk.page.goto(`${desk.origin}/_waylight/logs?q=path:/products/paper-moon`);
+    const row = desk.page.locator('.log-row', { hasText: '?run=4' });
+    await row.locator('.vitals .tag').nth(2).waitFor();
+    assert.deepEqual(await row.locator('.vitals .tag').allTextContents(), told);
+    await shoot('logs-vitals');
+    await desk.page.goto(`${desk.origin}/_waylight/sessions`);
+    await desk.page.locator('.session-table tbody tr').first().click();
+    const visit = desk.page.locator('.visit', { hasText: 'CLS' });
+    await visit.waitFor();
+    assert.deepEqual((await visit.locator('.vitals .tag').allTextContents()).slice(2), told);
+    await shoot('sessions-vitals');
     await desk.post('/session', { action: 'stop' });
   });
 });

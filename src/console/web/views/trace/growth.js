@@ -1,9 +1,7 @@
 // How a trace is read, and read again while it grows: as a whole, since the server reads tree, path and verdict anew, but
 // only where there is more than was told before, and the more seldom the longer that takes.
 
-import { Trace } from '../../model/trace/columns.js';
-import { derived } from '../../model/trace/derived.js';
-import { follow } from './source.js';
+import { complete, follow } from './source.js';
 
 /** @import { Api, Live } from '../../model/contract.js' */
 /** @import { Trace as Wire } from '../../types/wire.d.ts' */
@@ -44,7 +42,7 @@ export class Growth {
     const told = await this.#api.renew(`/traces/${this.#id}`, this.#tag);
     if (!told) return null;
     this.#tag = told.tag;
-    const trace = derived(new Trace(/** @type {Wire} */ (told.value)));
+    const trace = await complete(/** @type {Wire} */ (told.value));
     this.#took = performance.now() - began;
     return trace;
   }

@@ -5,6 +5,9 @@ import { h, sheet } from '../../dom.js';
 import { dialog } from '../../elements/dialog.js';
 import { DIRTY } from './board.js';
 
+// Nothing of this is drawn before its style sheet is there.
+await sheet('styles/trace-held.css').catch(() => undefined);
+
 /** @import { Api } from '../../model/contract.js' */
 /** @import { Judged, Runs } from '../../types/wire.d.ts' */
 /** @import { Board } from './board.js' */
@@ -16,7 +19,7 @@ const BUDGETS_MAX = 16;
 const SPANS_MAX = 20_000;
 
 /** @returns {string[]} */
-export function keptBudgets() {
+function keptBudgets() {
   try {
     return lines(localStorage.getItem(KEPT) ?? '');
   } catch {
@@ -35,7 +38,7 @@ function keep(budgets) {
 }
 
 /** @param {string} text */
-export function lines(text) {
+function lines(text) {
   return text.split('\n').map((line) => line.trim()).filter(Boolean).slice(0, BUDGETS_MAX);
 }
 
@@ -46,8 +49,20 @@ async function judged(api, trace, budgets) {
   return items;
 }
 
+/**
+ * A trace that was opened, or grew; or somebody wants to say what it is held against.
+ * @param {Api} api
+ * @param {Board} board
+ * @param {'first' | 'again' | 'open'} when
+ */
+export function hold(api, board, when) {
+  if (when === 'open') return openBudgets(api, board);
+  void judge(api, board);
+  if (when === 'first' && !board.comparison) void compareRuns(api, board);
+}
+
 /** Has the kept budgets judged. @param {Api} api @param {Board} board */
-export async function judge(api, board) {
+async function judge(api, board) {
   try {
     board.budgets = await judged(api, board.trace.id, keptBudgets());
   } catch {
@@ -58,7 +73,7 @@ export async function judge(api, board) {
 }
 
 /** How long its spans take otherwise. @param {Api} api @param {Board} board */
-export async function compareRuns(api, board) {
+async function compareRuns(api, board) {
   if (board.trace.spans > SPANS_MAX) return;
   try {
     const told = /** @type {Runs} */ (await api.get(`/traces/${board.trace.id}/runs`));
@@ -71,8 +86,7 @@ export async function compareRuns(api, board) {
 }
 
 /** Asks for budgets. @param {Api} api @param {Board} board */
-export async function openBudgets(api, board) {
-  await sheet('styles/share.css').catch(() => undefined);
+function openBudgets(api, board) {
   const field = h('textarea', { rows: 5, spellcheck: 'false', placeholder: 'ttfb<200ms\nspans(name=SELECT*)<10', 'aria-label': 'Budgets, one a line', value: keptBudgets().join('\n') });
   const fault = h('p', { role: 'alert' });
   const form = h('form', { method: 'dialog', class: 'tr-budget-form' },

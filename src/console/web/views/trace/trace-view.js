@@ -15,7 +15,6 @@ import { listen } from './pointer.js';
 import { Rows } from './rows.js';
 import { drawRuler } from './ruler.js';
 import { Growth } from './growth.js';
-import { compareRuns, judge, openBudgets } from './held.js';
 import { Finder, isArriving, mayGrow, readRequests } from './source.js';
 
 /** @import { Api, Keys, Live, Router } from '../../model/contract.js' */
@@ -257,8 +256,14 @@ export class TraceView extends HTMLElement {
     board.flush();
     if (board !== this.#board) return;
     if (mayGrow(trace)) this.#follow();
-    if (!this.compact) void judge(api, board);
-    if (!this.compact && !comparison && this.#requests.length > 0) void compareRuns(api, board);
+    void this.#held('first');
+  }
+
+  /** Budgets, and other runs. @param {'first' | 'again' | 'open'} when */
+  async #held(when) {
+    const { api } = this;
+    const board = this.#board;
+    if (!this.compact && api && board) (await import('./held.js')).hold(api, board, when);
   }
 
   /** Anything that goes wrong while drawing is shown, not swallowed. @param {() => void} act */
@@ -424,7 +429,7 @@ export class TraceView extends HTMLElement {
     place.replaceChildren(...top(board, { facts: { request }, compact: this.compact, does: {
       back: () => this.router?.push('/logs'), compare: () => this.router?.push(`/compare?b=${this.trace}`),
       share: () => share(this.#parts), link: () => copyLink(this.#parts), copyId: () => void copy(this, this.trace, 'Trace id copied'),
-      again: again(this.#parts, request), budgets: () => void (this.api && openBudgets(this.api, board)), select: (row) => board.reveal(row),
+      again: again(this.#parts, request), budgets: () => void this.#held('open'), select: (row) => board.reveal(row),
     } }));
   }
 
@@ -462,7 +467,7 @@ export class TraceView extends HTMLElement {
         board.flush();
       });
       if (board.text) this.#finder?.ask();
-      if (!this.compact) void judge(api, board);
+      void this.#held('again');
     } catch (error) {
       if (board !== this.#board || (error instanceof Error && 'status' in error)) return;
       void this.#crashed(error);
