@@ -164,9 +164,11 @@ impl Trace {
             .or_else(|| first(&|index| !self.ends_by_inactivity(index)))
     }
 
-    /// Whether a span is a page load or a navigation.
+    /// Whether a span is a page load, a navigation, or all that somebody's action on a page set off.
     pub fn ends_by_inactivity(&self, index: usize) -> bool {
-        self.maker(index) == Maker::Browser && matches!(&*self.spans[index].stage, "pageload" | "navigation")
+        let stage = &*self.spans[index].stage;
+        let is_idle = matches!(stage, "pageload" | "navigation") || stage.starts_with("ui.action.");
+        self.maker(index) == Maker::Browser && is_idle
     }
 
     /// The length of a span, in nanoseconds.

@@ -241,7 +241,8 @@ fn a_page_load_is_never_the_measure() {
     let load = browser((9, 0), "pageload", (0, 30_000));
     let spans = vec![load.clone(), edge((1, 9), "request", (5, 445)), edge((2, 1), "upstream.request", (10, 440))];
     assert_eq!(sentence(spans), "Slow because of the upstream, which sent no spans: 430 of 440 ms.");
-    assert_eq!(verdict(&trace(vec![load, browser((8, 9), "navigation", (0, 900))])), None);
+    let (moved, clicked) = (browser((8, 9), "navigation", (0, 900)), browser((7, 0), "ui.action.click", (0, 900)));
+    assert_eq!(verdict(&trace(vec![load, moved, clicked])), None);
     assert_eq!(verdict(&trace(Vec::new())), None);
 }
 

@@ -179,7 +179,7 @@ describe('what no process recorded', () => {
       { ...load, attributes: { 'browser.web_vital.ttfb.value': 41.5, 'browser.web_vital.fcp.value': 300 } },
       { ...load, id: 'f2', parent: 'f1', name: 'LCP', from: 742, to: 742, stage: 'ui.webvital.lcp', attributes: { 'browser.web_vital.lcp.value': 742 } },
       { ...load, id: 'f3', parent: 'f1', name: 'CLS', from: 900, to: 900, stage: 'ui.webvital.cls', attributes: { 'browser.web_vital.cls.value': 0.3 } },
-      { ...load, id: 'f4', parent: 'f1', name: 'button', from: 1000, to: 1248, stage: 'ui.interaction.click' },
+      { ...load, id: 'f4', parent: 'f1', name: 'button', from: 1000, to: 1248, stage: 'ui.interaction.click', attributes: { 'browser.web_vital.inp.value': 248 } },
     ]);
     const told = ['LCP 742 ms, good', 'INP 248 ms, needs improvement', 'CLS 0.30, poor'];
     await desk.page.goto(`${desk.origin}/_waylight/logs?q=path:/products/paper-moon`);

@@ -26,7 +26,7 @@ const MOVED_US = 50;
 export const HUES = ['violet', 'teal', 'amber', 'rose', 'indigo', 'lime', 'orange', 'plum'];
 
 /** What a browser ends when nothing happens any more. */
-const IDLE_STAGES = new Set(['pageload', 'navigation']);
+const IDLE = /^(?:pageload$|navigation$|ui\.action\.)/;
 
 export class Trace {
   /** @param {Wire} wire */
@@ -232,9 +232,9 @@ export class Trace {
     return this.status[row] === 2;
   }
 
-  /** Page loads and navigations end when nothing happens any more: their length says nothing. @param {number} row */
+  /** Page loads, navigations, and what an action set off end when nothing happens any more: their length says nothing. @param {number} row */
   endsByInactivity(row) {
-    return this.has(row, FLAG.BROWSER) && IDLE_STAGES.has(this.stage(row));
+    return this.has(row, FLAG.BROWSER) && IDLE.test(this.stage(row));
   }
 
   /**

@@ -3,7 +3,7 @@
 
 import { h } from '../../dom.js';
 import { icon } from '../../icons.js';
-import { count, things } from '../../model/format.js';
+import { things } from '../../model/format.js';
 import { anchored, visible } from '../../model/window.js';
 import { RowView } from './row.js';
 
@@ -200,8 +200,10 @@ export class LogList extends HTMLElement {
 
   #tellWaiting() {
     this.#pill.hidden = this.#waiting === 0;
-    if (this.#waiting > 0) this.#pill.replaceChildren(icon('up'), things(this.#waiting, 'new request'));
-    this.#pill.setAttribute('aria-label', `Show ${count(this.#waiting)} new requests`);
+    // The name holds what is read on it, word for word: of one, too.
+    const told = things(this.#waiting, 'new request');
+    if (this.#waiting > 0) this.#pill.replaceChildren(icon('up'), told);
+    this.#pill.setAttribute('aria-label', `Show ${told}`);
   }
 
   /** @param {'now'} [when] */

@@ -16,6 +16,8 @@ const MORE = 4;
 /** Levels that are indented; deeper ones are not, or names would have no room. */
 const LEVELS_MAX = 18;
 const NAME_LETTERS_MAX = 240;
+/** @type {Record<string, string>} */
+const IDLE_TITLES = { pageload: 'Page load', navigation: 'Navigation' };
 
 /** @typedef {{ element: HTMLElement, name: HTMLElement, lane: HTMLElement, said: HTMLElement, row: number, place: number }} Row */
 
@@ -233,7 +235,7 @@ export function tone(word) {
  */
 export function title(trace, row) {
   const name = trace.nameOf(row);
-  if (!trace.has(row, FLAG.EDGE)) return trace.endsByInactivity(row) ? `${trace.stage(row) === 'pageload' ? 'Page load' : 'Navigation'} ${name}` : name;
+  if (!trace.has(row, FLAG.EDGE)) return trace.endsByInactivity(row) ? `${IDLE_TITLES[trace.stage(row)] ?? 'Action'} ${name}` : name;
   switch (trace.stage(row)) {
     case 'request': return 'Edge request';
     case 'route': return 'Routing';

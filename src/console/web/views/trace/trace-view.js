@@ -178,6 +178,8 @@ export class TraceView extends HTMLElement {
       this.#follow();
       return;
     }
+    // What was sent a moment ago may not even be known as a request.
+    if (status === 404) this.#trying = window.setTimeout(() => void this.load('quietly'), AGAIN_MS);
     if (status >= 0) {
       const { problemState } = await import('./states.js');
       return this.#say(problemState({ status, message: error instanceof Error ? error.message : '' }, does));
