@@ -83,7 +83,7 @@ describe('what no process recorded', () => {
     assert.equal(asked.length, 0);
     assert.match((await desk.page.locator('.tr-meta').textContent()) ?? '', /5 spans/);
     assert.doesNotMatch((await desk.page.locator('.tr-legend').textContent()) ?? '', /Network/);
-    await desk.page.getByRole('button', { name: /^Network/ }).click();
+    await desk.page.getByRole('group', { name: 'Kinds' }).getByRole('button', { name: /^Network/ }).click();
     await desk.page.locator('.tr-row:not([hidden]) .tr-text', { hasText: 'Network ·' }).first().waitFor({ state: 'detached' });
   });
 
@@ -109,7 +109,7 @@ describe('what no process recorded', () => {
     await desk.page.getByText('Still arriving').waitFor();
     const moving = () => desk.page.locator('.tr-bar.running').evaluate((bar) => getComputedStyle(bar, '::before').animationName);
     assert.equal(await moving(), 'tr-run');
-    assert.match((await desk.page.locator('.tr-row .unseen').first().textContent()) ?? '', /still running/);
+    assert.match((await desk.row('Edge request').locator('.unseen').textContent()) ?? '', /still running/);
     await shoot('viewer-running');
     await desk.page.emulateMedia({ reducedMotion: 'reduce' });
     assert.equal(await moving(), 'none');

@@ -157,7 +157,7 @@ function label(board, row, { left, right }) {
   const { axis, comparison, trace } = board;
   const way = trace.has(row, FLAG.DERIVED) ? trace.ways.get(row) : undefined;
   const isRunning = trace.has(row, FLAG.RUNNING);
-  const text = h('span', { class: 'tr-length' }, duration(trace.duration(row)), isRunning && h('em', null, ' so far'), way && h('em', null, ` \u00b1${duration(way.error)}`));
+  const text = h('span', { class: 'tr-length' }, duration(trace.duration(row)), isRunning && h('b', { class: 'noise' }, 'so far'), way && h('b', { class: 'noise' }, `\u00b1${duration(way.error)}`));
   const room = comparison || way || isRunning ? LABEL_WIDE : LABEL;
   if (comparison) text.append(...difference(board, row));
   if (right + room < axis.width) text.style.left = `${right + 7}px`;
