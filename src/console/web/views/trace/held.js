@@ -63,8 +63,10 @@ export function hold(api, board, when) {
 
 /** Has the kept budgets judged. @param {Api} api @param {Board} board */
 async function judge(api, board) {
+  const budgets = keptBudgets();
+  if (budgets.length === 0 && board.budgets.length === 0) return;
   try {
-    board.budgets = await judged(api, board.trace.id, keptBudgets());
+    board.budgets = await judged(api, board.trace.id, budgets);
   } catch {
     // The trace is shown without; what is wrong, other parts of the page say.
     return;
@@ -77,6 +79,7 @@ async function compareRuns(api, board) {
   if (board.trace.spans > SPANS_MAX) return;
   try {
     const told = /** @type {Runs} */ (await api.get(`/traces/${board.trace.id}/runs`));
+    if (told.runs < 2) return;
     board.usual = told.spans;
   } catch {
     // It is shown without.

@@ -47,7 +47,8 @@ export class Rows extends Sight {
     const count = this.board.rows.length;
     if (dirty & DIRTY.ROWS) {
       this.fit(count);
-      for (const [place, row] of this.live) this.#free(place, row);
+      // The last first: each is used again where it stood, and what is read out stays in order.
+      for (const [place, row] of [...this.live].toReversed()) this.#free(place, row);
     }
     const [first, last] = this.inSight(count, MORE);
     const active = this.activePlace();
