@@ -100,6 +100,7 @@ async fn console(directory: &Path) -> Console {
         quota,
         exporters: Exporters::new(&[]).unwrap(),
         processes: Arc::new(Vec::new),
+        endpoints: Arc::new(Vec::new),
         intake: None,
         receiver: None,
         edge: Arc::default(),

@@ -33,7 +33,7 @@ use crate::{
         stack::Worker,
         upstreams::UpstreamServices,
     },
-    rules::{startup::Process, token::Keys},
+    rules::{balance::Fared, startup::Process, token::Keys},
     trace::{
         collector::{Collector, CollectorHandle, CollectorSettings, Outlet},
         counters::Counters,
@@ -224,6 +224,7 @@ fn shelf(
 ) -> Shelf {
     Shelf {
         processes: processes(upstream),
+        endpoints: endpoints(upstream),
         requests: keeper.requests.clone(),
         hub: Arc::clone(&keeper.hub),
         keeper,
@@ -289,6 +290,12 @@ impl Log {
 fn processes(upstream: &UpstreamServices) -> Arc<dyn Fn() -> Vec<Process> + Send + Sync> {
     let supervisor = Arc::clone(&upstream.supervisor);
     Arc::new(move || supervisor.processes())
+}
+
+/// What tells how the endpoints of upstreams fare.
+fn endpoints(upstream: &UpstreamServices) -> Arc<dyn Fn() -> Vec<Fared> + Send + Sync> {
+    let health = Arc::clone(&upstream.health);
+    Arc::new(move || health.fared())
 }
 
 fn bounds(config: &Config, keep: KeepRules) -> StoreBounds {

@@ -9,7 +9,7 @@ use tokio::runtime::Handle;
 
 use super::{
     attempt::{Answer, Attempt, Choice, Failed, Reuse, Stale},
-    balance::Balance,
+    balance::{Balance, health::Health},
     connect::{Connect, Roots, TlsError, resolver::Resolver},
     context::Context,
     exchange::{self, Exchange, Target},
@@ -36,6 +36,8 @@ pub struct UpstreamServices {
     pub supervisor: Arc<Supervisor>,
     /// The system's root certificates.
     pub roots: Roots,
+    /// How endpoints fare.
+    pub health: Arc<Health>,
 }
 
 impl UpstreamServices {
@@ -45,6 +47,7 @@ impl UpstreamServices {
             resolver: Arc::new(Resolver::system(background.clone())),
             supervisor: Arc::new(Supervisor::new(background.clone(), counters)),
             roots: Roots::default(),
+            health: Arc::default(),
         }
     }
 }
@@ -130,7 +133,8 @@ impl Forward {
             endpoints: meant.endpoints.clone().into(),
             start,
         };
-        let balance = Balance::new(&meant.endpoints, meant.attempts_max, once);
+        let tallies = services.health.of(&wish.name, &meant.endpoints);
+        let balance = Balance::new(&meant.endpoints, tallies, meant.attempts_max, once);
         Ok(Self(Rc::new(Inner { name: wish.name.as_str().into(), wish: wish.clone(), balance })))
     }
 }

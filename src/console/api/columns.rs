@@ -15,7 +15,7 @@ use crate::{
     rules::reading::{
         Maker, Outcome, Trace, Work,
         clocks::{self, Offset},
-        holes, path, repeats,
+        holes, network, path, repeats,
         verdict::verdict,
     },
     trace::{
@@ -49,6 +49,8 @@ const BACKWARDS: u32 = 512;
 const PIECE_BYTES: usize = 64 * 1024;
 /// Stretches of the critical path that are listed; the flag of a span says it of all.
 const CRITICAL_MAX: usize = 2_000;
+/// Requests of browsers whose way is listed.
+const NETWORK_MAX: usize = 2_000;
 /// Events of spans whose times are listed; all of them stand with their span.
 const EVENTS_MAX: usize = 10_000;
 
@@ -298,6 +300,9 @@ fn reading(trace: &Trace, offsets: &[Option<Offset>], receiver: Option<&str>) ->
             "query": repeat.work == Work::Query,
         })
     };
+    let way = |way: &network::Network| {
+        json!([id(way.browser), id(way.edge), micros(way.out), micros(way.back), micros(way.error)])
+    };
     let hole = |hole: &holes::Hole| json!({ "span": id(hole.span), "mend": receiver.map(holes::mend) });
     json!({
         "entry": trace.entry().map(id),
@@ -310,10 +315,17 @@ fn reading(trace: &Trace, offsets: &[Option<Offset>], receiver: Option<&str>) ->
                 "kind": part.culprit.word(), "svc": part.culprit.service(), "us": micros(part.nanos),
             })).collect::<Vec<_>>(),
         })),
+        "network": network::network(trace, offsets).iter().take(NETWORK_MAX).map(way).collect::<Vec<_>>(),
         "critical": critical,
         "repeats": repeats::repeats(trace).iter().map(repeat).collect::<Vec<_>>(),
         "holes": holes::holes(trace).iter().map(hole).collect::<Vec<_>>(),
     })
+}
+
+/// The web vitals of a trace.
+pub fn vitals_of(kept: &Kept) -> Vec<Value> {
+    let began = kept.trace.spans.iter().map(|span| span.start).min().unwrap_or_default();
+    vitals::vitals(kept, &kept.trace, began)
 }
 
 /// The word for who makes spans.

@@ -95,8 +95,18 @@ impl Call<'_> {
                 })
             })
             .collect();
+        let endpoints: Vec<_> = (self.shelf.endpoints)()
+            .into_iter()
+            .map(|one| {
+                json!({
+                    "upstream": one.upstream, "endpoint": one.endpoint, "attempts": one.attempts, "failed": one.failed,
+                    "failed_in_a_row": one.failed_in_a_row,
+                    "last_failure": one.last_failure.map(|(at, error)| json!({ "at": at, "error": error })),
+                })
+            })
+            .collect();
         Ok(answer(&json!({
-            "config": &*config, "processes": processes, "store": store, "receiver": self.shelf.receiver.as_deref(), "exports": exports,
+            "config": &*config, "processes": processes, "endpoints": endpoints, "store": store, "receiver": self.shelf.receiver.as_deref(), "exports": exports,
         })))
     }
 

@@ -5,6 +5,7 @@
 
 pub mod columns;
 mod house;
+mod judge;
 mod people;
 pub mod problem;
 pub mod query;
@@ -39,7 +40,7 @@ use super::{Console, Visit, form, people::Denied, scope::Reach};
 use crate::{
     body::Piped,
     config::model::ConsoleLimits,
-    rules::{privacy, session::Identity, startup::Process},
+    rules::{balance::Fared, privacy, session::Identity, startup::Process},
     service::BoxFuture,
     trace::{
         collector::Intake,
@@ -77,6 +78,8 @@ pub struct Shelf {
     pub intake: Option<Intake>,
     /// How the processes of upstreams are.
     pub processes: Arc<dyn Fn() -> Vec<Process> + Send + Sync>,
+    /// How the endpoints of upstreams fare.
+    pub endpoints: Arc<dyn Fn() -> Vec<Fared> + Send + Sync>,
     /// Where applications send their spans, as `127.0.0.1:4318`.
     pub receiver: Option<Arc<str>>,
     /// The edge of this process, once it listens.
@@ -190,6 +193,8 @@ impl Console {
             Endpoint::Spans => call.find_spans().await,
             Endpoint::Span => call.span().await,
             Endpoint::Status => call.status().await,
+            Endpoint::Expect => call.expect().await,
+            Endpoint::Runs => call.runs().await,
             Endpoint::Share => call.share().await,
             Endpoint::Import => call.import().await,
             Endpoint::Sessions => call.sessions().await,

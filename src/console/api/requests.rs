@@ -122,14 +122,19 @@ impl Call<'_> {
             before: query.cursor("before")?,
             limit: query.number("limit", 1..=LIMIT_MAX)?.unwrap_or(LIMIT),
         };
-        Ok(match self.reach() {
+        Ok(self.within(choice))
+    }
+
+    /// What is within reach of what is chosen; `None`: nothing can be.
+    pub(super) fn within(&self, choice: RequestQuery) -> Option<RequestQuery> {
+        match self.reach() {
             Reach::All => Some(choice),
             Reach::Identity(id) => Some(RequestQuery { identity: Some(id), ..choice }),
             Reach::Session(id) if choice.session.is_none_or(|asked| asked == id) => {
                 Some(RequestQuery { session: Some(id), ..choice })
             }
             Reach::Session(_) | Reach::Nothing => None,
-        })
+        }
     }
 }
 

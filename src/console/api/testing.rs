@@ -9,7 +9,10 @@ use tokio::sync::{Semaphore, watch};
 
 use super::{Answer, Shelf};
 use crate::config::model::{Config, ConsoleLimits};
-use crate::rules::startup::{Process, State};
+use crate::rules::{
+    balance::Fared,
+    startup::{Process, State},
+};
 use crate::trace::{
     counters::Counters,
     export::Exporters,
@@ -52,6 +55,16 @@ impl Shelf {
                     pid: Some(7),
                     port: Some(8),
                     since: Some(9),
+                }]
+            }),
+            endpoints: Arc::new(|| {
+                vec![Fared {
+                    upstream: "shop".into(),
+                    endpoint: "http://127.0.0.1:8".into(),
+                    attempts: 5,
+                    failed: 2,
+                    failed_in_a_row: 1,
+                    last_failure: Some((9, "connection_refused")),
                 }]
             }),
             exporters: Exporters::new(&[]).unwrap(),

@@ -1,4 +1,5 @@
 mod described;
+mod judged;
 mod places;
 mod sent;
 mod told;

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use super::{
     Answer, Answered, Call, Shelf,
-    columns::{Columns, micros},
+    columns::{Columns, micros, vitals_of},
     content, json as answer,
     problem::Problem,
     query::Query,
@@ -56,20 +56,43 @@ impl Call<'_> {
             let (kept, requests) = (load(self.shelf, id).await?, self.shelf.requests.of_trace(id).await?);
             return Ok(file(id, format, Export { kept: &kept, requests: &requests }.write(format, Hide::default())));
         }
+        let messages = stored(self.shelf, id).await?;
+        let version = version(&messages);
+        let known = self.request.headers().get(header::IF_NONE_MATCH).and_then(|known| known.to_str().ok());
+        if known.is_some_and(|known| self.is_still(id, known, &version)) {
+            return Ok(unchanged(known));
+        }
         let receiver = self.shelf.receiver.clone();
         let read = move |kept: &Kept| Columns::read(kept, receiver.as_deref());
-        let (kept, mut columns) = load_and(self.shelf, id, read).await?;
+        let (kept, mut columns) = read_messages(id, messages, read).await?;
         let progress = self.progress(id, Some(&kept));
+        let tag = tag(&version, progress.word());
+        if known == Some(&*tag) {
+            return Ok(unchanged(known));
+        }
         columns.tell("state", json!(progress.word()));
         columns.tell("waiting_for", json!(progress.waiting_for()));
         let (pipe, body) = Piped::new();
         let mut response = Response::new(body);
         response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        if let Ok(tag) = HeaderValue::from_str(&tag) {
+            response.headers_mut().insert(header::ETAG, tag);
+        }
         let rest = Box::pin(async move {
             // Whoever has gone needs no rest.
             columns.write(&pipe).await.ok();
         });
         Ok(Answer { response, rest: Some(rest) })
+    }
+
+    /// Whether a trace is as it was when it was given this tag, as far as that can be told without reading it.
+    fn is_still(&self, id: TraceId, known: &str, version: &str) -> bool {
+        let now = self.shelf.hub.state(id);
+        match &now {
+            // What is heard of it counts, and what is not heard of any more is over.
+            Some(progress) => known == tag(version, progress.word()),
+            None => known == tag(version, Progress::Done.word()),
+        }
     }
 
     /// How far a trace is; for a page that waits for it.
@@ -89,6 +112,7 @@ impl Call<'_> {
         Ok(answer(&json!({
             "trace_id": id.to_string(), "requests": requests.len(), "state": progress.word(),
             "waiting_for": progress.waiting_for(), "spans": spans, "verdict": sentence,
+            "vitals": kept.as_ref().map(vitals_of).unwrap_or_default(),
         })))
     }
 
@@ -187,17 +211,30 @@ pub(super) async fn load(shelf: &Shelf, id: TraceId) -> Result<Kept, Problem> {
 }
 
 /// The spans of a trace, and what is read out of them.
-async fn load_and<T: Send + 'static>(
+pub(super) async fn load_and<T: Send + 'static>(
     shelf: &Shelf,
     id: TraceId,
     read: impl FnOnce(&Kept) -> T + Send + 'static,
 ) -> Result<(Kept, T), Problem> {
+    let messages = stored(shelf, id).await?;
+    read_messages(id, messages, read).await
+}
+
+/// What is stored of a trace. Whoever was told of spans finds them: what is told of is on its way to the disk at that time.
+async fn stored(shelf: &Shelf, id: TraceId) -> Result<Vec<Bytes>, Problem> {
     let store = shelf.store()?;
-    // Whoever was told of spans finds them: what is told of is on its way to the disk at that time.
     if shelf.hub.is_watched(id) || shelf.hub.state(id).is_some() {
         store.flush(clock::now().plus(FLUSHED_WITHIN)).await.ok();
     }
-    let messages = store.trace(id).await?;
+    Ok(store.trace(id).await?)
+}
+
+/// A trace as it is stored, decoded, and what is read out of it.
+async fn read_messages<T: Send + 'static>(
+    id: TraceId,
+    messages: Vec<Bytes>,
+    read: impl FnOnce(&Kept) -> T + Send + 'static,
+) -> Result<(Kept, T), Problem> {
     if messages.is_empty() {
         return Err(Problem::missing("trace"));
     }
@@ -212,6 +249,27 @@ async fn load_and<T: Send + 'static>(
         tracing::error!(trace = %id, "a stored trace could not be decoded");
         Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "the stored trace could not be decoded")
     })
+}
+
+/// What a stored trace is known by: it only ever grows.
+fn version(messages: &[Bytes]) -> String {
+    let octets: usize = messages.iter().map(Bytes::len).sum();
+    format!("{}-{octets}", messages.len())
+}
+
+/// The tag of an answer: the spans, and how far the trace was.
+fn tag(version: &str, state: &str) -> String {
+    format!("\"{version}-{state}\"")
+}
+
+/// The answer to whoever has it already.
+fn unchanged(tag: Option<&str>) -> Answer {
+    let mut response = Response::new(Piped::from(Bytes::new()));
+    *response.status_mut() = StatusCode::NOT_MODIFIED;
+    if let Some(tag) = tag.and_then(|tag| HeaderValue::from_str(tag).ok()) {
+        response.headers_mut().insert(header::ETAG, tag);
+    }
+    response.into()
 }
 
 /// A file to be saved, and not to be shown by this origin.

@@ -42,6 +42,16 @@ export class Api {
   }
 
   /**
+   * What is there, and its tag; null if it is what was given this tag before.
+   * @param {string} path
+   * @param {string} tag '': none yet
+   */
+  async renew(path, tag) {
+    const answer = await this.#ask(this.url(path), { headers: tag ? { 'if-none-match': tag } : {} });
+    return answer.status === 304 ? null : { value: await answer.json(), tag: answer.headers.get('etag') ?? '' };
+  }
+
+  /**
    * @template T
    * @param {string} path
    * @param {unknown} [body]
@@ -133,7 +143,7 @@ export class Api {
       throw new Problem(problem);
     }
     // Who is signed out is answered by the site itself, as if there were no console: so that nobody can tell.
-    const ours = answer.ok && (kind === 'file' || told.startsWith('application/json'));
+    const ours = answer.status === 304 || answer.ok && (kind === 'file' || told.startsWith('application/json'));
     if (!ours) {
       this.tell(answer.status >= 500 ? 'offline' : 'signed-out');
       const detail = answer.status >= 500 ? 'Waylight does not answer.' : 'Your sign-in has ended.';

@@ -4,11 +4,13 @@
 //! Not here: what an attempt consists of (`proxy::upstreams`), and what is safe (`rules::retry`).
 
 mod describe;
+pub(super) mod health;
 
-use std::rc::Rc;
+use std::{rc::Rc, sync::Arc};
 
 use http::Method;
 
+use self::health::Tally;
 use super::{
     attempt::{Answer, Attempt, Choice, Failed, Reuse, Stale, Tunnel},
     context::Context,
@@ -31,18 +33,20 @@ use crate::{
 pub(super) struct Balance<A> {
     /// Each with what URLs there begin with.
     endpoints: Box<[(Endpoint, Box<str>)]>,
+    /// How each of them fares.
+    tallies: Box<[Arc<Tally>]>,
     attempts_max: u32,
     rotation: Rotation,
     inner: A,
 }
 
 impl<A> Balance<A> {
-    /// Takes turns among `endpoints`.
-    pub(super) fn new(endpoints: &[Endpoint], attempts_max: u32, inner: A) -> Self {
+    /// Takes turns among `endpoints`, and counts in `tallies` how they fare.
+    pub(super) fn new(endpoints: &[Endpoint], tallies: Box<[Arc<Tally>]>, attempts_max: u32, inner: A) -> Self {
         // Workers that start together must not all begin with the same endpoint.
         let rotation = Rotation::starting_at(fastrand::usize(..));
         let endpoints = endpoints.iter().map(|endpoint| (endpoint.clone(), describe::origin(endpoint))).collect();
-        Self { endpoints, attempts_max: attempts_max.max(1), rotation, inner }
+        Self { endpoints, tallies, attempts_max: attempts_max.max(1), rotation, inner }
     }
 }
 
@@ -57,7 +61,9 @@ impl<A: Attempt> Handler for Balance<A> {
         loop {
             cx.counters.upstream_attempts.one();
             cx.phases.mark(Phase::Chosen, clock::now());
-            let failed = match self.attempt(request, Choice { endpoint, reuse }, attempts, cx).await {
+            let answer = self.attempt(request, Choice { endpoint, reuse }, attempts, cx).await;
+            self.tell(endpoint, &answer, cx);
+            let failed = match answer {
                 Ok(response) => return Ok(response),
                 Err(failed) => failed,
             };
@@ -110,6 +116,17 @@ impl<A: Attempt> Balance<A> {
                 span.fail(failed.error.kind.token(), || failed.error.to_string());
                 Err(failed)
             }
+        }
+    }
+
+    /// Counts how an endpoint fared.
+    fn tell(&self, endpoint: usize, answer: &Result<Response, Failed>, cx: &Context) {
+        let Some(tally) = self.tallies.get(endpoint).filter(|_| !cx.has_client_left()) else { return };
+        match answer {
+            Ok(_) => tally.answered(),
+            // A connection that was idle for too long says nothing of what is at its other end.
+            Err(failed) if failed.stale == Stale::Yes => {}
+            Err(failed) => tally.failed(failed.error.kind),
         }
     }
 

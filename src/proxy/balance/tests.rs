@@ -1,6 +1,6 @@
 use std::cell::RefCell;
 
-use super::*;
+use super::{health::Health, *};
 use crate::{body::Body, config::model::Scheme, error::Retry, proxy::testing};
 
 /// Fails as told, and then answers.
@@ -27,7 +27,8 @@ async fn ask(method: Method, failures: &[(Retry, Stale)], attempts_max: u32) -> 
     let endpoint = Endpoint { scheme: Scheme::Http, host: "127.0.0.1".into(), port: 80 };
     let failures = RefCell::new(failures.iter().rev().copied().collect());
     let inner = Scripted { failures, asked: RefCell::default() };
-    let balance = Balance::new(&[endpoint.clone(), endpoint.clone(), endpoint], attempts_max, inner);
+    let endpoints = [endpoint.clone(), endpoint.clone(), endpoint];
+    let balance = Balance::new(&endpoints, Box::default(), attempts_max, inner);
     let mut request = Request::default();
     *request.method_mut() = method;
     let cx = testing::context(&request);
@@ -58,8 +59,38 @@ async fn a_stale_connection_is_followed_by_a_fresh_one() {
 #[tokio::test]
 async fn without_endpoints_the_configuration_is_at_fault() {
     let inner = Scripted { failures: RefCell::default(), asked: RefCell::default() };
-    let balance = Balance::new(&[], 1, inner);
+    let balance = Balance::new(&[], Box::default(), 1, inner);
     let request = Request::default();
     let cx = testing::context(&request);
     assert_eq!(balance.handle(request, &cx).await.unwrap_err().kind, ErrorType::ProxyConfigurationError);
+}
+
+#[tokio::test]
+async fn how_endpoints_fare_is_counted_over_all_workers_and_told() {
+    let health = Health::default();
+    let at = |port| Endpoint { scheme: Scheme::Http, host: "127.0.0.1".into(), port };
+    let endpoints = [at(81), at(82)];
+    let (refused, stale) = ((Retry::Unsent, Stale::No), (Retry::Idempotent, Stale::Yes));
+    let worker = |failures: &[_]| {
+        let failures = RefCell::new(failures.to_vec());
+        let inner = Scripted { failures, asked: RefCell::default() };
+        Balance::new(&endpoints, health.of("shop", &endpoints), 2, inner)
+    };
+    let workers = [worker(&[refused]), worker(&[stale])];
+    for balance in &workers {
+        let cx = testing::context(&Request::default());
+        assert!(balance.handle(Request::default(), &cx).await.is_ok());
+    }
+    let fared = health.fared();
+    let sum = |of: fn(&crate::rules::balance::Fared) -> u64| fared.iter().map(of).sum::<u64>();
+    assert_eq!(
+        fared.iter().map(|one| &*one.endpoint).collect::<Vec<_>>(),
+        ["http://127.0.0.1:81", "http://127.0.0.1:82"]
+    );
+    // The connection that was stale was nobody's fault.
+    assert_eq!((sum(|one| one.attempts), sum(|one| one.failed)), (3, 1));
+    let failed = fared.iter().find(|one| one.failed == 1).unwrap();
+    assert_eq!(failed.last_failure.map(|(_, kind)| kind), Some(ErrorType::ConnectionTerminated.token()));
+    drop(workers);
+    assert_eq!(health.fared(), [], "nobody is configured any more");
 }

@@ -1,12 +1,13 @@
-//! How far the clocks of a trace's processes are apart, from pairs of a request and its answer: what a server did for a
-//! client lies within the client's span. Each such pair bounds the offset between two clocks; many bound it closer.
-//! Without a pair nothing is claimed.
+//! How far the clocks of a trace's processes are apart, from pairs of a request and its answer ([`super::pairs`]): what a
+//! server did for a client lies within the client's span. Each such pair bounds the offset between two clocks; many bound
+//! it closer. Without a pair nothing is claimed.
 
 use std::collections::{BTreeMap, VecDeque};
 
-use opentelemetry::trace::SpanKind;
+use super::{Maker, Trace, pairs::pairs};
 
-use super::{Maker, Trace};
+/// Browsers tell times no finer than that, in nanoseconds (High Resolution Time, section 7.1).
+const BROWSER_GRAIN: i64 = 100_000;
 
 /// How far a process's clock is from the edge's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,14 +77,15 @@ type Bound = (i64, i64);
 /// them by the clock of the first.
 fn bounds(trace: &Trace) -> BTreeMap<(usize, usize), Vec<Bound>> {
     let mut bounds: BTreeMap<_, Vec<Bound>> = BTreeMap::new();
-    for (index, server) in trace.spans.iter().enumerate() {
-        let Some(client) = trace.parent(index).map(|parent| &trace.spans[parent]) else { continue };
-        let is_pair = client.kind == SpanKind::Client && server.kind == SpanKind::Server;
-        let known = client.process.max(server.process) < trace.processes.len();
-        if !is_pair || !known || client.process == server.process {
+    for pair in pairs(trace) {
+        let [client, server] = [pair.client, pair.server].map(|index| &trace.spans[index]);
+        if client.process.max(server.process) >= trace.processes.len() {
             continue;
         }
-        let (least, most) = (difference(client.start, server.start), difference(client.end, server.end));
+        let is_browser = trace.maker(pair.client) == Maker::Browser;
+        let grain = if is_browser { BROWSER_GRAIN } else { 0 };
+        let least = difference(client.start, server.start).saturating_sub(grain);
+        let most = difference(client.end, server.end).saturating_add(grain);
         // A server that worked on after its client had gone bounds nothing.
         if least > most {
             continue;
@@ -102,20 +104,35 @@ fn difference(to: u64, from: u64) -> i64 {
     i64::try_from(i128::from(to) - i128::from(from)).unwrap_or(if to > from { i64::MAX } else { i64::MIN })
 }
 
-/// The offset that pairs agree on: the closest pair first, and then each that does not contradict it.
+/// The offset that most pairs agree on (Marzullo's algorithm); where as many agree on another, the closer one.
 fn relate(samples: &[Bound]) -> Option<Offset> {
-    let mut samples = samples.to_vec();
-    samples.sort_by_key(|(least, most)| (most.saturating_sub(*least), *least));
-    let (&(mut least, mut most), rest) = samples.split_first()?;
-    let mut agreeing = 1;
-    for &(from, to) in rest {
-        if from.max(least) <= to.min(most) {
-            (least, most) = (from.max(least), to.min(most));
-            agreeing += 1;
+    let least = samples.iter().map(|(least, _)| (*least, Side::Least));
+    let mut sides: Vec<_> = least.chain(samples.iter().map(|(_, most)| (*most, Side::Most))).collect();
+    sides.sort_unstable();
+    let (mut agreeing, mut best) = (0_usize, None);
+    for (at, &(from, side)) in sides.iter().enumerate() {
+        if side == Side::Most {
+            agreeing -= 1;
+            continue;
+        }
+        agreeing += 1;
+        // As far as the next side all of these agree; if another one begins there, more do.
+        let Some(&(to, Side::Most)) = sides.get(at + 1) else { continue };
+        let found = (agreeing, std::cmp::Reverse(to.saturating_sub(from)));
+        if best.is_none_or(|(known, _)| found > known) {
+            best = Some((found, (from, to)));
         }
     }
+    let ((agreeing, _), (least, most)) = best?;
     // Clocks that may be equal are taken for equal: most processes share a machine.
     let nanos = if least <= 0 && most >= 0 { 0 } else { least + (most.saturating_sub(least)) / 2 };
     let error = nanos.abs_diff(least).max(nanos.abs_diff(most));
     Some(Offset { nanos, error, samples: agreeing, contradictions: samples.len() - agreeing })
+}
+
+/// A side of a bound. Bounds that only touch agree.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Side {
+    Least,
+    Most,
 }

@@ -1,7 +1,8 @@
 //! Reading a trace: what its spans say together. Who hung under whom ([`super::tree`]), which spans the answer waited
-//! for ([`path`]), how far clocks were apart ([`clocks`]), where the time went in one sentence ([`verdict`]), what was
-//! done again and again ([`repeats`]), where spans are missing ([`holes`]), why a cache had no answer ([`miss`]), and
-//! whether it is as it was expected to be ([`expect`]); and whether more is to come ([`progress`]).
+//! for ([`path`]), who asked and who answered ([`pairs`]), how far clocks were apart ([`clocks`]) and what lay between
+//! browser and edge ([`network`]), where the time went in one sentence ([`verdict`]), what was done again and again
+//! ([`repeats`]), where spans are missing ([`holes`]), why a cache had no answer ([`miss`]), whether it is as it was
+//! expected to be ([`expect`]), and what is usual ([`runs`]); and whether more is to come ([`progress`]).
 //!
 //! Spans come from several processes, in any order, and perhaps from somebody who means harm: nothing here trusts them
 //! to be a tree, to nest, or to end after they began.
@@ -10,9 +11,12 @@ pub mod clocks;
 pub mod expect;
 pub mod holes;
 pub mod miss;
+pub mod network;
+pub mod pairs;
 pub mod path;
 pub mod progress;
 pub mod repeats;
+pub mod runs;
 pub mod verdict;
 
 use opentelemetry::trace::{SpanId, SpanKind};
@@ -160,9 +164,11 @@ impl Trace {
             .or_else(|| first(&|index| !self.ends_by_inactivity(index)))
     }
 
-    /// Whether a span is a page load or a navigation.
+    /// Whether a span is a page load, a navigation, or all that somebody's action on a page set off.
     pub fn ends_by_inactivity(&self, index: usize) -> bool {
-        self.maker(index) == Maker::Browser && matches!(&*self.spans[index].stage, "pageload" | "navigation")
+        let stage = &*self.spans[index].stage;
+        let is_idle = matches!(stage, "pageload" | "navigation") || stage.starts_with("ui.action.");
+        self.maker(index) == Maker::Browser && is_idle
     }
 
     /// The length of a span, in nanoseconds.

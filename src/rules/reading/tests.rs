@@ -123,6 +123,8 @@ proptest! {
         verdict(&trace);
         repeats(&trace);
         holes(&trace);
+        runs::Runs::new(&trace).spreads();
+        network::network(&trace, &offsets(&trace));
         aligned(trace.clone(), &offsets(&trace));
     }
 }
@@ -239,7 +241,8 @@ fn a_page_load_is_never_the_measure() {
     let load = browser((9, 0), "pageload", (0, 30_000));
     let spans = vec![load.clone(), edge((1, 9), "request", (5, 445)), edge((2, 1), "upstream.request", (10, 440))];
     assert_eq!(sentence(spans), "Slow because of the upstream, which sent no spans: 430 of 440 ms.");
-    assert_eq!(verdict(&trace(vec![load, browser((8, 9), "navigation", (0, 900))])), None);
+    let (moved, clicked) = (browser((8, 9), "navigation", (0, 900)), browser((7, 0), "ui.action.click", (0, 900)));
+    assert_eq!(verdict(&trace(vec![load, moved, clicked])), None);
     assert_eq!(verdict(&trace(Vec::new())), None);
 }
 
@@ -310,4 +313,123 @@ fn a_miss_is_explained() {
         let said = behind(nonsense);
         assert!(said.starts_with("No cache"), "{nonsense}: {said}");
     }
+}
+
+/// A span of the browser.
+fn browser(ids: (u64, u64), stage: &str, times: (u64, u64)) -> Span {
+    Span { process: 2, stage: stage.to_owned(), ..span(ids, stage, times) }
+}
+
+/// The browser's clock: what is added to it in milliseconds, its error in microseconds, and how many pairs tell.
+fn browsers_clock(trace: &Trace) -> Option<(i64, u64, usize, usize)> {
+    let offset = offsets(trace)[2]?;
+    Some((offset.nanos / MS as i64, offset.error / 1000, offset.samples, offset.contradictions))
+}
+
+/// The ways between browser and edge, in milliseconds: the browser's span, there, back.
+fn ways(trace: &Trace) -> Vec<(u64, u64, u64)> {
+    let offsets = offsets(trace);
+    let trace = aligned(trace.clone(), &offsets);
+    let way = |way: &network::Network| {
+        (u64::from_be_bytes(trace.spans[way.browser].id.to_bytes()), way.out / MS, way.back / MS)
+    };
+    network::network(&trace, &offsets).iter().map(way).collect()
+}
+
+#[test]
+fn what_is_left_of_a_fetch_is_the_networks() {
+    // The browser's clock is 2000 ms ahead. No kind is needed: its operation says what it is.
+    let trace = trace(vec![
+        browser((1, 0), "pageload", (2000, 2900)),
+        browser((2, 1), "http.client", (2100, 2200)),
+        edge((3, 2), "request", (120, 190)),
+        browser((4, 1), "http.client", (2300, 2350)),
+        edge((5, 4), "request", (304, 344)),
+        browser((6, 1), "resource.img", (2400, 2450)),
+    ]);
+    // Between -2006 and -1996 by the second, and closer than by the first; both to a tenth of a millisecond.
+    assert_eq!(browsers_clock(&trace), Some((-2001, 5100, 2, 0)));
+    assert_eq!(ways(&trace), [(2, 21, 9), (4, 5, 5)], "together 30 and 10, as the clocks of each alone say");
+}
+
+#[test]
+fn a_pages_own_request_is_a_pair_wherever_its_halves_hang() {
+    let load = |parent| browser((1, parent), "pageload", (0, 900));
+    let document = |parent| browser((2, parent), "browser.request", (30, 500));
+    let request = |parent| edge((3, parent), "request", (40, 480));
+    for spans in [
+        vec![load(0), document(1), request(2)],
+        vec![load(0), document(1), request(1)],
+        vec![request(0), load(3), document(1)],
+    ] {
+        let trace = trace(spans);
+        assert_eq!(browsers_clock(&trace), Some((0, 20_100, 1, 0)));
+        assert_eq!(ways(&trace), [(2, 10, 20)]);
+    }
+    // Which of several it was, after a redirect, is not said; and a page load alone says nothing.
+    let redirected = vec![load(0), browser((4, 1), "browser.redirect", (0, 20)), document(1), request(1)];
+    assert_eq!(ways(&trace(redirected)), []);
+    assert_eq!(browsers_clock(&trace(vec![load(0), request(1)])), None);
+    let two = vec![load(0), document(1), request(2), edge((5, 1), "request", (600, 700))];
+    assert_eq!(ways(&trace(two)), [(2, 10, 20)], "counted once");
+}
+
+#[test]
+fn most_pairs_win_over_the_closest_one_and_what_contradicts_has_no_way() {
+    let fetch = |id: u64, at: u64| {
+        [browser((id, 0), "http.client", (at, at + 20)), edge((id + 1, id), "request", (at + 5, at + 15))]
+    };
+    let mut spans: Vec<Span> = [fetch(1, 100), fetch(3, 200), fetch(5, 300)].concat();
+    // As close as can be, and wrong by 400 ms.
+    spans.extend([browser((7, 0), "http.client", (400, 410)), edge((8, 7), "request", (800, 810))]);
+    let trace = trace(spans);
+    assert_eq!(browsers_clock(&trace), Some((0, 5100, 3, 1)));
+    assert_eq!(ways(&trace), [(1, 5, 5), (3, 5, 5), (5, 5, 5)]);
+}
+
+#[test]
+fn browser_edge_and_app_come_onto_one_axis() {
+    // The browser is 3 s behind, the app 7 s ahead; neither knows of the other.
+    let trace = trace(vec![
+        browser((1, 0), "http.client", (7000, 7100)),
+        edge((2, 1), "request", (10_010, 10_090)),
+        edge((3, 2), "upstream.request", (10_020, 10_080)),
+        server((4, 3), "GET", (17_025, 17_075)),
+        span((5, 4), "work", (17_030, 17_070)),
+    ]);
+    let offsets = offsets(&trace);
+    let known: Vec<_> =
+        offsets.iter().map(|offset| offset.map(|offset| (offset.nanos / MS as i64, offset.error / 1000))).collect();
+    assert_eq!(known, [Some((0, 0)), Some((-7000, 5000)), Some((3000, 10_100))]);
+    let straight = aligned(trace, &offsets);
+    let times: Vec<_> = straight.spans.iter().map(|span| (span.start / MS, span.end / MS)).collect();
+    assert_eq!(times, [(10_000, 10_100), (10_010, 10_090), (10_020, 10_080), (10_025, 10_075), (10_030, 10_070)]);
+}
+
+#[test]
+fn what_is_usual_is_told_by_other_runs() {
+    let run = |ms: u64, id: u64| {
+        trace(vec![
+            browser((id + 9, 0), "pageload", (0, 1000 * ms)),
+            edge((id + 1, 0), "request", (0, 10 + ms)),
+            server((id + 2, id + 1), "GET /users/7", (5, 6 + ms)),
+            query((id + 3, id + 2), (5, 6)),
+            query((id + 4, id + 2), (6, 6 + ms)),
+        ])
+    };
+    let mut runs = runs::Runs::new(&run(1, 0));
+    (2..=5).for_each(|ms| runs.add(&run(ms, 100 * ms)));
+    // Another request altogether.
+    runs.add(&trace(vec![span((1, 0), "cron", (0, 500))]));
+    let told: Vec<_> = runs
+        .spreads()
+        .into_iter()
+        .map(|spread| spread.map(|of| (of.runs, of.low / MS, of.p50 / MS, of.p95 / MS, of.high / MS)))
+        .collect();
+    assert_eq!(told[0], None, "how long a page load takes is no measure");
+    assert_eq!(told[1], Some((5, 11, 13, 15, 15)));
+    assert_eq!(told[2], Some((5, 2, 4, 6, 6)));
+    assert_eq!(told[3], Some((5, 1, 1, 1, 1)), "the first of two of one name");
+    assert_eq!(told[4], Some((5, 1, 3, 5, 5)));
+    assert_eq!(runs::Runs::new(&run(1, 0)).spreads(), [None; 5], "nothing is usual that was there once");
 }

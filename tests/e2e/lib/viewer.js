@@ -157,7 +157,7 @@ export class Desk extends ConsolePage {
         // Of several with one name, the topmost.
         if (bar && (!first || box(bar).top < first.top)) bars[name] = box(bar);
       }
-      const lane = document.querySelector('.tr-lane');
+      const lane = document.querySelector('.tr-row:not([hidden]) .tr-lane');
       return { lane: box(/** @type {Element} */ (lane)), bars };
     });
   }

@@ -33,7 +33,7 @@ export function wire(made, more = {}) {
   };
   return {
     trace_id: '0123456789abcdef0123456789abcdef', start_us: 1.7e15, state: 'done', waiting_for: [],
-    entry: made[0]?.id ?? null, clock: null, clocks: [], verdict: null, critical: [], repeats: [], holes: [], vitals: [],
+    entry: made[0]?.id ?? null, clock: null, clocks: [], verdict: null, critical: [], repeats: [], holes: [], vitals: [], network: [],
     events: [], strings,
     spans: {
       id: made.map((span) => span.id),

@@ -193,6 +193,17 @@ describe('the Logs', () => {
     await page.waitForFunction(() => location.search === '?q=status:4xx');
   });
 
+  test('one request that comes in beside an open panel waits, and is called one', async () => {
+    const { page } = console;
+    await console.goto('/logs?q=-path:favicon');
+    await page.locator('.log-row').first().click();
+    await page.getByRole('complementary', { name: 'Request' }).getByText('Total').waitFor();
+    await visit(waylight.origin, ['/one-more']);
+    await page.getByRole('button', { name: 'Show 1 new request', exact: true }).waitFor();
+    await console.judge('a request that waits');
+    await page.keyboard.press('Escape');
+  });
+
   test('a traced request has its header fields compared, and its trace', async () => {
     const { page } = console;
     await console.goto('/logs');

@@ -24,14 +24,16 @@ describe('the settings', () => {
     await mkdir(RESULTS, { recursive: true });
     // Nobody listens at port 1: a back end that loses its spans.
     const exports = [{ name: 'jaeger', endpoint: 'http://127.0.0.1:1', protocol: /** @type {const} */ ('grpc') }];
-    waylight = await Waylight.run(configuration({ app: startedApp(), exports }));
+    // Nor at port 2: an endpoint that never answers, beside one that does.
+    const extra = ['[[site.route]]', 'path = "/half"', 'upstream = "half"', '[upstream.half]', 'endpoints = ["http://127.0.0.1:1", "http://127.0.0.1:2"]'];
+    waylight = await Waylight.run(configuration({ app: startedApp(), exports, extra }));
     browser = await launch();
     console = await ConsolePage.open(browser, waylight);
     await console.goto('/sessions');
     await console.page.getByRole('button', { name: 'Start tracing this browser' }).click();
     await console.page.locator('.session-table').waitFor();
     const tab = await console.tab();
-    for (const path of ['/', '/products/harbour-lantern', '/failing']) await tab.goto(waylight.origin + path, { waitUntil: 'networkidle' });
+    for (const path of ['/', '/products/harbour-lantern', '/failing', '/half']) await tab.goto(waylight.origin + path, { waitUntil: 'networkidle' });
     await tab.close();
     // The demo's own pages may fail as they are meant to.
     console.complaints = [];
@@ -89,6 +91,16 @@ describe('the settings', () => {
     await card.getByText('Ready', { exact: true }).waitFor();
     const [process] = (await console.api('/settings')).processes;
     assert.match((await card.textContent()) ?? '', new RegExp(`${process.pid} at port ${process.port}`));
+    assert.match((await card.locator('.endpoints').textContent()) ?? '', /^its process answers, 0 of \d+ attempts failed$/);
+    const half = page.locator('.card', { has: page.getByRole('heading', { name: 'half' }) });
+    await half.getByText('Does not answer', { exact: true }).waitFor();
+    assert.match((await half.locator('.endpoints').textContent()) ?? '', /http:\/\/127\.0\.0\.1:1 no answer, \d times? in a row, \d of \d attempts? failed; last connection refused, /);
+    for (const colorScheme of /** @type {const} */ (['light', 'dark'])) {
+      await page.emulateMedia({ colorScheme });
+      await console.judge(`upstreams, ${colorScheme}`);
+      await page.screenshot({ path: join(RESULTS, `console-upstreams-${colorScheme}.png`) });
+    }
+    await page.emulateMedia({ colorScheme: null });
     await card.getByRole('link', { name: /failed$/ }).click();
     await page.locator('.log-row', { hasText: '/failing' }).waitFor();
   });

@@ -201,7 +201,7 @@ describe('the view of a trace', () => {
     await press('k');
     assert.equal(chosen(), spanId('2'));
     await press('End');
-    assert.equal(chosen(), spanId('1c'));
+    assert.equal(chosen(), `${spanId('1a')}.back`, 'the way back of the last call');
     await press('Home', 'ArrowLeft');
     assert.deepEqual(await desk.names(), ['Page load /products/:slug']);
     assert.equal(desk.parameter('fold'), spanId('1'));

@@ -4,7 +4,8 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 
 import { deed, endsAt, people, spentOn } from '../../../src/console/web/model/house.js';
-import { held, sessionsOf, sorted, visits, vitalsOf } from '../../../src/console/web/model/sessions.js';
+import { held, sessionsOf, sorted, visits } from '../../../src/console/web/model/sessions.js';
+import { vitalsOf } from '../../../src/console/web/model/vitals.js';
 import { found, list, setting, tables } from '../../../src/console/web/model/toml.js';
 
 /** @import { Request, Sessions } from '../../../src/console/web/types/wire.d.ts' */
@@ -60,8 +61,10 @@ describe('sessions', () => {
     const vital = (/** @type {'LCP' | 'CLS' | 'INP'} */ name, /** @type {number} */ value, /** @type {'good' | 'needs-improvement' | 'poor'} */ rating) =>
       ({ name, value, rating, at_us: null, span: '' });
     assert.deepEqual(vitalsOf([vital('CLS', 0.05, 'good'), vital('INP', 900, 'poor'), vital('LCP', 2600, 'needs-improvement')]), [
-      { text: 'LCP 2.60 s', look: 'warn' }, { text: 'INP 900 ms', look: 'err' }, { text: 'CLS 0.05', look: 'ok' },
+      { text: 'LCP 2.60 s', look: 'warn', says: 'needs improvement' }, { text: 'INP 900 ms', look: 'err', says: 'poor' }, { text: 'CLS 0.05', look: 'ok', says: 'good' },
     ]);
+    const two = [vital('LCP', 900, 'good'), vital('INP', 40, 'good'), vital('LCP', 5000, 'poor'), vital('INP', 300, 'needs-improvement')];
+    assert.deepEqual(vitalsOf(two, ['LCP', 'INP']).map(({ text }) => text), ['LCP 900 ms', 'INP 300 ms'], 'the first load, the worst interaction');
   });
 });
 

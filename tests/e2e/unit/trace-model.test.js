@@ -88,14 +88,16 @@ describe('columns', () => {
     assert.equal(it.endsByInactivity(4), true);
   });
 
-  test('the edge\'s half of what a browser sent is known where clocks are', () => {
+  test('whose clock was moved is known by who made a span', () => {
     const spans = [
-      { id: 'b', from: 0, to: 50, flags: FLAG.BROWSER, stage: 'http.client' },
-      { id: 'e', parent: 'b', from: 5, to: 40, flags: FLAG.EDGE, stage: 'request' },
+      { id: 'b', from: 0, to: 50, flags: FLAG.BROWSER, svc: 'web', stage: 'http.client' },
+      { id: 'e', parent: 'b', from: 5, to: 40, flags: FLAG.EDGE, svc: 'web', stage: 'request' },
+      { id: 'a', parent: 'e', from: 6, to: 30 },
     ];
-    const clock = { svc: 'web', maker: /** @type {const} */ ('browser'), instance: '', offset_us: 0, err_us: 5, samples: 1, contradictions: 0 };
-    assert.deepEqual([0, 1].map((row) => trace(spans, { clock }).edgeHalf(row)), [1, -1]);
-    assert.equal(trace(spans).edgeHalf(0), -1);
+    const clock = { svc: 'web', maker: /** @type {const} */ ('browser'), instance: '', offset_us: -2000, err_us: 5, samples: 1, contradictions: 0 };
+    const it = trace(spans, { clock, clocks: [clock, { ...clock, svc: 'shop', maker: 'app', offset_us: 20 }] });
+    assert.deepEqual([0, 1, 2].map((row) => it.clocks(row).length), [1, 0, 1]);
+    assert.deepEqual([0, 1, 2].map((row) => it.moved(row)), [-2000, 0, 0]);
   });
 
   test('a tree as deep as it is long costs no stack', () => {
@@ -289,11 +291,7 @@ describe('compare', () => {
   });
 
   test('with more runs, what lies between them is noise', () => {
-    const run = trace([
-      { id: '1', name: 'GET', from: 0, to: 320_000 },
-      { id: '2', parent: '1', name: 'SELECT 9', from: 0, to: 12_000 },
-    ]);
-    const it = compare(now, before, [run]);
+    const it = compare(now, before, { [before.id_(0)]: [2, 100_000, 100_000, 320_000, 320_000], [before.id_(1)]: [2, 10_000, 10_000, 12_000, 12_000] });
     assert.deepEqual(it.verdicts.slice(0, 2), ['noise', 'slower']);
     assert.match(it.sentence, /^Within the noise of 2 runs: 300 ms against 100 ms\./);
   });

@@ -132,6 +132,12 @@ async fn answers_are_as_described() {
         ("/requests/{id}", Request::get(format!("/requests/{ROW}")), json!(null)),
         ("/traces/{trace}", Request::get(format!("/traces/{TRACE}")), json!(null)),
         ("/traces/{trace}/status", Request::get(format!("/traces/{TRACE}/status")), json!(null)),
+        (
+            "/traces/{trace}/expect",
+            Request::get(format!("/traces/{TRACE}/expect?e=ttfb%3C1s%0Aspeed%3C9")),
+            json!(null),
+        ),
+        ("/traces/{trace}/runs", Request::get(format!("/traces/{TRACE}/runs")), json!(null)),
         ("/traces/{trace}/spans", Request::get(format!("/traces/{TRACE}/spans?q=shop")), json!(null)),
         ("/traces/{trace}/spans/{span}", Request::get(format!("/traces/{TRACE}/spans/0000000000000002")), json!(null)),
         ("/traces/{trace}/share", Request::post(&share), json!({})),

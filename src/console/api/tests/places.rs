@@ -95,7 +95,13 @@ async fn a_site_shows_a_browser_its_own_and_no_more() {
     let listed = desk.ask("/requests").await.1;
     assert_eq!(listed["items"][0]["id"], ROW);
     assert_eq!(desk.ask("/sessions").await.1["kept"][0]["id"], "03030303030303030303030303030303");
-    let own = [format!("/requests/{ROW}"), format!("/traces/{TRACE}"), format!("/traces/{TRACE}/status")];
+    let own = [
+        format!("/requests/{ROW}"),
+        format!("/traces/{TRACE}"),
+        format!("/traces/{TRACE}/status"),
+        format!("/traces/{TRACE}/runs"),
+        format!("/traces/{TRACE}/expect?e=status=200"),
+    ];
     let more = [format!("/traces/{TRACE}/spans/0000000000000002"), format!("/traces/{TRACE}?format=otlp")];
     for path in own.iter().chain(&more) {
         assert_eq!(desk.ask(path).await.0, 200, "{path}");

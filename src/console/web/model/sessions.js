@@ -1,10 +1,9 @@
 // Sessions as they are listed: those that live and those of which something is kept are one list. And what one of them
 // holds: its page views, in the order in which they were made.
 
-import { duration } from './format.js';
 import { arrange } from './log.js';
 
-/** @import { Request, Sessions, Trace } from '../types/wire.d.ts' */
+/** @import { Request, Sessions } from '../types/wire.d.ts' */
 /**
  * One session; times in microseconds since the Unix epoch.
  * @typedef {object} Session
@@ -99,19 +98,4 @@ export function visits(requests) {
     visit.trace = visit.head.trace_id ?? visit.requests.find(({ trace_id }) => trace_id !== null)?.trace_id ?? null;
   }
   return told;
-}
-
-/** In the order in which people look at them. */
-const VITALS = /** @type {const} */ (['TTFB', 'FCP', 'LCP', 'INP', 'CLS']);
-const LOOKS = /** @type {const} */ ({ good: 'ok', 'needs-improvement': 'warn', poor: 'err' });
-
-/**
- * The vitals of a page view, as its trace tells and judges them.
- * @param {Trace['vitals']} told
- */
-export function vitalsOf(told) {
-  return VITALS.flatMap((name) => {
-    const vital = told.find((one) => one.name === name);
-    return vital ? [{ text: `${name} ${name === 'CLS' ? vital.value.toFixed(2) : duration(vital.value * 1e3)}`, look: LOOKS[vital.rating] }] : [];
-  });
 }

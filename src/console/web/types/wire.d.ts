@@ -95,6 +95,25 @@ export type Imported = {
   traces: Array<string>;
 };
 
+export type Judged = {
+  items: Array<{
+    actual: string;
+    fault: {
+      /** Where in the text, in letters from its beginning */
+      at: number;
+      message: string;
+    } | null;
+    limit: {
+      of: 'ttfb' | 'duration';
+      /** Microseconds after the request's beginning */
+      us: number;
+    } | null;
+    /** null: it is no expectation, and `fault` says why */
+    met: boolean | null;
+    text: string;
+  }>;
+};
+
 export type Kept = {
   trace_id: string;
 };
@@ -227,6 +246,13 @@ export type Revoked = {
   revoked: string;
 };
 
+export type Runs = {
+  /** Runs that were read, this one included; at most 12 */
+  runs: number;
+  /** By span: in how many runs it was, and in microseconds the shortest, half of them, 95 of 100, the longest */
+  spans: Record<string, [number, number, number, number, number]>;
+};
+
 export type Session = {
   path?: string | null;
   runs?: number;
@@ -273,6 +299,23 @@ export type Sessions = {
 export type Settings = {
   /** The effective configuration in TOML, secrets hidden */
   config: string;
+  endpoints: Array<{
+    /** Since it was configured */
+    attempts: number;
+    /** Empty: the process that is started on demand */
+    endpoint: string;
+    /** Without an answer, of whatever status */
+    failed: number;
+    /** Since the last answer */
+    failed_in_a_row: number;
+    last_failure: {
+      /** Seconds since the Unix epoch */
+      at: number;
+      /** A type of RFC 9209 */
+      error: string;
+    } | null;
+    upstream: string;
+  }>;
   exports: Array<{
     authority: string;
     /** Refused for good, or for too long */
@@ -372,6 +415,8 @@ export type Status = {
   state: 'open' | 'partial' | 'done';
   trace_id: string;
   verdict: string | null;
+  /** Of the browser's spans; empty where none carries them */
+  vitals: Array<Vital>;
   waiting_for: Array<string>;
 };
 
@@ -386,6 +431,8 @@ export type Trace = {
     mend: string | null;
     span: string;
   }>;
+  /** The first 2,000 requests of browsers whose edge half is here, derived from both: the browser's span, the edge's, microseconds there, back, and how far the truth is from either at most */
+  network: Array<[string, string, number, number, number]>;
   repeats: Array<{
     count: number;
     first: string;
@@ -413,15 +460,7 @@ export type Trace = {
     total_us: number;
   } | null;
   /** Of the browser's spans; empty where none carries them */
-  vitals: Array<{
-    /** Microseconds after `start_us` */
-    at_us: number | null;
-    name: 'TTFB' | 'FCP' | 'LCP' | 'INP' | 'CLS';
-    rating: 'good' | 'needs-improvement' | 'poor';
-    span: string;
-    /** Milliseconds; of CLS a size */
-    value: number;
-  }>;
+  vitals: Array<Vital>;
   waiting_for: Array<string>;
 };
 
@@ -458,4 +497,14 @@ export type Uploaded = {
     errorMessage: string;
     rejectedSpans: string;
   };
+};
+
+export type Vital = {
+  /** Microseconds after `start_us` */
+  at_us: number | null;
+  name: 'TTFB' | 'FCP' | 'LCP' | 'INP' | 'CLS';
+  rating: 'good' | 'needs-improvement' | 'poor';
+  span: string;
+  /** Milliseconds; of CLS a size */
+  value: number;
 };

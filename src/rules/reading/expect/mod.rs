@@ -120,6 +120,15 @@ impl Expect {
         &self.text
     }
 
+    /// The length that the request's first octet (`ttfb`), or all of it (`duration`), is compared with, in nanoseconds.
+    pub fn limit(&self) -> Option<(&'static str, u64)> {
+        match (&self.subject, &self.value) {
+            (Subject::FirstByte, Value::Nanos(nanos)) => Some(("ttfb", *nanos)),
+            (Subject::Duration, Value::Nanos(nanos)) => Some(("duration", *nanos)),
+            _ => None,
+        }
+    }
+
     /// Compares it with what is there. What is not there meets nothing.
     pub fn verify(&self, facts: &Facts<'_>) -> Verified {
         let (met, actual) = match &self.subject {
@@ -136,30 +145,38 @@ impl Expect {
                 self.number((0..facts.trace.spans.len()).filter(is_meant).count() as u64)
             }
             Subject::SpanDuration(name) => self.every(facts.trace, name, |index| {
+                // A browser ends these when nothing happens any more.
+                if facts.trace.ends_by_inactivity(index) {
+                    return None;
+                }
                 let nanos = facts.trace.length(index);
-                (nanos, self.nanos(nanos))
+                Some((nanos, self.nanos(nanos)))
             }),
             Subject::SpanStatus(name) => self.every(facts.trace, name, |index| {
                 let (failed, word) = status(facts.trace, index);
-                (failed, self.word(word))
+                Some((failed, self.word(word)))
             }),
         };
         Verified { result: if met { Met::Passed } else { Met::Failed }, actual }
     }
 
-    /// All spans of a name must meet it; the first that does not is told, else the one with the greatest measure.
+    /// All spans of a name must meet it, of which `verify` tells something; the first that does not is told, else the one
+    /// with the greatest measure.
     fn every<T: Ord>(
         &self,
         trace: &Trace,
         name: &Pattern,
-        verify: impl Fn(usize) -> (T, (bool, String)),
+        verify: impl Fn(usize) -> Option<(T, (bool, String))>,
     ) -> (bool, String) {
         let named = (0..trace.spans.len()).filter(|index| {
             let span = &trace.spans[*index];
             name.is_like(&span.name) || name.is_like(&span.stage)
         });
-        let told = named.map(verify).max_by(|a, b| (!a.1.0, &a.0).cmp(&(!b.1.0, &b.0)));
-        told.map_or_else(|| (false, "there is no such span".to_owned()), |(_, told)| told)
+        let mut named = named.peekable();
+        let is_there = named.peek().is_some();
+        let told = named.filter_map(verify).max_by(|a, b| (!a.1.0, &a.0).cmp(&(!b.1.0, &b.0)));
+        let none = if is_there { "the length of a page load says nothing" } else { "there is no such span" };
+        told.map_or_else(|| (false, none.to_owned()), |(_, told)| told)
     }
 
     fn number(&self, actual: u64) -> (bool, String) {

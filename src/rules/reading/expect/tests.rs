@@ -69,6 +69,32 @@ fn expectations_are_met_or_not() {
 }
 
 #[test]
+fn a_page_load_is_never_the_measure() {
+    let trace = trace();
+    let load = Span {
+        id: SpanId::from_bytes([9; 8]),
+        stage: "pageload".to_owned(),
+        name: "/cart".to_owned(),
+        ..trace.spans[0].clone()
+    };
+    let browser = Process { maker: Maker::Browser, ..trace.processes[0].clone() };
+    let trace = Trace::new(vec![load], vec![browser]);
+    let facts = Facts { status: 200, cache: "", error: "", first_byte: None, duration: 0, trace: &trace };
+    let verified = |text| Expect::parse(text).unwrap().verify(&facts);
+    let said = "the length of a page load says nothing".to_owned();
+    assert_eq!(verified("span(/cart).duration<1s"), Verified { result: Met::Failed, actual: said });
+    assert_eq!(verified("span(/cart).status=ok").result, Met::Passed);
+}
+
+#[test]
+fn what_can_be_drawn_is_told() {
+    let limit = |text| Expect::parse(text).unwrap().limit();
+    assert_eq!(limit("ttfb<200ms"), Some(("ttfb", 200 * MS)));
+    assert_eq!(limit("duration<=1s"), Some(("duration", 1000 * MS)));
+    assert_eq!((limit("status=200"), limit("span(x).duration<1s")), (None, None));
+}
+
+#[test]
 fn faults_are_pointed_at() {
     for (text, at, part) in [
         ("", 0, "what is looked at"),

@@ -2,23 +2,31 @@
 // from the spans (own time, critical path, verdict, holes) the server has read; here stands what drawing needs besides.
 
 /** @import { Trace as Wire } from '../../types/wire.d.ts' */
+/** @typedef {{ out: number, back: number, error: number }} Way microseconds there and back, and how far the truth is from either at most */
 
-/** Bits of `flags`, as docs/api.md lists them. */
+/** Bits of `flags`, as docs/api.md lists them; the last two are the viewer's own (derived.js). */
 export const FLAG = {
   EDGE: 1, BROWSER: 2, ORPHAN: 4, CRITICAL: 8, EVENTS: 16, LINKS: 32, HOLE: 64, QUERY: 128, CALL: 256, BACKWARDS: 512,
+  DERIVED: 1024, RUNNING: 2048,
 };
 
 /** Who a span belongs to, for its colour, its shape and the chips. */
-export const CAT = { EDGE: 0, APP: 1, FETCH: 2, BROWSER: 3 };
+export const CAT = { EDGE: 0, APP: 1, FETCH: 2, BROWSER: 3, NETWORK: 4 };
 
 /** The words of the categories, by their number. */
-export const CAT_WORDS = ['edge', 'app', 'fetch', 'browser'];
+export const CAT_WORDS = ['edge', 'app', 'fetch', 'browser', 'network'];
+
+/** The rows of the two ways of a browser's span, by its id. @param {string} id */
+export const wayIds = (id) => /** @type {const} */ ([`${id}.out`, `${id}.back`]);
+
+/** Times that were moved by less are not told as moved, in microseconds. */
+const MOVED_US = 50;
 
 /** Colours of services; the names of tokens. */
 export const HUES = ['violet', 'teal', 'amber', 'rose', 'indigo', 'lime', 'orange', 'plum'];
 
 /** What a browser ends when nothing happens any more. */
-const IDLE_STAGES = new Set(['pageload', 'navigation']);
+const IDLE = /^(?:pageload$|navigation$|ui\.action\.)/;
 
 export class Trace {
   /** @param {Wire} wire */
@@ -49,6 +57,8 @@ export class Trace {
     this.next = new Int32Array(count).fill(-1);
     this.cat = new Uint8Array(count);
     this.errors = 0;
+    /** Rows that no process recorded. */
+    this.derived = 0;
     this.maxDepth = 0;
     /** @type {Map<string, number>} */
     this.places = new Map();
@@ -60,6 +70,8 @@ export class Trace {
     this.critical = new Map();
     /** Times and names of events, by row. @type {Map<number, [number, number][]>} */
     this.events = new Map();
+    /** Between browser and edge, by row: of the browser's span, and of both ways. @type {Map<number, Way>} */
+    this.ways = new Map();
     /** Rows below which spans of an app are missing, and the line that mends it. @type {Map<number, string | null>} */
     this.holes = new Map();
     this.#link(spans.parent);
@@ -114,7 +126,9 @@ export class Trace {
     for (let row = 0; row < this.count; row++) {
       const flags = this.at(this.flags, row);
       const isCall = (flags & FLAG.CALL) !== 0;
+      if (flags & FLAG.DERIVED) this.derived++;
       if (flags & FLAG.EDGE) this.cat[row] = CAT.EDGE;
+      else if (flags & FLAG.DERIVED && !(flags & FLAG.RUNNING)) this.cat[row] = CAT.NETWORK;
       else if (isCall || (flags & FLAG.BROWSER && this.stage(row) === 'http.client')) this.cat[row] = CAT.FETCH;
       else if (flags & FLAG.BROWSER) this.cat[row] = CAT.BROWSER;
       else this.cat[row] = CAT.APP;
@@ -139,6 +153,12 @@ export class Trace {
       if (list) list.push([at, name]);
       else this.events.set(row, [[at, name]]);
     }
+    for (const [browser, , out, back, error] of this.wire.network) {
+      for (const id of [browser, ...wayIds(browser)]) {
+        const row = this.row(id);
+        if (row >= 0) this.ways.set(row, { out, back, error });
+      }
+    }
     this.holes = new Map(this.wire.holes.map((hole) => [this.row(hole.span), hole.mend]));
     this.holes.delete(-1);
   }
@@ -150,6 +170,11 @@ export class Trace {
    */
   at(column, row) {
     return /** @type {number} */ (column[row]);
+  }
+
+  /** Spans that were recorded. */
+  get spans() {
+    return this.count - this.derived;
   }
 
   /** The row of a span; -1 if it is not here. @param {string} id */
@@ -207,19 +232,26 @@ export class Trace {
     return this.status[row] === 2;
   }
 
-  /** Page loads and navigations end when nothing happens any more: their length says nothing. @param {number} row */
+  /** Page loads, navigations, and what an action set off end when nothing happens any more: their length says nothing. @param {number} row */
   endsByInactivity(row) {
-    return this.has(row, FLAG.BROWSER) && IDLE_STAGES.has(this.stage(row));
+    return this.has(row, FLAG.BROWSER) && IDLE.test(this.stage(row));
   }
 
   /**
-   * The edge's half of a request that a browser sent, where clocks can be compared: what is left of the browser's time is
-   * the network's. -1 otherwise.
+   * How far the clock of a row's process was moved, and how sure that is; several where processes share a name. None of
+   * the edge's: it is what the others are compared with.
    * @param {number} row
    */
-  edgeHalf(row) {
-    if (!this.wire.clock || !this.has(row, FLAG.BROWSER) || this.endsByInactivity(row)) return -1;
-    return this.children(row).find((child) => this.has(child, FLAG.EDGE) && this.stage(child) === 'request') ?? -1;
+  clocks(row) {
+    if (this.has(row, FLAG.EDGE | FLAG.DERIVED)) return [];
+    const maker = this.has(row, FLAG.BROWSER) ? 'browser' : 'app';
+    return this.wire.clocks.filter((clock) => clock.maker === maker && clock.svc === this.service(row));
+  }
+
+  /** By how much a row's times were moved; 0 where that is nothing worth a word. @param {number} row */
+  moved(row) {
+    const by = this.clocks(row)[0]?.offset_us ?? 0;
+    return Math.abs(by) > MOVED_US ? by : 0;
   }
 
   /** Whether its own time is a wait for something that cannot be seen into. @param {number} row */
@@ -235,6 +267,7 @@ export class Trace {
       case CAT.EDGE: return 'ink';
       case CAT.FETCH: return 'fetch';
       case CAT.BROWSER: return 'browser';
+      case CAT.NETWORK: return 'ink3';
       default: return /** @type {string} */ (HUES[(this.hues.get(this.at(this.svc, row)) ?? 0) % HUES.length]);
     }
   }

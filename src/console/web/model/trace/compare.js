@@ -2,9 +2,11 @@
 // is gone; and, where there are more runs, which differences are no more than noise.
 
 import { duration } from '../format.js';
+import { FLAG } from './columns.js';
 import { delta } from './words.js';
 
 /** @import { Trace } from './columns.js' */
+/** @import { Runs } from '../../types/wire.d.ts' */
 /** @typedef {{ low: number, high: number, runs: number }} Spread durations seen in other runs */
 
 /** Differences below this are none, in microseconds, unless they are a large part. */
@@ -51,10 +53,10 @@ function signatures(trace, numbers) {
 /**
  * @param {Trace} now
  * @param {Trace} before
- * @param {Trace[]} [runs] more runs of the older one
+ * @param {Runs['spans']} [usual] how long spans of the older one take in its runs
  * @returns {Comparison}
  */
-export function compare(now, before, runs = []) {
+export function compare(now, before, usual = {}) {
   /** @type {Map<string, number>} */
   const numbers = new Map();
   const byName = (/** @type {Trace} */ trace) => new Map(signatures(trace, numbers).map((name, row) => [name, row]));
@@ -63,19 +65,19 @@ export function compare(now, before, runs = []) {
   const pair = Int32Array.from(names, (signature) => old.get(signature) ?? -1);
   for (const signature of names) old.delete(signature);
   const shift = offset(now, before);
-  const spreads = spreadsOf({ names, before, pair }, runs.map((run) => ({ run, rows: byName(run) })));
+  const spreads = spreadsOf({ before, pair }, usual);
   /** @type {Verdict[]} */
   const verdicts = names.map((_, row) => {
     const other = /** @type {number} */ (pair[row]);
     if (other < 0) return 'new';
     const difference = now.duration(row) - before.duration(other);
     const least = Math.max(LEAST_US, before.duration(other) * 0.05);
-    if (Math.abs(difference) < least) return 'same';
+    if (Math.abs(difference) < least + (now.ways.get(row)?.error ?? 0) * Number(now.has(row, FLAG.DERIVED))) return 'same';
     const spread = spreads.get(row);
     if (spread && now.duration(row) >= spread.low && now.duration(row) <= spread.high) return 'noise';
     return difference > 0 ? 'slower' : 'faster';
   });
-  const compared = { now, before, pair, gone: [...old.values()], shift, spreads, verdicts };
+  const compared = { now, before, pair, gone: [...old.values()].filter((row) => !before.has(row, FLAG.DERIVED)), shift, spreads, verdicts };
   return { ...compared, sentence: sentence(compared) };
 }
 
@@ -86,21 +88,15 @@ function offset(now, before) {
 }
 
 /**
- * @param {{ names: string[], before: Trace, pair: Int32Array }} compared
- * @param {{ run: Trace, rows: Map<string, number> }[]} runs
+ * @param {{ before: Trace, pair: Int32Array }} compared
+ * @param {Runs['spans']} usual
  */
-function spreadsOf({ names, before, pair }, runs) {
+function spreadsOf({ before, pair }, usual) {
   /** @type {Map<number, Spread>} */
   const spreads = new Map();
-  names.forEach((signature, row) => {
-    const other = /** @type {number} */ (pair[row]);
-    if (other < 0) return;
-    const durations = [before.duration(other)];
-    for (const { run, rows } of runs) {
-      const found = rows.get(signature);
-      if (found !== undefined) durations.push(run.duration(found));
-    }
-    if (durations.length > 1) spreads.set(row, { low: Math.min(...durations), high: Math.max(...durations), runs: durations.length });
+  pair.forEach((other, row) => {
+    const told = other < 0 ? undefined : usual[before.id_(other)];
+    if (told) spreads.set(row, { runs: told[0], low: told[1], high: told[4] });
   });
   return spreads;
 }
@@ -157,7 +153,8 @@ function sentence({ now, before, pair, gone, verdicts, spreads }) {
   function rowsWhere(holds, weight) {
     /** @type {number[]} */
     const rows = [];
-    for (let row = 0; row < now.count; row++) if (holds(row)) rows.push(row);
+    // What no process recorded is no news.
+    for (let row = 0; row < now.count; row++) if (!now.has(row, FLAG.DERIVED) && holds(row)) rows.push(row);
     return rows.sort((a, b) => weight(b) - weight(a));
   }
 }

@@ -3,11 +3,12 @@
 
 import { h } from '../../dom.js';
 import { icon } from '../../icons.js';
-import { count, things } from '../../model/format.js';
+import { things } from '../../model/format.js';
 import { anchored, visible } from '../../model/window.js';
 import { RowView } from './row.js';
 
 /** @import { Log, Row } from '../../model/log.js' */
+/** @import { Request, Vital } from '../../types/wire.d.ts' */
 
 /** The height of a row in pixels, as styles/logs.css has it. */
 const ROW = 32;
@@ -44,6 +45,8 @@ export class LogList extends HTMLElement {
   #scroll = h('div', { class: 'log-scroll', role: 'treegrid', 'aria-label': 'Requests, newest first', tabIndex: 0 }, this.#head, this.#space);
   #pill = h('button', { class: 'new-pill', type: 'button', hidden: true, onclick: () => this.#toTop() });
   #resize = new ResizeObserver(() => this.#draw());
+  /** What is known of the vitals of a request that is seen. @type {(request: Request) => Vital[]} */
+  vitals = () => [];
   /** Whether new requests are shown as they come. */
   live = true;
 
@@ -122,6 +125,11 @@ export class LogList extends HTMLElement {
     this.#draw('now');
   }
 
+  /** More is known of what is shown. */
+  refresh() {
+    this.#draw();
+  }
+
   /** Moves the selection by so many rows. @param {number} by */
   step(by) {
     const at = this.#selected === null ? -1 : this.#rows.findIndex(({ request }) => request.id === this.#selected);
@@ -192,8 +200,10 @@ export class LogList extends HTMLElement {
 
   #tellWaiting() {
     this.#pill.hidden = this.#waiting === 0;
-    if (this.#waiting > 0) this.#pill.replaceChildren(icon('up'), things(this.#waiting, 'new request'));
-    this.#pill.setAttribute('aria-label', `Show ${count(this.#waiting)} new requests`);
+    // The name holds what is read on it, word for word: of one, too.
+    const told = things(this.#waiting, 'new request');
+    if (this.#waiting > 0) this.#pill.replaceChildren(icon('up'), told);
+    this.#pill.setAttribute('aria-label', `Show ${told}`);
   }
 
   /** @param {'now'} [when] */
@@ -231,7 +241,7 @@ export class LogList extends HTMLElement {
         this.#drawn.set(id, view);
         if (!view.element.isConnected) this.#space.append(view.element);
       }
-      view.show(row, { index, top: index * ROW, selected: id === this.#selected });
+      view.show(row, { index, top: index * ROW, selected: id === this.#selected, vitals: this.vitals(row.request) });
     }
     for (const view of this.#spare) view.element.remove();
     this.#spare.length = Math.min(this.#spare.length, 40);

@@ -8,6 +8,7 @@ import { HistogramView } from './histogram.js';
 import { LogList } from './list.js';
 import { RequestPanel } from './panel.js';
 import { Source } from './source.js';
+import { Vitals } from './vitals.js';
 import { emptied, failed, firstRun, unreadable } from './states.js';
 
 /** @import { Opened, Place } from '../../model/contract.js' */
@@ -34,6 +35,7 @@ class Logs {
   #filters;
   #source;
   #panel;
+  #vitals;
   #rows = h('div', { class: 'log-rows' }, this.#list);
   #empty = h('div', { class: 'log-empty', hidden: true });
   #body;
@@ -49,6 +51,8 @@ class Logs {
     this.#place = place;
     const { router, api, live, keys } = place;
     this.#filters = new Filters(router, live, (field) => this.#seen(field));
+    this.#vitals = new Vitals(api, () => this.#list.refresh());
+    this.#list.vitals = (request) => this.#vitals.of(request);
     this.#panel = new RequestPanel(place, { step: (by) => this.#list.step(by), close: () => this.#select(null) });
     this.#source = new Source(api, live, {
       changed: (added) => this.#changed(added),
@@ -76,6 +80,7 @@ class Logs {
 
   close() {
     this.#source.close();
+    this.#vitals.end();
     this.#unescape?.();
     for (const end of this.#ends) end();
   }

@@ -4,9 +4,13 @@ import { h } from '../../dom.js';
 import { icon } from '../../icons.js';
 import { clock, duration, moment } from '../../model/format.js';
 import { fill, joined, phasesOf } from '../../model/phases.js';
+import { vitalsOf } from '../../model/vitals.js';
 
 /** @import { Row } from '../../model/log.js' */
-/** @import { Request } from '../../types/wire.d.ts' */
+/** @import { Request, Vital } from '../../types/wire.d.ts' */
+
+/** The vitals that have room in a row. */
+const SHOWN = ['LCP', 'INP', 'CLS'];
 
 export class RowView {
   #time = h('span', { role: 'gridcell', class: 'time mono' });
@@ -16,6 +20,7 @@ export class RowView {
   #path = h('span', { class: 'path' });
   #query = h('span', { class: 'query' });
   #note = h('span', { class: 'tag note' });
+  #vitals = h('span', { class: 'vitals' });
   #cache = h('span', { class: 'tag' });
   #bar = h('span', { class: 'bar', 'aria-hidden': 'true' });
   #total = h('span', { role: 'gridcell', class: 'total mono' });
@@ -24,19 +29,20 @@ export class RowView {
     this.#time,
     h('span', { role: 'gridcell', class: 'status' }, this.#status),
     this.#method,
-    h('span', { role: 'gridcell', class: 'request' }, this.#guide, this.#path, this.#query, this.#note),
+    h('span', { role: 'gridcell', class: 'request' }, this.#guide, this.#path, this.#query, this.#note, this.#vitals),
     h('span', { role: 'gridcell', class: 'cache' }, this.#cache),
     h('span', { role: 'gridcell', class: 'where' }, this.#bar),
     this.#total, this.#bolt);
   /** @type {Request | null} */
   #shown = null;
   #kind = '';
+  #told = '';
 
   /**
    * @param {Row} row
-   * @param {{ index: number, top: number, selected: boolean }} place
+   * @param {{ index: number, top: number, selected: boolean, vitals: Vital[] }} place
    */
-  show({ request, kind, last }, { index, top, selected }) {
+  show({ request, kind, last }, { index, top, selected, vitals }) {
     const { element } = this;
     element.style.transform = `translateY(${top}px)`;
     element.setAttribute('aria-rowindex', String(index + 2));
@@ -49,6 +55,7 @@ export class RowView {
       element.className = `log-row ${form}`;
     }
     if (request !== this.#shown) this.#fill(request);
+    this.#tell(vitals);
   }
 
   /** @param {Request} request */
@@ -76,6 +83,15 @@ export class RowView {
     if (traced !== this.#bolt.hasChildNodes()) {
       this.#bolt.replaceChildren(...(traced ? [icon('bolt'), h('span', { class: 'unseen' }, 'traced')] : []));
     }
+  }
+
+  /** @param {Vital[]} vitals */
+  #tell(vitals) {
+    const told = vitalsOf(vitals, SHOWN);
+    const key = told.map(({ text }) => text).join();
+    if (key === this.#told) return;
+    this.#told = key;
+    this.#vitals.replaceChildren(...told.map(({ text, look, says }) => h('span', { class: `tag ${look}`, title: says }, text, h('span', { class: 'unseen' }, `, ${says}`))));
   }
 
   /** @param {Request} request */

@@ -4,11 +4,12 @@ import { copy, h } from '../../dom.js';
 import { icon } from '../../icons.js';
 import { confirm } from '../../elements/confirm.js';
 import { clock, count, day, duration, moment, short, things } from '../../model/format.js';
-import { visits, vitalsOf } from '../../model/sessions.js';
+import { visits } from '../../model/sessions.js';
+import { vitalsOf } from '../../model/vitals.js';
 
 /** @import { Place } from '../../model/contract.js' */
 /** @import { Session, Visit } from '../../model/sessions.js' */
-/** @import { Request, Requests, Trace } from '../../types/wire.d.ts' */
+/** @import { Request, Requests, Status } from '../../types/wire.d.ts' */
 
 const PAGE = 500;
 /** Requests that are shown here; a session may have far more, and the Logs show them all. */
@@ -36,7 +37,7 @@ export class SessionPanel {
   #watch = new IntersectionObserver((entries) => this.#seen(entries));
   /** @type {Set<Element>} */
   #onScreen = new Set();
-  /** What traces said, by their id. @type {Map<string, Trace>} */
+  /** What traces said, by their id. @type {Map<string, Status>} */
   #traces = new Map();
   /** What is drawn. */
   #drawn = '';
@@ -230,11 +231,11 @@ export class SessionPanel {
   /** @param {string} id @param {HTMLElement} tags @param {HTMLElement} says */
   async #read(id, tags, says) {
     try {
-      const trace = this.#traces.get(id) ?? /** @type {Trace} */ (await this.#place.api.get(`/traces/${id}`, { signal: this.#asking.signal }));
+      const trace = this.#traces.get(id) ?? /** @type {Status} */ (await this.#place.api.get(`/traces/${id}/status`, { signal: this.#asking.signal }));
       if (trace.state === 'done') this.#traces.set(id, trace);
-      tags.replaceChildren(...vitalsOf(trace.vitals).map(({ text, look }) => h('span', { class: `tag ${look}` }, text)),
+      tags.replaceChildren(...vitalsOf(trace.vitals).map(({ text, look, says: rating }) => h('span', { class: `tag ${look}`, title: rating }, text, h('span', { class: 'unseen' }, `, ${rating}`))),
         trace.state === 'partial' ? h('span', { class: 'tag warn' }, 'partial') : '');
-      says.textContent = trace.verdict?.sentence ?? '';
+      says.textContent = trace.verdict ?? '';
     } catch {
       // It is shown without; the trace's own page says what is wrong.
     }

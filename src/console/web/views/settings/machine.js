@@ -5,7 +5,7 @@ import { bytes, clock, count, day, moment, things } from '../../model/format.js'
 import { list, setting } from '../../model/toml.js';
 import { facts, meter, named, nothing, table } from './parts.js';
 
-/** @import { Histogram } from '../../types/wire.d.ts' */
+/** @import { Histogram, Settings } from '../../types/wire.d.ts' */
 /** @import { Drawn } from './parts.js' */
 
 const HOUR_US = 3600e6;
@@ -83,13 +83,15 @@ export async function upstreams({ place, body, settings, config, signal, again }
     const sum = (/** @type {number[]} */ bins) => bins.reduce((all, one) => all + one, 0);
     const [all, failed] = [sum(hour.all), sum(hour.server_errors)];
     const process = settings.processes.find((one) => one.upstream === name);
-    const endpoints = endpointsOf(config, name);
+    const endpoints = settings.endpoints.filter((one) => one.upstream === name);
     const state = process ? PROCESS[process.failed && process.state === 'idle' ? 'failed' : process.state] : null;
     const set = (/** @type {string} */ key) => setting(config, `upstream.${name}`, key);
+    const down = endpoints.filter((one) => one.failed_in_a_row > 0).length;
     return h('section', { class: 'card' }, h('div', { class: 'card-head' }, h('h2', null, name),
+      down > 0 ? h('span', { class: `tag ${down === endpoints.length ? 'err' : 'warn'}` }, down === endpoints.length ? 'Does not answer' : `${count(down)} of ${count(endpoints.length)} do not answer`) : null,
       state ? h('span', { class: `tag ${state[0]}` }, state[1]) : null, failed > 0 ? h('span', { class: 'tag err' }, `${count(failed)} failed`) : null),
     facts([
-      ['Endpoints', endpoints.length > 0 ? endpoints.map((endpoint) => h('code', { class: 'chip-code' }, endpoint)) : 'started on demand'],
+      ['Endpoints', h('ul', { class: 'endpoints' }, ...endpoints.map(endpoint))],
       ...(process ? /** @type {[string, import('../../dom.js').Child | import('../../dom.js').Child[]][]} */ ([
         ['Process', process.pid === null ? 'none runs' : `${process.pid} at port ${process.port}, ready since ${moment((process.since ?? 0) * 1e6)}`],
         ['Command', h('code', null, list(config, `upstream.${name}.start`, 'command').join(' '))],
@@ -108,10 +110,13 @@ const PROCESS = {
   idle: ['', 'Asleep'], starting: ['warn', 'Starting'], ready: ['ok', 'Ready'], draining: ['warn', 'Stopping'], failed: ['err', 'Did not start'],
 };
 
-/** @param {Drawn['config']} config @param {string} name */
-function endpointsOf(config, name) {
-  return config.filter((table) => table.name === `upstream.${name}` || table.name.startsWith(`upstream.${name}.endpoint`))
-    .flatMap(({ settings }) => settings.filter(({ key }) => key === 'endpoints' || key === 'url' || key === 'address').flatMap(({ text }) => text.split(', ').filter(Boolean)));
+/** How one endpoint fared, in words. @param {Settings['endpoints'][number]} one */
+function endpoint({ endpoint: place, attempts, failed, failed_in_a_row: row, last_failure: last }) {
+  const look = row > 0 ? 'err' : attempts === 0 ? '' : 'ok';
+  const says = row > 0 ? `no answer, ${things(row, 'time')} in a row` : attempts === 0 ? 'not asked yet' : 'answers';
+  const of = attempts > 0 ? `, ${count(failed)} of ${things(attempts, 'attempt')} failed` : '';
+  return h('li', null, h('code', { class: 'chip-code' }, place || 'its process'), ' ', h('span', { class: `tag ${look}` }, says), h('span', { class: 'muted' }, of,
+    last ? `; last ${last.error.replaceAll('_', ' ')}, ${day(last.at * 1e6)}, ${clock(last.at * 1e6, 0)}` : ''));
 }
 
 const VERDICTS = /** @type {const} */ ([['hit', 'Answered from the cache'], ['stale', 'Answered with what was old'], ['revalidated', 'Asked whether it is still good'], ['collapsed', 'Waited for what another request was asking for'], ['miss', 'Asked the upstream'], ['bypass', 'Not to be cached']]);

@@ -95,7 +95,7 @@ class SettingsScreen {
 }
 
 /** @type {Told} */
-const EMPTY = { config: '', processes: [], store: null, receiver: null, exports: [] };
+const EMPTY = { config: '', processes: [], endpoints: [], store: null, receiver: null, exports: [] };
 
 /** What one may not see here, and who or where one may. @param {Me} me */
 function forbidden({ role, elsewhere }) {

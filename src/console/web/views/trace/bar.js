@@ -3,12 +3,14 @@
 import { h } from '../../dom.js';
 import { icon } from '../../icons.js';
 import { count, things } from '../../model/format.js';
-import { CAT, CAT_WORDS } from '../../model/trace/columns.js';
+import { CAT_WORDS, FLAG } from '../../model/trace/columns.js';
 import { DIRTY } from './board.js';
 
 /** @import { Board, Mode } from './board.js' */
 
-const KINDS = ['Edge', 'App', 'Fetch', 'Browser'];
+const KINDS = ['Edge', 'App', 'Fetch', 'Browser', 'Network'];
+/** The colours of their marks; the names of tokens. */
+const COLOURS = ['ink', 'violet', 'fetch', 'browser', 'ink3'];
 /** @type {[Mode, string][]} */
 const MODES = [['waterfall', 'Waterfall'], ['tree', 'Tree'], ['timeline', 'Timeline']];
 
@@ -40,7 +42,7 @@ export class Bar {
     this.kinds = KINDS.map((label, cat) => {
       const number = h('span', { class: 'tr-number' });
       const swatch = h('span', { class: `tr-icon ${CAT_WORDS[cat]}` });
-      swatch.style.color = `var(--${cat === CAT.EDGE ? 'ink' : cat === CAT.APP ? 'violet' : cat === CAT.FETCH ? 'fetch' : 'browser'})`;
+      swatch.style.color = `var(--${COLOURS[cat]})`;
       return { cat, number, button: toggle([swatch, label, number], () => board.toggleKind(cat)) };
     });
     this.path = toggle([h('i', { class: 'tr-path-mark' }), 'Critical path'], () => {
@@ -72,9 +74,10 @@ export class Bar {
   draw() {
     const { board } = this;
     const { trace } = board;
-    const numbers = [0, 0, 0, 0];
+    const numbers = KINDS.map(() => 0);
     for (let row = 0; row < trace.count; row++) {
       const cat = trace.at(trace.cat, row);
+      if (trace.has(row, FLAG.RUNNING)) continue;
       numbers[cat] = (numbers[cat] ?? 0) + 1;
     }
     for (const { cat, number, button } of this.kinds) {

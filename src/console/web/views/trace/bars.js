@@ -3,7 +3,7 @@
 
 import { h } from '../../dom.js';
 import { duration } from '../../model/format.js';
-import { CAT_WORDS } from '../../model/trace/columns.js';
+import { CAT_WORDS, FLAG } from '../../model/trace/columns.js';
 import { delta } from '../../model/trace/words.js';
 
 /** @import { Board } from './board.js' */
@@ -43,7 +43,7 @@ export function bar(board, row) {
   if (board.critical && !comparison) {
     for (const piece of pieces(board, trace.critical.get(row) ?? [], 0, axis.width)) list.push(placed('tr-cp', piece));
   }
-  list.push(...diamonds(board, row));
+  list.push(...diamonds(board, row), ...whisker(board, row));
   if (ghost) list.push(ghost);
   list.push(label(board, row, { left, right }));
   return list;
@@ -54,7 +54,7 @@ function classes({ trace }, row, width) {
   const names = ['tr-bar', CAT_WORDS[trace.at(trace.cat, row)]];
   if (trace.failed(row)) names.push('err');
   if (trace.waits(row)) names.push('waits');
-  if (trace.edgeHalf(row) >= 0) names.push('net');
+  if (trace.has(row, FLAG.RUNNING)) names.push('running');
   if (width < 10) names.push('tiny');
   return names.join(' ');
 }
@@ -69,6 +69,7 @@ function classes({ trace }, row, width) {
 export function ownPieces(board, row, left, right) {
   const { trace } = board;
   // Folded, it stands for all that is in it.
+  if (trace.has(row, FLAG.RUNNING)) return [];
   const isClosed = board.folded.has(row) || trace.at(trace.size, row) === 1;
   if (isClosed) return [{ left: 0, width: right - left }];
   const shown = pieces(board, trace.ownParts(row), left, right);
@@ -116,6 +117,26 @@ function diamonds(board, row) {
   return list;
 }
 
+/** So many runs say what is usual. */
+export const USUAL_RUNS_MIN = 3;
+
+/** How long a row takes otherwise: from what half of the runs took at most to what 95 of 100 did. @param {Board} board @param {number} row */
+export function usualOf({ trace, usual }, row) {
+  const told = usual[trace.id_(row)];
+  return told && told[0] >= USUAL_RUNS_MIN ? told : null;
+}
+
+/** @param {Board} board @param {number} row */
+function whisker(board, row) {
+  const { axis, trace } = board;
+  const told = usualOf(board, row);
+  if (!told) return [];
+  const start = trace.at(trace.start, row);
+  const left = Math.max(axis.x(start + told[2]), -BEYOND);
+  const right = Math.min(axis.x(start + told[3]), axis.width + BEYOND);
+  return right < -BEYOND || left > axis.width + BEYOND ? [] : [placed('tr-whisker', { left, width: Math.max(1, right - left) })];
+}
+
 /** The same span in the older trace. @param {Board} board @param {number} row */
 function ghostOf({ axis, comparison }, row) {
   const other = comparison?.pair[row] ?? -1;
@@ -134,8 +155,10 @@ function ghostOf({ axis, comparison }, row) {
  */
 function label(board, row, { left, right }) {
   const { axis, comparison, trace } = board;
-  const text = h('span', { class: 'tr-length' }, duration(trace.duration(row)));
-  const room = comparison ? LABEL_WIDE : LABEL;
+  const way = trace.has(row, FLAG.DERIVED) ? trace.ways.get(row) : undefined;
+  const isRunning = trace.has(row, FLAG.RUNNING);
+  const text = h('span', { class: 'tr-length' }, duration(trace.duration(row)), isRunning && h('b', { class: 'noise' }, 'so far'), way && h('b', { class: 'noise' }, `\u00b1${duration(way.error)}`));
+  const room = comparison || way || isRunning ? LABEL_WIDE : LABEL;
   if (comparison) text.append(...difference(board, row));
   if (right + room < axis.width) text.style.left = `${right + 7}px`;
   else if (left > room) {

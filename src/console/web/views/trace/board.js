@@ -8,6 +8,7 @@ import { pages } from '../../model/trace/pages.js';
 
 /** @import { Trace } from '../../model/trace/columns.js' */
 /** @import { Comparison } from '../../model/trace/compare.js' */
+/** @import { Judged, Runs } from '../../types/wire.d.ts' */
 /** @typedef {'waterfall' | 'tree' | 'timeline'} Mode */
 
 /** What has to be drawn anew. */
@@ -44,6 +45,10 @@ export class Board {
     this.critical = true;
     this.idle = false;
     this.page = 0;
+    /** How budgets fared. @type {Judged['items']} */
+    this.budgets = [];
+    /** How long spans take otherwise, by their id. @type {Runs['spans']} */
+    this.usual = {};
     /** Only rows that differ, in a comparison. */
     this.onlyChanged = false;
     /** @type {Comparison | null} */

@@ -8,10 +8,7 @@ import { TraceView } from './trace-view.js';
 
 /** @import { Api, Keys, Live, Router } from '../../model/contract.js' */
 /** @import { Trace } from '../../model/trace/columns.js' */
-/** @import { Request as RequestItem } from '../../types/wire.d.ts' */
-
-/** Other runs that are read. */
-const RUNS_MAX = 8;
+/** @import { Runs } from '../../types/wire.d.ts' */
 
 export class CompareView extends HTMLElement {
   static observedAttributes = ['a', 'b'];
@@ -45,10 +42,10 @@ export class CompareView extends HTMLElement {
     view.router = this.router;
     view.live = this.live;
     view.keys = this.keys;
-    /** Read once, however often the newer one grows. @type {Promise<[Trace, Trace[]]> | null} */
+    /** Read once, however often the newer one grows. @type {Promise<[Trace, Runs['spans']]> | null} */
     let others = null;
     view.comparing = async (now) => {
-      others ??= Promise.all([readTrace(api, a), this.#runs(a, b)]);
+      others ??= Promise.all([readTrace(api, a), runs(api, a)]);
       try {
         return compare(now, ...(await others));
       } catch (error) {
@@ -58,30 +55,15 @@ export class CompareView extends HTMLElement {
     };
     this.replaceChildren(view);
   }
+}
 
-  /**
-   * Other traced requests of what `a` is a trace of: as long as there are some, they say what is usual.
-   * @param {string} a
-   * @param {string} b
-   * @returns {Promise<Trace[]>}
-   */
-  async #runs(a, b) {
-    const { api } = this;
-    if (!api) return [];
-    try {
-      /** @param {Record<string, string | number>} query @returns {Promise<RequestItem[]>} */
-      const items = async (query) => (await /** @type {Promise<{ items: RequestItem[] }>} */ (api.get('/requests', { query }))).items;
-      const first = (await items({ trace: a, limit: 50 })).sort((one, other) => one.ts_us - other.ts_us)[0];
-      if (!first) return [];
-      const alike = await items({ q: `path:${first.path} method:${first.method}`, traced: 1, limit: 50 });
-      const ids = alike.filter((item) => item.path === first.path && item.trace_id && item.trace_id !== a && item.trace_id !== b)
-        .map((item) => /** @type {string} */ (item.trace_id));
-      const read = await Promise.all([...new Set(ids)].slice(0, RUNS_MAX).map((id) => readTrace(api, id).catch(() => null)));
-      return read.filter((run) => run !== null);
-    } catch {
-      // Without more runs every difference is told.
-      return [];
-    }
+/** How long the older one's spans take in all of its runs. @param {Api} api @param {string} id @returns {Promise<Runs['spans']>} */
+async function runs(api, id) {
+  try {
+    return /** @type {Runs} */ (await api.get(`/traces/${id}/runs`)).spans;
+  } catch {
+    // Without more runs every difference is told.
+    return {};
   }
 }
 

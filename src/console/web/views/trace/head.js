@@ -13,7 +13,7 @@ import { title } from './rows.js';
 
 /** Requests that take a client so much longer to take in than the app to give out are called slow clients. */
 const SLOW_CLIENT_US = 500_000;
-/** Services that sent no clock samples have no claim; a shift below this is none. */
+/** A shift of a clock below this is none. */
 const SKEW_US = 50;
 
 /** @typedef {{ request: RequestItem | null }} Facts the request that the trace is about, where it is known */
@@ -24,6 +24,7 @@ const SKEW_US = 50;
  * @property {() => void} share
  * @property {() => void} link
  * @property {() => void} copyId
+ * @property {() => void} budgets
  * @property {(() => void) | null} again
  * @property {(row: number) => void} select
  */
@@ -61,13 +62,19 @@ function head(board, { request }, does) {
  * @param {{ facts: Facts, does: Does, compact: boolean }} parts in the accordion there is no head
  */
 export function top(board, { facts, does, compact }) {
-  const list = notes(board, facts.request);
+  const list = [...board.budgets.map(judgement), ...notes(board, facts.request)];
   return [
     compact ? null : head(board, facts, does),
     list.length > 0 ? h('ul', { class: 'tr-notes' }, ...list.map(({ tone, title: name, text, row }) =>
       h('li', { class: tone }, h('b', null, name), ' ', h('bdi', null, text), row >= 0 && h('button', { class: 'link-button', type: 'button', onclick: () => does.select(row) }, 'Show')))) : null,
     board.pages.length > 1 ? pageBar(board) : null,
   ].filter((node) => node !== null);
+}
+
+/** How a budget fared. @param {Board['budgets'][number]} budget */
+function judgement({ text, met, actual, fault }) {
+  const tone = met === null ? 'warn' : met ? 'ok' : 'err';
+  return { tone, title: cut(text, 200), text: fault ? `is no budget: ${fault.message}.` : `${met ? 'Met' : 'Not met'}, ${cut(actual, 200)}.`, row: -1 };
 }
 
 /** @param {Board} board */
@@ -108,23 +115,24 @@ function state({ wire }) {
 }
 
 /** @param {Board} board @param {RequestItem | null} request @param {Does} does */
-function meta({ trace }, request, { copyId }) {
+function meta({ trace }, request, { budgets, copyId }) {
   const at = trace.wire.start_us;
   const { clock: browser } = trace.wire;
   const parts = [
     request?.session_id && h('span', null, 'Session ', h('b', null, request.session_id.slice(0, 4))),
     h('span', null, `${day(at)}, `, h('b', null, clock(at))),
     request?.host && h('span', null, request.host),
-    h('span', null, things(trace.count, 'span')),
+    h('span', null, things(trace.spans, 'span')),
     h('button', { class: 'link-button mono', type: 'button', title: 'Copy the trace id', onclick: copyId }, `${trace.id.slice(0, 16)}\u2026${trace.id.slice(-4)}`),
     browser ? h('span', null, `Clock aligned \u00b1${duration(browser.err_us)}`) : null,
+    h('button', { class: 'link-button', type: 'button', onclick: budgets }, 'Budgets'),
   ];
   return h('div', { class: 'tr-meta' }, ...parts.filter(Boolean));
 }
 
 /** The names of the verdict's parts. @type {Record<string, string>} */
 const PARTS = {
-  edge: 'Edge', handshake: 'TLS handshake', start: 'Cold start', connection: 'Connection', network: 'Network',
+  edge: 'Edge', handshake: 'TLS handshake', start: 'Cold start', connection: 'Connection', network: 'Edge to app',
   unseen: 'Upstream, unseen', app: 'App', browser: 'Browser',
 };
 
@@ -220,14 +228,24 @@ function notes({ trace }, request) {
   let backwards = -1;
   for (let row = 0; row < trace.count && backwards < 0; row++) if (trace.has(row, FLAG.BACKWARDS)) backwards = row;
   if (backwards >= 0) list.push({ tone: 'warn', title: 'Ends before it begins.', text: 'At least one span says so; it is drawn where it began.', row: backwards });
-  const skewed = trace.wire.clocks.find((clock) => Math.abs(clock.offset_us) > SKEW_US || clock.contradictions > 0);
-  if (skewed) {
-    list.push({ tone: '', title: 'Clocks.', text: `Times of ${skewed.svc} are moved by ${duration(skewed.offset_us)}, right to \u00b1${duration(skewed.err_us)} (${things(skewed.samples, 'sample')}${skewed.contradictions ? `, ${skewed.contradictions} contradict` : ''}).`, row: -1 });
+  for (const clock of trace.wire.clocks.filter(({ offset_us, contradictions }) => Math.abs(offset_us) > SKEW_US || contradictions > 0).slice(0, 3)) {
+    list.push({ tone: '', title: 'Clocks.', text: `${sayClock(clock, `of ${clock.svc} `)}.`, row: -1 });
   }
   let orphans = 0;
   for (let row = 0; row < trace.count; row++) if (trace.has(row, FLAG.ORPHAN)) orphans++;
   if (orphans > 0) list.push({ tone: '', title: orphans === 1 ? '1 orphan.' : `${orphans} orphans.`, text: 'Their parents are not here: on their way, not sampled, or never sent.', row: firstWith(trace, FLAG.ORPHAN) });
   return list;
+}
+
+/**
+ * What was done to the times of a process, and how sure that is.
+ * @param {Wire['clocks'][number]} clock
+ * @param {string} [whose]
+ */
+export function sayClock({ offset_us, err_us, samples, contradictions }, whose = '') {
+  const from = `${things(samples, 'sample')}${contradictions ? `, ${contradictions} contradict${contradictions === 1 ? 's' : ''}` : ''}`;
+  return Math.abs(offset_us) > 0 ? `Times ${whose}are moved by ${duration(offset_us)}, right to \u00b1${duration(err_us)} (${from})`
+    : `Times ${whose}are left as they are, right to \u00b1${duration(err_us)} (${from})`;
 }
 
 /** @param {Board['trace']} trace @param {string} stage */

@@ -2,7 +2,7 @@
 // where there are more than a screen can show, neighbours are drawn as one.
 
 import { h, sheet } from '../../dom.js';
-import { CAT_WORDS, FLAG } from '../../model/trace/columns.js';
+import { CAT, CAT_WORDS, FLAG } from '../../model/trace/columns.js';
 import { cut } from '../../model/trace/words.js';
 import { DIRTY } from './board.js';
 import { ownPieces, place } from './bars.js';
@@ -113,6 +113,7 @@ export class Lanes extends Sight {
     const names = ['tr-block', CAT_WORDS[trace.at(trace.cat, row)]];
     if (trace.failed(row)) names.push('err');
     if (trace.waits(row)) names.push('waits');
+    if (trace.has(row, FLAG.RUNNING)) names.push('running');
     if (row === board.selected) names.push('sel');
     if (board.hits && !board.hits[row]) names.push('dim');
     if (board.critical && trace.has(row, FLAG.CRITICAL)) names.push('critical');
@@ -125,7 +126,7 @@ export class Lanes extends Sight {
     place(element, { left, width: right - left });
     element.style.top = `${lane * height + 2}px`;
     element.style.setProperty('--c', `var(--${trace.colour(row)})`);
-    if (count === 1 && right - left > NAMED_MIN && trace.at(trace.cat, row) !== 3) {
+    if (count === 1 && right - left > NAMED_MIN && trace.at(trace.cat, row) !== CAT.BROWSER) {
       for (const piece of ownPieces(board, row, left, right).slice(0, 6)) {
         const own = h('i', { class: 's' });
         place(own, piece);

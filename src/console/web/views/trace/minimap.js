@@ -40,7 +40,7 @@ export class Minimap {
     const { axis, trace } = board;
     if (dirty & DIRTY.TRACE) {
       const length = axis.bounds[1] - axis.bounds[0];
-      this.facts.replaceChildren(h('b', null, things(board.pages.length > 1 ? (board.pages[board.page]?.rows ?? 0) : trace.count, 'span')),
+      this.facts.replaceChildren(h('b', null, things(board.pages.length > 1 ? (board.pages[board.page]?.rows ?? 0) : trace.spans, 'span')),
         h('span', null, duration(length)));
     }
     const [low, high] = axis.bounds;

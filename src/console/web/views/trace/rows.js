@@ -6,7 +6,7 @@ import { duration, spoken } from '../../model/format.js';
 import { CAT_WORDS, FLAG } from '../../model/trace/columns.js';
 import { cut, share } from '../../model/trace/words.js';
 import { DIRTY } from './board.js';
-import { bar, holeBar, place } from './bars.js';
+import { bar, holeBar, place, usualOf } from './bars.js';
 import { Sight } from './sight.js';
 
 /** @import { Board } from './board.js' */
@@ -16,6 +16,8 @@ const MORE = 4;
 /** Levels that are indented; deeper ones are not, or names would have no room. */
 const LEVELS_MAX = 18;
 const NAME_LETTERS_MAX = 240;
+/** @type {Record<string, string>} */
+const IDLE_TITLES = { pageload: 'Page load', navigation: 'Navigation' };
 
 /** @typedef {{ element: HTMLElement, name: HTMLElement, lane: HTMLElement, said: HTMLElement, row: number, place: number }} Row */
 
@@ -45,7 +47,8 @@ export class Rows extends Sight {
     const count = this.board.rows.length;
     if (dirty & DIRTY.ROWS) {
       this.fit(count);
-      for (const [place, row] of this.live) this.#free(place, row);
+      // The last first: each is used again where it stood, and what is read out stays in order.
+      for (const [place, row] of [...this.live].toReversed()) this.#free(place, row);
     }
     const [first, last] = this.inSight(count, MORE);
     const active = this.activePlace();
@@ -54,7 +57,11 @@ export class Rows extends Sight {
     }
     for (let place = first; place < last; place++) this.#show(place, dirty);
     if (active >= 0) this.#show(active, dirty);
-    for (const { element } of this.spare) element.hidden = true;
+    // Ids are of what is shown: one that is not has none that another has by now.
+    for (const { element } of this.spare) {
+      element.hidden = true;
+      element.removeAttribute('id');
+    }
     this.tell(active >= 0 ? String(active) : null);
   }
 
@@ -202,7 +209,7 @@ function text({ trace }, row) {
 /** @param {Board['trace']} trace @param {number} row */
 function noteOf(trace, row) {
   const note = trace.note(row);
-  if (!trace.has(row, FLAG.EDGE) || trace.stage(row) !== 'request') return note;
+  if (!trace.has(row, FLAG.EDGE) || trace.stage(row) !== 'request' || trace.has(row, FLAG.RUNNING)) return note;
   const name = trace.nameOf(row);
   return note ? `${name.split(' ')[0]} ${note}` : name;
 }
@@ -229,7 +236,7 @@ export function tone(word) {
  */
 export function title(trace, row) {
   const name = trace.nameOf(row);
-  if (!trace.has(row, FLAG.EDGE)) return trace.endsByInactivity(row) ? `${trace.stage(row) === 'pageload' ? 'Page load' : 'Navigation'} ${name}` : name;
+  if (!trace.has(row, FLAG.EDGE)) return trace.endsByInactivity(row) ? `${IDLE_TITLES[trace.stage(row)] ?? 'Action'} ${name}` : name;
   switch (trace.stage(row)) {
     case 'request': return 'Edge request';
     case 'route': return 'Routing';
@@ -241,7 +248,8 @@ export function title(trace, row) {
 }
 
 /** The whole of a row, for those who do not see it. @param {Board} board @param {number} row */
-export function sayRow({ trace, comparison }, row) {
+export function sayRow(board, row) {
+  const { trace, comparison } = board;
   const parts = [cut(title(trace, row), NAME_LETTERS_MAX)];
   if (trace.stage(row) === 'request') parts.push(cut(noteOf(trace, row), NAME_LETTERS_MAX));
   const word = trace.tag(row);
@@ -249,6 +257,13 @@ export function sayRow({ trace, comparison }, row) {
   if (trace.failed(row)) parts.push('failed');
   parts.push(spoken(trace.duration(row)), CAT_WORDS[trace.at(trace.cat, row)] === 'edge' ? 'edge' : trace.service(row));
   parts.push(`starts at ${spoken(trace.at(trace.start, row))}`);
+  if (trace.has(row, FLAG.RUNNING)) parts.push('still running');
+  const way = trace.ways.get(row);
+  if (way && trace.has(row, FLAG.DERIVED)) parts.push(`derived, right to plus or minus ${spoken(way.error)}`);
+  const moved = trace.moved(row);
+  if (moved) parts.push(`clock moved by ${moved < 0 ? 'minus ' : ''}${spoken(Math.abs(moved))}`);
+  const told = usualOf(board, row);
+  if (told) parts.push(`usually ${spoken(told[2])} to ${spoken(told[3])}`);
   if (trace.has(row, FLAG.CRITICAL)) parts.push('on critical path');
   const verdict = comparison?.verdicts[row];
   if (verdict && verdict !== 'same') parts.push(verdict === 'noise' ? 'within noise' : verdict);

@@ -35,14 +35,14 @@ export function drawRuler(board, { ruler, grid }) {
     lines.push(band);
     top.push(at('tr-gap-length', (from + to) / 2, duration(gap.to - gap.from)));
   }
-  const marks = vitals(board);
+  const marks = [...vitals(board), ...limits(board)].sort((a, b) => a.time - b.time);
   marks.forEach(({ name, time, rating }, index) => {
     const x = axis.x(time);
     if (x < -1 || x > axis.width) return;
     const next = marks[index + 1];
     const room = (next ? axis.x(next.time) : axis.width) - x;
-    const flag = at(`tr-flag ${rating}`, x, room < MARK_ROOM ? name : `${name} ${duration(time - first)}`);
-    if (axis.width - x < 44) flag.classList.add('before');
+    const flag = at(`tr-flag ${rating}`, x, room < MARK_ROOM || rating.startsWith('limit') ? name : `${name} ${duration(time - first)}`);
+    if (axis.width - x < 44 || (rating.startsWith('limit') && room < MARK_ROOM + 30 && x > MARK_ROOM)) flag.classList.add('before');
     top.push(flag);
     lines.push(at(`tr-vital ${rating}`, x));
   });
@@ -59,6 +59,13 @@ export function vitals({ trace }) {
   const known = trace.wire.vitals.filter((vital) => typeof vital.at_us === 'number');
   const list = known.map((vital) => ({ name: vital.name, time: vital.at_us ?? 0, rating: tone(vital.rating) }));
   return list.sort((a, b) => a.time - b.time);
+}
+
+/** Budgets that have a moment. @param {Board} board */
+function limits({ trace, budgets }) {
+  if (trace.entry < 0) return [];
+  const from = trace.at(trace.start, trace.entry);
+  return budgets.flatMap(({ text, met, limit }) => (limit ? [{ name: text, time: from + limit.us, rating: `limit ${met ? 'good' : 'poor'}` }] : []));
 }
 
 /** @param {string | undefined} rating */

@@ -4,8 +4,11 @@
 import { append, copy, h, sheet } from '../../dom.js';
 import { icon as pictogram } from '../../icons.js';
 import { duration, things } from '../../model/format.js';
+import { FLAG } from '../../model/trace/columns.js';
 import { cut, delta, share } from '../../model/trace/words.js';
 import { details, list, section } from './details.js';
+import { usualOf } from './bars.js';
+import { sayClock } from './head.js';
 import { icon, tag, title } from './rows.js';
 import { WHAT, kindOf } from './what.js';
 
@@ -49,12 +52,15 @@ export class Side {
     const row = board.selected;
     if (row < 0) return element.replaceChildren();
     const turn = ++this.turn;
+    const hasMoved = board.trace.moved(row) !== 0;
+    const isDerived = board.trace.has(row, FLAG.DERIVED);
     const rest = h('div', { class: 'tr-rest' }, h('p', { class: 'muted' }, 'Reading the span\u2026'));
     const top = element.scrollTop;
     element.replaceChildren(this.#top(row), ...(board.onHole ? [this.#hole(row)] : [
-      figures(board, row), this.#inactivity(row), this.#network(row), what(kindOf(board.trace, row)), this.#compared(row), rest, this.#around(row)]).filter((node) => node !== null));
+      figures(board, row), this.#inactivity(row), what(kindOf(board.trace, row)), this.#network(row), this.#compared(row), usually(board, row),
+      hasMoved ? clock(board, row) : null, isDerived ? null : rest, hasMoved ? null : clock(board, row), this.#around(row)]).filter((node) => node !== null));
     element.scrollTop = top;
-    if (board.onHole) return;
+    if (board.onHole || isDerived) return;
     this.#told(board.trace.id_(row)).then(
       (span) => turn === this.turn && rest.replaceChildren(...details(board, row, span, { api: this.api, does: this.does })),
       (error) => turn === this.turn && rest.replaceChildren(h('p', { class: 'tr-fault', role: 'alert' },
@@ -103,14 +109,10 @@ export class Side {
 
   /** What lies between browser and edge: computed, not measured. @param {number} row */
   #network(row) {
-    const { trace } = this.board;
-    const { clock } = trace.wire;
-    const edge = trace.edgeHalf(row);
-    if (edge < 0 || !clock) return null;
-    const out = trace.at(trace.start, edge) - trace.at(trace.start, row);
-    const back = trace.at(trace.end, row) - trace.at(trace.end, edge);
-    return section('Network', 'derived', h('p', null, 'Browser time less edge time: the wire, the browser\u2019s queue, its limit of connections.'),
-      list([['On the way there', duration(out)], ['On the way back', duration(back)], ['Clock error', `\u00b1${duration(clock.err_us)}`]]));
+    const way = this.board.trace.ways.get(row);
+    if (!way) return null;
+    return section('Network', 'derived', h('p', null, 'Browser time less edge time: the wire, the browser\u2019s queue, its limit of connections. Together they are exact; how they divide is as sure as the clocks are. The verdict counts none of it.'),
+      list([['On the way there', duration(way.out)], ['On the way back', duration(way.back)], ['Together', duration(way.out + way.back)], ['Clock error', `\u00b1${duration(way.error)}`]]));
   }
 
   /** @param {number} row */
@@ -168,6 +170,24 @@ function figures({ trace }, row) {
   const figure = (/** @type {string} */ label, /** @type {string} */ value) => h('div', null, h('dt', null, label), h('dd', null, value));
   return h('dl', { class: 'tr-figures' }, figure('Duration', duration(trace.duration(row))), figure('Own time', duration(trace.at(trace.own, row))),
     figure('Of the request', isIdle ? '\u2013' : share(trace.duration(row), whole)));
+}
+
+/** How long it takes in other runs. @param {Board} board @param {number} row */
+function usually(board, row) {
+  const told = usualOf(board, row);
+  if (!told) return null;
+  const [runs, low, p50, p95, high] = told;
+  return section('Usually', things(runs, 'run'), list([
+    ['Half of them within', duration(p50)], ['95 of 100 within', duration(p95)], ['All', `${duration(low)} to ${duration(high)}`]]));
+}
+
+/** Whose clock its times are by. @param {Board} board @param {number} row */
+function clock({ trace }, row) {
+  if (trace.has(row, FLAG.EDGE | FLAG.DERIVED)) return null;
+  const clocks = trace.clocks(row);
+  const told = clocks.map((one) => h('p', null, h('bdi', null, `${one.instance && clocks.length > 1 ? `${cut(one.instance, 80)}: ` : ''}${sayClock(one)}.`)));
+  const none = h('p', { class: 'muted' }, 'Nothing ties this process to the others in time: its times are its own.');
+  return section('Clock', '', ...(told.length > 0 ? told : [none]));
 }
 
 /** @param {string} kind */

@@ -18,7 +18,14 @@ const FRESH_US = 60e6;
 
 /** @param {Api} api @param {string} id */
 export async function readTrace(api, id) {
-  return new Trace(/** @type {Wire} */ (await api.get(`/traces/${id}`)));
+  return complete(/** @type {Wire} */ (await api.get(`/traces/${id}`)));
+}
+
+/** A trace as it was told, with the rows that no process recorded. @param {Wire} wire */
+export async function complete(wire) {
+  const trace = new Trace(wire);
+  if (wire.network.length === 0 && wire.state !== 'open') return trace;
+  return (await import('../../model/trace/derived.js')).derived(trace);
 }
 
 /** The requests of a trace; none where they cannot be had: spans tell enough by themselves. @param {Api} api @param {string} id @returns {Promise<RequestItem[]>} */

@@ -3,7 +3,7 @@
 import { h, sheet } from '../../dom.js';
 import { dialog } from '../../elements/dialog.js';
 import { duration } from '../../model/format.js';
-import { CAT_WORDS } from '../../model/trace/columns.js';
+import { CAT_WORDS, FLAG } from '../../model/trace/columns.js';
 import { cut } from '../../model/trace/words.js';
 import { title } from './rows.js';
 
@@ -32,7 +32,7 @@ export function openTable(board, choose) {
         h('td', { class: 'num' }, duration(trace.at(trace.start, row))),
         h('td', { class: 'num' }, duration(trace.duration(row))),
         h('td', { class: 'num' }, duration(trace.at(trace.own, row))),
-        h('td', null, trace.failed(row) ? `failed ${trace.tag(row)}` : trace.tag(row))));
+        h('td', null, trace.has(row, FLAG.DERIVED) ? trace.note(row) : trace.failed(row) ? `failed ${trace.tag(row)}` : trace.tag(row))));
     }
     shown += PAGE;
     more.hidden = shown >= rows.length;
@@ -40,7 +40,7 @@ export function openTable(board, choose) {
   fill();
   more.addEventListener('click', fill);
   const heads = ['Level', 'Span', 'Kind', 'Service', 'Starts at', 'Duration', 'Own time', 'Outcome'];
-  const close = dialog({ title: `${rows.length} spans as a table`, class: 'tr-table-dialog' },
+  const close = dialog({ title: `${rows.filter((row) => !trace.has(row, FLAG.DERIVED)).length} spans as a table`, class: 'tr-table-dialog' },
     h('div', { class: 'tr-table', tabIndex: 0, role: 'region', 'aria-label': 'Spans' },
       h('table', null, h('thead', null, h('tr', null, ...heads.map((text) => h('th', { scope: 'col' }, text)))), body), more));
 }

@@ -14,7 +14,8 @@ import { about, subject, top } from './head.js';
 import { listen } from './pointer.js';
 import { Rows } from './rows.js';
 import { drawRuler } from './ruler.js';
-import { Finder, follow, isArriving, mayGrow, readRequests, readTrace } from './source.js';
+import { Growth } from './growth.js';
+import { Finder, isArriving, mayGrow, readRequests } from './source.js';
 
 /** @import { Api, Keys, Live, Router } from '../../model/contract.js' */
 /** @import { Trace } from '../../model/trace/columns.js' */
@@ -37,8 +38,6 @@ const NARROW = { page: 720, compact: 480 };
 const WIDTH = { page: 372, compact: 230 };
 /** At most so many rows have no need of a minimap. */
 const MINIMAP_ROWS_MIN = 13;
-/** A growing trace is asked for anew after so long at the earliest. */
-const GROW_MS = 250;
 /** A trace that could not be had is asked for again so long after somebody answers. */
 const AGAIN_MS = 1000;
 /** Letters of a raw answer that are shown. */
@@ -67,7 +66,9 @@ export class TraceView extends HTMLElement {
   #prefix = `tr${elements++}-`;
   /** What is loaded belongs to this turn. */
   #turn = 0;
-  #growing = 0;
+  #trying = 0;
+  /** @type {Growth | null} */
+  #growth = null;
   /** @type {RequestItem[]} */
   #requests = [];
   #names = 0;
@@ -120,9 +121,8 @@ export class TraceView extends HTMLElement {
 
   /** Ends whatever belongs to the trace that is shown. */
   #clear() {
-    clearTimeout(this.#growing);
-    this.#growing = 0;
-    this.#unfollow = (this.#unfollow?.(), null);
+    clearTimeout(this.#trying);
+    this.#growth = (this.#growth?.end(), null);
     this.#resizes?.disconnect();
     this.#unescape = (this.#unescape?.(), null);
     this.#address = (this.#address?.end(), null);
@@ -142,8 +142,8 @@ export class TraceView extends HTMLElement {
   /** Somebody answers again: what could not be had is asked for, while the page that says so stays. */
   #reconnect() {
     if (this.#board || !this.querySelector('.tr-nothing')) return;
-    clearTimeout(this.#growing);
-    this.#growing = window.setTimeout(() => void this.load('quietly'), AGAIN_MS);
+    clearTimeout(this.#trying);
+    this.#trying = window.setTimeout(() => void this.load('quietly'), AGAIN_MS);
   }
 
   /**
@@ -156,9 +156,10 @@ export class TraceView extends HTMLElement {
     const turn = ++this.#turn;
     this.#clear();
     if (how === 'anew') this.replaceChildren(h('div', { class: 'tr-loading', role: 'status' }, h('span', { class: 'unseen' }, 'Loading the trace')));
+    const growth = this.#growth = new Growth(api, this.trace);
     try {
-      const [trace, requests] = await Promise.all([readTrace(api, this.trace), readRequests(api, this.trace), sheet('styles/trace.css')]);
-      if (turn !== this.#turn) return;
+      const [trace, requests] = await Promise.all([growth.read(), readRequests(api, this.trace), sheet('styles/trace.css')]);
+      if (turn !== this.#turn || !trace) return;
       this.#requests = requests;
       const comparison = this.comparing ? await this.comparing(trace) : null;
       if (turn !== this.#turn) return;
@@ -177,6 +178,8 @@ export class TraceView extends HTMLElement {
       this.#follow();
       return;
     }
+    // What was sent a moment ago may not even be known as a request.
+    if (status === 404) this.#trying = window.setTimeout(() => void this.load('quietly'), AGAIN_MS);
     if (status >= 0) {
       const { problemState } = await import('./states.js');
       return this.#say(problemState({ status, message: error instanceof Error ? error.message : '' }, does));
@@ -206,7 +209,6 @@ export class TraceView extends HTMLElement {
   }
 
   /** @type {HTMLElement | null} */ #scroll = null;
-  /** @type {(() => void) | null} */ #unfollow = null;
   /** @type {Address | null} */ #address = null;
   /** @type {Finder | null} */ #finder = null;
   /** @type {ResizeObserver | null} */ #resizes = null;
@@ -254,7 +256,16 @@ export class TraceView extends HTMLElement {
     this.#address?.read();
     this.#measure();
     board.flush();
-    if (board === this.#board && mayGrow(trace)) this.#follow();
+    if (board !== this.#board) return;
+    if (mayGrow(trace)) this.#follow();
+    void this.#held('first');
+  }
+
+  /** Budgets, and other runs. @param {'first' | 'again' | 'open'} when */
+  async #held(when) {
+    const { api } = this;
+    const board = this.#board;
+    if (!this.compact && api && board) (await import('./held.js')).hold(api, board, when);
   }
 
   /** Anything that goes wrong while drawing is shown, not swallowed. @param {() => void} act */
@@ -420,7 +431,7 @@ export class TraceView extends HTMLElement {
     place.replaceChildren(...top(board, { facts: { request }, compact: this.compact, does: {
       back: () => this.router?.push('/logs'), compare: () => this.router?.push(`/compare?b=${this.trace}`),
       share: () => share(this.#parts), link: () => copyLink(this.#parts), copyId: () => void copy(this, this.trace, 'Trace id copied'),
-      again: again(this.#parts, request), select: (row) => board.reveal(row),
+      again: again(this.#parts, request), budgets: () => void this.#held('open'), select: (row) => board.reveal(row),
     } }));
   }
 
@@ -433,38 +444,36 @@ export class TraceView extends HTMLElement {
     const isEmpty = board.trace.count === 0;
     void this.#say(isEmpty
       ? { title: 'No spans', text: 'The trace is there, and nothing is in it yet.', actions: [{ label: 'Look again', act: () => void this.load() }] }
-      : { title: 'All kinds are switched off', text: `${things(board.trace.count, 'span')} would be here.`, actions: [{ label: 'Show all kinds', act: () => (board.hidden.clear(), board.onlyChanged = false, board.relayout(), board.mark(DIRTY.TRACE)) }] }, none);
+      : { title: 'All kinds are switched off', text: `${things(board.trace.spans, 'span')} would be here.`, actions: [{ label: 'Show all kinds', act: () => (board.hidden.clear(), board.onlyChanged = false, board.relayout(), board.mark(DIRTY.TRACE)) }] }, none);
   }
 
   #follow() {
-    this.#unfollow?.();
-    this.#unfollow = this.live && follow(this.live, this.trace, () => this.#grow());
+    this.#growth?.follow(this.live, () => this.#grow());
   }
 
-  /** More has come. Asked for as a whole: the server reads tree, path and verdict anew. */
-  #grow() {
-    if (this.#growing) return;
-    this.#growing = window.setTimeout(async () => {
-      this.#growing = 0;
-      const board = this.#board;
-      const { api } = this;
-      if (!board || !api) return void this.load();
-      try {
-        const trace = await readTrace(api, this.trace);
-        const comparison = this.comparing ? await this.comparing(trace) : null;
-        if (this.#requests.length === 0) this.#requests = await readRequests(api, this.trace);
-        if (board !== this.#board) return;
-        this.#hold(() => {
-          this.#views?.side?.forget();
-          board.put(trace, comparison);
-          board.flush();
-        });
-        if (board.text) this.#finder?.ask();
-      } catch (error) {
-        if (board !== this.#board || (error instanceof Error && 'status' in error)) return;
-        void this.#crashed(error);
-      }
-    }, GROW_MS);
+  /** More may have come. */
+  async #grow() {
+    const board = this.#board;
+    const { api } = this;
+    const growth = this.#growth;
+    if (!board || !api || !growth) return void this.load();
+    try {
+      const trace = await growth.read();
+      if (!trace || board !== this.#board) return;
+      const comparison = this.comparing ? await this.comparing(trace) : null;
+      if (this.#requests.length === 0) this.#requests = await readRequests(api, this.trace);
+      if (board !== this.#board) return;
+      this.#hold(() => {
+        this.#views?.side?.forget();
+        board.put(trace, comparison);
+        board.flush();
+      });
+      if (board.text) this.#finder?.ask();
+      void this.#held('again');
+    } catch (error) {
+      if (board !== this.#board || (error instanceof Error && 'status' in error)) return;
+      void this.#crashed(error);
+    }
   }
 
   /** Changes rows, and keeps the one that is looked at where it is. @param {() => void} change */

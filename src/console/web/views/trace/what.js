@@ -37,6 +37,9 @@ export const WHAT = {
   'ui.webvital.cls': 'The page jumped while it loaded. It has no length, only a size; under 0.1 is good.',
   'ui.interaction': 'The slowest answer to a click, a tap or a key so far. Under 200 ms is good.',
   'http.client': 'The page\u2019s script asked for something. Browser time less edge time is the network\u2019s.',
+  'network.request': 'The way from the browser to Waylight: what the browser measured less what Waylight did. Derived from two clocks, not recorded; a queue in the browser counts, too.',
+  'network.response': 'The way back: from Waylight\u2019s last byte to the browser\u2019s. Derived from two clocks, not recorded; a slow line or a busy page makes it long.',
+  'running': 'It has not ended yet, so it has not been told of; spans below it have. It takes its place here when it ends.',
   'query': 'The app asked its database. Many short ones in a row are often one that could be asked once.',
   'call': 'The app called another service and waited for it. If that one sends spans too, they hang below.',
   'producer': 'The app put a message into a queue. Whoever takes it out works later, and nobody waits here for that.',
@@ -48,6 +51,7 @@ export const WHAT = {
 
 /** The kind of a row, by which its text is found. @param {Trace} trace @param {number} row */
 export function kindOf(trace, row) {
+  if (trace.has(row, FLAG.RUNNING)) return 'running';
   const stage = trace.stage(row);
   const withTag = `${stage}:${trace.tag(row)}`;
   if (withTag in WHAT) return withTag;

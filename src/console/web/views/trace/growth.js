@@ -1,0 +1,75 @@
+// How a trace is read, and read again while it grows: as a whole, since the server reads tree, path and verdict anew, but
+// only where there is more than was told before, and the more seldom the longer that takes.
+
+import { complete, follow } from './source.js';
+
+/** @import { Api, Live } from '../../model/contract.js' */
+/** @import { Trace as Wire } from '../../types/wire.d.ts' */
+
+/** A growing trace is asked for anew after so long at the earliest, and at the latest. */
+const PAUSE_MS = { least: 250, most: 10_000 };
+/** So many times as long as the last time took: reading a trace again is a small part of what the tab does. */
+const PAUSE_TIMES = 5;
+
+/** How long to wait before a trace is read again that took so long. @param {number} took milliseconds */
+export function pause(took) {
+  return Math.min(PAUSE_MS.most, Math.max(PAUSE_MS.least, took * PAUSE_TIMES));
+}
+
+export class Growth {
+  #api;
+  #id;
+  #tag = '';
+  #took = 0;
+  #timer = 0;
+  /** Something came while it was being read. */
+  #missed = false;
+  #ended = false;
+  /** @type {(() => Promise<void>) | null} */
+  #grow = null;
+  /** @type {(() => void) | null} */
+  #unfollow = null;
+
+  /** @param {Api} api @param {string} id */
+  constructor(api, id) {
+    this.#api = api;
+    this.#id = id;
+  }
+
+  /** The trace as it is now; null if that is how it was. */
+  async read() {
+    const began = performance.now();
+    const told = await this.#api.renew(`/traces/${this.#id}`, this.#tag);
+    if (!told) return null;
+    this.#tag = told.tag;
+    const trace = await complete(/** @type {Wire} */ (told.value));
+    this.#took = performance.now() - began;
+    return trace;
+  }
+
+  /** Has it grown whenever there may be more. @param {Live | null} live @param {() => Promise<void>} grow */
+  follow(live, grow) {
+    this.#unfollow?.();
+    this.#grow = grow;
+    this.#unfollow = live && follow(live, this.#id, () => this.#more());
+  }
+
+  end() {
+    this.#ended = true;
+    clearTimeout(this.#timer);
+    this.#unfollow?.();
+  }
+
+  #more() {
+    if (this.#ended) return;
+    if (this.#timer) this.#missed = true;
+    else this.#timer = window.setTimeout(() => void this.#again(), pause(this.#took));
+  }
+
+  async #again() {
+    this.#missed = false;
+    await this.#grow?.();
+    this.#timer = 0;
+    if (this.#missed) this.#more();
+  }
+}
