@@ -7,6 +7,7 @@ pub mod columns;
 mod house;
 mod people;
 pub mod problem;
+mod purge;
 pub mod query;
 pub mod replay;
 mod requests;
@@ -39,7 +40,12 @@ use super::{Console, Visit, form, people::Denied, scope::Reach};
 use crate::{
     body::Piped,
     config::model::ConsoleLimits,
-    rules::{privacy, session::Identity, startup::Process},
+    rules::{
+        cache::{How, Purge},
+        privacy,
+        session::Identity,
+        startup::Process,
+    },
     service::BoxFuture,
     trace::{
         collector::Intake,
@@ -55,6 +61,9 @@ use crate::{
 pub const WRITE_HEADER: HeaderName = HeaderName::from_static("waylight-request");
 /// The largest body of a write, in octets; an import may be larger.
 pub const BODY_BYTES_MAX: usize = 16 * 1024;
+
+/// What purges stored responses.
+pub type Purging = dyn Fn(&Purge, How) -> usize + Send + Sync;
 
 /// What the API reads from and writes to.
 #[derive(Clone)]
@@ -75,6 +84,8 @@ pub struct Shelf {
     pub exporters: Arc<Exporters>,
     /// Where spans of browsers are handed in.
     pub intake: Option<Intake>,
+    /// Purges stored responses, and tells how many were meant; it may take its time.
+    pub cache: Arc<Purging>,
     /// How the processes of upstreams are.
     pub processes: Arc<dyn Fn() -> Vec<Process> + Send + Sync>,
     /// Where applications send their spans, as `127.0.0.1:4318`.
@@ -200,11 +211,13 @@ impl Console {
             Endpoint::PageTrace => call.page_trace(),
             Endpoint::Replay => call.replay().await,
             Endpoint::Erase => call.erase().await,
+            Endpoint::Purge => call.purge().await,
             Endpoint::Keep => call.keep().await,
             Endpoint::TraceLinks => call.trace_links(),
             Endpoint::Invite => call.invite(),
             Endpoint::EndLink => call.end_link(),
             Endpoint::RevokePerson => call.revoke_person(),
+            Endpoint::LiftPerson => call.lift_person(),
             Endpoint::SignOut => call.sign_out(),
             Endpoint::Audit => call.audit(),
             Endpoint::Settings => call.settings().await,
