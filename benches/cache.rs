@@ -259,10 +259,20 @@ fn scans() {
     );
 }
 
+/// Whether `cargo bench --bench cache -- NAME` means this part, or names none.
+fn is_wanted(part: &str) -> bool {
+    let mut names = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).peekable();
+    names.peek().is_none() || names.any(|name| part.contains(&name))
+}
+
 fn main() {
-    benches();
-    if !is_smoke() {
+    if is_wanted("cache hit") {
+        benches();
+    }
+    if !is_smoke() && is_wanted("overhead") {
         overhead();
+    }
+    if !is_smoke() && is_wanted("scans") {
         scans();
     }
 }

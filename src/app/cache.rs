@@ -1,21 +1,16 @@
 //! `waylight purge` and `waylight explain`: the cache of a running instance.
 
 use http::Method;
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
 
 use super::{
-    admin::ask::{Answered, Asking},
     cli::{Explain, Purge},
     link::LinkError,
     print::clean,
-    source::{Loaded, Source},
+    running::{ask, parameter},
+    source::Source,
     terminal,
-    whereabouts::Whereabouts,
 };
-
-/// The largest answer, in octets.
-const ANSWER_BYTES_MAX: usize = 4 << 20;
 
 /// Forgets what is stored, or makes it stale, and prints how much that was.
 ///
@@ -54,29 +49,11 @@ pub fn explain(source: &Source, options: &Explain) -> Result<(), LinkError> {
     Ok(())
 }
 
-fn ask(source: &Source, method: Method, path: &str) -> Result<Value, LinkError> {
-    let Loaded { config, .. } = source.load().map_err(LinkError::Faulty)?;
-    let found = Whereabouts::read(&config.state_dir)
-        .map_err(|error| format!("no running instance was found in {}: {error}", config.state_dir.display()))?;
-    let admin = found.admin.ok_or("the admin listener is switched off: nobody can be asked")?;
-    let asking = Asking { method, path, cookie: None, answer_bytes_max: ANSWER_BYTES_MAX };
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let Answered { status, body } =
-        runtime.block_on(asking.at(&admin)).map_err(|error| format!("{admin} does not answer: {error}"))?;
-    if !status.is_success() {
-        return Err(String::from_utf8_lossy(&body).trim().to_owned().into());
-    }
-    Ok(serde_json::from_slice(&body)?)
-}
-
-fn parameter(name: &str, value: &str) -> String {
-    format!("{name}={}", utf8_percent_encode(value, NON_ALPHANUMERIC))
-}
-
 /// The answer in sentences.
 fn told(answer: &Value) -> String {
     let text = |value: &Value| clean(value.as_str().unwrap_or_default());
     let mut lines = vec![text(&answer["url"])];
+    lines.extend(routed(&answer["routed"]));
     let stored = answer["stored"].as_array().map(Vec::as_slice).unwrap_or_default();
     if stored.is_empty() {
         lines.push("  nothing is stored".to_owned());
@@ -101,6 +78,30 @@ fn told(answer: &Value) -> String {
         lines.push(format!("  the last answer was not stored, {ago} s ago: {}", text(&refused["explanation"])));
     }
     lines.join("\n")
+}
+
+/// Which route answers, whether its cache is asked, and under which key.
+fn routed(told: &Value) -> Vec<String> {
+    let text = |value: &Value| clean(value.as_str().unwrap_or_default());
+    if told.is_null() {
+        return Vec::new();
+    }
+    let why = text(&told["why"]);
+    if told["route"].is_null() {
+        return vec![format!("  {why}")];
+    }
+    let route = format!("  route {} of {}", text(&told["route"]), text(&told["site"]));
+    let mut lines = match told["cached"].as_bool() {
+        Some(true) => vec![format!("{route}: the cache is asked")],
+        _ => vec![format!("{route}: the cache is not asked: {why}")],
+    };
+    if !told["key"].is_null() {
+        lines.push(format!("    under the key {}", text(&told["key"])));
+        lines.extend(
+            told["key_parts"].as_array().into_iter().flatten().map(|part| format!("      with {}", text(part))),
+        );
+    }
+    lines
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ use super::{
     backup, cache, demo, force, health,
     link::{self, LinkError},
     run::{self, RunError, Started},
+    running,
     source::{self, LoadError, Source},
     terminal, trace, traces,
 };
@@ -87,6 +88,8 @@ pub enum Command {
     Trace(Box<Trace>),
     /// List and search the traced requests of a running instance
     Traces(Traces),
+    /// Let a person in again whose name was revoked
+    Lift(Lift),
     /// Forget responses that a running instance has stored
     Purge(Purge),
     /// Tell what a running instance has stored for a URL, and whether it would answer from it
@@ -211,6 +214,14 @@ pub struct Traces {
     pub json: bool,
 }
 
+/// Who is let in again.
+#[derive(Args, Debug)]
+pub struct Lift {
+    /// His name
+    #[arg(value_name = "NAME")]
+    pub name: String,
+}
+
 /// What is purged.
 #[derive(Args, Debug)]
 pub struct Purge {
@@ -279,6 +290,7 @@ pub fn main() -> ExitCode {
             Err(error) => minted(Err(error)),
         },
         Some(Command::Traces(options)) => minted(traces::traces(&Source::of_running(config), &options)),
+        Some(Command::Lift(options)) => minted(running::lift(&Source::of_running(config), &options)),
         Some(Command::Purge(options)) => minted(cache::purge(&Source::of_running(config), &options)),
         Some(Command::Explain(options)) => minted(cache::explain(&Source::of_running(config), &options)),
         Some(Command::Demo(options)) => outcome(demo::demo(&options)),

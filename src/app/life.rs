@@ -120,12 +120,13 @@ impl Life {
         let (store, stored) = store(config, &state, &quota, &counters)?.unzip();
         let hub = Hub::new(HubLimits::of(&config.console), Arc::clone(&counters));
         let outlets = outlets(config, print, &exporters, stored);
-        let spans = Spans::begin(config, inbox, outlets, &hub, &counters).await;
+        let spans = Spans::begin(config, inbox, outlets, (&hub, &quota), &counters).await;
         upstream.supervisor.receive_spans_at(spans.receivers.told.clone());
         let mut tasks = JoinSet::new();
         let requests = Requests::new(Arc::new(Ring::new(config.requests.recent_max)), store.clone());
         let keeper = Keeper { requests, hub, outbox: outbox.clone(), counters: Arc::clone(&counters) };
-        let shelf = Arc::new(shelf(config, keeper, &spans, (&quota, &exporters), &upstream));
+        let cache = Arc::new(CacheStore::new(&config.cache, &counters)?);
+        let shelf = Arc::new(shelf(config, keeper, &spans, (&quota, &exporters), (&upstream, &cache)));
         let audit = Arc::new(Audit::new(Box::new(state.audit(&config.access)?), Arc::clone(&counters)));
         let parts = Parts {
             keys: Arc::clone(&keys),
@@ -137,7 +138,6 @@ impl Life {
         let console = Arc::new(Console::new(parts, config.access.clone(), config.privacy));
         let stop = watch::Sender::new(false);
         let door = door(&mut tasks, &console, (&stop, &counters));
-        let cache = Arc::new(CacheStore::new(&config.cache, &counters)?);
         let services = Services { permits: Arc::default(), sessions, quota, door, cache, upstream };
         let log = Log::begin(config, log, &shelf);
         let workers = workers.collect();
@@ -220,9 +220,11 @@ fn shelf(
     keeper: Keeper,
     spans: &Spans,
     (quota, exporters): (&Arc<Quota>, &Arc<Exporters>),
-    upstream: &UpstreamServices,
+    (upstream, cache): (&UpstreamServices, &Arc<CacheStore>),
 ) -> Shelf {
+    let cache = Arc::clone(cache);
     Shelf {
+        cache: Arc::new(move |what, how| cache.purge(what, how)),
         processes: processes(upstream),
         endpoints: endpoints(upstream),
         requests: keeper.requests.clone(),
@@ -251,12 +253,12 @@ impl Spans {
         config: &Config,
         inbox: Inbox,
         outlets: Vec<Outlet>,
-        hub: &Arc<Hub>,
+        (hub, quota): (&Arc<Hub>, &Arc<Quota>),
         counters: &Arc<Counters>,
     ) -> Self {
+        let (hub, quota) = (Some(Arc::clone(hub)), Arc::clone(quota));
         let room = RoomLimits::of(&config.receive);
-        let settings =
-            CollectorSettings { room, hub: Some(Arc::clone(hub)), ..CollectorSettings::new(resource(config)) };
+        let settings = CollectorSettings { room, hub, quota, ..CollectorSettings::new(resource(config)) };
         let collector = Collector::start(settings, inbox, outlets, Arc::clone(counters));
         collector.redact(Arc::new(redaction(config)));
         let receivers = Receivers::open(config, &collector.intake()).await;

@@ -13,6 +13,7 @@ pub mod pages;
 pub mod print;
 pub mod receivers;
 pub mod run;
+mod running;
 pub mod signals;
 pub mod source;
 pub mod state;

@@ -7,6 +7,8 @@ mod console;
 mod requests;
 mod toolbar;
 
+pub use self::cache::cache_settings;
+
 use std::fmt::{Display, Write as _};
 
 use http::{HeaderName, HeaderValue};

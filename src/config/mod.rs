@@ -24,7 +24,7 @@ use std::{
 use http::Uri;
 
 pub use diagnostic::{Diagnostic, Diagnostics, Warning};
-pub use effective::effective;
+pub use effective::{cache_settings, effective};
 use model::{Config, Toggle};
 
 /// Where a configuration's text comes from, and how it reaches what lies outside it.

@@ -67,6 +67,8 @@ pub enum Deed {
     Purge,
     /// Ended somebody's session or sign-ins.
     Revoke,
+    /// Let somebody in again whose name was revoked.
+    Lift,
     /// Erased what was kept.
     Erase,
     /// Changed settings, or had them read anew.
@@ -91,6 +93,7 @@ impl Deed {
             Self::Keep => "kept",
             Self::Purge => "purged",
             Self::Revoke => "revoked",
+            Self::Lift => "let in again",
             Self::Erase => "erased",
             Self::Settings => "changed settings:",
         }

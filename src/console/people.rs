@@ -148,6 +148,26 @@ impl Console {
         Ok(())
     }
 
+    /// Lets a person in again whose name was revoked; false where it was not.
+    ///
+    /// # Errors
+    /// Who asks may not, or it could not be written down.
+    pub fn lift(&self, visit: &Visit, name: &str) -> Result<bool, Denied> {
+        let who = self.audited(visit, Action::Revoke, Deed::Lift, &format!("person {name}"))?;
+        let lifted = self.sessions.lift_person(name, clock::unix_seconds()).map_err(Denied::Unavailable)?;
+        info!(by = who.name, person = name, lifted, "let in again");
+        Ok(lifted)
+    }
+
+    /// The same for whoever may reach the admin listener.
+    ///
+    /// # Errors
+    /// It could not be written down.
+    pub fn lift_by_operator(&self, name: &str) -> Result<bool, BoxError> {
+        self.audit.write(&AuditEntry::of_operator(Deed::Lift, format!("person {name}")))?;
+        self.sessions.lift_person(name, clock::unix_seconds())
+    }
+
     /// Erases what is kept of a person, or of a session: in memory, and in the store.
     ///
     /// # Errors

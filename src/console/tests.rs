@@ -620,6 +620,11 @@ fn a_proxy_is_believed_if_it_is_trusted() {
     assert_eq!(come(&browser, &other, PeerTrust::Trusted).unwrap().0, "bob", "the proxy is right");
     browser.console.sessions.revoke_id(who.id, clock::unix_seconds()).unwrap();
     assert_eq!(come(&browser, &ada, PeerTrust::Trusted), None, "revoked by himself, he stays out");
+    let (sessions, now) = (&browser.console.sessions, clock::unix_seconds());
+    sessions.revoke_person("bob", now).unwrap();
+    assert_eq!(come(&browser, &other, PeerTrust::Trusted), None, "his name was revoked");
+    assert!(sessions.lift_person("bob", now).unwrap());
+    assert_eq!(come(&browser, &other, PeerTrust::Trusted).unwrap().0, "bob");
 }
 
 #[test]

@@ -38,6 +38,7 @@ const ARRIVALS_MAX: usize = 10_000;
 
 const INVALID: &str = "This link or token is not valid, or its time is over.";
 pub(super) const USED: &str = "This link was used before.";
+const BARRED: &str = "This name was revoked. An admin has to let it in again.";
 
 /// The named tokens, as they are compared.
 #[derive(Debug)]
@@ -132,12 +133,12 @@ impl Console {
         self.of_request(visit, (token.name.clone(), token.role, Way::Token), now)
     }
 
-    /// Somebody for one request, the same each time; unless just he was revoked.
+    /// Somebody for one request, the same each time; unless just he was revoked, or his name.
     fn of_request(&self, visit: &Visit, (name, role, way): (String, Role, Way), now: u64) -> Option<Identity> {
         let expiry = now.saturating_add(self.access.identity_ttl.as_secs());
         let id = request_id(way, &name);
         let who = Identity { id, name, role, way, host: visit.host.clone(), issued: now, expiry };
-        (!self.sessions.is_revoked(id)).then_some(who)
+        (!self.sessions.is_revoked(id) && !self.sessions.is_person_barred(&who.name)).then_some(who)
     }
 
     /// Writes down that somebody came without a cookie, once an hour.
@@ -198,6 +199,10 @@ impl Console {
 
     /// Signs somebody in: he is given a cookie.
     pub(super) fn enter(&self, visit: &Visit, (name, role, way): (String, Role, Way), now: u64) -> Response<Bytes> {
+        if self.sessions.is_person_barred(&name) {
+            self.refuse(visit, now);
+            return self.ask(StatusCode::FORBIDDEN, visit, Some(BARRED));
+        }
         let id = match actions::new_id() {
             Ok(id) => id,
             Err(error) => return actions::unavailable(error),

@@ -21,12 +21,14 @@ use super::{
     encode::{self, Resource},
     live::{Event, Hub},
     outbox::Inbox,
+    quota::Quota,
     receive::{
         browser::Cleaned,
-        room::{Named, Part, Room, RoomLimits},
+        room::{Asked, Named, Part, Room, RoomLimits},
     },
     record::SpanRecord,
     redact,
+    requests::keep,
     sink::{Batch, Sink, Source, span_count},
     stage::Stage,
 };
@@ -40,6 +42,8 @@ use crate::{
 const REQUESTS_MAX: usize = 256;
 /// Applications' messages that may wait to be joined.
 const INTAKE_MAX: usize = 64;
+/// Triggers of traces that nobody asked for: a ratio, a route's rule, tail mode, and what rules keep afterwards.
+const UNASKED: [&str; 4] = ["ratio", "route", "tail", keep::TRIGGER];
 /// How often waiting spans of applications are looked through.
 const EXPIRE_EVERY: Duration = Duration::from_secs(1);
 
@@ -60,6 +64,8 @@ pub struct CollectorSettings {
     pub room: RoomLimits,
     /// Where spans of watched traces are published.
     pub hub: Option<Arc<Hub>>,
+    /// Where it is counted what applications add to traces that nobody asked for.
+    pub quota: Arc<Quota>,
 }
 
 /// A sink, and the spans of applications that it is given; it is given all of the edge's.
@@ -87,6 +93,7 @@ impl CollectorSettings {
             pause: Duration::from_millis(10),
             room: RoomLimits::default(),
             hub: None,
+            quota: Arc::new(Quota::unlimited()),
         }
     }
 }
@@ -277,7 +284,7 @@ impl Running {
 
     fn take(&mut self, Offer { request, claimed, _lent }: Offer) {
         for trace in claimed {
-            let waited = self.room.recorded(trace, None);
+            let waited = self.room.recorded(trace, None, Some(Asked::BySomebody));
             self.hand_over_apps(waited);
         }
         self.join(request);
@@ -292,7 +299,7 @@ impl Running {
         for mut request in requests.drain(..) {
             redact::edge(&mut request, &redaction);
             if let Some(span) = request.first() {
-                waited.append(&mut self.room.recorded(span.trace_id, named(&request)));
+                waited.append(&mut self.room.recorded(span.trace_id, named(&request), asked(&request)));
                 self.publish_edge(span.trace_id, &request);
             }
             if count > 0 && count + request.len() > self.settings.batch_spans_max {
@@ -339,7 +346,11 @@ impl Running {
     }
 
     /// Spans of applications that belong to traces of the edge.
-    fn hand_over_apps(&self, parts: Vec<Part>) {
+    fn hand_over_apps(&mut self, parts: Vec<Part>) {
+        let unasked = self.room.take_unasked();
+        if unasked > 0 {
+            self.settings.quota.spend_unasked(unasked as u64, clock::unix_seconds());
+        }
         let mut whole = ExportTraceServiceRequest::default();
         for (trace, part) in parts {
             if let Some(hub) = &self.settings.hub {
@@ -393,6 +404,13 @@ fn named(request: &[SpanRecord]) -> Option<Named> {
         trace: root.trace_id,
         parent: attempt.unwrap_or(root).span_id,
     })
+}
+
+/// Whether somebody asked for the trace of the request that was recorded; `None`: its root is still to come.
+fn asked(request: &[SpanRecord]) -> Option<Asked> {
+    let root = request.iter().find(|span| span.stage == Stage::Request)?;
+    let trigger = root.attributes.text("waylight.trigger")?;
+    Some(if UNASKED.contains(&trigger) { Asked::ByNobody } else { Asked::BySomebody })
 }
 
 /// Feeds one sink until the collector ends.

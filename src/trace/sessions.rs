@@ -29,6 +29,9 @@ use crate::{
 /// then.
 const IDENTITY_SECONDS_MAX: u64 = 365 * 86_400;
 
+/// So long a name is kept out, in seconds, unless somebody lets it in again: a hundred years.
+const BARRED_SECONDS: u64 = 100 * 365 * 86_400;
+
 /// Where revocations and used nonces are written before they count.
 pub trait Journal: Send + Sync {
     /// Writes one entry durably.
@@ -58,6 +61,10 @@ pub enum EntryKind {
     Revoked,
     /// Nothing counts that a person was given up to a moment: [`IDENTITY_SECONDS_MAX`] before the expiry.
     Person,
+    /// A person stays out, whatever he shows: since [`BARRED_SECONDS`] before the expiry.
+    Barred,
+    /// He does not any more.
+    Lifted,
 }
 
 /// A journal that forgets: for tests, and where nothing must be kept.
@@ -161,23 +168,44 @@ impl Sessions {
     }
 
     /// From now on nothing counts that a person of this name was given so far: sign-ins, links, and his guests' sessions.
+    /// Nor does what he is given later, or shows by himself, like a token of the configuration, until that is lifted.
     ///
     /// # Errors
     /// It could not be written down, or too many are remembered.
     pub fn revoke_person(&self, name: &str, now: u64) -> Result<(), BoxError> {
         self.make_room(now)?;
-        let entry =
-            Entry { kind: EntryKind::Person, id: person(name), expiry: now.saturating_add(IDENTITY_SECONDS_MAX) };
+        let entry = Entry { kind: EntryKind::Barred, id: person(name), expiry: now.saturating_add(BARRED_SECONDS) };
         self.journal.append(entry)?;
         self.entries.insert((entry.kind, entry.id), entry.expiry);
         self.meters.retain(|_, meter| meter.person != name || meter.issued > now);
         Ok(())
     }
 
-    /// Whether what a person of this name was given at `issued` no longer counts.
+    /// Lets a person of this name in again: by what he shows by himself, or is given from now on. What he was given before
+    /// stays revoked. False where he was not kept out.
+    ///
+    /// # Errors
+    /// It could not be written down.
+    pub fn lift_person(&self, name: &str, now: u64) -> Result<bool, BoxError> {
+        let id = person(name);
+        let Some(expiry) = self.entries.get(&(EntryKind::Barred, id)).map(|expiry| *expiry) else { return Ok(false) };
+        let cut = expiry.saturating_sub(BARRED_SECONDS);
+        let before = Entry { kind: EntryKind::Person, id, expiry: cut.saturating_add(IDENTITY_SECONDS_MAX) };
+        self.journal.append(before)?;
+        self.journal.append(Entry { kind: EntryKind::Lifted, id, expiry: now.saturating_add(BARRED_SECONDS) })?;
+        self.entries.insert((before.kind, id), before.expiry);
+        Ok(self.entries.remove(&(EntryKind::Barred, id)).is_some())
+    }
+
+    /// Whether a person of this name stays out, whatever he shows.
+    pub fn is_person_barred(&self, name: &str) -> bool {
+        self.entries.contains_key(&(EntryKind::Barred, person(name)))
+    }
+
+    /// Whether what a person of this name was given at `issued` does not count.
     pub fn is_person_revoked(&self, name: &str, issued: u64) -> bool {
         let cut = self.entries.get(&(EntryKind::Person, person(name))).map(|expiry| *expiry - IDENTITY_SECONDS_MAX);
-        cut.is_some_and(|cut| issued <= cut)
+        cut.is_some_and(|cut| issued <= cut) || self.is_person_barred(name)
     }
 
     /// Whether somebody is still who he was when he signed in.

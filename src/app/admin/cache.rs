@@ -5,11 +5,19 @@ use std::sync::Arc;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use serde_json::{Value, json};
 
-use super::{Answer, object, text};
+use super::{
+    Answer, object,
+    routed::{Routed, routed},
+    text,
+};
 use crate::{
     app::instance::Instance,
     console::audit::{AuditEntry, Deed},
-    proxy::cache::{Answers, Explained, How, Known, Purge, canonical},
+    proxy::cache::{Answers, Explained, Known},
+    rules::cache::{
+        How, Purge,
+        purge::{Everything, Named, NotOne, canonical},
+    },
 };
 
 /// The most header fields of a request that is explained.
@@ -19,9 +27,9 @@ const FIELDS_MAX: usize = 64;
 pub(super) async fn purge(instance: &Instance, query: &str) -> Answer {
     let (what, how) = match wanted(query) {
         Ok(wanted) => wanted,
-        Err(why) => return text(StatusCode::BAD_REQUEST, &why),
+        Err(why) => return text(StatusCode::BAD_REQUEST, &why.to_string()),
     };
-    let subject = format!("{} ({})", describe(&what), if how == How::Soft { "soft" } else { "hard" });
+    let subject = format!("{what} ({})", how.word());
     if let Err(error) = instance.audit.write(&AuditEntry::of_operator(Deed::Purge, subject)) {
         return text(StatusCode::SERVICE_UNAVAILABLE, &format!("the audit log could not be written: {error}"));
     }
@@ -50,50 +58,39 @@ pub(super) async fn explain(instance: &Instance, query: &str) -> Answer {
         };
         request.append(name, value);
     }
-    let cache = Arc::clone(&instance.running.borrow().cache);
+    let (cache, config) = {
+        let running = instance.running.borrow();
+        (Arc::clone(&running.cache), Arc::clone(&running.config))
+    };
+    let Routed { told, key, headers } = routed(&config, &url, request);
     // The disk may be read.
-    match tokio::task::spawn_blocking(move || cache.explain(&url, &request)).await {
-        Ok(explained) => object(StatusCode::OK, &written(&explained)),
+    match tokio::task::spawn_blocking(move || cache.explain(&key, &headers)).await {
+        Ok(explained) => object(StatusCode::OK, &written(&url, &told, &explained)),
         Err(error) => text(StatusCode::INTERNAL_SERVER_ERROR, &error.to_string()),
     }
 }
 
-fn wanted(query: &str) -> Result<(Purge, How), String> {
+fn wanted(query: &str) -> Result<(Purge, How), NotOne> {
     let how = match value(query, "soft").as_deref() {
         None | Some("0" | "false") => How::Hard,
         Some(_) => How::Soft,
     };
-    let url = |name: &str| value(query, name).map(|url| canonical(&url).map_err(|error| error.to_string()));
-    let named = [
-        url("url").transpose()?.map(Purge::Url),
-        url("prefix").transpose()?.map(Purge::Prefix),
-        value(query, "tag").map(Purge::Tag),
-        value(query, "all").map(|_| Purge::All),
-    ];
-    let mut named = named.into_iter().flatten();
-    match (named.next(), named.next()) {
-        (Some(what), None) => Ok((what, how)),
-        _ => Err("say what is purged: one of ?url=, ?prefix=, ?tag= or ?all=1".to_owned()),
-    }
+    let named = Named {
+        url: value(query, "url"),
+        prefix: value(query, "prefix"),
+        tag: value(query, "tag"),
+        all: value(query, "all").map(|_| Everything),
+    };
+    Ok((named.purge()?, how))
 }
 
-fn describe(what: &Purge) -> String {
-    match what {
-        Purge::All => "everything".to_owned(),
-        Purge::Url(url) => url.clone(),
-        Purge::Prefix(prefix) => format!("{prefix}*"),
-        Purge::Tag(tag) => format!("tag {tag}"),
-        Purge::Groups(origin, groups) => format!("groups {} of {origin}", groups.join(", ")),
-    }
-}
-
-fn written(explained: &Explained) -> Value {
+fn written(url: &str, routed: &Value, explained: &Explained) -> Value {
     let stored: Vec<_> = explained.stored.iter().map(one).collect();
     let refused = explained
         .refused
         .as_ref()
         .map(|(why, ago)| json!({ "reason": why.word(), "explanation": why.to_string(), "seconds_ago": ago }));
-    json!({ "url": explained.url, "stored": stored, "last_not_stored": refused })
+    json!({ "url": url, "routed": routed, "stored": stored, "last_not_stored": refused })
 }
 
 fn one(known: &Known) -> Value {

@@ -6,6 +6,7 @@ mod cache;
 mod console;
 pub mod guard;
 pub mod metrics;
+mod routed;
 pub mod socket;
 
 use std::{convert::Infallible, sync::Arc, time::Duration};
@@ -135,6 +136,8 @@ impl Admin {
             "/reload" => not_allowed("GET, HEAD, POST"),
             "/link" if *method == Method::POST => self.link(query),
             "/link" => not_allowed("POST"),
+            "/people/lift" if *method == Method::POST => self.lift(query),
+            "/people/lift" => not_allowed("POST"),
             "/cache/purge" if *method == Method::POST => cache::purge(&self.instance, query).await,
             "/cache/purge" => not_allowed("POST"),
             "/cache/explain" if reads => cache::explain(&self.instance, query).await,
@@ -178,10 +181,7 @@ impl Admin {
     }
 
     fn link(&self, query: &str) -> Answer {
-        let value = |name: &str| {
-            let raw = query.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='))?;
-            percent_encoding::percent_decode_str(raw).decode_utf8().ok()
-        };
+        let value = |name: &str| parameter(query, name);
         let running = self.instance.running.borrow().clone();
         let role = value("role");
         let Some(role) = role.as_deref().map_or(Some(Role::Tracer), Role::parse) else {
@@ -195,6 +195,18 @@ impl Admin {
         match link::for_site(&running, value("site").as_deref(), (name.as_deref().unwrap_or("operator"), role)) {
             Ok(link) => text(StatusCode::OK, &link),
             Err(error) => text(StatusCode::BAD_REQUEST, &error.to_string()),
+        }
+    }
+
+    fn lift(&self, query: &str) -> Answer {
+        let Some(name) = parameter(query, "name") else {
+            return text(StatusCode::BAD_REQUEST, "name a person: ?name=");
+        };
+        let console = Arc::clone(&self.instance.running.borrow().console);
+        match console.lift_by_operator(&name) {
+            Ok(true) => object(StatusCode::OK, &json!({ "lifted": name })),
+            Ok(false) => text(StatusCode::NOT_FOUND, "nobody of this name is kept out"),
+            Err(error) => text(StatusCode::SERVICE_UNAVAILABLE, &format!("it could not be written down: {error}")),
         }
     }
 
@@ -216,6 +228,11 @@ impl Admin {
         let list: Vec<_> = self.instance.receivers.iter().map(receiver).collect();
         object(StatusCode::OK, &json!({ "receivers": list }))
     }
+}
+
+fn parameter(query: &str, name: &str) -> Option<String> {
+    let raw = query.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='))?;
+    Some(percent_encoding::percent_decode_str(raw).decode_utf8().ok()?.into_owned())
 }
 
 fn back_end(status: &ExportStatus) -> serde_json::Value {
@@ -257,6 +274,7 @@ GET  /reload    how the last reload went
 POST /reload    reload now
 POST /link      a one-time sign-in link; ?site=HOST&name=NAME&role=ROLE
 GET  /cache/explain  what the cache knows of a URL; ?url=URL&header=NAME: VALUE
+POST /people/lift    let a person in again whose name was revoked; ?name=NAME
 POST /cache/purge    forget stored responses; ?url=, ?prefix=, ?tag= or ?all=1, &soft=1
 
 /_waylight/     sign in, sessions, people

@@ -1,4 +1,4 @@
-//! The journal: revocations and used nonces, one line each, written before they count. Lines are appended in one call;
+//! The journal: revocations, what was lifted of them, and used nonces, one line each, written before they count. Lines are appended in one call;
 //! a process that ends half-way leaves at most one torn line, which is reported and skipped.
 //!
 //! A revocation is also flushed to the disk. A used nonce is not, for workers write those: it outlives the process,
@@ -74,6 +74,9 @@ fn read(path: &Path, now: u64) -> io::Result<Vec<Entry>> {
     let mut entries = Vec::new();
     for (index, text) in bytes.split_inclusive(|&octet| octet == b'\n').enumerate() {
         match parse(text) {
+            Some(Entry { kind: EntryKind::Lifted, id, .. }) => {
+                entries.retain(|entry: &Entry| (entry.kind, entry.id) != (EntryKind::Barred, id));
+            }
             Some(entry) if entry.expiry > now => entries.push(entry),
             Some(_) => {}
             None => warn!(path = %path.display(), line = index + 1, "a line of the journal cannot be read; skipped"),
@@ -94,6 +97,8 @@ fn line(entry: Entry) -> String {
         EntryKind::Used => "used",
         EntryKind::Revoked => "revoked",
         EntryKind::Person => "person",
+        EntryKind::Barred => "barred",
+        EntryKind::Lifted => "lifted",
     };
     format!("{kind} {} {} .\n", entry.id, entry.expiry)
 }
@@ -105,6 +110,8 @@ fn parse(line: &[u8]) -> Option<Entry> {
         "used" => EntryKind::Used,
         "revoked" => EntryKind::Revoked,
         "person" => EntryKind::Person,
+        "barred" => EntryKind::Barred,
+        "lifted" => EntryKind::Lifted,
         _ => return None,
     };
     let (id, expiry) = (Id::parse(words.next()?)?, words.next()?.parse().ok()?);

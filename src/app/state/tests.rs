@@ -71,6 +71,25 @@ fn used_nonces_and_revocations_survive() {
 }
 
 #[test]
+fn a_revoked_name_stays_revoked_over_restarts_until_it_is_lifted() {
+    let directory = tempfile::tempdir().unwrap();
+    let now = clock::unix_seconds();
+    let again = || State::take(directory.path()).unwrap().sessions(100).unwrap();
+    again().revoke_person("Ada", now).unwrap();
+    let sessions = again();
+    assert!(sessions.is_person_barred("Ada"));
+    assert!(sessions.lift_person("Ada", now).unwrap());
+    drop(sessions);
+    let sessions = again();
+    assert!(!sessions.is_person_barred("Ada") && sessions.is_person_revoked("Ada", now));
+    let text = fs::read_to_string(directory.path().join("journal")).unwrap();
+    assert_eq!(text.lines().count(), 1, "compacted: {text}");
+    sessions.revoke_person("Ada", now).unwrap();
+    drop(sessions);
+    assert!(again().is_person_barred("Ada"), "revoked once more");
+}
+
+#[test]
 fn lines_that_cannot_be_read_are_skipped() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("journal");

@@ -6,6 +6,13 @@ use crate::{
     rules::cache::policy::{Obey, Policy, Query, SetCookie},
 };
 
+/// What a route says of caching: a line for each setting.
+pub fn cache_settings(policy: &Policy) -> String {
+    let mut out = Writer(String::new());
+    out.settings(policy);
+    out.0
+}
+
 impl Writer {
     pub(super) fn cache(&mut self, cache: &Cache) {
         self.table("[cache]");
@@ -19,6 +26,10 @@ impl Writer {
 
     pub(super) fn policy(&mut self, policy: &Policy) {
         self.table("[site.route.cache]");
+        self.settings(policy);
+    }
+
+    fn settings(&mut self, policy: &Policy) {
         for (key, span) in [("ttl", policy.ttl), ("ttl_default", policy.ttl_default)] {
             if let Some(span) = span {
                 self.duration(key, span);

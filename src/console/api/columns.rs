@@ -15,8 +15,7 @@ use crate::{
     rules::reading::{
         Maker, Outcome, Trace, Work,
         clocks::{self, Offset},
-        holes, network, path, repeats,
-        verdict::verdict,
+        holes, network, path, repeats, verdict,
     },
     trace::{
         encode,
@@ -85,26 +84,25 @@ struct Line {
 impl Columns {
     /// The columns of spans as they are, and nothing more: for those that arrive one by one.
     pub fn bare(kept: &Kept) -> Self {
-        Self::of(kept, &kept.trace, json!({}))
+        Self::of(kept, &kept.trace, &Walked::of(&kept.trace), json!({}))
     }
 
     /// The whole trace, its times by the edge's clock, with what reading it tells.
     pub fn read(kept: &Kept, receiver: Option<&str>) -> Self {
         let offsets = clocks::offsets(&kept.trace);
         let trace = clocks::aligned(kept.trace.clone(), &offsets);
-        let head = reading(&trace, &offsets, receiver);
-        Self::of(kept, &trace, head)
+        let walked = Walked::of(&trace);
+        let head = reading(&trace, &walked, &offsets, receiver);
+        Self::of(kept, &trace, &walked, head)
     }
 
-    fn of(kept: &Kept, trace: &Trace, mut head: Value) -> Self {
+    fn of(kept: &Kept, trace: &Trace, walked: &Walked, mut head: Value) -> Self {
         let began = trace.spans.iter().map(|span| span.start).min().unwrap_or_default();
         head["trace_id"] = json!(kept.id().to_string());
         head["start_us"] = micros(began);
         let mut flags = vec![0; trace.spans.len()];
-        if let Some(entry) = trace.entry() {
-            path::critical_path(trace, entry).iter().for_each(|stretch| flags[stretch.span] |= CRITICAL);
-        }
-        holes::holes(trace).iter().for_each(|hole| flags[hole.span] |= HOLE);
+        walked.path.iter().for_each(|stretch| flags[stretch.span] |= CRITICAL);
+        walked.holes.iter().for_each(|hole| flags[hole.span] |= HOLE);
         let mut texts = Texts::default();
         let mut events: Vec<Value> = Vec::new();
         let rows = trace.rows.iter().enumerate().map(|(place, row)| {
@@ -271,8 +269,23 @@ impl Texts {
     }
 }
 
+/// What all of a trace has to be walked through for; once.
+struct Walked {
+    entry: Option<usize>,
+    path: Vec<path::Stretch>,
+    holes: Vec<holes::Hole>,
+}
+
+impl Walked {
+    fn of(trace: &Trace) -> Self {
+        let entry = trace.entry();
+        let path = entry.map_or_else(Vec::new, |entry| path::critical_path(trace, entry));
+        Self { entry, path, holes: holes::holes(trace) }
+    }
+}
+
 /// What reading a trace tells, beside its spans.
-fn reading(trace: &Trace, offsets: &[Option<Offset>], receiver: Option<&str>) -> Value {
+fn reading(trace: &Trace, walked: &Walked, offsets: &[Option<Offset>], receiver: Option<&str>) -> Value {
     let clock = |(process, offset): (&crate::rules::reading::Process, &Option<Offset>)| {
         offset.filter(|offset| offset.samples > 0).map(|offset| {
             json!({
@@ -286,13 +299,9 @@ fn reading(trace: &Trace, offsets: &[Option<Offset>], receiver: Option<&str>) ->
     let browser = clocks.iter().find(|clock| clock["maker"] == "browser").cloned();
     let id = |index: usize| trace.spans[index].id.to_string();
     let began = trace.spans.iter().map(|span| span.start).min().unwrap_or_default();
-    let critical: Vec<Value> = trace.entry().map_or_else(Vec::new, |entry| {
-        let path = path::critical_path(trace, entry);
-        path.iter()
-            .take(CRITICAL_MAX)
-            .map(|stretch| json!([id(stretch.span), micros(stretch.from - began), micros(stretch.length())]))
-            .collect()
-    });
+    let stretch =
+        |stretch: &path::Stretch| json!([id(stretch.span), micros(stretch.from - began), micros(stretch.length())]);
+    let critical: Vec<Value> = walked.path.iter().take(CRITICAL_MAX).map(stretch).collect();
     let repeat = |repeat: &repeats::Repeat| {
         json!({
             "parent": id(repeat.parent), "first": id(repeat.first), "name": trace.spans[repeat.first].name,
@@ -305,10 +314,10 @@ fn reading(trace: &Trace, offsets: &[Option<Offset>], receiver: Option<&str>) ->
     };
     let hole = |hole: &holes::Hole| json!({ "span": id(hole.span), "mend": receiver.map(holes::mend) });
     json!({
-        "entry": trace.entry().map(id),
+        "entry": walked.entry.map(id),
         "clock": browser,
         "clocks": clocks,
-        "verdict": verdict(trace).map(|verdict| json!({
+        "verdict": walked.entry.map(|entry| verdict::along(trace, entry, &walked.path)).map(|verdict| json!({
             "sentence": verdict.sentence,
             "total_us": micros(verdict.total),
             "parts": verdict.parts.iter().map(|part| json!({
@@ -318,7 +327,7 @@ fn reading(trace: &Trace, offsets: &[Option<Offset>], receiver: Option<&str>) ->
         "network": network::network(trace, offsets).iter().take(NETWORK_MAX).map(way).collect::<Vec<_>>(),
         "critical": critical,
         "repeats": repeats::repeats(trace).iter().map(repeat).collect::<Vec<_>>(),
-        "holes": holes::holes(trace).iter().map(hole).collect::<Vec<_>>(),
+        "holes": walked.holes.iter().map(hole).collect::<Vec<_>>(),
     })
 }
 

@@ -8,6 +8,7 @@ mod house;
 mod judge;
 mod people;
 pub mod problem;
+mod purge;
 pub mod query;
 pub mod replay;
 mod requests;
@@ -40,7 +41,13 @@ use super::{Console, Visit, form, people::Denied, scope::Reach};
 use crate::{
     body::Piped,
     config::model::ConsoleLimits,
-    rules::{balance::Fared, privacy, session::Identity, startup::Process},
+    rules::{
+        balance::Fared,
+        cache::{How, Purge},
+        privacy,
+        session::Identity,
+        startup::Process,
+    },
     service::BoxFuture,
     trace::{
         collector::Intake,
@@ -56,6 +63,9 @@ use crate::{
 pub const WRITE_HEADER: HeaderName = HeaderName::from_static("waylight-request");
 /// The largest body of a write, in octets; an import may be larger.
 pub const BODY_BYTES_MAX: usize = 16 * 1024;
+
+/// What purges stored responses.
+pub type Purging = dyn Fn(&Purge, How) -> usize + Send + Sync;
 
 /// What the API reads from and writes to.
 #[derive(Clone)]
@@ -76,6 +86,8 @@ pub struct Shelf {
     pub exporters: Arc<Exporters>,
     /// Where spans of browsers are handed in.
     pub intake: Option<Intake>,
+    /// Purges stored responses, and tells how many were meant; it may take its time.
+    pub cache: Arc<Purging>,
     /// How the processes of upstreams are.
     pub processes: Arc<dyn Fn() -> Vec<Process> + Send + Sync>,
     /// How the endpoints of upstreams fare.
@@ -205,11 +217,13 @@ impl Console {
             Endpoint::PageTrace => call.page_trace(),
             Endpoint::Replay => call.replay().await,
             Endpoint::Erase => call.erase().await,
+            Endpoint::Purge => call.purge().await,
             Endpoint::Keep => call.keep().await,
             Endpoint::TraceLinks => call.trace_links(),
             Endpoint::Invite => call.invite(),
             Endpoint::EndLink => call.end_link(),
             Endpoint::RevokePerson => call.revoke_person(),
+            Endpoint::LiftPerson => call.lift_person(),
             Endpoint::SignOut => call.sign_out(),
             Endpoint::Audit => call.audit(),
             Endpoint::Settings => call.settings().await,

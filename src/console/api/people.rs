@@ -33,6 +33,13 @@ struct Revoke {
     identity: Option<String>,
 }
 
+/// Who is let in again.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Lift {
+    person: String,
+}
+
 impl Call<'_> {
     /// Trace links that can still be used: one's own, and those of all for who may revoke.
     pub(super) fn trace_links(&self) -> Answered {
@@ -96,6 +103,16 @@ impl Call<'_> {
             Revoked::Person(name) => name.clone(),
         };
         Ok(answer(&json!({ "revoked": told })))
+    }
+
+    /// Lets a person in again.
+    pub(super) fn lift_person(&self) -> Answered {
+        Query::parse(self.request.uri(), &[])?;
+        let Lift { person } = self.body()?;
+        if !self.console.lift(self.visit, &person)? {
+            return Err(Problem::missing("person of this name who is kept out"));
+        }
+        Ok(answer(&json!({ "lifted": person })))
     }
 
     /// Ends the sign-in of who asks.

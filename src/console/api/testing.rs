@@ -46,6 +46,7 @@ impl Shelf {
             streams: Arc::new(Semaphore::new(16)),
             limits: watch::Sender::new(limits()),
             quota,
+            cache: Arc::new(|_, _| 2),
             processes: Arc::new(|| {
                 vec![Process {
                     upstream: "shop".into(),

@@ -287,6 +287,26 @@ async fn a_trace_is_told_in_columns_and_taken_out() {
 }
 
 #[tokio::test]
+async fn stored_responses_are_purged_by_who_may() {
+    let desk = Desk::new().await;
+    let wish = json!({ "prefix": "https://Shop.example:443/a", "soft": true });
+    let purged = desk.post("/cache/purge", &wish).await;
+    assert_eq!((purged.status(), parsed(&purged)), (StatusCode::OK, json!({ "purged": 2 })));
+    let audit = parsed(&desk.get("/audit?limit=1").await);
+    assert_eq!(
+        (&audit["items"][0]["deed"], &audit["items"][0]["subject"]),
+        (&json!("purge"), &json!("https://shop.example/a* (soft)"))
+    );
+    for bad in
+        [json!({}), json!({ "url": "shop.example/a" }), json!({ "tag": " " }), json!({ "all": true, "tag": "a" })]
+    {
+        assert_eq!(desk.post("/cache/purge", &bad).await.status(), StatusCode::BAD_REQUEST, "{bad}");
+    }
+    let request = write(Method::POST, "/cache/purge", &json!({ "all": true }));
+    assert_eq!(desk.send(Some(Role::Tracer), request).await.status(), StatusCode::FORBIDDEN);
+}
+
+#[tokio::test]
 async fn what_is_exported_can_be_imported() {
     let (from, to) = (Desk::new().await, Desk::new().await);
     let file = from.get(&format!("/traces/{TRACE}?format=otlp")).await.into_body();

@@ -6,6 +6,7 @@ use std::{
     convert::Infallible,
     fmt::Write as _,
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll},
 };
 
@@ -48,7 +49,7 @@ pub(super) fn has_all(object: &Object, method: &Method, request: &HeaderMap) -> 
 }
 
 /// The answer that `object` gives to a request at `now`, in milliseconds since the Unix epoch.
-pub(super) fn from(object: &Object, method: &Method, request: &HeaderMap, now: u64) -> Response {
+pub(super) fn from(object: &Arc<Object>, method: &Method, request: &HeaderMap, now: u64) -> Response {
     let mut headers = object.headers();
     headers.insert(AGE, HeaderValue::from(object.terms.age(now)));
     if object.status == StatusCode::OK && validate::is_current(request, &headers, object.answered / 1_000) {
@@ -95,7 +96,7 @@ fn nothing(mut headers: HeaderMap, length: u64) -> Response {
 }
 
 /// Parts, RFC 9110 section 15.3.7.
-fn parts(object: &Object, mut headers: HeaderMap, length: u64, spans: &[Span]) -> Response {
+fn parts(object: &Arc<Object>, mut headers: HeaderMap, length: u64, spans: &[Span]) -> Response {
     let first = object.part().map_or(0, |part| part.span.first);
     let body = object.body();
     let of = |span: &Span| body.part(Span { first: span.first - first, last: span.last - first });

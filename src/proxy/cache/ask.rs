@@ -1,11 +1,11 @@
-//! The way to the upstream: for itself or for others too, with a condition where something is stored, and what becomes
-//! of the answer: a stored response renewed, a new one stored, or one that is handed through.
+//! The way to the upstream: for itself or for others too, with a condition where something is stored, for the rest where
+//! a part is.
 
-use std::{rc::Rc, sync::Arc};
+use std::sync::Arc;
 
 use http::{
     HeaderMap, HeaderValue, Method, StatusCode,
-    header::{AGE, DATE, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, RANGE, SET_COOKIE},
+    header::{AGE, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, RANGE},
 };
 use tokio::{
     sync::watch,
@@ -14,23 +14,18 @@ use tokio::{
 
 use super::{
     answer::{self, Wish},
-    filling::Filling,
     flight::{Landing, Leader, OnItsWay, Part},
     memory::Found,
-    object::{self, Chunks, Object, Parts},
+    object::{self, Object},
     report::{self, Told},
-    save::{Filler, Saving, length},
+    rest,
     store::now,
     visit::{Asked, Visit},
 };
 use crate::{
     body::Body,
     proxy::handler::Handler,
-    rules::cache::{
-        Answer, Fwd, Status, Use, Why, key,
-        stored::{is_failure, renewed, storable, strip},
-        validate, vary,
-    },
+    rules::cache::{Fwd, Purge, Status, Use, Why, key, stored::is_failure, validate, vary},
     service::{Outcome, Request, Response},
     trace::{scope::Span, stage::Stage},
 };
@@ -53,6 +48,11 @@ impl Need {
     /// What is stored has to be asked about.
     pub(super) fn stale(fwd: Fwd, why: Why, stored: Arc<Object>) -> Self {
         Self { fwd, why, stored: Some(stored), other: None }
+    }
+
+    /// The method is not one that stored responses answer.
+    pub(super) fn method() -> Self {
+        Self { fwd: Fwd::Method, why: Why::Method, stored: None, other: None }
     }
 
     /// As the lookup had it.
@@ -83,6 +83,41 @@ pub(super) struct Errand {
     pub(super) leader: Option<Leader>,
     /// How many purges there had been when it began.
     pub(super) since: u64,
+}
+
+/// What the upstream is asked.
+enum Question {
+    /// Whether what is stored, with these header fields, is current still.
+    Validity(HeaderMap),
+    /// The rest of this part.
+    Rest(Arc<Object>),
+    /// All of it, whatever the client holds already: his condition is judged here.
+    Whole,
+    /// What the client asks.
+    Theirs,
+}
+
+impl Question {
+    fn ask(&self, headers: &mut HeaderMap) {
+        match self {
+            Self::Validity(stored) => validate::ask(headers, stored),
+            Self::Rest(part) => rest::ask(headers, part),
+            Self::Whole => validate::forget_conditions(headers),
+            Self::Theirs => {}
+        }
+    }
+
+    /// Whether the answer is to something that was not asked, so that all of it has to be asked for again.
+    fn is_missed(&self, answer: &Response) -> bool {
+        match self {
+            // It is about something that is not stored here (RFC 9111 section 4.3.3).
+            Self::Validity(stored) => {
+                answer.status() == StatusCode::NOT_MODIFIED && !validate::is_about(answer.headers(), stored)
+            }
+            Self::Rest(part) => rest::is_missed(answer, part),
+            Self::Whole | Self::Theirs => false,
+        }
+    }
 }
 
 impl<S: Handler> Visit<S> {
@@ -145,10 +180,11 @@ impl<S: Handler> Visit<S> {
             }
             Landing::Filling(way) => {
                 // What was purged since it was asked for is not for those who come later.
+                let url = key::url(&asked.key);
                 let names = || object::names(&asked.key, &way.headers);
-                let is_current = !self.route.store.is_outdated(way.since, |purge| {
-                    purge.means_one(key::url(&asked.key), |name| names().contains(&name))
-                });
+                let means =
+                    |purge: &Purge| purge.means(url, |origin, text| names().contains(&object::name(origin, text)));
+                let is_current = !self.route.store.is_outdated(way.since, url, means);
                 (is_current.then(|| on_its_way(way, wish)).flatten(), way.filled_by)
             }
         };
@@ -167,24 +203,18 @@ impl<S: Handler> Visit<S> {
 
     /// Asks the upstream.
     pub(super) async fn lead(&self, mut request: Request, errand: Errand) -> Outcome {
-        let stored = errand.need.stored.as_ref().filter(|_| errand.wish.method == Method::GET);
-        let stored = stored.map(|object| object.headers()).filter(validate::can_validate);
-        let plain = stored.as_ref().map(|_| again(&request));
-        if let Some(stored) = &stored {
-            validate::ask(request.headers_mut(), stored);
-        }
-        let mut span = stored.as_ref().map_or_else(Span::off, |_| self.cx.span(Stage::CacheRevalidate));
+        let question = self.question(&errand);
+        let plain = matches!(question, Question::Validity(_) | Question::Rest(_)).then(|| again(&request));
+        question.ask(request.headers_mut());
+        let is_validation = matches!(question, Question::Validity(_));
+        let mut span = if is_validation { self.cx.span(Stage::CacheRevalidate) } else { Span::off() };
         let outer = self.cx.enter(&span);
         let mut asked = now();
         let mut outcome = self.inner.handle(request, &self.cx).await;
-        let is_foreign = |response: &Response| {
-            response.status() == StatusCode::NOT_MODIFIED
-                && stored.as_ref().is_some_and(|stored| !validate::is_about(response.headers(), stored))
-        };
+        let is_missed = outcome.as_ref().is_ok_and(|response| question.is_missed(response));
         if let Some(plain) = plain
-            && outcome.as_ref().is_ok_and(is_foreign)
+            && is_missed
         {
-            // It is about something that is not stored here (RFC 9111 section 4.3.3).
             asked = now();
             outcome = self.inner.handle(plain, &self.cx).await;
         }
@@ -198,214 +228,44 @@ impl<S: Handler> Visit<S> {
             report::reason(&mut span, &why);
             return Ok(self.stand_in(object, &errand.wish, why));
         }
-        match outcome {
+        let response = match outcome {
+            Ok(response) => response,
             Err(error) => {
-                Err(Told::forwarded(Status::Miss, errand.need.why, errand.need.fwd).with_error(error, &self.cx))
+                return Err(Told::forwarded(Status::Miss, errand.need.why, errand.need.fwd).with_error(error, &self.cx));
             }
-            Ok(response) if response.status() == StatusCode::NOT_MODIFIED && stored.is_some() => {
-                Ok(self.renew(&response, errand, (asked, &mut span)))
+        };
+        let is_ours = !matches!(question, Question::Theirs);
+        Ok(match (response.status(), question) {
+            (StatusCode::NOT_MODIFIED, Question::Validity(_)) => self.renew(&response, errand, (asked, &mut span)),
+            (StatusCode::PARTIAL_CONTENT, Question::Rest(part)) => {
+                self.take(rest::whole(response, &part), errand, (asked, is_ours))
             }
-            Ok(response) => Ok(self.take(response, errand, (asked, stored.is_some()))),
+            _ => self.take(response, errand, (asked, is_ours)),
+        })
+    }
+
+    fn question(&self, errand: &Errand) -> Question {
+        let (wish, need) = (&errand.wish, &errand.need);
+        if wish.method != Method::GET {
+            return Question::Theirs;
         }
+        let validators = need.stored.as_ref().map(|object| object.headers()).filter(validate::can_validate);
+        if let Some(stored) = validators {
+            return Question::Validity(stored);
+        }
+        // For its own request only, there is nothing to be won from asking for more than that.
+        let is_own = errand.asked.said.no_store || self.route.store.is_refused(&errand.asked.key);
+        if is_own || wish.headers.contains_key(RANGE) {
+            return Question::Theirs;
+        }
+        let part = need.other.as_ref().filter(|part| need.fwd == Fwd::Partial && rest::is_beginning(part));
+        part.map_or(Question::Whole, |part| Question::Rest(Arc::clone(part)))
     }
 
     fn stand_in(&self, object: &Arc<Object>, wish: &Wish, why: Why) -> Response {
         let now = now();
         let mut response = answer::from(object, &wish.method, &wish.headers, now);
         Told::hit(Status::Stale, why, object.terms().left(now)).tell(response.headers_mut(), &self.cx);
-        response
-    }
-
-    /// The upstream says that what is stored is current still, RFC 9111 section 4.3.4.
-    fn renew(&self, response: &Response, errand: Errand, (asked, span): (u64, &mut Span)) -> Response {
-        let Errand { wish, need, leader, since, .. } = errand;
-        let Some(object) = &need.stored else { return answer::without_content(response.status(), HeaderMap::new()) };
-        let (object, kept) = self.refreshed(object, &wish.headers, response.headers(), (asked, since));
-        let left = object.terms.left(now());
-        let why = Why::NotModified { left: u64::try_from(left).unwrap_or(0) };
-        report::reason(span, &why);
-        report::stored(span, &object);
-        if let Some(leader) = &leader {
-            leader.tell(if kept.is_ok() { Landing::Stored(Arc::clone(&object)) } else { Landing::Private });
-        }
-        let mut renewed = answer::from(&object, &wish.method, &wish.headers, now());
-        // What the 304 sets is for this client.
-        for cookie in response.headers().get_all(SET_COOKIE) {
-            renewed.headers_mut().append(SET_COOKIE, cookie.clone());
-        }
-        let told = Told::forwarded(Status::Revalidated, why, need.fwd).with_status(StatusCode::NOT_MODIFIED);
-        let told = match kept {
-            Ok(()) => told.with_stored(left),
-            Err(why) => told.not_stored(why),
-        };
-        told.tell(renewed.headers_mut(), &self.cx);
-        renewed
-    }
-
-    /// Stores anew what an answer without content says of a stored response. One that may not be stored as it is now is
-    /// forgotten, and is for this request only.
-    fn refreshed(
-        &self,
-        object: &Arc<Object>,
-        request: &HeaderMap,
-        answered: &HeaderMap,
-        (asked, since): (u64, u64),
-    ) -> (Arc<Object>, Result<(), Why>) {
-        let policy = &self.route.policy;
-        let now = now();
-        let mut headers = object.headers();
-        headers.remove(DATE);
-        let mut answered = answered.clone();
-        answered.remove(SET_COOKIE);
-        validate::update(&mut headers, &answered);
-        let answer = Answer { status: object.status, headers: &headers, asked, answered: now };
-        let (terms, _) = renewed(&answer, policy);
-        let verdict = storable(request, &answer, policy);
-        // What it varies by may be something else from now on.
-        let vary = verdict.as_ref().map_or_else(|_| object.vary().to_owned(), |stored| stored.vary.values(request));
-        strip(&mut headers, now, policy);
-        let parts = Parts {
-            key: object.key(),
-            vary: &vary,
-            status: object.status,
-            headers: &headers,
-            terms,
-            answered: now,
-            part: object.part(),
-            filled_by: self.cx.scope().context().map(|at| (at.trace_id, at.span_id)).or(object.filled_by()),
-        };
-        let renewed = Object::new(&parts, object.body());
-        let store = &self.route.store;
-        if verdict.is_err() || vary != object.vary() {
-            store.forget(object);
-        }
-        if let Err(why) = verdict {
-            return (Arc::new(renewed), Err(why));
-        }
-        match store.put(renewed, since) {
-            Ok(renewed) => (renewed, Ok(())),
-            Err(renewed) => (renewed, Err(Why::PurgedMeanwhile)),
-        }
-    }
-
-    /// A new response: into the store, or only through.
-    fn take(&self, response: Response, errand: Errand, (asked, ours): (u64, bool)) -> Response {
-        let answered = now();
-        let policy = &self.route.policy;
-        let answer = Answer { status: response.status(), headers: response.headers(), asked, answered };
-        let verdict = if errand.wish.method != Method::GET {
-            self.heard_of(&response, &errand, asked);
-            Err(Why::Head)
-        } else if errand.asked.said.no_store {
-            Err(Why::RequestNoStore)
-        } else {
-            storable(&errand.wish.headers, &answer, policy)
-        };
-        let bytes_max = policy.object_bytes_max.min(self.route.store.memory.object_bytes_max());
-        let is_too_large = length(response.headers()).is_some_and(|length| length > bytes_max);
-        match verdict {
-            Ok(_) if is_too_large => self.hand_through(response, errand, Why::TooLarge { bytes_max }),
-            Ok(storable) => {
-                let saving = Saving { route: Rc::clone(&self.route), storable, answered, bytes_max };
-                self.save(response, errand, (saving, ours))
-            }
-            Err(why) => self.hand_through(response, errand, why),
-        }
-    }
-
-    /// What the answer to a HEAD says of what is stored, RFC 9111 section 4.3.5.
-    fn heard_of(&self, response: &Response, errand: &Errand, asked: u64) {
-        let Some(object) = errand.need.stored.as_ref().filter(|_| !is_failure(response.status())) else { return };
-        if response.status() == object.status && validate::head_is_about(response.headers(), &object.headers()) {
-            self.refreshed(object, &errand.wish.headers, response.headers(), (asked, errand.since)).1.ok();
-        } else {
-            self.route.store.forget(object);
-        }
-    }
-
-    /// Gives a response to its own request only.
-    fn hand_through(&self, mut response: Response, errand: Errand, why: Why) -> Response {
-        let Errand { asked, wish, need, leader, .. } = errand;
-        let mut span = self.cx.span(Stage::CacheStore);
-        report::reason(&mut span, &why);
-        if let Some(leader) = leader {
-            leader.tell(Landing::Private);
-        }
-        let is_general = !matches!(why, Why::ForClientOnly | Why::RequestNoStore | Why::Head);
-        if is_general {
-            self.route.store.refuse(&asked.key, why.clone());
-        }
-        if let Some(object) = &need.stored
-            && is_general
-            && wish.method == Method::GET
-            && !response.status().is_server_error()
-        {
-            // There is a newer one, which is not to be stored.
-            self.route.store.forget(object);
-        }
-        let told = Told::forwarded(Status::Miss, need.why, need.fwd).with_status(response.status());
-        told.not_stored(why).tell(response.headers_mut(), &self.cx);
-        response
-    }
-
-    /// Stores a response, at once if it is all there, else while it is read.
-    fn save(&self, mut response: Response, errand: Errand, (saving, ours): (Saving, bool)) -> Response {
-        let Errand { asked, wish, need, leader, since } = errand;
-        let mut span = self.cx.span(Stage::CacheStore);
-        let ttl = saving.storable.terms.left(saving.answered);
-        report::reason(&mut span, &saving.storable.why());
-        let mut headers = response.headers().clone();
-        strip(&mut headers, saving.answered, &self.route.policy);
-        let told = Told::forwarded(Status::Miss, need.why, need.fwd)
-            .with_status(response.status())
-            .with_stored(ttl)
-            .saved(saving.storable.why());
-        let way = OnItsWay {
-            status: response.status(),
-            vary: saving.storable.vary.values(&wish.headers),
-            terms: saving.storable.terms,
-            filled_by: span.scope().context().map(|at| (at.trace_id, at.span_id)),
-            filling: Filling::new(length(&headers)),
-            headers,
-            since,
-        };
-        let mut response = match response.body_mut().take_ready() {
-            Some(whole) => {
-                let landed = saving.put(&asked.key, &way, Chunks::new(vec![whole.clone()]));
-                if let (Some(leader), Some(object)) = (&leader, &landed) {
-                    leader.tell(Landing::Stored(Arc::clone(object)));
-                }
-                // Where our condition took the place of the client's, his is judged here.
-                let is_current = || validate::is_current(&wish.headers, &way.headers, saving.answered / 1_000);
-                let is_own = |object: &Arc<Object>| {
-                    ours && answer::has_all(object, &wish.method, &wish.headers)
-                        && (wish.headers.contains_key(RANGE) || is_current())
-                };
-                let own = landed.filter(is_own);
-                match own {
-                    Some(object) => answer::from(&object, &wish.method, &wish.headers, now()),
-                    None => response.map(|_| Body::full(whole)),
-                }
-            }
-            None => {
-                let way = Arc::new(way);
-                let reader = way.filling.read();
-                let (head, body) = response.into_parts();
-                if let Some(leader) = &leader {
-                    leader.tell(Landing::Filling(Arc::clone(&way)));
-                }
-                let current = ours && validate::is_current(&wish.headers, &way.headers, saving.answered / 1_000);
-                let filler = Filler { saving, way, key: asked.key, leader, span, taken: 0 };
-                tokio::task::spawn_local(filler.fill(body));
-                if current {
-                    let mut headers = head.headers;
-                    answer::without_content(validate::not_modified(&mut headers), headers)
-                } else {
-                    Response::from_parts(head, reader.map_or_else(Body::empty, Body::boxed))
-                }
-            }
-        };
-        told.tell(response.headers_mut(), &self.cx);
         response
     }
 }
@@ -462,7 +322,12 @@ pub(super) fn flight_name(asked: &Asked, wish: &Wish, need: &Need) -> String {
         }
         (None, None) => {}
     }
-    [RANGE, IF_RANGE, IF_NONE_MATCH, IF_MODIFIED_SINCE].iter().for_each(|field| values(&mut name, field.as_str()));
+    let decides: &[_] = match (wish.headers.contains_key(RANGE), &wish.method) {
+        // All of it is asked for, and each one's condition is judged here.
+        (false, &Method::GET) => &[],
+        _ => &[RANGE, IF_RANGE, IF_NONE_MATCH, IF_MODIFIED_SINCE],
+    };
+    decides.iter().for_each(|field| values(&mut name, field.as_str()));
     name
 }
 

@@ -1,16 +1,16 @@
 //! What the cache knows of a URL: what is stored, what it would do for a request now, and why the last answer was not
 //! stored. Nothing is asked for, and nothing changes.
 
-use std::{fmt, sync::Arc};
+use std::sync::Arc;
 
-use http::{HeaderMap, Uri};
+use http::HeaderMap;
 use opentelemetry::trace::TraceId;
 
 use super::{
     object::Object,
     store::{CacheStore, now},
 };
-use crate::rules::cache::{RequestDirectives, Use, Why};
+use crate::rules::cache::{RequestDirectives, Use, Why, key};
 
 /// What is known of a URL.
 #[derive(Clone, Debug)]
@@ -55,41 +55,11 @@ pub enum Answers {
     No,
 }
 
-/// A URL that no key can have.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct NotAUrl;
-
-impl fmt::Display for NotAUrl {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("write a whole URL, like https://shop.example/a?b=c")
-    }
-}
-
-impl std::error::Error for NotAUrl {}
-
-/// A URL as keys have it: scheme and host in lower case, no usual port, no fragment.
-///
-/// # Errors
-/// [`NotAUrl`].
-pub fn canonical(url: &str) -> Result<String, NotAUrl> {
-    let uri: Uri = url.split('#').next().unwrap_or_default().parse().map_err(|_| NotAUrl)?;
-    let (Some(scheme), Some(authority)) = (uri.scheme_str(), uri.authority()) else { return Err(NotAUrl) };
-    let scheme = scheme.to_ascii_lowercase();
-    let usual = match &*scheme {
-        "https" => ":443",
-        "http" => ":80",
-        _ => return Err(NotAUrl),
-    };
-    let authority = authority.as_str().to_ascii_lowercase();
-    let authority = authority.strip_suffix(usual).unwrap_or(&authority);
-    let target = uri.path_and_query().map_or("/", |target| target.as_str());
-    let slash = if target.starts_with('/') { "" } else { "/" };
-    Ok(format!("{scheme}://{authority}{slash}{target}"))
-}
-
 impl CacheStore {
-    /// Explains what would become of a GET of `url`, as [`canonical`] has it, with these header fields. Reads the disk.
-    pub fn explain(&self, url: &str, request: &HeaderMap) -> Explained {
+    /// Explains what would become of a GET under this key, with or without the mark of a route, that has these header
+    /// fields. Reads the disk.
+    pub fn explain(&self, key: &str, request: &HeaderMap) -> Explained {
+        let url = key::url(key);
         let mut stored: Vec<_> = self.memory.known(url).into_iter().map(|object| (object, "memory")).collect();
         for object in self.on_disk(url) {
             let same = |known: &Object| known.key() == object.key() && known.vary() == object.vary();
@@ -101,15 +71,17 @@ impl CacheStore {
         let said = RequestDirectives::of(request);
         Explained {
             url: url.to_owned(),
-            stored: stored.iter().map(|(object, tier)| known(object, tier, (request, &said))).collect(),
+            stored: stored.iter().map(|(object, tier)| known(object, tier, (key, request, &said))).collect(),
             refused: self.refusal(url).map(|refusal| (refusal.why, now().saturating_sub(refusal.at) / 1_000)),
         }
     }
 }
 
-fn known(object: &Object, tier: &'static str, (request, said): (&HeaderMap, &RequestDirectives)) -> Known {
+fn known(object: &Object, tier: &'static str, (key, request, said): (&str, &HeaderMap, &RequestDirectives)) -> Known {
     let (terms, now) = (object.terms(), now());
+    let part = key::differs(key, object.key());
     let (verdict, answers) = match object.differs(request) {
+        _ if part.is_some() => (Why::KeyDiffers { part: part.unwrap_or_default() }, Answers::No),
         Some(field) => (Why::VariantDiffers { field }, Answers::No),
         None if object.part().is_some() => (Why::PartStored, Answers::No),
         None => match terms.decide(said, now) {
@@ -118,7 +90,7 @@ fn known(object: &Object, tier: &'static str, (request, said): (&HeaderMap, &Req
             Use::Ask(why) => (why, Answers::No),
         },
     };
-    let parts = object.key().lines().skip(1).filter(|part| !part.starts_with('#'));
+    let parts = key::parts(object.key());
     let varies = object.vary().lines().map(|line| line.trim_end_matches('\0'));
     Known {
         status: object.status.as_u16(),

@@ -10,6 +10,7 @@ use std::{
 };
 
 use bytes::Bytes;
+use http::HeaderMap;
 use http_body::{Frame, SizeHint};
 
 use super::object::Chunks;
@@ -39,6 +40,8 @@ struct State {
     /// The octets that are here still.
     held: u64,
     end: Option<End>,
+    /// For those who read it while it comes; they are not stored.
+    trailers: Option<HeaderMap>,
     keeping: Keeping,
     readers: Vec<Option<Reading>>,
     filler: Option<Waker>,
@@ -89,7 +92,7 @@ impl Filling {
         });
         state.readers[place] = Some(Reading::default());
         drop(state);
-        Some(Reader { filling: Arc::clone(self), place, taken: 0 })
+        Some(Reader { filling: Arc::clone(self), place, taken: 0, trailed: false })
     }
 
     /// Adds a piece, of which an exact copy is kept: the original may be a small part of a large buffer.
@@ -99,6 +102,11 @@ impl Filling {
         state.held += piece.len() as u64;
         state.chunks.push_back(Bytes::copy_from_slice(piece));
         state.wake();
+    }
+
+    /// Keeps trailers for those who read it now.
+    pub(super) fn trail(&self, trailers: HeaderMap) {
+        self.lock().trailers = Some(trailers);
     }
 
     /// The octets so far.
@@ -202,6 +210,7 @@ pub(super) struct Reader {
     filling: Arc<Filling>,
     place: usize,
     taken: u64,
+    trailed: bool,
 }
 
 impl http_body::Body for Reader {
@@ -223,7 +232,10 @@ impl http_body::Body for Reader {
             return Poll::Ready(Some(Ok(Frame::data(chunk))));
         }
         match state.end {
-            Some(End::Complete) => Poll::Ready(None),
+            Some(End::Complete) => {
+                let trailers = state.trailers.clone().filter(|_| !std::mem::replace(&mut this.trailed, true));
+                Poll::Ready(trailers.map(|trailers| Ok(Frame::trailers(trailers))))
+            }
             Some(End::Failed(error)) => Poll::Ready(Some(Err(Box::new(ProxyError::upstream(error))))),
             None => {
                 if let Some(reading) = &mut state.readers[this.place] {

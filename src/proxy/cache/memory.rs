@@ -194,12 +194,12 @@ impl Memory {
             self.stripes[usize::try_from(hash).unwrap_or(0) % STRIPES].lock().unwrap_or_else(PoisonError::into_inner);
         let slot = self.slots.peek(&hash).filter(|slot| slot.is_of(object.url()));
         let mut variants: Vec<Arc<Object>> = Vec::new();
-        let mut object = object;
+        let mut object = Arc::new(object);
         for known in slot.iter().flat_map(|slot| slot.variants()) {
             if known.key() != object.key() || known.vary() != object.vary() {
                 variants.push(Arc::clone(known));
             } else if let Some(joined) = joined(known, &object) {
-                object = joined;
+                object = Arc::new(joined);
             }
         }
         variants.sort_by_key(|known| known.answered);
@@ -211,7 +211,6 @@ impl Memory {
         });
         let excess = variants.len() - kept.count();
         variants.drain(..excess);
-        let object = Arc::new(object);
         variants.push(Arc::clone(&object));
         if let Some(slot) = Slot::of(variants) {
             self.slots.insert(hash, slot);
@@ -278,10 +277,11 @@ impl std::fmt::Debug for Memory {
 }
 
 /// Two parts of one representation put together, RFC 9111 section 3.4. `None`: the newer one stands for itself.
-fn joined(known: &Object, new: &Object) -> Option<Object> {
+fn joined(known: &Arc<Object>, new: &Arc<Object>) -> Option<Object> {
     let (was, is) = (known.part()?, new.part()?);
     let (old_headers, headers) = (known.headers(), new.headers());
-    let same = was.length == is.length && validate::strong_tag(&old_headers) == validate::strong_tag(&headers);
+    let tag = validate::strong_tag(&headers)?;
+    let same = was.length == is.length && validate::strong_tag(&old_headers) == Some(tag);
     let touch = is.span.first <= was.span.last + 1 && was.span.first <= is.span.last + 1;
     if !same || !touch {
         return None;
@@ -289,7 +289,7 @@ fn joined(known: &Object, new: &Object) -> Option<Object> {
     let span = Span { first: was.span.first.min(is.span.first), last: was.span.last.max(is.span.last) };
     let whole = ContentRange { span, length: is.length };
     let mut chunks = Vec::new();
-    let of = |object: &Object, part: ContentRange, first: u64, last: u64| {
+    let of = |object: &Arc<Object>, part: ContentRange, first: u64, last: u64| {
         let within = Span { first: first - part.span.first, last: last - part.span.first };
         object.body().own_part(within)
     };
@@ -318,5 +318,5 @@ fn joined(known: &Object, new: &Object) -> Option<Object> {
         part: (!complete).then_some(whole),
         filled_by: new.filled_by(),
     };
-    Some(Object::new(&parts, Chunks::new(compact(&chunks))))
+    Some(Object::new(&parts, &Chunks::new(compact(&chunks))))
 }

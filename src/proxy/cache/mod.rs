@@ -2,7 +2,7 @@
 //! and compression stand outside, Waylight's own cookie ended before it, and spans are of requests, not of objects.
 //!
 //! What is right is told in `rules::cache`; here it is done. `visit` is a request's way through; `ask` is the way to the
-//! upstream and into the store; `answer` is the way back. All workers share one [`CacheStore`].
+//! upstream, `take` what becomes of its answer; `answer` is the way back. All workers share one [`CacheStore`].
 
 mod answer;
 mod ask;
@@ -13,18 +13,21 @@ mod flight;
 mod head;
 mod memory;
 mod object;
+mod purges;
 mod refresh;
 mod report;
+mod rest;
 mod save;
 mod store;
+mod take;
 mod visit;
 
 use std::{fmt, rc::Rc, sync::Arc};
 
 use self::visit::Visit;
 pub use self::{
-    explain::{Answers, Explained, Known, NotAUrl, canonical},
-    store::{CacheStore, How, Purge},
+    explain::{Answers, Explained, Known},
+    store::CacheStore,
 };
 use super::{context::Context, handler::Handler, tracer::Tracer};
 use crate::{

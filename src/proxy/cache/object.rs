@@ -1,29 +1,31 @@
-//! A stored response. Key, variant, header fields and a small body stand in one piece of memory; a large body is chunks,
-//! which answers share.
+//! A stored response: itself, one piece of memory for key, variant and header fields, and one for a small body. A large
+//! body is chunks, which answers share.
 
 use std::{
     ops::Range,
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicU32, Ordering},
     },
 };
 
-use bytes::{BufMut as _, Bytes, BytesMut};
+use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 use opentelemetry::trace::{SpanId, TraceId};
 
 use super::head;
 use crate::rules::cache::{
-    Terms, key,
+    Purge, Terms, key,
     range::{ContentRange, Span},
     tags, vary,
 };
 
-/// Bodies up to this size, in octets, stand in one piece beside their header fields, and leave in one piece.
-pub(super) const BESIDE_BYTES_MAX: usize = 256 * 1024;
-/// What an object takes beside its octets: itself, its count, and its place in the table.
-const FIXED_BYTES: u64 = 176;
+/// Bodies up to this size, in octets, stand in one piece, and leave in one piece.
+pub(super) const WHOLE_BYTES_MAX: u64 = 256 * 1024;
+/// What an object takes beside its octets: itself and its counts.
+const FIXED_BYTES: u64 = 16 + size_of::<Object>() as u64;
+/// What its place in the table takes: a link, a slot, and as much of the index.
+const PLACE_BYTES: u64 = 56;
 /// What each chunk takes beside its octets.
 const CHUNK_BYTES: u64 = 96;
 
@@ -34,24 +36,45 @@ pub(super) struct Object {
     pub(super) terms: Terms,
     /// When it came, or was validated last: milliseconds since the Unix epoch.
     pub(super) answered: u64,
-    /// When it was purged softly; 0: it was not.
-    purged: AtomicU64,
-    /// Key, variant, header fields, and the body if it is small.
-    data: Bytes,
-    key_end: u32,
+    /// Key, variant and header fields.
+    data: Box<[u8]>,
+    content: Content,
+    /// How old it was when it was purged softly, in seconds, and one more; 0: it was not.
+    purged: AtomicU32,
     vary_end: u32,
-    head_end: u32,
+    key_end: u16,
     pub(super) status: StatusCode,
-    /// What few responses have.
-    rare: Option<Box<Rare>>,
 }
 
-#[derive(Clone, Debug, Default)]
+/// The body, and what few responses have.
+#[derive(Debug)]
+enum Content {
+    /// A small body, and nothing else.
+    Plain(Box<[u8]>),
+    Rare(Box<Rare>),
+}
+
+#[derive(Debug)]
 struct Rare {
-    chunks: Option<Chunks>,
+    body: Stored,
     part: Option<ContentRange>,
-    names: Vec<u64>,
+    names: Box<[u64]>,
     filled_by: Option<(TraceId, SpanId)>,
+}
+
+#[derive(Debug)]
+enum Stored {
+    Whole(Box<[u8]>),
+    Chunks(Chunks),
+}
+
+/// A small body as answers share it.
+struct Whole(Arc<Object>);
+
+impl AsRef<[u8]> for Whole {
+    fn as_ref(&self) -> &[u8] {
+        self.0.small().unwrap_or_default()
+    }
 }
 
 /// What an object is made of.
@@ -121,39 +144,38 @@ impl Chunks {
 
 impl Object {
     /// Puts a response away.
-    pub(super) fn new(parts: &Parts<'_>, body: Chunks) -> Self {
+    pub(super) fn new(parts: &Parts<'_>, body: &Chunks) -> Self {
         let mut octets = Vec::with_capacity(parts.key.len() + parts.vary.len() + 256);
         octets.extend_from_slice(parts.key.as_bytes());
-        let key_end = octets.len();
         octets.extend_from_slice(parts.vary.as_bytes());
-        let vary_end = octets.len();
-        head::write(parts.headers, &mut octets);
-        let head_end = octets.len();
-        let beside = body.octets <= BESIDE_BYTES_MAX as u64;
-        let length = if beside { usize::try_from(body.octets).unwrap_or(0) } else { 0 };
-        // One piece of memory, exactly as large as it must be.
-        let mut data = BytesMut::with_capacity(head_end + length);
-        data.put_slice(&octets);
-        if beside {
-            body.chunks.iter().for_each(|chunk| data.put_slice(chunk));
-        }
-        let rare = Rare {
-            chunks: (!beside).then_some(body),
-            part: parts.part,
-            names: names(parts.key, parts.headers),
-            filled_by: parts.filled_by,
+        let vary_end = u32::try_from(octets.len()).unwrap_or(u32::MAX);
+        head::write(parts.headers, body.octets, &mut octets);
+        let names = names(parts.key, parts.headers);
+        let body = if body.octets <= WHOLE_BYTES_MAX {
+            Stored::Whole(body.chunks.concat().into())
+        } else {
+            Stored::Chunks(body.clone())
         };
-        let end = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
+        let content = match body {
+            Stored::Whole(body) if parts.part.is_none() && names.is_empty() && parts.filled_by.is_none() => {
+                Content::Plain(body)
+            }
+            body => {
+                let (part, filled_by) = (parts.part, parts.filled_by);
+                Content::Rare(Box::new(Rare { body, part, names: names.into(), filled_by }))
+            }
+        };
         Self {
             terms: parts.terms,
             answered: parts.answered,
-            purged: AtomicU64::new(0),
-            data: data.freeze(),
-            key_end: end(key_end),
-            vary_end: end(vary_end),
-            head_end: end(head_end),
+            // Exactly as large as it must be.
+            data: Box::from(octets.as_slice()),
+            content,
+            purged: AtomicU32::new(0),
+            vary_end,
+            // The longest key and its mark are far from it.
+            key_end: u16::try_from(parts.key.len()).unwrap_or(u16::MAX),
             status: parts.status,
-            rare: rare.is_any().then(|| Box::new(rare)),
         }
     }
 
@@ -174,56 +196,88 @@ impl Object {
 
     /// The first header in which a request differs from the one that it was answered to.
     pub(super) fn differs(&self, request: &HeaderMap) -> Option<http::HeaderName> {
-        if self.key_end == self.vary_end { None } else { vary::differs(self.vary(), request) }
+        if u32::from(self.key_end) == self.vary_end { None } else { vary::differs(self.vary(), request) }
     }
 
     /// Its header fields.
     pub(super) fn headers(&self) -> HeaderMap {
-        head::read(&self.data.slice(self.vary_end as usize..self.head_end as usize))
+        head::read(&self.data[self.vary_end as usize..], self.octets()).unwrap_or_default()
     }
 
-    /// Its body, in chunks.
-    pub(super) fn body(&self) -> Chunks {
-        match self.rare.as_ref().and_then(|rare| rare.chunks.as_ref()) {
-            Some(chunks) => chunks.clone(),
-            None => Chunks::new(vec![self.data.slice(self.head_end as usize..)]),
+    /// Its body, in chunks, as it is given out.
+    pub(super) fn body(self: &Arc<Self>) -> Chunks {
+        match self.stored() {
+            Some(Stored::Chunks(chunks)) => chunks.clone(),
+            _ => Chunks::new(self.whole().into_iter().collect()),
         }
     }
 
     /// Its body, if it is in one piece.
-    pub(super) fn whole(&self) -> Option<Bytes> {
-        let is_beside = self.rare.as_ref().is_none_or(|rare| rare.chunks.is_none());
-        is_beside.then(|| self.data.slice(self.head_end as usize..))
+    pub(super) fn whole(self: &Arc<Self>) -> Option<Bytes> {
+        self.small().map(|body| if body.is_empty() { Bytes::new() } else { Bytes::from_owner(Whole(Arc::clone(self))) })
+    }
+
+    /// Its body, piece by piece.
+    pub(super) fn pieces(&self) -> impl Iterator<Item = &[u8]> {
+        let chunks = self.chunks().into_iter().flat_map(Chunks::all).map(|chunk| &chunk[..]);
+        self.small().into_iter().chain(chunks)
+    }
+
+    fn rare(&self) -> Option<&Rare> {
+        if let Content::Rare(rare) = &self.content { Some(rare) } else { None }
+    }
+
+    fn stored(&self) -> Option<&Stored> {
+        self.rare().map(|rare| &rare.body)
+    }
+
+    fn small(&self) -> Option<&[u8]> {
+        match &self.content {
+            Content::Plain(body) => Some(body),
+            Content::Rare(rare) => {
+                if let Stored::Whole(body) = &rare.body {
+                    Some(body)
+                } else {
+                    None
+                }
+            }
+        }
+    }
+
+    fn chunks(&self) -> Option<&Chunks> {
+        if let Some(Stored::Chunks(chunks)) = self.stored() { Some(chunks) } else { None }
     }
 
     /// The octets of its body.
     pub(super) fn octets(&self) -> u64 {
-        match self.rare.as_ref().and_then(|rare| rare.chunks.as_ref()) {
-            Some(chunks) => chunks.octets,
-            None => (self.data.len() - self.head_end as usize) as u64,
-        }
+        self.chunks().map_or_else(|| self.small().unwrap_or_default().len() as u64, |chunks| chunks.octets)
     }
 
     /// Which part it is, if it is one.
     pub(super) fn part(&self) -> Option<ContentRange> {
-        self.rare.as_ref()?.part
+        self.rare()?.part
     }
 
     /// The span that asked for it, if it was traced.
     pub(super) fn filled_by(&self) -> Option<(TraceId, SpanId)> {
-        self.rare.as_ref()?.filled_by
+        self.rare()?.filled_by
     }
 
     /// Whether it has this tag or group.
-    pub(super) fn is_named(&self, name: u64) -> bool {
-        self.rare.as_ref().is_some_and(|rare| rare.names.contains(&name))
+    fn is_named(&self, name: u64) -> bool {
+        self.rare().is_some_and(|rare| rare.names.contains(&name))
+    }
+
+    /// Whether a purge means it.
+    pub(super) fn is_meant(&self, purge: &Purge) -> bool {
+        purge.means(self.url(), |origin, text| self.is_named(name(origin, text)))
     }
 
     /// Its terms, as a soft purge leaves them.
     pub(super) fn terms(&self) -> Terms {
         match self.purged.load(Ordering::Relaxed) {
             0 => self.terms,
-            moment => self.terms.purged(moment),
+            age => self.terms.purged(age - 1),
         }
     }
 
@@ -232,35 +286,33 @@ impl Object {
         self.purged.load(Ordering::Relaxed) > 0
     }
 
-    /// When it was purged softly; 0: it was not.
+    /// When it was purged softly, in milliseconds since the Unix epoch; 0: it was not.
     pub(super) fn purged(&self) -> u64 {
-        self.purged.load(Ordering::Relaxed)
+        match self.purged.load(Ordering::Relaxed) {
+            0 => 0,
+            age => (self.terms.born + u64::from(age - 1) * 1_000).max(1),
+        }
     }
 
     /// Marks it as stale from `now` on.
     pub(super) fn purge_softly(&self, now: u64) {
-        self.purged.store(now.max(1), Ordering::Relaxed);
+        let age = u32::try_from(self.terms.age(now)).unwrap_or(u32::MAX).saturating_add(1);
+        self.purged.store(age, Ordering::Relaxed);
     }
 
     /// What it takes, in octets.
     pub(super) fn weight(&self) -> u64 {
-        let rare = self.rare.as_ref().map_or(0, |rare| {
-            let body = rare.chunks.as_ref().into_iter().flat_map(Chunks::all);
-            body.map(|chunk| taken(chunk) + CHUNK_BYTES).sum::<u64>() + 96 + rare.names.len() as u64 * 8
-        });
-        taken(&self.data) + FIXED_BYTES + rare
-    }
-}
-
-impl Rare {
-    fn is_any(&self) -> bool {
-        self.chunks.is_some() || self.part.is_some() || !self.names.is_empty() || self.filled_by.is_some()
+        let rare = self.rare().map_or(0, |rare| size_of::<Rare>() as u64 + rare.names.len() as u64 * 8);
+        let chunks = self.chunks().into_iter().flat_map(Chunks::all);
+        let chunks = chunks.map(|chunk| taken(chunk.len()) + CHUNK_BYTES).sum::<u64>();
+        let small = self.small().map_or(0, |body| taken(body.len()));
+        FIXED_BYTES + PLACE_BYTES + taken(self.data.len()) + small + chunks + rare
     }
 }
 
 /// What a piece of memory takes, in octets: allocators have four sizes for each doubling.
-fn taken(piece: &Bytes) -> u64 {
-    let octets = piece.len() as u64;
+fn taken(octets: usize) -> u64 {
+    let octets = octets as u64;
     octets.next_multiple_of((1 << octets.max(64).ilog2()) / 4)
 }
 

@@ -2,6 +2,7 @@
 
 use std::{future::poll_fn, rc::Rc, sync::Arc};
 
+use bytes::Bytes;
 use http::{HeaderMap, header::CONTENT_LENGTH};
 use http_body_util::BodyExt as _;
 
@@ -28,7 +29,7 @@ pub(super) struct Saving {
 
 impl Saving {
     /// `None` if its length is not what it says, or what it is was purged meanwhile.
-    pub(super) fn put(&self, key: &str, way: &OnItsWay, body: Chunks) -> Option<Arc<Object>> {
+    pub(super) fn put(&self, key: &str, way: &OnItsWay, body: &Chunks) -> Option<Arc<Object>> {
         let expected = self.storable.part.map(|part| part.span.octets()).or(length(&way.headers));
         if expected.is_some_and(|expected| expected != body.octets()) {
             self.route.store.give_up(key, Why::Interrupted);
@@ -91,7 +92,10 @@ impl Filler {
                 continue;
             }
             let data = match body.frame().await {
-                Some(Ok(frame)) => frame.into_data().unwrap_or_default(),
+                Some(Ok(frame)) => frame.into_data().unwrap_or_else(|frame| {
+                    frame.into_trailers().into_iter().for_each(|trailers| filling.trail(trailers));
+                    Bytes::new()
+                }),
                 Some(Err(error)) => {
                     let kind =
                         error.downcast::<ProxyError>().map_or(ErrorType::HttpResponseIncomplete, |error| error.kind);
@@ -106,7 +110,7 @@ impl Filler {
             }
         }
         if let Some(chunks) = filling.complete() {
-            self.saving.put(&self.key, &self.way, chunks);
+            self.saving.put(&self.key, &self.way, &chunks);
         }
     }
 

@@ -1,7 +1,6 @@
 //! What all workers share of the cache: what is stored, who is asking for what, and what was found not to be storable.
 
 use std::{
-    collections::VecDeque,
     io,
     sync::{
         Arc, Mutex, PoisonError,
@@ -16,12 +15,13 @@ use super::{
     disk::{Disk, READ_TIMEOUT},
     flight::{Flights, Landing, Part},
     memory::{self, Memory},
-    object::{self, Object},
+    object::Object,
+    purges::Purges,
 };
 use crate::{
     clock,
     config::model,
-    rules::cache::{Why, key},
+    rules::cache::{How, Purge, Why, key},
     trace::counters::Counters,
 };
 
@@ -29,8 +29,6 @@ use crate::{
 const REFUSALS_MAX: usize = 16_384;
 /// How long others do not wait for a response under a key whose last one was not for them, in milliseconds.
 const REFUSAL_MILLIS: u64 = 10_000;
-/// So many purges are remembered for what was asked for before them.
-const PURGES_MAX: usize = 64;
 
 /// The cache of the process.
 #[derive(Debug)]
@@ -47,13 +45,6 @@ pub struct CacheStore {
     counters: Arc<Counters>,
 }
 
-/// The latest purges: what was asked for before one of them, and is meant by it, must not be stored after it.
-#[derive(Debug, Default)]
-struct Purges {
-    count: u64,
-    latest: VecDeque<Purge>,
-}
-
 /// A response that was not stored.
 #[derive(Clone, Debug)]
 pub(super) struct Refusal {
@@ -61,47 +52,6 @@ pub(super) struct Refusal {
     pub(super) why: Why,
     /// When, in milliseconds since the Unix epoch.
     pub(super) at: u64,
-}
-
-/// What is purged.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Purge {
-    /// Everything.
-    All,
-    /// This URL, with all of its variants and key parts.
-    Url(String),
-    /// Every URL that begins so.
-    Prefix(String),
-    /// Whatever has this tag.
-    Tag(String),
-    /// Whatever of this origin has one of these groups, RFC 9875.
-    Groups(String, Vec<String>),
-}
-
-impl Purge {
-    pub(super) fn means(&self, object: &Object) -> bool {
-        self.means_one(object.url(), |name| object.is_named(name))
-    }
-
-    /// Whether it means a response at this URL that has certain tags and groups.
-    pub(super) fn means_one(&self, at: &str, is_named: impl Fn(u64) -> bool) -> bool {
-        match self {
-            Self::All => true,
-            Self::Url(url) => at == url,
-            Self::Prefix(prefix) => at.starts_with(prefix.as_str()),
-            Self::Tag(tag) => is_named(object::name(None, tag)),
-            Self::Groups(origin, groups) => groups.iter().any(|group| is_named(object::name(Some(origin), group))),
-        }
-    }
-}
-
-/// Whether what is purged may still be validated, and answer where a stale response may.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum How {
-    /// It is gone.
-    Hard,
-    /// It is stale from now on.
-    Soft,
 }
 
 impl CacheStore {
@@ -151,7 +101,7 @@ impl CacheStore {
     /// It was purged meanwhile: it is not stored.
     pub(super) fn put(&self, object: Object, since: u64) -> Result<Arc<Object>, Arc<Object>> {
         let before = self.purges();
-        if self.is_outdated(since, |purge| purge.means(&object)) {
+        if self.is_outdated(since, object.url(), |purge| object.is_meant(purge)) {
             return Err(Arc::new(object));
         }
         let object = self.memory.put(object);
@@ -159,7 +109,7 @@ impl CacheStore {
             disk.put(&object);
         }
         self.settle(object.url(), before);
-        if self.is_outdated(before, |purge| purge.means(&object)) {
+        if self.is_outdated(before, object.url(), |purge| object.is_meant(purge)) {
             // The purge may have come between memory and disk.
             self.take_away(&object);
             return Err(object);
@@ -187,7 +137,8 @@ impl CacheStore {
         let mut now = self.purges();
         while now != before {
             let known = self.memory.known(url).into_iter();
-            let outdated = known.filter(|object| self.is_outdated(before, |purge| purge.means(object)));
+            let outdated =
+                known.filter(|object| self.is_outdated(before, object.url(), |purge| object.is_meant(purge)));
             outdated.for_each(|object| self.take_away(&object));
             before = now;
             now = self.purges();
@@ -232,7 +183,7 @@ impl CacheStore {
         let softly = (how == How::Soft).then(now);
         match what {
             Purge::Url(url) => self.memory.purge_url(url, softly),
-            _ => self.memory.purge(softly, |object| what.means(object)),
+            _ => self.memory.purge(softly, |object| object.is_meant(what)),
         }
     }
 
@@ -248,26 +199,17 @@ impl CacheStore {
     }
 
     fn note(&self, what: &Purge) {
-        let mut purges = self.purges.lock().unwrap_or_else(PoisonError::into_inner);
-        purges.count += 1;
-        if purges.latest.len() == PURGES_MAX {
-            purges.latest.pop_front();
-        }
-        purges.latest.push_back(what.clone());
+        self.purges.lock().unwrap_or_else(PoisonError::into_inner).note(what);
     }
 
     /// How many purges there have been.
     pub(super) fn purges(&self) -> u64 {
-        self.purges.lock().unwrap_or_else(PoisonError::into_inner).count
+        self.purges.lock().unwrap_or_else(PoisonError::into_inner).count()
     }
 
-    /// Whether one of the purges after the first `since` means it.
-    pub(super) fn is_outdated(&self, since: u64, means: impl Fn(&Purge) -> bool) -> bool {
-        let purges = self.purges.lock().unwrap_or_else(PoisonError::into_inner);
-        let missed = purges.count - since;
-        let known = purges.latest.iter().rev().zip(0..missed);
-        // What is not remembered any more may have meant it.
-        missed > purges.latest.len() as u64 || known.map(|(purge, _)| purge).any(means)
+    /// Whether one of the purges after the first `since` means a response at this URL.
+    pub(super) fn is_outdated(&self, since: u64, url: &str, means: impl Fn(&Purge) -> bool) -> bool {
+        self.purges.lock().unwrap_or_else(PoisonError::into_inner).mean(since, url, means)
     }
 
     /// A body on its way into the cache takes `now` octets, no longer `before`. Gives back how many octets more all of

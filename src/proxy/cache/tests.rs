@@ -25,7 +25,10 @@ use crate::{
     config::model,
     error::{ErrorType, ProxyError},
     proxy::testing,
-    rules::cache::policy::{Obey, Pattern, Query, SetCookie},
+    rules::cache::{
+        How, Purge,
+        policy::{Obey, Pattern, Query, SetCookie},
+    },
     service::Response,
     trace::{counters::Counters, outbox::Outbox, quota::Quota},
 };
@@ -68,6 +71,10 @@ struct House {
 impl House {
     fn new(policy: Policy, play: impl Fn(&Request) -> Answer + 'static) -> Self {
         clock::follow_tokio();
+        Self::with(policy, &model::Cache { memory_max: 1 << 26, disk: None }, play)
+    }
+
+    fn with(policy: Policy, wish: &model::Cache, play: impl Fn(&Request) -> Answer + 'static) -> Self {
         let counters = Arc::new(Counters::default());
         let (outbox, _) = Outbox::new(8, Arc::clone(&counters));
         let tracer = Tracer {
@@ -80,7 +87,7 @@ impl House {
         let route = RouteCache {
             policy,
             mark: String::new(),
-            store: Arc::new(CacheStore::new(&model::Cache { memory_max: 1 << 26, disk: None }, &counters).unwrap()),
+            store: Arc::new(CacheStore::new(wish, &counters).unwrap()),
             tracer: Rc::new(tracer),
         };
         let inner = Inner { play: RefCell::new(Box::new(play)), asked: RefCell::default() };
@@ -582,6 +589,11 @@ fn unsafe_methods_outdate_what_is_stored() {
         for path in ["/a", "/b"] {
             assert!(house.get(path, &[]).await.cache().starts_with("waylight; fwd=uri-miss"), "{path}");
         }
+        // Of a method that nobody knows nobody knows that it is safe.
+        house.send(request(Method::from_bytes(b"M-SEARCH").unwrap(), "/c", &[])).await.unwrap();
+        assert!(house.get("/c", &[]).await.cache().starts_with("waylight; fwd=uri-miss"));
+        house.send(request(Method::OPTIONS, "/c", &[])).await.unwrap();
+        assert!(house.get("/c", &[]).await.cache().starts_with("waylight; hit"));
     });
 }
 
@@ -740,6 +752,18 @@ fn what_a_304_sets_is_for_one_client() {
         assert_eq!(house.get("/a", &[]).await.header("set-cookie"), "id=1");
         let hit = house.get("/a", &[]).await;
         assert_eq!((hit.header("set-cookie"), hit.cache()), ("", "waylight; hit; ttl=60"));
+        // Unless the route stores cookies as they are.
+        let policy = Policy { set_cookie: SetCookie::Keep, ..Policy::default() };
+        let house = House::new(policy, |request| match request.headers().contains_key("if-none-match") {
+            true => response(304, &[FRESH, ("set-cookie", "id=2")], Body::empty()),
+            false => text(&[FRESH, TAG, ("set-cookie", "id=1")], "one"),
+        });
+        assert_eq!(house.get("/a", &[]).await.header("set-cookie"), "id=1");
+        seconds(61).await;
+        for _ in 0..2 {
+            let got = house.get("/a", &[]).await;
+            assert_eq!(got.headers.get_all("set-cookie").iter().collect::<Vec<_>>(), ["id=2"]);
+        }
     });
 }
 
@@ -766,5 +790,214 @@ fn purges_are_hard_or_soft() {
         assert_eq!(store.purge(&Purge::All, How::Hard), 2);
         assert_eq!(store.size().0, 0);
         assert_eq!(store.flights(), 0);
+    });
+}
+
+#[test]
+fn a_part_is_completed_by_its_rest() {
+    on_worker(async || {
+        let house = House::new(Policy::default(), |request| {
+            let field = |name: &str| request.headers().get(name).map(|value| value.to_str().unwrap().to_owned());
+            match (field("range").as_deref(), field("if-range").as_deref()) {
+                (Some("bytes=0-4"), None) => {
+                    let part = [FRESH, TAG, ("content-range", "bytes 0-4/10"), ("x", "1"), ("y", "1")];
+                    response(206, &part, Body::full("01234"))
+                }
+                (Some("bytes=5-"), Some("\"a\"")) => {
+                    let part = [FRESH, TAG, ("content-range", "bytes 5-9/10"), ("x", "2"), ("content-length", "5")];
+                    response(206, &part, pieces(["56", "789"]))
+                }
+                _ => response(500, &[], Body::empty()),
+            }
+        });
+        house.get("/a", &[("range", "bytes=0-4")]).await;
+        let all = house.get("/a", &[("if-none-match", "\"other\"")]).await;
+        assert_eq!(all.cache(), "waylight; fwd=partial; fwd-status=206; ttl=60; stored; detail=part-stored");
+        assert_eq!((all.status, all.text(), all.header("content-length")), (200, "0123456789", "10"));
+        assert_eq!((all.header("x"), all.header("y"), all.header("content-range")), ("2", "1", ""));
+        let hit = house.get("/a", &[]).await;
+        assert_eq!((hit.cache(), hit.text(), house.asked()), ("waylight; hit; ttl=60", "0123456789", 2));
+        assert_eq!(house.get("/a", &[("if-none-match", "\"a\"")]).await.status, 304);
+    });
+}
+
+#[test]
+fn a_part_of_something_else_is_not_completed() {
+    on_worker(async || {
+        let part =
+            |tag, range, body| response(206, &[FRESH, ("etag", tag), ("content-range", range)], Body::full(body));
+        // The upstream minds no condition, and what it has is another one by now.
+        let house = House::new(Policy::default(), move |request| {
+            match request.headers().get("range").map(|range| range.to_str().unwrap()) {
+                Some("bytes=0-4") => part("\"a\"", "bytes 0-4/10", "01234"),
+                Some(_) => part("\"b\"", "bytes 5-9/10", "vwxyz"),
+                None => text(&[FRESH, ("etag", "\"b\"")], "qrstuvwxyz"),
+            }
+        });
+        house.get("/a", &[("range", "bytes=0-4")]).await;
+        assert_eq!(house.get("/a", &[]).await.text(), "qrstuvwxyz");
+        assert_eq!(house.asked(), 3, "all of it was asked for again");
+        // What changed is answered whole at once.
+        house.plays(move |request| match request.headers().contains_key("if-range") {
+            false => part("\"a\"", "bytes 0-4/10", "01234"),
+            true => text(&[FRESH, ("etag", "\"b\"")], "qrstuvwxyz"),
+        });
+        house.get("/b", &[("range", "bytes=0-4")]).await;
+        assert_eq!((house.get("/b", &[]).await.text(), house.asked()), ("qrstuvwxyz", 5));
+        // A rest that ends early is not stored as a whole.
+        house.plays(move |request| match request.headers().contains_key("if-range") {
+            false => part("\"a\"", "bytes 0-4/10", "01234"),
+            true => response(206, &[FRESH, TAG, ("content-range", "bytes 5-9/10")], pieces(["56"])),
+        });
+        house.get("/c", &[("range", "bytes=0-4")]).await;
+        house.get("/c", &[]).await;
+        assert!(house.get("/c", &[]).await.cache().contains("fwd=partial"), "the part is there still");
+    });
+}
+
+#[test]
+fn a_part_without_a_strong_validator_answers_by_itself_only() {
+    on_worker(async || {
+        let house = House::new(Policy::default(), |request| {
+            match request.headers().get("range").map(|range| range.to_str().unwrap()) {
+                Some("bytes=0-4") => response(206, &[FRESH, ("content-range", "bytes 0-4/10")], Body::full("01234")),
+                Some("bytes=5-9") => response(206, &[FRESH, ("content-range", "bytes 5-9/10")], Body::full("56789")),
+                _ => text(&[FRESH], "0123456789"),
+            }
+        });
+        house.get("/a", &[("range", "bytes=0-4")]).await;
+        let part = house.get("/a", &[("range", "bytes=1-2")]).await;
+        assert_eq!((part.status, part.text(), house.asked()), (206, "12", 1));
+        house.get("/a", &[("range", "bytes=5-9")]).await;
+        let first = house.get("/a", &[("range", "bytes=0-4")]).await;
+        assert_eq!((first.text(), house.asked()), ("01234", 3), "nothing tells that both are of the same");
+        let all = house.get("/a", &[]).await;
+        assert_eq!((all.status, all.text()), (200, "0123456789"));
+        assert!(!house.last().contains_key("range"));
+    });
+}
+
+#[test]
+fn a_condition_on_something_unknown_is_judged_here() {
+    on_worker(async || {
+        let house = House::new(Policy::default(), |request| match request.uri().path() {
+            "/own" => text(&[("cache-control", "private"), TAG], "one"),
+            "/slow" => response(200, &[FRESH, TAG], pieces(["on", "e"])),
+            _ => text(&[FRESH, TAG], "one"),
+        });
+        for path in ["/a", "/slow"] {
+            let same = house.get(path, &[("if-none-match", "\"a\"")]).await;
+            assert_eq!((same.status, same.text()), (304, ""), "{path}");
+            assert_eq!(same.cache(), "waylight; fwd=uri-miss; fwd-status=200; ttl=60; stored; detail=nothing-stored");
+            assert!(!house.last().contains_key("if-none-match"), "others want all of it");
+            tokio::task::yield_now().await;
+            let hit = house.get(path, &[]).await;
+            assert_eq!((hit.cache(), hit.text()), ("waylight; hit; ttl=60", "one"));
+        }
+        let other = house.get("/b", &[("if-none-match", "\"b\""), ("if-modified-since", "x")]).await;
+        assert_eq!((other.status, other.text()), (200, "one"));
+        // For what is not for others nobody else's condition is left out, from the second time on.
+        house.get("/own", &[("if-none-match", "\"a\"")]).await;
+        house.get("/own", &[("if-none-match", "\"a\"")]).await;
+        assert_eq!(house.last()["if-none-match"], "\"a\"");
+        house.get("/c", &[("if-none-match", "\"a\""), ("cache-control", "no-store")]).await;
+        assert_eq!(house.last()["if-none-match"], "\"a\"");
+    });
+}
+
+#[test]
+fn the_answer_to_a_post_may_answer_gets() {
+    on_worker(async || {
+        let house = House::new(Policy::default(), |request| match *request.method() {
+            Method::POST if request.uri().path() == "/b" => text(&[FRESH], "posted"),
+            Method::POST => text(&[FRESH, ("content-location", "/a?b=1")], "posted"),
+            _ => text(&[FRESH], "got"),
+        });
+        house.get("/a?b=1", &[]).await;
+        let post = |path: &'static str| house.send(request(Method::POST, path, &[]));
+        let posted = post("/a?b=1").await.unwrap();
+        assert_eq!(posted.cache(), "waylight; fwd=method; fwd-status=200; ttl=60; stored; detail=method");
+        let hit = house.get("/a?b=1", &[]).await;
+        assert_eq!((hit.text(), hit.cache()), ("posted", "waylight; hit; ttl=60"));
+        let again = post("/a?b=1").await.unwrap();
+        assert!(again.cache().starts_with("waylight; fwd=method"), "no stored response answers a POST");
+        post("/b").await.unwrap();
+        assert_eq!(house.get("/b", &[]).await.text(), "got");
+        post("/a?b=2").await.unwrap();
+        assert_eq!(house.get("/a?b=2", &[]).await.text(), "got", "it is of something else");
+    });
+}
+
+#[test]
+fn trailers_go_to_whoever_reads_them_as_they_come() {
+    on_worker(async || {
+        let house = House::new(Policy::default(), |_| {
+            let trailers = HeaderMap::from_iter([("x-sum".parse().unwrap(), "7".parse().unwrap())]);
+            let frames = VecDeque::from([Frame::data(Bytes::from_static(b"one")), Frame::trailers(trailers)]);
+            response(200, &[FRESH, ("trailer", "x-sum")], Body::boxed(Frames(frames)))
+        });
+        let ask = request(Method::GET, "/a", &[]);
+        let cx = testing::context(&ask);
+        let first = house.cache.handle(ask, &cx).await.unwrap().into_body().collect().await.unwrap();
+        assert_eq!(first.trailers().unwrap()["x-sum"], "7");
+        let hit = house.get("/a", &[]).await;
+        assert_eq!((hit.cache(), hit.text(), hit.header("trailer")), ("waylight; hit; ttl=60", "one", ""));
+    });
+}
+
+/// A body of these frames.
+struct Frames(VecDeque<Frame<Bytes>>);
+
+impl http_body::Body for Frames {
+    type Data = Bytes;
+    type Error = io::Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, _: &mut TaskContext<'_>) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
+        Poll::Ready(self.0.pop_front().map(Ok))
+    }
+}
+
+#[test]
+fn a_slow_disk_is_waited_for_half_a_second() {
+    let directory = tempfile::tempdir().unwrap();
+    let wish = || {
+        let (bytes_max, queue_bytes_max) = (1 << 20, 1 << 20);
+        let disk = model::CacheDisk { directory: directory.path().to_owned(), bytes_max, queue_bytes_max };
+        model::Cache { memory_max: 1 << 26, disk: Some(disk) }
+    };
+    // On real time: the disk knows no other.
+    let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let run = |test: &dyn Fn() -> Pin<Box<dyn Future<Output = ()>>>| {
+        let runtime = runtime();
+        runtime.block_on(LocalSet::new().run_until(test()));
+        runtime.shutdown_background();
+    };
+    let house = || Rc::new(House::with(Policy::default(), &wish(), |_| text(&[FRESH, TAG], "one")));
+    run(&|| {
+        let house = house();
+        Box::pin(async move { drop(house.get("/a", &[]).await) })
+    });
+    // A pipe that nobody writes to: whoever opens it waits.
+    let folders = std::fs::read_dir(directory.path()).unwrap().map(|entry| entry.unwrap().path());
+    let files = folders.filter(|path| path.is_dir()).flat_map(|folder| std::fs::read_dir(folder).unwrap());
+    let file = files.map(|entry| entry.unwrap().path()).next().unwrap();
+    run(&|| {
+        let (house, file) = (house(), file.clone());
+        Box::pin(async move {
+            // What there is was looked at before.
+            while house.cache.route.as_ref().unwrap().store.disk_size().unwrap().0 == 0 {
+                tokio::task::yield_now().await;
+            }
+            std::fs::remove_file(&file).unwrap();
+            rustix::fs::mkfifoat(rustix::fs::CWD, &file, rustix::fs::Mode::RWXU).unwrap();
+            let began = clock::now();
+            let got = house.get("/a", &[]).await;
+            assert_eq!((got.text(), got.cache().contains("fwd=uri-miss")), ("one", true));
+            let waited = clock::now().since(began);
+            assert!((500..5_000).contains(&waited.as_millis()), "{waited:?}");
+            assert!(house.get("/a", &[]).await.cache().starts_with("waylight; hit"));
+            // Whoever waits still is let go.
+            drop(std::fs::OpenOptions::new().write(true).open(&file));
+        })
     });
 }

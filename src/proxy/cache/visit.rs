@@ -6,18 +6,22 @@ use http::{HeaderMap, Method, Uri, header};
 use http_body::Body as _;
 
 use super::{
-    RouteCache, answer,
-    ask::Need,
+    RouteCache,
+    answer::{self, Wish},
+    ask::{Errand, Need},
     memory::Found,
     object::{self, Object},
     refresh,
     report::{self, Told},
-    store::{Purge, now},
+    store::now,
 };
 use crate::{
     error::{ErrorType, ProxyError},
     proxy::{context::Context, handler::Handler},
-    rules::cache::{Fwd, Refresh, RequestDirectives, Status, Use, Why, key, policy::Obey, tags},
+    rules::cache::{
+        Answer, Fwd, Purge, Refresh, RequestDirectives, Status, Use, Why, key, policy::Obey, stored::storable_of_post,
+        tags,
+    },
     service::{Outcome, Request, Response},
     trace::stage::Stage,
 };
@@ -47,7 +51,7 @@ impl<S: Handler> Visit<S> {
         match *request.method() {
             Method::GET | Method::HEAD => {}
             Method::OPTIONS | Method::TRACE => return Box::pin(self.pass(request, Fwd::Method, Why::Method)).await,
-            _ => return Box::pin(self.change(request, &key)).await,
+            _ => return Box::pin(self.change(request, key)).await,
         }
         if let Some(why) = self.passes_by(&request) {
             return Box::pin(self.pass(request, Fwd::Bypass, why)).await;
@@ -175,24 +179,54 @@ impl<S: Handler> Visit<S> {
         }
     }
 
-    /// A method that changes what is stored: where it succeeds, that is forgotten (RFC 9111 section 4.4).
-    async fn change(&self, request: Request, key: &str) -> Outcome {
+    /// A method that changes what is stored: where it succeeds, that is forgotten (RFC 9111 section 4.4). The answer to a
+    /// POST may take its place (RFC 9110 section 9.3.3).
+    async fn change(&self, request: Request, key: String) -> Outcome {
         let authority = Self::authority(&request).to_owned();
-        let response = self.pass(request, Fwd::Method, Why::Method).await?;
+        let wish = (*request.method() == Method::POST)
+            .then(|| Wish { method: Method::GET, headers: request.headers().clone() });
+        let told = Told::forwarded(Status::Bypass, Why::Method, Fwd::Method);
+        let (asked_at, before) = (now(), self.route.store.purges());
+        let mut response = match self.inner.handle(request, &self.cx).await {
+            Ok(response) => response,
+            Err(error) => return Err(told.with_error(error, &self.cx)),
+        };
         if response.status().is_success() || response.status().is_redirection() {
             let store = &self.route.store;
-            let origin = object::origin(key);
-            let others = key::invalidates(response.headers(), &self.asked(&authority, None, response.headers()));
-            let others = others.into_iter().map(|target| format!("{origin}{target}"));
-            let urls = std::iter::once(key::url(key).to_owned()).chain(others);
-            let mut purges: Vec<_> = urls.map(Purge::Url).collect();
-            let groups = tags::groups(response.headers(), &tags::CACHE_GROUP_INVALIDATION);
-            if !groups.is_empty() {
-                purges.push(Purge::Groups(origin.to_owned(), groups));
-            }
+            // Another purge while it was on its way may mean what this is about.
+            let url = key::url(&key);
+            let is_outdated = store.is_outdated(before, url, |purge| purge.means(url, |_, _| true));
+            let purges = self.outdates(&response, &key, &authority);
+            let alone = store.purges() + purges.len() as u64;
             let forgotten = store.purge_beside(purges).await;
             self.cx.counters.cache_invalidated.add(forgotten as u64);
+            let since = store.purges();
+            let asked = self.asked(&authority, self.cx.uri.query(), response.headers());
+            let answer =
+                Answer { status: response.status(), headers: response.headers(), asked: asked_at, answered: now() };
+            if let Some(wish) = wish.filter(|_| !is_outdated && since == alone)
+                && storable_of_post(&wish.headers, &answer, &asked, &self.route.policy).is_ok()
+            {
+                let asked = Asked { key, said: RequestDirectives::default() };
+                let errand = Errand { asked, wish, need: Need::method(), leader: None, since };
+                return Ok(self.take(response, errand, (asked_at, false)));
+            }
         }
+        told.with_status(response.status()).tell(response.headers_mut(), &self.cx);
         Ok(response)
+    }
+
+    /// What the answer to a method that changes something outdates.
+    fn outdates(&self, response: &Response, key: &str, authority: &str) -> Vec<Purge> {
+        let origin = object::origin(key);
+        let others = key::invalidates(response.headers(), &self.asked(authority, None, response.headers()));
+        let others = others.into_iter().map(|target| format!("{origin}{target}"));
+        let urls = std::iter::once(key::url(key).to_owned()).chain(others);
+        let mut purges: Vec<_> = urls.map(Purge::Url).collect();
+        let groups = tags::groups(response.headers(), &tags::CACHE_GROUP_INVALIDATION);
+        if !groups.is_empty() {
+            purges.push(Purge::Groups(origin.to_owned(), groups));
+        }
+        purges
     }
 }

@@ -16,7 +16,7 @@ pub enum Role {
     Viewer,
     /// May also trace: his own browser, single pages, and visitors who agree.
     Tracer,
-    /// May also revoke, erase, keep, and change settings.
+    /// May also revoke, erase, keep, purge, and change settings.
     Admin,
 }
 
@@ -83,6 +83,8 @@ pub enum Action {
     Revoke,
     /// Erase what is kept.
     Erase,
+    /// Have stored responses forgotten.
+    Purge,
     /// Read and change how Waylight works.
     Settings,
     /// Read who did what.
@@ -91,7 +93,7 @@ pub enum Action {
 
 impl Action {
     /// Every action.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Stop,
         Self::Read,
         Self::Export,
@@ -101,6 +103,7 @@ impl Action {
         Self::Keep,
         Self::Revoke,
         Self::Erase,
+        Self::Purge,
         Self::Settings,
         Self::Audit,
     ];
@@ -111,7 +114,7 @@ impl Action {
             Self::Stop => Role::Guest,
             Self::Read | Self::Export => Role::Viewer,
             Self::Trace | Self::Replay | Self::Invite => Role::Tracer,
-            Self::Keep | Self::Revoke | Self::Erase | Self::Settings | Self::Audit => Role::Admin,
+            Self::Keep | Self::Revoke | Self::Erase | Self::Purge | Self::Settings | Self::Audit => Role::Admin,
         }
     }
 }

@@ -18,6 +18,7 @@ fn every_role_against_every_action() {
         (Keep, [false, false, false, true]),
         (Revoke, [false, false, false, true]),
         (Erase, [false, false, false, true]),
+        (Purge, [false, false, false, true]),
         (Settings, [false, false, false, true]),
         (Audit, [false, false, false, true]),
     ];

@@ -2,8 +2,8 @@
 //! depend on is either part of the key by configuration, or `Vary` names it, or the request passes the cache by.
 
 use http::{
-    HeaderMap, HeaderName, HeaderValue,
-    header::{COOKIE, IF_MATCH, IF_UNMODIFIED_SINCE},
+    HeaderMap, HeaderValue,
+    header::{CONTENT_LOCATION, COOKIE, IF_MATCH, IF_UNMODIFIED_SINCE, LOCATION},
 };
 
 use super::{
@@ -52,6 +52,13 @@ pub struct Asked<'a> {
     pub headers: &'a HeaderMap,
 }
 
+impl Asked<'_> {
+    /// Path and query.
+    pub fn target(&self) -> String {
+        self.query.map_or_else(|| self.path.to_owned(), |query| format!("{}?{query}", self.path))
+    }
+}
+
 /// The key: its first line is the URL, each further one another part with its value.
 pub fn key(asked: &Asked<'_>, policy: &Policy) -> Result<String, Why> {
     let mut key = String::with_capacity(asked.authority.len() + asked.path.len() + 48);
@@ -79,6 +86,26 @@ pub fn key(asked: &Asked<'_>, policy: &Policy) -> Result<String, Why> {
         }
     }
     if key.len() > KEY_BYTES_MAX { Err(Why::KeyTooLong) } else { Ok(key) }
+}
+
+/// The parts of a key beside its URL, a line each; without the mark of its route.
+pub fn parts(key: &str) -> impl Iterator<Item = &str> {
+    key.lines().skip(1).filter(|part| !part.starts_with('#'))
+}
+
+/// The part in which two keys of one URL differ, by its name.
+pub fn differs(one: &str, other: &str) -> Option<String> {
+    let missing = |from: &str, to: &str| parts(from).find(|part| !parts(to).any(|other| other == *part)).map(name);
+    missing(one, other).or_else(|| missing(other, one))
+}
+
+/// `x-beta`, or `the cookie currency`.
+fn name(part: &str) -> String {
+    let (name, value) = part.split_once(':').unwrap_or((part, ""));
+    match value.split_once('=') {
+        Some((cookie, _)) if name == "cookie" => format!("the cookie {cookie}"),
+        _ => name.to_owned(),
+    }
 }
 
 /// The URL of a key.
@@ -171,28 +198,35 @@ pub fn ignore_cookies(headers: &mut HeaderMap, ignored: &[Pattern]) {
 /// The URLs that a successful request of an unsafe method makes outdated beside its own (RFC 9111 section 4.4): those in
 /// `Location` and `Content-Location`, of the same origin only. As path and query.
 pub fn invalidates(response: &HeaderMap, asked: &Asked<'_>) -> Vec<String> {
-    let names: [HeaderName; 2] = [http::header::LOCATION, http::header::CONTENT_LOCATION];
-    let mut found = Vec::new();
-    for value in names.iter().filter_map(|name| response.get(name)?.to_str().ok()) {
-        let value = value.split('#').next().unwrap_or_default();
-        let target = match value.split_once("://") {
-            Some((scheme, rest)) => {
-                let end = rest.find(['/', '?']).unwrap_or(rest.len());
-                let same =
-                    scheme.eq_ignore_ascii_case(asked.scheme) && rest[..end].eq_ignore_ascii_case(asked.authority);
-                same.then(|| {
+    [LOCATION, CONTENT_LOCATION].iter().filter_map(|name| target(response.get(name)?, asked)).collect()
+}
+
+/// Whether a response says in `Content-Location` that it is what is found where it was asked for.
+pub fn is_of(response: &HeaderMap, asked: &Asked<'_>) -> bool {
+    let mut places = response.get_all(CONTENT_LOCATION).iter();
+    let place = places.next().filter(|_| places.next().is_none());
+    place.and_then(|place| target(place, asked)) == Some(asked.target())
+}
+
+/// What a reference means, as path and query; `None` where it is of another origin, or means nothing.
+fn target(value: &HeaderValue, asked: &Asked<'_>) -> Option<String> {
+    let value = value.to_str().ok()?.split('#').next().unwrap_or_default();
+    match value.split_once("://") {
+        Some((scheme, rest)) => {
+            let end = rest.find(['/', '?']).unwrap_or(rest.len());
+            let same = scheme.eq_ignore_ascii_case(asked.scheme) && rest[..end].eq_ignore_ascii_case(asked.authority);
+            same.then(
+                || {
                     if rest[end..].starts_with('/') { rest[end..].to_owned() } else { format!("/{}", &rest[end..]) }
-                })
-            }
-            None if value.starts_with("//") => None,
-            None if value.starts_with('/') => Some(value.to_owned()),
-            None if value.starts_with('?') => Some(format!("{}{value}", asked.path)),
-            None if value.is_empty() => None,
-            None => asked.path.rfind('/').map(|end| resolve(&asked.path[..=end], value)),
-        };
-        found.extend(target);
+                },
+            )
+        }
+        None if value.starts_with("//") => None,
+        None if value.starts_with('/') => Some(value.to_owned()),
+        None if value.starts_with('?') => Some(format!("{}{value}", asked.path)),
+        None if value.is_empty() => None,
+        None => asked.path.rfind('/').map(|end| resolve(&asked.path[..=end], value)),
     }
-    found
 }
 
 /// A relative path against a folder, RFC 3986 section 5.2.4, as far as `.` and `..` go.

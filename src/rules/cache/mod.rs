@@ -8,6 +8,7 @@ pub mod directives;
 pub mod freshness;
 pub mod key;
 pub mod policy;
+pub mod purge;
 pub mod range;
 pub mod status;
 pub mod stored;
@@ -21,6 +22,7 @@ pub use self::{
     directives::RequestDirectives,
     freshness::Answer,
     policy::Policy,
+    purge::{How, Purge},
     stored::{Refresh, Reuse, Storable, Terms, Use},
     why::{Fwd, Status, Why},
 };

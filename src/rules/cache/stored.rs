@@ -9,10 +9,10 @@ use http::{
 use super::{
     directives::{RequestDirectives, ResponseDirectives, Scope},
     freshness::{Answer, is_cacheable, seconds},
-    policy::{Policy, SetCookie},
+    key,
+    policy::{Obey, Policy, SetCookie},
     range::ContentRange,
     targeted::{self, Said},
-    validate,
     vary::Vary,
     why::{Source, Why},
 };
@@ -112,6 +112,25 @@ pub fn storable(request: &HeaderMap, answer: &Answer<'_>, policy: &Policy) -> Re
     Ok(Storable { terms, source, vary, part })
 }
 
+/// Whether the answer to a POST may be stored to answer later GETs (RFC 9110 section 9.3.3): it says by itself how long it
+/// is fresh, and, in `Content-Location`, that it is what is found at `target`, as [`key::Asked::target`] has it.
+///
+/// # Errors
+/// Why not.
+pub fn storable_of_post(
+    request: &HeaderMap,
+    answer: &Answer<'_>,
+    asked: &key::Asked<'_>,
+    policy: &Policy,
+) -> Result<Storable, Why> {
+    let (said, place) = targeted::directives(answer.headers);
+    let is_clear = answer.status == StatusCode::OK
+        && answer.explicit(&said, place).is_some_and(|(ttl, _)| ttl > 0)
+        && key::is_of(answer.headers, asked)
+        && !(policy.request_directives == Obey::Yes && RequestDirectives::of(request).no_store);
+    if is_clear { storable(request, answer, policy) } else { Err(Why::Method) }
+}
+
 /// What a response that was validated says anew of its terms (section 4.3.4).
 pub fn renewed(answer: &Answer<'_>, policy: &Policy) -> (Terms, Source) {
     let (said, place) = targeted::directives(answer.headers);
@@ -143,14 +162,14 @@ fn terms(answer: &Answer<'_>, said: &ResponseDirectives, policy: &Policy, ttl: u
     }
 }
 
-/// Which part of a representation a 206 is, RFC 9111 section 3.3.
+/// Which part of a representation a 206 is, RFC 9111 section 3.3. It answers what lies within it; to be put together with
+/// others it needs a strong validator, too (section 3.4).
 fn part(answer: &Answer<'_>) -> Result<Option<ContentRange>, Why> {
     if answer.status != StatusCode::PARTIAL_CONTENT {
         return Ok(None);
     }
     let range = answer.headers.get(CONTENT_RANGE).and_then(|value| ContentRange::parse(value.as_bytes()));
-    let strong = validate::strong_tag(answer.headers).is_some();
-    range.filter(|_| strong).map(Some).ok_or(Why::PartUnusable)
+    range.map(Some).ok_or(Why::PartUnusable)
 }
 
 /// Whether the status's own rules of caching are known here.
@@ -167,7 +186,8 @@ fn has_validator(headers: &HeaderMap) -> bool {
 /// What never is stored: fields of one connection (RFC 9111 section 3.1; the others went with the connection), those
 /// that the response keeps to itself, and what is written anew for each answer.
 pub fn strip(headers: &mut HeaderMap, answered: u64, policy: &Policy) {
-    for name in ["proxy-authenticate", "proxy-authentication-info", "proxy-authorization", "age"] {
+    // Trailers are not stored, so none is announced: what they say of the whole may be used when it comes only.
+    for name in ["proxy-authenticate", "proxy-authentication-info", "proxy-authorization", "age", "trailer"] {
         headers.remove(name);
     }
     let (said, _) = targeted::directives(headers);
@@ -224,10 +244,10 @@ impl Terms {
         i64::from(self.ttl) - i64::try_from(self.age(now)).unwrap_or(i64::MAX)
     }
 
-    /// The terms of a response that was purged softly at `moment`: stale from then on.
+    /// The terms of a response that was purged softly when it was so many seconds old: stale from then on.
     #[must_use]
-    pub fn purged(mut self, moment: u64) -> Self {
-        self.ttl = self.ttl.min(u32::try_from(self.age(moment)).unwrap_or(u32::MAX));
+    pub fn purged(mut self, age: u32) -> Self {
+        self.ttl = self.ttl.min(age);
         self
     }
 

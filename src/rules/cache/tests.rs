@@ -10,7 +10,7 @@ use super::{
     key::{self, Asked},
     policy::{Obey, Pattern, Policy, Query, SetCookie},
     range::{self, ContentRange, Wanted},
-    stored::{storable, strip},
+    stored::{storable, storable_of_post, strip},
     tags, targeted, validate,
     vary::{self, Vary},
     *,
@@ -279,6 +279,13 @@ fn what_means_the_same_is_the_same_variant() {
     assert!(!same("accept-encoding", "gzip", "gzip, br"));
     assert!(!same("accept-encoding", "gzip, identity;q=0", "gzip"));
     assert!(same("accept-language", "EN, de;q=0.5", "en,de;q=0.5"));
+    assert!(same("accept-language", "de;q=0.5, en", "en, de;q=0.50"));
+    assert!(same("accept-language", "en;q=0.9,de;q=0.8", "de;q=0.8 , en;q=0.9"));
+    assert!(!same("accept-language", "en, de", "de, en"), "many take the first of equals");
+    assert!(!same("accept-language", "en, de;q=0", "en"));
+    assert!(!same("accept-language", "en, de", "en, de;q=0.5"));
+    let many = |first: &str| format!("{first},{}", (0..40).map(|at| format!("l{at}")).collect::<Vec<_>>().join(","));
+    assert!(!same("accept-language", &many("en"), &many("de")));
     assert!(same("foo", "1, 2", "1,2"));
     assert!(!same("foo", "\"1, 2\"", "\"1,2\""));
     assert!(!same("foo", "1", "2"));
@@ -471,6 +478,35 @@ fn an_unsafe_method_outdates_its_own_origin_only() {
     for other in ["https://evil.example/c", "http://shop.example/c", "//evil.example/c", ""] {
         assert!(of(other).is_empty(), "{other}");
     }
+}
+
+#[test]
+fn the_answer_to_a_post_answers_gets_only_where_that_is_clear() {
+    let none = HeaderMap::new();
+    let asked = Asked { authority: "shop.example", ..asked("/a/b", Some("c=1"), &none) };
+    let (fresh, here) = ("cache-control: max-age=60", "content-location: /a/b?c=1");
+    let may = |request: &[&str], status: u16, given: &[&str]| {
+        let lines = |lines: &[&str]| headers(&lines.iter().map(ToString::to_string).collect::<Vec<_>>());
+        let (request, response) = (lines(request), lines(given));
+        let status = StatusCode::from_u16(status).unwrap();
+        let answer = Answer { status, headers: &response, asked: NOW * 1_000, answered: NOW * 1_000 };
+        storable_of_post(&request, &answer, &asked, &Policy::default()).is_ok()
+    };
+    for place in
+        [here, "content-location: b?c=1", "content-location: https://shop.example/a/b?c=1#d", "content-location: ?c=1"]
+    {
+        assert!(may(&[], 200, &[fresh, place]), "{place}");
+    }
+    for place in ["content-location: /a/b", "content-location: //shop.example/a/b?c=1", "location: /a/b?c=1"] {
+        assert!(!may(&[], 200, &[fresh, place]), "{place}");
+    }
+    assert!(!may(&[], 200, &[fresh, here, here]), "said twice");
+    assert!(!may(&[], 201, &[fresh, here]));
+    assert!(!may(&[], 200, &[here, "last-modified: @-1000"]), "a guess is not explicit");
+    assert!(!may(&[], 200, &["cache-control: max-age=0", here, "etag: \"a\""]));
+    assert!(!may(&[], 200, &["cache-control: private, max-age=60", here]));
+    assert!(!may(&["cache-control: no-store"], 200, &[fresh, here]));
+    assert!(!may(&["authorization: Basic YQ=="], 200, &[fresh, here]));
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! `Vary`, RFC 9111 section 4.1: which stored response was answered to a request like this one. Values are brought into
-//! one form first, so that what means the same matches: blanks around commas, lines of one field, the case of languages,
-//! and the order of equally welcome codings.
+//! one form first, so that what means the same matches: blanks around commas, lines of one field, the case of languages
+//! and how their weights are written, and the order of equally welcome codings.
 
 use std::fmt::Write as _;
 
@@ -14,8 +14,8 @@ use crate::rules::headers::forwarded::{FORWARDED, X_FORWARDED_FOR, X_REAL_IP};
 
 /// The most fields that a response may vary by.
 const FIELDS_MAX: usize = 16;
-/// The most codings of one `Accept-Encoding` that are looked at.
-const CODINGS_MAX: usize = 16;
+/// The most codings of one `Accept-Encoding` that are looked at; with more languages their field is compared as it is.
+const WEIGHED_MAX: usize = 16;
 /// Fields that tell the upstream who the client is. They are written behind the cache, so the request's own values say
 /// nothing of what was answered to.
 const OF_CLIENT: [HeaderName; 3] = [FORWARDED, X_FORWARDED_FOR, X_REAL_IP];
@@ -84,6 +84,11 @@ fn normal(name: &HeaderName, request: &HeaderMap) -> String {
     if *name == ACCEPT_ENCODING {
         return codings(lines);
     }
+    if *name == ACCEPT_LANGUAGE
+        && let Some(ranked) = languages(request.get_all(name).iter().map(HeaderValue::as_bytes))
+    {
+        return ranked;
+    }
     let mut text = Vec::new();
     if *name == COOKIE {
         // HTTP/2 may send a cookie per line (RFC 9113 section 8.2.3).
@@ -101,9 +106,6 @@ fn normal(name: &HeaderName, request: &HeaderMap) -> String {
             }
         }
     }
-    if *name == ACCEPT_LANGUAGE {
-        text.make_ascii_lowercase();
-    }
     // Octets that are no text must stay different from one another.
     match String::from_utf8(text) {
         Ok(text) => text,
@@ -115,15 +117,8 @@ fn normal(name: &HeaderName, request: &HeaderMap) -> String {
 /// are equally welcome.
 fn codings<'a>(lines: impl Iterator<Item = &'a [u8]>) -> String {
     let mut taken: Vec<(u16, String)> = Vec::new();
-    for element in lines.flat_map(|line| line.split(|&octet| octet == b',')).take(CODINGS_MAX) {
-        let mut parts = element.split(|&octet| octet == b';').map(<[u8]>::trim_ascii);
-        let Some(name) = parts.next().filter(|name| !name.is_empty()) else { continue };
-        let name = match String::from_utf8_lossy(name).to_ascii_lowercase().as_str() {
-            "x-gzip" => "gzip".to_owned(),
-            name => name.to_owned(),
-        };
-        let weight = parts.find_map(|part| part.strip_prefix(b"q=").or_else(|| part.strip_prefix(b"Q=")));
-        let weight = weight.map_or(1_000, thousandths);
+    for (weight, name) in weighed(lines).take(WEIGHED_MAX) {
+        let name = if name == "x-gzip" { "gzip".to_owned() } else { name };
         if !taken.iter().any(|(_, known)| *known == name) {
             taken.push((weight, name));
         }
@@ -132,9 +127,36 @@ fn codings<'a>(lines: impl Iterator<Item = &'a [u8]>) -> String {
     let takes_others = taken.iter().any(|(weight, name)| *weight > 0 && name == "*");
     taken.retain(|(weight, name)| *weight > 0 || takes_others || matches!(name.as_str(), "identity" | "*"));
     taken.sort_by(|a, b| b.0.cmp(&a.0).then_with(|| a.1.cmp(&b.1)));
+    ranked(&taken)
+}
+
+/// `Accept-Language` as a server looks at it. Of equally welcome languages many take the first, so their order counts
+/// (RFC 9110 section 12.5.4).
+fn languages<'a>(lines: impl Iterator<Item = &'a [u8]>) -> Option<String> {
+    let mut taken: Vec<_> = weighed(lines).take(WEIGHED_MAX + 1).collect();
+    if taken.len() > WEIGHED_MAX {
+        return None;
+    }
+    taken.sort_by_key(|(weight, _)| std::cmp::Reverse(*weight));
+    Some(ranked(&taken))
+}
+
+/// The members of a list and their weights, RFC 9110 section 12.4.2.
+fn weighed<'a>(lines: impl Iterator<Item = &'a [u8]>) -> impl Iterator<Item = (u16, String)> {
+    lines.flat_map(|line| line.split(|&octet| octet == b',')).filter_map(|element| {
+        let mut parts = element.split(|&octet| octet == b';').map(<[u8]>::trim_ascii);
+        let name = parts.next().filter(|name| !name.is_empty())?;
+        let weight = parts.find_map(|part| part.strip_prefix(b"q=").or_else(|| part.strip_prefix(b"Q=")));
+        // Octets that are no text must stay different from one another.
+        let name = name.iter().map(|&octet| char::from(octet.to_ascii_lowercase())).collect();
+        Some((weight.map_or(1_000, thousandths), name))
+    })
+}
+
+fn ranked(members: &[(u16, String)]) -> String {
     let mut text = String::new();
     let mut before = None;
-    for (weight, name) in &taken {
+    for (weight, name) in members {
         match before {
             _ if *weight == 0 => text.push('!'),
             None => {}

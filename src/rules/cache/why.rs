@@ -129,6 +129,11 @@ reasons! {
     } "max-stale" "it has been stale for {stale} s, which the request's max-stale allows",
     /// Nothing is there.
     NothingStored "nothing-stored" "nothing is stored under this key",
+    /// Something is there, for another value of a part of the key.
+    KeyDiffers {
+        /// The part.
+        part: String
+    } "key-differs" "what is stored is for another value of {part}, which is part of the key",
     /// Something is there, RFC 9111 section 4.1.
     VariantDiffers {
         /// The first field whose values differ.
@@ -225,8 +230,8 @@ reasons! {
     } "not-understood" "the response says must-understand, and status {status} is not understood",
     /// It could never be used.
     NeverUsable "never-usable" "the response is stale at once, and cannot be validated",
-    /// A part without a strong validator, RFC 9111 section 3.3.
-    PartUnusable "part-unusable" "a part without a strong validator, or without a length, cannot be put together with others",
+    /// A part that does not say where it belongs, RFC 9111 section 3.3.
+    PartUnusable "part-unusable" "the response is a part, and does not say of what, or is several",
     /// Interrupted.
     Interrupted "interrupted" "the response ended early",
     /// Too large.

@@ -3,7 +3,10 @@
 
 use std::collections::HashMap;
 
-use super::{Maker, Outcome, Trace, Work, path::critical_path};
+use super::{
+    Maker, Outcome, Trace, Work,
+    path::{Stretch, critical_path},
+};
 use crate::rules::length::{length, part_of};
 
 /// A request that takes at least so long is called slow, in nanoseconds.
@@ -87,18 +90,23 @@ impl Culprit {
 /// The verdict on a trace; `None` if nothing in it has a length that says something.
 pub fn verdict(trace: &Trace) -> Option<Verdict> {
     let entry = trace.entry()?;
+    Some(along(trace, entry, &critical_path(trace, entry)))
+}
+
+/// The same, where the critical path of the trace's entry is known.
+pub fn along(trace: &Trace, entry: usize, path: &[Stretch]) -> Verdict {
     let total = trace.length(entry);
     let children = trace.children();
     let mut sums: HashMap<Culprit, u64> = HashMap::new();
     let mut spans: HashMap<usize, u64> = HashMap::new();
-    for stretch in critical_path(trace, entry) {
+    for stretch in path {
         *sums.entry(culprit(trace, &children, stretch.span)).or_default() += stretch.length();
         *spans.entry(stretch.span).or_default() += stretch.length();
     }
     let mut parts: Vec<Part> = sums.into_iter().map(|(culprit, nanos)| Part { culprit, nanos }).collect();
     parts.sort_by(|a, b| (b.nanos, &a.culprit).cmp(&(a.nanos, &b.culprit)));
     let sentence = sentence(&Told { trace, children: &children, spans: &spans, entry, total }, parts.first());
-    Some(Verdict { sentence, total, parts })
+    Verdict { sentence, total, parts }
 }
 
 fn culprit(trace: &Trace, children: &[Vec<usize>], index: usize) -> Culprit {

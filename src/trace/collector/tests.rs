@@ -184,3 +184,25 @@ async fn whoever_looks_at_a_trace_sees_its_spans_and_how_far_it_is() {
     assert_eq!(hub.state(other), Some(crate::rules::reading::progress::Progress::Done));
     collector.shutdown(Duration::from_secs(5)).await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_apps_add_is_of_the_share_of_traces_that_nobody_asked_for() {
+    clock::follow_tokio();
+    let counters = Arc::new(Counters::default());
+    let (outbox, inbox) = Outbox::new(64, Arc::clone(&counters));
+    let quota = Arc::new(Quota::unlimited());
+    let settings = CollectorSettings { quota: Arc::clone(&quota), ..settings(8) };
+    let collector = Collector::start(settings, inbox, Vec::new(), counters);
+    for (trigger, apps) in [("session", 1), ("ratio", 2), ("force", 4), ("tail", 8)] {
+        let trace_id = ids::trace_id();
+        let begin = Begin { trace_id, flags: TraceFlags::SAMPLED, outbox: outbox.clone(), meter: None, spans_max: 10 };
+        let mut root = Span::root(begin, None, clock::now());
+        root.set("waylight.trigger", || trigger);
+        drop(root);
+        for _ in 0..apps {
+            collector.intake().offer(app_span(trace_id), None).unwrap();
+        }
+    }
+    collector.shutdown(Duration::from_secs(1)).await;
+    assert_eq!(quota.unasked(), 10);
+}

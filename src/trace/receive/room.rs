@@ -73,9 +73,28 @@ pub struct Room {
     order: VecDeque<(TraceId, Instant)>,
     bytes: usize,
     dropped: usize,
+    /// Spans that applications added to traces that nobody asked for, since this was last told.
+    unasked: usize,
 }
 
-type Known = HashMap<TraceId, usize, RandomState>;
+type Known = HashMap<TraceId, Trace, RandomState>;
+
+/// A trace of the edge.
+#[derive(Clone, Copy, Debug, Default)]
+struct Trace {
+    /// How many spans applications added to it.
+    added: usize,
+    asked: Option<Asked>,
+}
+
+/// Whether somebody asked for a trace.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Asked {
+    /// Somebody did.
+    BySomebody,
+    /// A ratio or a rule records it: what it has is of the share of such traces.
+    ByNobody,
+}
 
 #[derive(Debug, Default)]
 struct Waiting {
@@ -98,17 +117,25 @@ impl Room {
             order: VecDeque::new(),
             bytes: 0,
             dropped: 0,
+            unasked: 0,
         }
     }
 
-    /// The edge recorded spans of `trace`, and of the request `named`: gives back what waited for them.
-    pub fn recorded(&mut self, trace: TraceId, named: Option<Named>) -> Vec<Part> {
-        if !self.known.contains_key(&trace) {
-            let added = self.known_before.remove(&trace).unwrap_or_default();
-            self.known.insert(trace, added);
-            if self.known.len() >= self.limits.traces_max {
-                self.known_before = std::mem::take(&mut self.known);
+    /// The edge recorded spans of `trace`, and of the request `named`: gives back what waited for them. Who asked for it is
+    /// told by its root, which may come last.
+    pub fn recorded(&mut self, trace: TraceId, named: Option<Named>, asked: Option<Asked>) -> Vec<Part> {
+        let known = self.known.remove(&trace).or_else(|| self.known_before.remove(&trace)).unwrap_or_default();
+        let asked = match (known.asked, asked) {
+            (None, Some(Asked::ByNobody)) => {
+                self.unasked += known.added;
+                asked
             }
+            (Some(Asked::BySomebody), _) | (_, None) => known.asked,
+            _ => asked,
+        };
+        self.known.insert(trace, Trace { asked, ..known });
+        if self.known.len() >= self.limits.traces_max {
+            self.known_before = std::mem::take(&mut self.known);
         }
         let mut ready = self.take_waiting(trace);
         if let Some(other) = named.and_then(|named| self.splits.named(named)) {
@@ -147,10 +174,13 @@ impl Room {
         parts.retain(|(trace, part)| {
             let spans = span_count(part);
             let known = self.known.get_mut(trace).or_else(|| self.known_before.get_mut(trace));
-            let Some(added) = known else { return true };
-            let has_room = *added + spans <= self.limits.spans_per_trace_max;
+            let Some(known) = known else { return true };
+            let has_room = known.added + spans <= self.limits.spans_per_trace_max;
             if has_room {
-                *added += spans;
+                known.added += spans;
+                if known.asked == Some(Asked::ByNobody) {
+                    self.unasked += spans;
+                }
             } else {
                 self.dropped += spans;
             }
@@ -168,6 +198,11 @@ impl Room {
             self.drop_eldest();
         }
         std::mem::take(&mut self.dropped)
+    }
+
+    /// How many spans applications added to traces that nobody asked for, since it was last asked.
+    pub fn take_unasked(&mut self) -> usize {
+        std::mem::take(&mut self.unasked)
     }
 
     fn wait(&mut self, trace: TraceId, part: ExportTraceServiceRequest, now: Instant) {

@@ -116,11 +116,14 @@ fn a_person_is_revoked_with_all_he_was_given_so_far() {
     let sessions = sessions(10);
     sessions.meter(&session(1), &ada(5), 5).unwrap();
     sessions.revoke_person("Ada", 10).unwrap();
-    assert!(!sessions.counts(&ada(5)) && !sessions.counts(&ada(10)) && sessions.counts(&ada(11)));
+    assert!(!sessions.counts(&ada(5)) && !sessions.counts(&ada(10)) && !sessions.counts(&ada(11)));
     assert!(sessions.counts(&Identity { name: String::from("Bob"), ..ada(5) }));
     assert_eq!(sessions.live(10, 9), []);
+    assert!(sessions.is_person_barred("Ada") && sessions.lift_person("Ada", 15).unwrap());
+    assert!(!sessions.lift_person("Ada", 15).unwrap(), "once");
+    assert!(!sessions.counts(&ada(10)) && sessions.counts(&ada(11)), "what he had before stays revoked");
     sessions.revoke_person("Ada", 20).unwrap();
-    assert!(!sessions.counts(&ada(11)), "again");
+    assert!(!sessions.counts(&ada(11)) && !sessions.counts(&ada(21)), "again");
 }
 
 #[test]

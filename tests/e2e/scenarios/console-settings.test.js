@@ -174,6 +174,28 @@ describe('the settings', () => {
     await bob.close();
   });
 
+  test('stored responses are purged, and who did it is written down', async () => {
+    const { page } = console;
+    await console.goto('/settings/cache');
+    await page.getByLabel('What', { exact: true }).selectOption('Everything');
+    await page.getByRole('button', { name: 'Purge' }).click();
+    await page.getByRole('dialog', { name: 'Forget everything?' }).getByRole('button', { name: 'Purge' }).click();
+    await page.getByText('Everything was purged').waitFor();
+    await page.getByLabel('What', { exact: true }).selectOption('What has this tag');
+    await page.getByLabel('Which').fill('shoes');
+    await page.getByLabel('Only stale from now on').check();
+    await page.getByRole('button', { name: 'Purge' }).click();
+    await page.getByText('0 stored responses made stale').waitFor();
+    await page.getByLabel('What', { exact: true }).selectOption('This URL');
+    await page.getByLabel('Which').fill('shoes');
+    await page.getByRole('button', { name: 'Purge' }).click();
+    await page.getByRole('alert').getByText('write a whole URL').waitFor();
+    const { items } = await console.api('/audit');
+    const purges = items.filter((/** @type {{ deed: string }} */ { deed }) => deed === 'purge').map((/** @type {{ subject: string }} */ { subject }) => subject);
+    assert.deepEqual(purges, ['tag shoes (soft)', 'everything (hard)']);
+    console.complaints = [];
+  });
+
   test('the theme and the single letters are chosen here, too', async () => {
     const { page } = console;
     await page.emulateMedia({ colorScheme: 'light' });

@@ -76,9 +76,15 @@ describe('the house', () => {
     const sessions = sessionsOf({ live: [live('a', { person: 'Bob', since: 500 }), live('b', { person: 'Ada', kind: 'guest' })], kept: [kept('c', { person: 'Old' })] });
     const known = people([entry(400, 'Ada', 'admin'), entry(300, 'Ada', 'tracer', 'token'), entry(200, ''), entry(100, 'Guest', 'guest')], sessions);
     assert.deepEqual(known, [
-      { name: 'Bob', role: '', ways: [], seen: 500, sessions: 1, visitors: 0 },
-      { name: 'Ada', role: 'admin', ways: ['link', 'token'], seen: 400, sessions: 0, visitors: 1 },
+      { name: 'Bob', role: '', ways: [], seen: 500, sessions: 1, visitors: 0, out: false },
+      { name: 'Ada', role: 'admin', ways: ['link', 'token'], seen: 400, sessions: 0, visitors: 1, out: false },
     ]);
+  });
+
+  test('who was revoked is out until he is let in again', () => {
+    const about = (/** @type {string} */ deed, /** @type {string} */ name) => ({ ...entry(1, 'Ada', 'admin'), deed, subject: `person ${name}` });
+    const known = people([about('lift', 'Bob'), about('revoke', 'Cleo'), about('revoke', 'Bob'), about('lift', 'Cleo'), { ...entry(1, 'Ada', 'admin'), deed: 'revoke', subject: 'session abc' }], []);
+    assert.deepEqual(known.filter(({ out }) => out).map(({ name }) => name), ['Cleo']);
   });
 
   test('what the month went to never exceeds what was used', () => {

@@ -1,9 +1,13 @@
 //! The cache of the real binary: purging needs authority, `waylight explain` and `purge` ask the running instance, and what is
 //! on disk outlives it.
 
-use std::thread;
+use std::{
+    ffi::OsStr,
+    process::{Command, Stdio},
+    thread,
+};
 
-use crate::support::instance::{Answer, HEAD, Instance, ask, output};
+use crate::support::instance::{Answer, HEAD, Instance, ask, output, waylight};
 
 /// An origin: Waylight itself, with a fixed answer.
 fn origin() -> Instance {
@@ -65,6 +69,88 @@ fn it_is_explained_purged_and_found_again_after_a_restart() {
     assert!(told(&get(&instance)).contains("fwd=uri-miss"));
     let audit = std::fs::read_to_string(instance.path(".waylight/audit.jsonl")).unwrap();
     assert!(audit.contains("\"deed\":\"purge\"") && audit.contains("tag shoes (hard)"), "{audit}");
+}
+
+#[test]
+fn a_url_is_explained_with_its_route_and_its_key() {
+    let origin = origin();
+    let instance = Instance::start(&format!(
+        "{HEAD}[[site]]\nhosts = [\"shop.example\"]\n[[site.route]]\npath = \"/plain/*\"\nupstream = \"app\"\n\
+         [[site.route]]\nname = \"shop\"\npath = \"/*\"\nupstream = \"app\"\n\
+         cache = {{ query_ignore = [\"utm_*\"], key_cookies = [\"currency\"], bypass_cookies = [\"basket\"] }}\n\
+         [upstream.app]\nendpoints = [\"http://{}\"]\n",
+        origin.address
+    ));
+    let fields = [("host", "shop.example"), ("cookie", "currency=eur")];
+    ask(&instance.address.to_string(), "GET", "/a?utm_source=x&b=1", &fields);
+    let explain = |url: &str, field: &str| {
+        let (code, told, complaint) = output(instance.directory.path(), &["explain", url, "-H", field]);
+        assert_eq!(code, Some(0), "{complaint}");
+        told
+    };
+    let told = explain("http://shop.example/a?b=1&utm_medium=y", "cookie: currency=eur");
+    for part in [
+        "route shop of shop.example: the cache is asked",
+        "under the key http://shop.example/a?b=1\n      with cookie:currency=eur",
+        "would answer: the stored response is ",
+    ] {
+        assert!(told.contains(part), "{part}: {told}");
+    }
+    let told = explain("http://shop.example/a?b=1", "cookie: currency=usd");
+    assert!(told.contains("would not answer: what is stored is for another value of the cookie currency"), "{told}");
+    let told = explain("http://shop.example/a?b=1", "cookie: basket=7");
+    assert!(told.contains("the cache is not asked: requests with this cookie pass the cache by"), "{told}");
+    let told = explain("http://shop.example/plain/a", "a: b");
+    assert!(
+        told.contains("route /plain/* of shop.example: the cache is not asked: the route has no `cache`"),
+        "{told}"
+    );
+    assert!(explain("http://other.example/", "a: b").contains("no site has this host"));
+}
+
+/// A file system of a few pages, where one can be had without rights: Waylight runs in a name space of its own.
+fn with_small_disk() -> Option<Command> {
+    let script = "mount -t tmpfs -o size=64k none stored && exec \"$0\"";
+    let apart = |script: &str, program: &OsStr| {
+        let mut command = Command::new("unshare");
+        command.args(["-rm", "sh", "-c", script]).arg(program);
+        command
+    };
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::create_dir(directory.path().join("stored")).unwrap();
+    let tried = apart(script, OsStr::new("true")).current_dir(directory.path()).stderr(Stdio::null()).status();
+    tried.is_ok_and(|status| status.success()).then(|| apart(script, waylight().get_program()))
+}
+
+#[test]
+fn a_full_disk_takes_its_help_away_only() {
+    let Some(command) = with_small_disk() else { return };
+    let origin = Instance::start(&format!(
+        "{HEAD}[[site]]\nhosts = [\"*\"]\n[[site.route]]\npath = \"/*\"\n\
+         respond = {{ status = 200, body = \"{}\", headers = {{ cache-control = \"max-age=600\" }} }}\n",
+        "x".repeat(20_000)
+    ));
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::create_dir(directory.path().join("stored")).unwrap();
+    let instance = Instance::start_by(command, directory, &edge(&origin, "stored"));
+    let get =
+        |number: u32| ask(&instance.address.to_string(), "GET", &format!("/{number}"), &[("host", "shop.example")]);
+    for number in 0..8 {
+        let answer = get(number);
+        assert_eq!((answer.status, answer.body.len()), (200, 20_000));
+    }
+    let line = instance.line("the cache could not write; it goes on without for a while");
+    assert!(line["error"].as_str().unwrap().contains("No space left"), "{line}");
+    for number in 0..8 {
+        assert!(told(&get(number)).contains("waylight; hit"), "all of it is in memory");
+    }
+    let metric = |name: &str| {
+        let body = instance.admin("GET", "/metrics", &[]).body;
+        let line = body.lines().find_map(|line| line.strip_prefix(&format!("waylight_{name} ")).map(str::to_owned));
+        line.unwrap_or_default().parse::<f64>().unwrap_or_default()
+    };
+    assert!(metric("cache_disk_files") > 0.0, "what there was room for is there");
+    assert!(metric("cache_disk_failed_total") >= 1.0, "{}", instance.admin("GET", "/metrics", &[]).body);
 }
 
 #[test]

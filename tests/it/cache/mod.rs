@@ -2,12 +2,18 @@
 //! and what purging and explaining answer.
 
 mod binary;
+mod crowd;
+mod house;
+mod memory;
 
 use std::{cell::Cell, rc::Rc};
 
 use waylight::{
-    proxy::cache::{Answers, How, Purge},
-    rules::session::SessionKind,
+    proxy::cache::Answers,
+    rules::{
+        cache::{How, Purge},
+        session::SessionKind,
+    },
     trace::record::SpanRecord,
 };
 

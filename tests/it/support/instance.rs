@@ -72,8 +72,13 @@ impl Instance {
     }
 
     pub(crate) fn start_in(directory: TempDir, config: &str) -> Self {
+        Self::start_by(waylight(), directory, config)
+    }
+
+    /// Runs it by this command.
+    pub(crate) fn start_by(mut command: Command, directory: TempDir, config: &str) -> Self {
         fs::write(directory.path().join("proxy.toml"), config).unwrap();
-        let mut child = waylight().current_dir(directory.path()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut child = command.current_dir(directory.path()).stderr(Stdio::piped()).spawn().unwrap();
         let stderr = BufReader::new(child.stderr.take().unwrap());
         let (sender, lines) = channel();
         thread::spawn(move || {

@@ -157,7 +157,9 @@ async fn answers_are_as_described() {
         ("/replays", Request::post("/replays"), json!({ "request_id": ROW })),
         ("/spans", Request::post("/spans"), json!({})),
         ("/erase", Request::post("/erase"), json!({ "session": ROW })),
+        ("/cache/purge", Request::post("/cache/purge"), json!({ "tag": "shoes", "soft": true })),
         ("/revoke", Request::post("/revoke"), json!({ "person": "Bob" })),
+        ("/lift", Request::post("/lift"), json!({ "person": "Bob" })),
         ("/sign-out", Request::post("/sign-out"), json!({})),
     ];
     for (path, request, body) in run {

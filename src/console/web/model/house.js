@@ -3,13 +3,13 @@
 /** @import { Audit, Quota } from '../types/wire.d.ts' */
 /** @import { Session } from './sessions.js' */
 /** @typedef {Audit['items'][number]} Entry */
-/** @typedef {{ name: string, role: string, ways: string[], seen: number, sessions: number, visitors: number }} Person `seen`: seconds since the Unix epoch */
+/** @typedef {{ name: string, role: string, ways: string[], seen: number, sessions: number, visitors: number, out: boolean }} Person `seen`: seconds since the Unix epoch; `out`: his name was revoked, and nobody let it in again */
 
 /** What was done, in words. @type {Record<string, string>} */
 const DEEDS = {
   sign_in: 'signed in', sign_out: 'signed out', link_made: 'made a sign-in link for', session_start: 'started session',
   session_stop: 'stopped session', page_trace: 'had a page traced in session', trace_link_made: 'made a trace link to',
-  trace_link_used: 'is shown a visitor’s session', export: 'exported', share: 'shared', keep: 'kept', purge: 'purged', revoke: 'revoked', erase: 'erased',
+  trace_link_used: 'is shown a visitor’s session', export: 'exported', share: 'shared', keep: 'kept', purge: 'purged', revoke: 'revoked', lift: 'let in again', erase: 'erased',
   replay: 'sent again', settings: 'changed settings:',
 };
 
@@ -28,10 +28,18 @@ export function people(entries, sessions) {
   /** @type {Map<string, Person>} */
   const all = new Map();
   const of = (/** @type {string} */ name) => {
-    const known = all.get(name) ?? { name, role: '', ways: [], seen: 0, sessions: 0, visitors: 0 };
+    const known = all.get(name) ?? { name, role: '', ways: [], seen: 0, sessions: 0, visitors: 0, out: false };
     all.set(name, known);
     return known;
   };
+  /** @type {Set<string>} */
+  const told = new Set();
+  for (const { deed, subject } of entries) {
+    const name = subject.startsWith('person ') ? subject.slice(7) : '';
+    if (name === '' || told.has(name) || (deed !== 'revoke' && deed !== 'lift')) continue;
+    told.add(name);
+    if (deed === 'revoke') of(name).out = true;
+  }
   for (const { person, role, way, at } of entries) {
     if (person === '' || role === 'guest') continue;
     const one = of(person);

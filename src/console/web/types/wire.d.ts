@@ -118,6 +118,14 @@ export type Kept = {
   trace_id: string;
 };
 
+export type LiftWish = {
+  person: string;
+};
+
+export type Lifted = {
+  lifted: string;
+};
+
 export type Me = {
   /** Where the whole console is, in a sentence; null where it is here. */
   elsewhere: string | null;
@@ -158,6 +166,23 @@ export type Problem = {
   status: number;
   title: string;
   type: string;
+};
+
+export type PurgeWish = {
+  /** Everything */
+  all?: boolean;
+  /** Every URL that begins so */
+  prefix?: string;
+  /** Only stale from now on: it may still be validated, and answer where a stale response may */
+  soft?: boolean;
+  /** Whatever has this tag, in Cache-Tag or Surrogate-Key */
+  tag?: string;
+  /** This URL, with all of its variants */
+  url?: string;
+};
+
+export type Purged = {
+  purged: number;
 };
 
 export type Quota = {

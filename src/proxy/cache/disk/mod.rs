@@ -21,12 +21,12 @@ use bytes::Bytes;
 use tracing::{info, warn};
 
 use self::index::{Index, Name};
-use super::{
-    memory::VARIANTS_MAX,
-    object::Object,
-    store::{How, Purge, now},
+use super::{memory::VARIANTS_MAX, object::Object, store::now};
+use crate::{
+    config::model,
+    rules::cache::{How, Purge},
+    trace::counters::Counters,
 };
-use crate::{config::model, trace::counters::Counters};
 
 /// How long a request waits for the disk.
 pub(super) const READ_TIMEOUT: Duration = Duration::from_millis(500);
@@ -345,7 +345,7 @@ impl Shared {
     /// The strictest purge that means an object and came after it.
     fn is_purged(&self, object: &Object) -> Option<(u64, How)> {
         let purges = lock(&self.purges);
-        let meant = purges.iter().filter(|(at, what, _)| *at >= object.answered && what.means(object));
+        let meant = purges.iter().filter(|(at, what, _)| *at >= object.answered && object.is_meant(what));
         meant.map(|(at, _, how)| (*at, *how)).max_by_key(|(at, how)| (*how == How::Hard, *at))
     }
 
@@ -402,7 +402,6 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 fn write_purges(directory: &Path, purges: &[(u64, Purge, How)]) -> io::Result<()> {
     let mut text = String::new();
     for (at, what, how) in purges {
-        let how = if *how == How::Hard { "hard" } else { "soft" };
         let (kind, name) = match what {
             Purge::All => ("all", String::new()),
             Purge::Url(url) => ("url", url.clone()),
@@ -410,7 +409,7 @@ fn write_purges(directory: &Path, purges: &[(u64, Purge, How)]) -> io::Result<()
             Purge::Tag(tag) => ("tag", tag.clone()),
             Purge::Groups(origin, groups) => ("groups", format!("{origin}\t{}", groups.join("\t"))),
         };
-        text.push_str(&format!("{at}\t{how}\t{kind}\t{}\n", name.replace('\n', " ")));
+        text.push_str(&format!("{at}\t{}\t{kind}\t{}\n", how.word(), name.replace('\n', " ")));
     }
     let fresh = directory.join("purges.new");
     fs::write(&fresh, text)?;

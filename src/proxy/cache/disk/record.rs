@@ -11,7 +11,7 @@ use super::super::{
 use crate::rules::cache::{Reuse, Terms};
 
 /// What every record begins with; the digit changes with the form.
-const MAGIC: &[u8; 8] = b"WLCACHE1";
+const MAGIC: &[u8; 8] = b"WLCACHE2";
 /// Magic, checksum, and what always is as long.
 const FIXED_BYTES: usize = 8 + 4 + 8 + 4 * 3 + 1 + 2 + 8 + 8 + 4 * 3 + 8;
 /// A chunk of a body that is read back, in octets.
@@ -20,9 +20,9 @@ const CHUNK_BYTES: usize = 64 * 1024;
 /// Writes an object into `octets`, which is emptied first.
 pub(super) fn write(object: &Object, octets: &mut Vec<u8>) {
     octets.clear();
-    let (terms, body) = (object.terms, object.body());
+    let terms = object.terms;
     let mut fields = Vec::new();
-    head::write(&object.headers(), &mut fields);
+    head::write(&object.headers(), object.octets(), &mut fields);
     octets.extend_from_slice(MAGIC);
     octets.extend_from_slice(&[0; 4]);
     octets.extend_from_slice(&terms.born.to_le_bytes());
@@ -40,11 +40,11 @@ pub(super) fn write(object: &Object, octets: &mut Vec<u8>) {
     for text in [object.key().as_bytes(), object.vary().as_bytes(), &fields] {
         octets.extend_from_slice(&u32::try_from(text.len()).unwrap_or(u32::MAX).to_le_bytes());
     }
-    octets.extend_from_slice(&body.octets().to_le_bytes());
+    octets.extend_from_slice(&object.octets().to_le_bytes());
     for text in [object.key().as_bytes(), object.vary().as_bytes(), &fields] {
         octets.extend_from_slice(text);
     }
-    body.all().iter().for_each(|chunk| octets.extend_from_slice(chunk));
+    object.pieces().for_each(|piece| octets.extend_from_slice(piece));
     let sum = checksum(&octets[12..]);
     octets[8..12].copy_from_slice(&sum.to_le_bytes());
 }
@@ -76,7 +76,7 @@ pub(super) fn read(octets: &Bytes) -> Option<Object> {
     };
     let [key, vary, fields] = [part(lengths[0] as usize)?, part(lengths[1] as usize)?, part(lengths[2] as usize)?];
     let body = part(body)?;
-    if at != octets.len() {
+    if at != octets.len() || key.len() > usize::from(u16::MAX) {
         return None;
     }
     // Copies: a slice would keep the whole file in memory.
@@ -85,13 +85,13 @@ pub(super) fn read(octets: &Bytes) -> Option<Object> {
         key: std::str::from_utf8(&key).ok()?,
         vary: std::str::from_utf8(&vary).ok()?,
         status,
-        headers: &head::read_all(&fields)?,
+        headers: &head::read(&fields, body.len() as u64)?,
         terms: Terms { born, ttl, stale_while_revalidate, stale_if_error, reuse },
         answered,
         part: None,
         filled_by: None,
     };
-    let object = Object::new(&parts, Chunks::new(chunks));
+    let object = Object::new(&parts, &Chunks::new(chunks));
     if purged > 0 {
         object.purge_softly(purged);
     }

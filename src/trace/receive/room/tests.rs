@@ -28,15 +28,15 @@ fn at(seconds: u64) -> Instant {
 fn either_side_may_come_first() {
     let (first, second, foreign) = (ids::trace_id(), ids::trace_id(), ids::trace_id());
     let mut room = Room::new(RoomLimits::default());
-    assert!(room.recorded(first, None).is_empty());
+    assert!(room.recorded(first, None, None).is_empty());
     let ready = room.offered(sent(&[first, second, foreign, first]), at(0));
     assert_eq!(count(&ready), 2);
-    let waited = room.recorded(second, None);
+    let waited = room.recorded(second, None, None);
     assert_eq!(count(&waited), 1);
-    assert!(room.recorded(second, None).is_empty());
+    assert!(room.recorded(second, None, None).is_empty());
     assert_eq!(room.expire(at(29)), 0);
     assert_eq!(room.expire(at(30)), 1);
-    assert!(room.recorded(foreign, None).is_empty());
+    assert!(room.recorded(foreign, None, None).is_empty());
     assert_eq!(room.bytes, 0);
 }
 
@@ -51,7 +51,7 @@ fn the_room_is_bounded() {
     assert!(room.bytes <= one * 3);
     assert_eq!(room.expire(at(1)), 2);
     for trace in &traces {
-        room.recorded(*trace, None);
+        room.recorded(*trace, None, None);
     }
     assert!(room.known.len() + room.known_before.len() <= 4);
     assert_eq!(room.bytes, 0);
@@ -71,7 +71,7 @@ fn an_app_adds_no_more_to_a_trace_than_it_may() {
     let trace = ids::trace_id();
     let mut room = Room::new(RoomLimits { spans_per_trace_max: 3, ..RoomLimits::default() });
     room.offered(sent(&[trace, trace]), at(0));
-    assert_eq!(count(&room.recorded(trace, None)), 2);
+    assert_eq!(count(&room.recorded(trace, None, None)), 2);
     assert_eq!(count(&room.offered(sent(&[trace, trace]), at(0))), 0);
     assert_eq!(count(&room.offered(sent(&[trace]), at(0))), 1);
     assert_eq!(count(&room.offered(sent(&[trace]), at(0))), 0);
@@ -132,12 +132,12 @@ mod split {
             let message = begun_anew(other, key, value);
             // The edge first.
             let mut room = Room::new(RoomLimits::default());
-            room.recorded(home, Some(named(home)));
+            room.recorded(home, Some(named(home)), None);
             check(&room.offered(message.clone(), at(0)), home, other);
             // The app first.
             let mut room = Room::new(RoomLimits::default());
             assert_eq!(count(&room.offered(message, at(0))), 0);
-            check(&room.recorded(home, Some(named(home))), home, other);
+            check(&room.recorded(home, Some(named(home)), None), home, other);
             // What follows of the other trace goes the same way.
             assert_eq!(room.offered(sent(&[other]), at(1))[0].0, home);
             assert_eq!(room.bytes, 0);
@@ -149,12 +149,36 @@ mod split {
         let (home, other, third) = (ids::trace_id(), ids::trace_id(), ids::trace_id());
         let name = || text(&format!("{REQUEST:032x}"));
         let mut room = Room::new(RoomLimits::default());
-        room.recorded(home, Some(named(home)));
+        room.recorded(home, Some(named(home)), None);
         assert_eq!(count(&room.offered(begun_anew(third, "user.note", name()), at(0))), 0);
         assert_eq!(count(&room.offered(begun_anew(other, "request_id", name()), at(0))), 2);
         assert_eq!(count(&room.offered(begun_anew(ids::trace_id(), "request_id", name()), at(0))), 0);
         let mut off = Room::new(RoomLimits { request_id_header: None, ..RoomLimits::default() });
-        off.recorded(home, Some(named(home)));
+        off.recorded(home, Some(named(home)), None);
         assert_eq!(count(&off.offered(begun_anew(other, "request_id", name()), at(0))), 0);
     }
+}
+
+#[test]
+fn what_apps_add_to_traces_that_nobody_asked_for_is_counted() {
+    let (ratio, session, late) = (ids::trace_id(), ids::trace_id(), ids::trace_id());
+    let mut room = Room::new(RoomLimits { spans_per_trace_max: 3, ..RoomLimits::default() });
+    room.offered(sent(&[ratio, ratio, session]), at(0));
+    room.recorded(ratio, None, Some(Asked::ByNobody));
+    room.recorded(session, None, Some(Asked::BySomebody));
+    room.offered(sent(&[session, ratio]), at(0));
+    assert_eq!(room.take_unasked(), 3);
+    room.offered(sent(&[ratio]), at(0));
+    assert_eq!(room.take_unasked(), 0, "it was more than the trace may have");
+    // Its root ends last.
+    room.recorded(late, None, None);
+    room.offered(sent(&[late, late]), at(0));
+    assert_eq!(room.take_unasked(), 0);
+    room.recorded(late, None, Some(Asked::ByNobody));
+    assert_eq!(room.take_unasked(), 2);
+    // Somebody traces it, too.
+    room.recorded(late, None, Some(Asked::BySomebody));
+    room.recorded(late, None, Some(Asked::ByNobody));
+    room.offered(sent(&[late]), at(0));
+    assert_eq!(room.take_unasked(), 0);
 }

@@ -4,6 +4,7 @@ import { h } from '../../dom.js';
 import { bytes, clock, count, day, moment, things } from '../../model/format.js';
 import { list, setting } from '../../model/toml.js';
 import { facts, meter, named, nothing, table } from './parts.js';
+import { purging } from './purge.js';
 
 /** @import { Histogram, Settings } from '../../types/wire.d.ts' */
 /** @import { Drawn } from './parts.js' */
@@ -125,7 +126,7 @@ const HELPFUL = 4;
 
 /** @param {Drawn} drawn */
 export async function cache({ place, body, config, signal }) {
-  const { api, router } = place;
+  const { api, router, me } = place;
   const from = Math.floor(Date.now() * 1e3 - HOUR_US);
   const counts = await Promise.all(VERDICTS.map(async ([word]) => {
     /** @type {Histogram} */
@@ -141,6 +142,7 @@ export async function cache({ place, body, config, signal }) {
       table('Requests of the last hour', ['Verdict', 'What it means', '#Requests'], VERDICTS.map(([word, text], index) =>
         [h('a', { href: router.href(`/logs?q=cache:${word}&range=1h`) }, word), text, count(counts[index] ?? 0)])),
     ]),
+    ...(me.may.includes('purge') ? [h('h2', null, 'Purge'), purging(place)] : []),
     ...caches(config));
 }
 

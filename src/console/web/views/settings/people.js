@@ -50,16 +50,28 @@ function list({ api, me }, known, again) {
   const revoke = async (/** @type {string} */ name) => {
     const done = await confirm({
       title: `Revoke ${name}?`, label: 'Revoke', done: `${name} is signed out everywhere`,
-      text: 'All sign-ins, sessions, links and visitors of this name end at once. Tokens of the configuration and users of a proxy come back until they are taken out there.',
+      text: 'All sign-ins, sessions, links and visitors of this name end at once. Whoever comes by it stays out, whatever he shows, until he is let in again.',
       run: () => api.post('/revoke', { person: name }),
     });
     if (done) again();
   };
-  return table('Everybody', ['Name', 'Role', 'Signs in by', 'Last seen', '#Sessions now', '#Visitors now', ''], known.map(({ name, role, ways, seen, sessions, visitors }) => [
-    h('span', null, h('b', null, name), name === me.name ? h('span', { class: 'muted' }, ' (you)') : null), role || '–',
+  const lift = async (/** @type {string} */ name) => {
+    const done = await confirm({
+      title: `Let ${name} in again?`, label: 'Let in', done: `${name} may sign in again`,
+      text: 'By a token, a proxy, single sign-on or a new link. What he had before stays revoked.',
+      run: () => api.post('/lift', { person: name }),
+    });
+    if (done) again();
+  };
+  const button = (/** @type {string} */ name, /** @type {boolean} */ out) => {
+    if (!me.may.includes('revoke') || name === me.name) return '';
+    return out ? h('button', { class: 'button small', type: 'button', 'aria-label': `Let ${name} in again`, onclick: () => void lift(name) }, 'Let in…')
+      : h('button', { class: 'button small', type: 'button', 'aria-label': `Revoke ${name}`, onclick: () => void revoke(name) }, 'Revoke…');
+  };
+  return table('Everybody', ['Name', 'Role', 'Signs in by', 'Last seen', '#Sessions now', '#Visitors now', ''], known.map(({ name, role, ways, seen, sessions, visitors, out }) => [
+    h('span', null, h('b', null, name), name === me.name ? h('span', { class: 'muted' }, ' (you)') : null, out ? h('span', { class: 'tag warn' }, 'revoked') : null), role || '–',
     ways.map((way) => WAYS[way] ?? way).join(', ') || '–', seen ? moment(seen * 1e6) : '–', count(sessions), count(visitors),
-    me.may.includes('revoke') && name !== me.name
-      ? h('button', { class: 'button small', type: 'button', 'aria-label': `Revoke ${name}`, onclick: () => void revoke(name) }, 'Revoke…') : '',
+    button(name, out),
   ]));
 }
 
