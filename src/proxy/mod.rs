@@ -6,6 +6,7 @@
 //! has to tell the next is in the `context`.
 
 pub mod context;
+pub mod decode;
 pub mod drain;
 pub mod entry;
 pub mod handler;
