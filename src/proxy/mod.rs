@@ -25,6 +25,7 @@ pub mod site;
 pub mod session;
 pub mod reserved;
 pub mod admission;
+pub mod sentry;
 pub mod route;
 pub mod policy;
 pub mod middleware;
