@@ -29,6 +29,7 @@ use crate::{
     proxy::{
         cache::CacheStore,
         reserved::Door,
+        sentry::SentryServices,
         snapshot::{Services, Snapshot, redaction},
         stack::Worker,
         upstreams::UpstreamServices,
@@ -42,7 +43,10 @@ use crate::{
         live::{Hub, HubLimits},
         outbox::{Inbox, Outbox},
         quota::Quota,
-        receive::room::RoomLimits,
+        receive::{
+            room::RoomLimits,
+            sentry::{Copies, Reader, ReaderParts},
+        },
         requests::{
             intake::{IntakeParts, RequestIntake, StoreBounds},
             keep::{KeepRules, Keeper},
@@ -94,6 +98,7 @@ pub(super) struct Life {
     /// Consoles that answer, and whatever else ends with the process.
     pub(super) tasks: JoinSet<()>,
     spans: Spans,
+    envelopes: Reader,
     log: Log,
 }
 
@@ -138,7 +143,16 @@ impl Life {
         let console = Arc::new(Console::new(parts, config.access.clone(), config.privacy));
         let stop = watch::Sender::new(false);
         let door = door(&mut tasks, &console, (&stop, &counters));
-        let services = Services { permits: Arc::default(), sessions, quota, door, cache, upstream };
+        let (copies, inbox) = Copies::new();
+        let reader = ReaderParts {
+            sessions: Arc::clone(&sessions),
+            requests: shelf.requests.clone(),
+            intake: spans.collector.intake(),
+            counters: Arc::clone(&counters),
+        };
+        let envelopes = Reader::start(reader, inbox);
+        let sentry = SentryServices { permits: Arc::default(), clients: Arc::default(), copies };
+        let services = Services { permits: Arc::default(), sessions, quota, door, cache, sentry, upstream };
         let log = Log::begin(config, log, &shelf);
         let workers = workers.collect();
         let life = Self {
@@ -154,6 +168,7 @@ impl Life {
             stop,
             tasks,
             spans,
+            envelopes,
             log,
         };
         Ok((life, keys))
@@ -201,13 +216,15 @@ impl Life {
 
     /// Ends. Started processes first: their last spans are still wanted.
     pub(super) async fn end(self) {
-        let Self { services, mut tasks, store, spans: Spans { collector, receivers }, log, workers, .. } = self;
+        let Self { services, mut tasks, store, spans, envelopes, log, workers, .. } = self;
+        let Spans { collector, receivers } = spans;
         // With the workers' ends of the queue: nothing comes any more.
         drop(workers);
         services.upstream.supervisor.shutdown().await;
         receivers.shutdown(RECEIVE).await;
         // Rules may still keep what ended last.
         log.intake.shutdown(FLUSH).await;
+        envelopes.shutdown(RECEIVE).await;
         collector.shutdown(FLUSH).await;
         drop((services, store));
         tokio::time::timeout(TASKS, async { while tasks.join_next().await.is_some() {} }).await.ok();

@@ -5,6 +5,7 @@ mod access;
 mod cache;
 mod console;
 mod requests;
+mod sentry;
 mod toolbar;
 
 pub use self::cache::cache_settings;
@@ -57,11 +58,7 @@ pub fn effective(config: &Config) -> String {
     out.store(&config.store);
     config.exports.iter().for_each(|export| out.export(export));
     if let Some(sentry) = &config.sentry {
-        out.table("[sentry]");
-        out.set("dsn", HIDDEN);
-        out.optional("environment", sentry.environment.as_deref());
-        out.optional("release", sentry.release.as_deref());
-        out.optional("org_id", sentry.org_id.as_deref());
+        out.sentry(sentry);
     }
     out.access(&config.access);
     out.toolbar(&config.toolbar);

@@ -6,6 +6,7 @@ mod cache;
 mod console;
 mod middleware;
 mod requests;
+mod sentry;
 mod toolbar;
 mod upstream;
 
@@ -13,7 +14,7 @@ use std::{collections::BTreeMap, fmt, net::SocketAddr, path::PathBuf, time::Dura
 
 use http::{HeaderName, HeaderValue, Method, StatusCode, Uri};
 
-pub use self::{access::*, cache::*, console::*, middleware::*, requests::*, toolbar::*, upstream::*};
+pub use self::{access::*, cache::*, console::*, middleware::*, requests::*, sentry::*, toolbar::*, upstream::*};
 use crate::rules::{
     cache::Policy,
     route::{Conditions, HostPattern, PathPattern},
@@ -370,21 +371,6 @@ pub enum ExportProtocol {
     HttpProtobuf,
     /// HTTP with JSON.
     HttpJson,
-}
-
-/// The Sentry project that browser SDKs report to.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Sentry {
-    /// The public key: the user part of the DSN.
-    pub public_key: String,
-    /// The DSN, whole.
-    pub dsn: String,
-    /// `sentry-environment`.
-    pub environment: Option<String>,
-    /// `sentry-release`.
-    pub release: Option<String>,
-    /// `sentry-org_id`: as configured, else read from the DSN's host.
-    pub org_id: Option<String>,
 }
 
 /// Bounds. What is over one is refused and counted.

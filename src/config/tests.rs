@@ -119,6 +119,7 @@ fn the_effective_configuration_reads_back_as_itself() {
     let again = read(
         &text
             .replace("dsn = \"***\"", "dsn = \"https://key@o1.ingest.sentry.io/1\"")
+            .replace("tunnel_dsns = [\"***\"]", "tunnel_dsns = [\"https://key@o1.ingest.sentry.io/2\"]")
             .replace("secrets = [\"***\"]", "secrets = [\"${WAYLIGHT_SECRET}\"]")
             .replace("token = \"***\"", "token = \"${WAYLIGHT_TOKEN}\"")
             .replace("client_secret = \"***\"", "client_secret = \"${OIDC_SECRET}\""),
@@ -164,7 +165,7 @@ fn secrets_come_from_the_environment_and_from_files() {
          headers = {{ authorization = \"Bearer ${{TOKEN}}\", x-key_file = \"key\" }}\n"
     );
     let config = read(&text);
-    assert_eq!(config.sentry.as_ref().unwrap().public_key, "abc");
+    assert_eq!(config.sentry.as_ref().unwrap().dsn.public_key(), "abc");
     assert_eq!(config.sentry.unwrap().org_id.as_deref(), Some("42"));
     let headers: BTreeMap<_, _> =
         config.exports[0].headers.iter().map(|(name, value)| (name.as_str(), value.expose())).collect();

@@ -38,7 +38,7 @@ pub use self::{
 
 use self::{
     api::{Answer, IMPORT, SPANS, Shelf},
-    attempts::{Attempts, PerMinute},
+    attempts::Attempts,
     audit::Audit,
     endpoints::{ASSETS, COMMAND, ERASE, OIDC_CALLBACK, PEOPLE, SIGN_IN_OIDC, TRACE, Who},
     oidc::Provider,
@@ -54,7 +54,7 @@ use crate::{
         session::{Credentials, Id},
         token::Keys,
     },
-    trace::{counters::Counters, sessions::Sessions},
+    trace::{counters::Counters, per_minute::PerMinute, sessions::Sessions},
 };
 
 /// The console; for who has no use for it, the plain page.

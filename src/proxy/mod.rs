@@ -6,6 +6,7 @@
 //! has to tell the next is in the `context`.
 
 pub mod context;
+pub mod decode;
 pub mod drain;
 pub mod entry;
 pub mod handler;
@@ -24,6 +25,7 @@ pub mod site;
 pub mod session;
 pub mod reserved;
 pub mod admission;
+pub mod sentry;
 pub mod route;
 pub mod policy;
 pub mod middleware;

@@ -9,6 +9,7 @@ use super::{
     cache::CacheStore,
     permits::Permits,
     reserved::Door,
+    sentry::SentryServices,
     stack::{Stack, Worker},
     upstreams::{self, UpstreamServices},
 };
@@ -37,6 +38,8 @@ pub struct Services {
     pub door: Door,
     /// Stored responses.
     pub cache: Arc<CacheStore>,
+    /// What the tunnels to Sentry share.
+    pub sentry: SentryServices,
     /// Name look-ups, processes and roots of trust.
     pub upstream: UpstreamServices,
 }
@@ -75,7 +78,7 @@ impl Snapshot {
         services: Services,
     ) -> Result<Self, BuildError> {
         let sentry = config.sentry.as_ref().map_or_else(Settings::default, |sentry| Settings {
-            public_key: Some(sentry.public_key.clone()),
+            public_key: Some(sentry.dsn.public_key().to_owned()),
             org_id: sentry.org_id.clone(),
             environment: sentry.environment.clone(),
             release: sentry.release.clone(),

@@ -18,6 +18,7 @@ use super::{
     rescue::{Rescue, RescueLayer},
     reserved::{Reserved, ReservedLayer},
     route::Route,
+    sentry::{self, Relay, RelayParts, Tunnel, TunnelLayer},
     session::{Session, SessionLayer},
     site::Site,
     snapshot::{BuildError, Snapshot},
@@ -26,7 +27,7 @@ use super::{
 };
 use crate::{
     body::Body,
-    config::model::{self, Action, Proof, StoreKind, Toggle},
+    config::model::{self, Action, Proof, SentryTunnel, StoreKind, Toggle},
     rules::route::{Hosts, Table},
     service::{LocalBoxFuture, Outcome, Request, Response},
     trace::{
@@ -39,7 +40,9 @@ use crate::{
 /// What a request passes before its site is known.
 type Front = Rescue<Client<Site<SitePipeline>>>;
 /// What a request of one site passes before its route is known.
-type SitePipeline = Session<Reserved<Admission<Route<RoutePipeline>>>>;
+type SitePipeline = Session<Reserved<Admission<Tunnel<SentryPipeline, Route<RoutePipeline>>>>>;
+/// What an envelope for Sentry passes.
+type SentryPipeline = BodyBounds<Relay>;
 /// What a request of one route passes.
 type RoutePipeline = Policy<BodyBounds<Chain<Inject<Rescue<Chain<Cache<Target>>>>>>>;
 
@@ -73,6 +76,7 @@ pub struct Worker {
 pub struct Stack {
     front: Front,
     upstreams: Upstreams,
+    sentry: Upstreams,
 }
 
 impl Stack {
@@ -88,9 +92,17 @@ impl Stack {
             &snapshot.services.upstream,
             &worker.counters,
         )?;
+        let tunnel = config.sentry.as_ref().and_then(|sentry| sentry.tunnel.as_ref());
+        let sentry = Upstreams::build(
+            &tunnel.map(sentry::upstreams).unwrap_or_default(),
+            previous.map(|previous| &previous.sentry),
+            &snapshot.services.upstream,
+            &worker.counters,
+        )?;
         let builder = Builder {
             snapshot,
             upstreams: &upstreams,
+            tunnel: tunnel.map(|tunnel| (tunnel, Rc::new(relay(snapshot, tunnel, &sentry)))),
             tracer: Rc::new(Tracer {
                 outbox: worker.outbox.clone(),
                 redaction: Arc::clone(&snapshot.redaction),
@@ -109,7 +121,7 @@ impl Stack {
             .layer(RescueLayer)
             .layer(ClientLayer { trusted: config.access.trusted_proxies.as_slice().into() })
             .service(Site { sites: Hosts::new(sites) });
-        Ok(Self { front, upstreams })
+        Ok(Self { front, upstreams, sentry })
     }
 }
 
@@ -122,6 +134,7 @@ impl fmt::Debug for Stack {
 struct Builder<'a> {
     snapshot: &'a Snapshot,
     upstreams: &'a Upstreams,
+    tunnel: Option<(&'a SentryTunnel, Rc<SentryPipeline>)>,
     tracer: Rc<Tracer>,
     toolbar: Rc<Toolbar>,
 }
@@ -140,6 +153,8 @@ impl Builder<'_> {
         });
         let forward_auth = config.access.forward_auth.iter().flat_map(Proof::headers);
         let private = forward_auth.cloned().collect();
+        let (tunnel, relay) = self.tunnel.as_ref().map(|(tunnel, relay)| (*tunnel, Rc::clone(relay))).unzip();
+        let paths = sentry::paths(tunnel, site);
         Ok(ServiceBuilder::new()
             .layer(SessionLayer {
                 keys: Arc::clone(keys),
@@ -149,6 +164,7 @@ impl Builder<'_> {
                 ratio: config.trace.ratio,
                 budget: Arc::clone(&self.snapshot.ratio_budget),
                 policy: site.propagation,
+                untraced: Rc::clone(&paths),
                 route_policies: policies,
             })
             .layer(ReservedLayer {
@@ -157,6 +173,7 @@ impl Builder<'_> {
                 private,
             })
             .layer(AdmissionLayer { permits: Arc::clone(&services.permits), limits: config.limits.clone() })
+            .layer(TunnelLayer { relay, paths })
             .service(route))
     }
 
@@ -229,6 +246,19 @@ impl Builder<'_> {
             Action::Respond(respond) => Ok(Target::Answer(Answer::new(respond.clone()))),
         }
     }
+}
+
+/// What takes envelopes for Sentry.
+fn relay(snapshot: &Snapshot, tunnel: &SentryTunnel, upstreams: &Upstreams) -> SentryPipeline {
+    let Snapshot { config, services, .. } = snapshot;
+    let relay = Relay::new(RelayParts {
+        tunnel,
+        client_address: config.privacy.client_address,
+        upstreams,
+        services: services.sentry.clone(),
+    });
+    let bounds = BodyBoundsLayer { bytes_max: tunnel.bytes_max, timeout_silence: config.timeouts.body };
+    ServiceBuilder::new().layer(bounds).service(relay)
 }
 
 /// What the toolbars of all pages have in common.

@@ -141,9 +141,21 @@ impl Forward {
 
 impl Handler for Forward {
     async fn handle(&self, request: Request, cx: &Rc<Context>) -> Outcome {
-        // A request reaches one upstream only; should it ever reach another, the first one stays named.
+        // Before it may fail.
         cx.upstream.get_or_init(|| Arc::clone(&self.0.name));
         let request = exchange::prepare(request, cx)?;
+        self.send_as_is(request, cx).await
+    }
+}
+
+impl Forward {
+    /// Hands on a request that is made for this upstream: its head goes as it is, but for `Host`.
+    ///
+    /// # Errors
+    /// As any request's.
+    pub async fn send_as_is(&self, request: Request, cx: &Rc<Context>) -> Outcome {
+        // A request reaches one upstream only; should it ever reach another, the first one stays named.
+        cx.upstream.get_or_init(|| Arc::clone(&self.0.name));
         let outcome = self.0.balance.handle(request, cx).await;
         if let Err(error) = &outcome {
             tracing::debug!(upstream = &*self.0.name, %error, "upstream request failed");

@@ -22,6 +22,7 @@ pub mod retry;
 pub mod rewrite;
 pub mod route;
 pub mod sampling;
+pub mod sentry;
 pub mod session;
 pub mod startup;
 pub mod template;

@@ -219,6 +219,15 @@ counters! {
         browser_spans_received,
         /// Spans of browsers refused: too many messages of a session, no spans left, or none that may be sent.
         browser_spans_refused,
+        /// Envelopes of Sentry's SDKs that were handed on.
+        sentry_envelopes,
+        /// Envelopes refused: malformed, for a foreign DSN, too large, or too many.
+        sentry_envelopes_refused,
+        /// Envelopes that could not be handed on: Sentry was not reached, or did not answer in time.
+        sentry_envelopes_failed,
+        /// Envelopes of traced sessions that were handed on, but whose spans were not read: too large, malformed, or too many
+        /// waited.
+        sentry_envelopes_unread,
         /// Requests sent again by people.
         requests_replayed,
         /// Tokens that were refused: forged, expired, used before, or of another kind.

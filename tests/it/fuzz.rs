@@ -94,6 +94,8 @@ mod config_target;
 mod context_target;
 #[path = "../../fuzz/targets/csp.rs"]
 mod csp_target;
+#[path = "../../fuzz/targets/envelope.rs"]
+mod envelope_target;
 #[path = "../../fuzz/targets/expect.rs"]
 mod expect_target;
 #[path = "../../fuzz/targets/find.rs"]
@@ -142,6 +144,11 @@ fn context() {
 #[test]
 fn csp() {
     explore("csp", csp_target::run);
+}
+
+#[test]
+fn envelope() {
+    explore("envelope", envelope_target::run);
 }
 
 #[test]

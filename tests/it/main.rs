@@ -44,6 +44,8 @@ mod routing;
 mod people;
 // Reloads of the real binary: every way to ask for one, and what a faulty file does not do.
 mod reload;
+// The tunnel for Sentry's browser SDKs.
+mod sentry;
 // What several modules need: counting allocations, a strict OTLP receiver.
 mod support;
 // Which requests are traced, and what is recorded of them.

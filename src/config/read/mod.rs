@@ -6,6 +6,7 @@ mod console;
 mod middleware;
 mod references;
 mod requests;
+mod sentry;
 mod site;
 mod toolbar;
 mod trace;
@@ -43,7 +44,7 @@ pub(super) fn config(document: &Document<'_>) -> Option<Config> {
     let receive = requests::receive(&root.sub("receive"));
     let store = trace::store(&root.sub("store"));
     let exports = trace::exports(&root);
-    let sentry = root.opt("sentry", Value::table).and_then(trace::sentry);
+    let sentry = root.opt("sentry", Value::table).and_then(|table| sentry::sentry(table, &sites, &references));
     let access = access::access(&root.sub("access"));
     let toolbar = toolbar::toolbar(&root.sub("toolbar"));
     let privacy = access::privacy(&root.sub("privacy"));

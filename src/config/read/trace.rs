@@ -1,13 +1,13 @@
-//! `[trace]`, `[store]`, `[[export]]` and `[sentry]`.
+//! `[trace]`, `[store]` and `[[export]]`.
 
-use std::{collections::BTreeMap, ops::Range, time::Duration};
+use std::{collections::BTreeMap, time::Duration};
 
 use http::Uri;
 
 use super::{
     super::{
         document::{Table, Value},
-        model::{Export, ExportProtocol, KeyPattern, Sentry, Store, StoreKind, Toggle, Trace},
+        model::{Export, ExportProtocol, KeyPattern, Store, StoreKind, Toggle, Trace},
         value::{DAY, GIB, HOUR, MIB, MINUTE, SECOND},
     },
     upstream::secrets,
@@ -161,46 +161,4 @@ fn client_certificate(table: &Table<'_>) -> Option<(std::path::PathBuf, std::pat
         table.document.fault(table.key_span(there), what, None);
     }
     cert.zip(key)
-}
-
-pub(super) fn sentry(table: Table<'_>) -> Option<Sentry> {
-    table.exclusive(&["dsn", "dsn_file"]);
-    let hint = "the DSN as Sentry shows it: `https://key@o1.ingest.sentry.io/1`";
-    let span: Range<usize> = table.key_span(if table.has("dsn_file") { "dsn_file" } else { "dsn" });
-    let dsn = if table.has("dsn_file") {
-        table.opt("dsn_file", Value::secret_file)
-    } else {
-        table.require("dsn", hint, |value| value.secret().map(|secret| secret.expose().to_owned()))
-    };
-    let environment = table.opt("environment", Value::word);
-    let release = table.opt("release", Value::word);
-    let org_id = table.opt("org_id", |value| {
-        let digits = |text: &str| text.bytes().all(|b| b.is_ascii_digit()).then(|| text.to_owned());
-        value.parsed("an organisation", "the digits after `o` in the DSN's host", |text| {
-            digits(text).filter(|_| !text.is_empty())
-        })
-    });
-    let document = table.document;
-    table.finish();
-    let dsn = dsn?;
-    let Some((public_key, host)) = dsn_parts(&dsn) else {
-        document.fault(span, "not a DSN", Some(hint.to_owned()));
-        return None;
-    };
-    let org_id = org_id.or_else(|| {
-        let digits = host.split('.').next()?.strip_prefix('o')?;
-        (!digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit())).then(|| digits.to_owned())
-    });
-    Some(Sentry { public_key, dsn, environment, release, org_id })
-}
-
-/// Public key and host of `proto://key@host[:port]/[path/]project`.
-fn dsn_parts(dsn: &str) -> Option<(String, String)> {
-    let uri: Uri = dsn.parse().ok()?;
-    matches!(uri.scheme_str(), Some("http" | "https")).then_some(())?;
-    let (key, _) = uri.authority()?.as_str().split_once('@')?;
-    // Old DSNs carry a secret key behind a colon; it is no part of the public one.
-    let key = key.split(':').next().filter(|key| !key.is_empty() && key.bytes().all(|b| b.is_ascii_alphanumeric()))?;
-    let project = uri.path().rsplit('/').next()?;
-    (!project.is_empty() && uri.query().is_none()).then(|| (key.to_owned(), uri.host().unwrap_or_default().to_owned()))
 }

@@ -1,8 +1,6 @@
 //! Spans of browsers, from pages of traced sessions, under a token for a page's trace; it counts with the cookie of its
-//! session only. What a page says of who made a span is not believed (`trace::receive::browser`).
-//!
-//! A browser makes trace ids of its own for later routes of a page. The first session to use one owns it; one that others
-//! use already is nobody's to add to.
+//! session only. What a page says of who made a span is not believed (`trace::receive::browser`), and a trace is added to
+//! by its own session only (`trace::receive::claims`).
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Request, StatusCode, header};
@@ -14,11 +12,9 @@ use crate::{
     clock,
     console::{Console, Visit, form},
     rules::session::{Session, Upload, upload},
-    trace::receive::{Encoding, browser::Cleaned, decode},
+    trace::receive::{Encoding, browser::Cleaned, claims::Claims, decode},
 };
 
-/// The most traces of one message.
-const TRACES_MAX: usize = 8;
 /// What is said of spans that were not taken.
 const REJECTED: &str = "these spans are not a browser's, or their traces not this session's";
 
@@ -56,17 +52,13 @@ impl Console {
             let problem = Problem::new(StatusCode::TOO_MANY_REQUESTS, "this session sends spans too often");
             refused(problem.with(header::RETRY_AFTER, HeaderValue::from(seconds)))
         })?;
-        let mut own = Vec::new();
-        for (trace, _) in message.traces.iter().take(TRACES_MAX) {
-            if *trace == TraceId::from_bytes(upload.trace) || self.may_claim(session, *trace).await? {
-                own.push(*trace);
-            }
-        }
-        let cleaned = message.only(|trace| own.contains(&trace));
+        let claims = Claims { sessions: &self.sessions, requests: &self.shelf.requests };
+        let cleaned = claims.own(message, session, Some(TraceId::from_bytes(upload.trace))).await?;
         self.counters.browser_spans_refused.add(cleaned.rejected as u64);
         let rejected = cleaned.rejected;
         if cleaned.spans() > 0 {
-            self.spend(session, visit, cleaned.spans()).map_err(refused)?;
+            let who = visit.credentials.identity.as_ref().ok_or_else(|| refused(spent()))?;
+            claims.spend(session, who, cleaned.spans()).map_err(|_| refused(spent()))?;
             let intake = self.shelf.intake.as_ref().ok_or_else(busy)?;
             intake.offer_of_browser(cleaned).map_err(|_| refused(busy()))?;
         }
@@ -91,35 +83,10 @@ impl Console {
         let message = decode(Encoding::Json, request.body().clone());
         message.map(Cleaned::of).ok_or_else(|| Problem::bad("body", "the body is no OTLP trace in JSON"))
     }
+}
 
-    /// Whether a trace that the browser made belongs to its session: nobody else uses it.
-    async fn may_claim(&self, session: &Session, trace: TraceId) -> Result<bool, Problem> {
-        if let Some(owner) = self.sessions.owner(trace) {
-            return Ok(owner == session.id);
-        }
-        let requests = self.shelf.requests.of_trace(trace).await?;
-        if requests.iter().any(|row| row.session != Some(session.id)) {
-            return Ok(false);
-        }
-        // Spans that no request belongs to are an app's own.
-        let is_free = !requests.is_empty()
-            || match self.shelf.requests.store() {
-                Some(store) => store.trace(trace).await?.is_empty(),
-                None => true,
-            };
-        Ok(is_free && self.sessions.owns(session.id, trace))
-    }
-
-    /// Takes spans from what the session has left.
-    fn spend(&self, session: &Session, visit: &Visit, spans: usize) -> Result<(), Problem> {
-        let spent = || Problem::new(StatusCode::TOO_MANY_REQUESTS, "the session's spans are used up");
-        let who = visit.credentials.identity.as_ref().ok_or_else(spent)?;
-        let meter = self.sessions.meter(session, who, clock::unix_seconds()).ok_or_else(spent)?;
-        let next = |used: u64| Some(used.saturating_add(spans as u64)).filter(|used| *used <= session.spans_max);
-        let taken =
-            meter.fetch_update(std::sync::atomic::Ordering::Relaxed, std::sync::atomic::Ordering::Relaxed, next);
-        taken.map(drop).map_err(|_| spent())
-    }
+fn spent() -> Problem {
+    Problem::new(StatusCode::TOO_MANY_REQUESTS, "the session's spans are used up")
 }
 
 fn busy() -> Problem {

@@ -12,11 +12,13 @@ use bytes::Bytes;
 use http::HeaderMap;
 use http_body::{Body as _, Frame};
 
-use super::decode::Decoder;
 use crate::{
     body::Body,
     error::{BoxError, ErrorType, ProxyError},
-    proxy::context::{Context, integer},
+    proxy::{
+        context::{Context, integer},
+        decode::Decoder,
+    },
     rules::html::Scanner,
     trace::scope::Span,
 };

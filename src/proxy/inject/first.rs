@@ -11,8 +11,7 @@ use bytes::Bytes;
 use http_body::Frame;
 use http_body_util::BodyExt as _;
 
-use super::decode::Decoder;
-use crate::{body::Body, error::BoxError};
+use crate::{body::Body, error::BoxError, proxy::decode::Decoder};
 
 /// So many encoded octets may come before the first decoded one.
 const ENCODED_BYTES_MAX: usize = 64 * 1024;

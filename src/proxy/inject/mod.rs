@@ -9,7 +9,6 @@
 //!
 //! The span begins with the response's head, and ends when the document's head has passed.
 
-mod decode;
 mod edit;
 mod first;
 mod toolbar;
@@ -19,8 +18,8 @@ use std::{rc::Rc, sync::Arc};
 use http::{HeaderMap, HeaderName, Method, StatusCode};
 
 pub use self::toolbar::Toolbar;
-use self::{decode::Decoder, edit::Edit, first::First, toolbar::Person};
-use super::{context::Context, handler::Handler};
+use self::{edit::Edit, first::First, toolbar::Person};
+use super::{context::Context, decode::Decoder, handler::Handler};
 use crate::{
     body::Body,
     config::model::{self, Toggle},

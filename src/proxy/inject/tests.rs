@@ -309,6 +309,7 @@ fn compress(coding: Coding, chunks: &[&[u8]]) -> Vec<Bytes> {
         (writer, out)
     }
     let (rest, mut out) = match coding {
+        Coding::Deflate => unreachable!("pages are left as they are in it"),
         Coding::Gzip => {
             let encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
             let (encoder, out) = all(encoder, chunks, |encoder| std::mem::take(encoder.get_mut()));

@@ -47,6 +47,8 @@ pub struct SessionLayer {
     pub budget: Arc<Budget>,
     /// What the site does with trace context that comes in.
     pub policy: Policy,
+    /// Where requests are never traced.
+    pub untraced: Rc<[Box<str>]>,
     /// What its routes do, where one of them differs.
     pub route_policies: Option<Rc<Table<Policy>>>,
 }
@@ -74,7 +76,11 @@ impl<S: Handler> Handler for Session<S> {
             return self.inner.handle(request, cx).await;
         }
         let credentials = if may_be_ours { settings.credentials(&request, cx) } else { Credentials::default() };
-        let (decision, forced) = settings.decide(&request, cx, &credentials);
+        let (decision, forced) = if settings.untraced.iter().any(|path| **path == *request.uri().path()) {
+            (Decision::No, Forced::No)
+        } else {
+            settings.decide(&request, cx, &credentials)
+        };
         let is_forced = forced == Forced::Yes;
         let is_fresh = matches!(&decision, Decision::Session(traced) if traced.session.kind == SessionKind::Fresh);
         match decision {

@@ -93,6 +93,8 @@ pub enum Plan {
 pub enum Coding {
     /// RFC 1952.
     Gzip,
+    /// RFC 1950, as RFC 9110 has it; pages are left as they are in it, since servers mean two things by it.
+    Deflate,
     /// RFC 7932.
     Brotli,
     /// RFC 8878.
@@ -104,6 +106,7 @@ impl Coding {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Gzip => "gzip",
+            Self::Deflate => "deflate",
             Self::Brotli => "br",
             Self::Zstd => "zstd",
         }
@@ -124,7 +127,10 @@ pub fn plan(headers: &HeaderMap) -> Plan {
     if says(headers, "no-transform") {
         return Plan::Announce("no_transform");
     }
-    let Ok(coding) = coding(headers) else { return Plan::Announce("unknown_coding") };
+    let coding = match coding(headers) {
+        Err(UnknownCoding) | Ok(Some(Coding::Deflate)) => return Plan::Announce("unknown_coding"),
+        Ok(coding) => coding,
+    };
     let label = parameters.find_map(|parameter| {
         let (name, value) = parameter.split_once('=')?;
         name.trim().eq_ignore_ascii_case("charset").then(|| value.trim().trim_matches('"').to_ascii_lowercase())
@@ -177,17 +183,25 @@ pub fn server_timing(tags: &MetaTags) -> Option<HeaderValue> {
     HeaderValue::try_from(value).ok()
 }
 
-/// The coding of a body, or an error if it is not one that can be taken off.
-fn coding(headers: &HeaderMap) -> Result<Option<Coding>, ()> {
+/// A body is in a coding that cannot be taken off, or in several.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UnknownCoding;
+
+/// The coding of a body.
+///
+/// # Errors
+/// It is not one that can be taken off.
+pub fn coding(headers: &HeaderMap) -> Result<Option<Coding>, UnknownCoding> {
     let mut values = headers.get_all(CONTENT_ENCODING).iter();
     let Some(value) = values.next() else { return Ok(None) };
     let value = value.as_bytes().trim_ascii().to_ascii_lowercase();
     match (value.as_slice(), values.next()) {
         (b"" | b"identity", None) => Ok(None),
         (b"gzip" | b"x-gzip", None) => Ok(Some(Coding::Gzip)),
+        (b"deflate", None) => Ok(Some(Coding::Deflate)),
         (b"br", None) => Ok(Some(Coding::Brotli)),
         (b"zstd", None) => Ok(Some(Coding::Zstd)),
-        _ => Err(()),
+        _ => Err(UnknownCoding),
     }
 }
 

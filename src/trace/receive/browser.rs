@@ -1,5 +1,6 @@
-//! Spans of browsers. They come by way of the console, from pages of traced sessions; what they say of who made them is not
-//! believed: a page can say anything. So they come out under a resource of ours, and without what only the edge says.
+//! Spans of browsers. They come from pages of traced sessions, by way of the console or in envelopes of Sentry's SDKs; what
+//! they say of who made them is not believed: a page can say anything. So they come out under a resource of ours, and
+//! without what only the edge says.
 
 use opentelemetry::trace::{SpanId, TraceId};
 use opentelemetry_proto::tonic::{
@@ -9,12 +10,18 @@ use opentelemetry_proto::tonic::{
     trace::v1::{ResourceSpans, ScopeSpans, Span, span::SpanKind},
 };
 
-use crate::trace::kept;
+use crate::{rules::sentry::envelope::Sdk, trace::kept};
 
 /// What a browser says of itself that is believed, for nothing depends on it: prefixes of attributes.
 const DESCRIBED: [&str; 3] = ["browser.", "user_agent.", "device."];
 /// So many of those.
 const DESCRIPTIONS_MAX: usize = 16;
+/// What makes browser spans of our own.
+const OWN: &str = "waylight.browser";
+/// How names of Sentry's SDKs begin: no other is believed, or a page's spans could pass for somebody else's.
+const SENTRY: &str = "sentry.";
+/// So much of an SDK's name and version, in octets.
+const SDK_BYTES_MAX: usize = 64;
 /// Attributes of the edge's own.
 const EDGE: &str = "waylight.";
 
@@ -25,6 +32,8 @@ pub struct Cleaned {
     pub traces: Vec<(TraceId, Vec<Span>)>,
     /// What they are sent under.
     pub resource: Resource,
+    /// What made them.
+    pub sdk: String,
     /// Spans that no browser may send.
     pub rejected: usize,
 }
@@ -32,6 +41,17 @@ pub struct Cleaned {
 impl Cleaned {
     /// Reads a browser's message.
     pub fn of(message: ExportTraceServiceRequest) -> Self {
+        Self::made_by(message, OWN, None)
+    }
+
+    /// Reads what was an envelope of one of Sentry's SDKs.
+    pub fn of_sdk(message: ExportTraceServiceRequest, sdk: &Sdk) -> Self {
+        let known = sdk.name.as_deref().filter(|name| name.starts_with(SENTRY) && name.len() <= SDK_BYTES_MAX);
+        let version = sdk.version.as_deref().filter(|version| version.len() <= SDK_BYTES_MAX);
+        Self::made_by(message, known.unwrap_or("sentry"), version)
+    }
+
+    fn made_by(message: ExportTraceServiceRequest, sdk: &str, version: Option<&str>) -> Self {
         let mut cleaned = Self::default();
         let mut described = Vec::new();
         for ResourceSpans { resource, scope_spans, .. } in message.resource_spans {
@@ -48,7 +68,8 @@ impl Cleaned {
                 }
             }
         }
-        cleaned.resource = resource(described);
+        cleaned.resource = resource(described, sdk, version);
+        cleaned.sdk = sdk.to_owned();
         cleaned
     }
 
@@ -71,8 +92,7 @@ impl Cleaned {
 
     /// As a message.
     pub fn message(self) -> ExportTraceServiceRequest {
-        let scope =
-            Some(InstrumentationScope { name: "waylight.browser".to_owned(), ..InstrumentationScope::default() });
+        let scope = Some(InstrumentationScope { name: self.sdk, ..InstrumentationScope::default() });
         let spans = self.traces.into_iter().flat_map(|(_, spans)| spans).collect();
         let scope_spans = vec![ScopeSpans { scope, spans, schema_url: String::new() }];
         let resource_spans =
@@ -99,21 +119,20 @@ fn clean(span: &mut Span) -> bool {
     true
 }
 
-fn resource(described: Vec<KeyValue>) -> Resource {
+fn resource(described: Vec<KeyValue>, sdk: &str, version: Option<&str>) -> Resource {
     let text = |key: &str, value: &str| KeyValue {
         key: key.to_owned(),
         value: Some(AnyValue { value: Some(Value::StringValue(value.to_owned())) }),
         ..KeyValue::default()
     };
-    let mut attributes = vec![
-        text("service.name", "browser"),
-        text("telemetry.sdk.name", "waylight.browser"),
-        text("telemetry.sdk.language", "webjs"),
-    ];
+    let mut attributes =
+        vec![text("service.name", "browser"), text("telemetry.sdk.name", sdk), text("telemetry.sdk.language", "webjs")];
+    attributes.extend(version.map(|version| text("telemetry.sdk.version", version)));
+    let most = attributes.len() + DESCRIPTIONS_MAX;
     for attribute in described {
         let is_known = attributes.iter().any(|known| known.key == attribute.key);
         let is_described = DESCRIBED.iter().any(|prefix| attribute.key.starts_with(prefix));
-        if is_described && !is_known && attributes.len() < 3 + DESCRIPTIONS_MAX {
+        if is_described && !is_known && attributes.len() < most {
             attributes.push(attribute);
         }
     }

@@ -5,10 +5,12 @@
 //! write spans by way of a visitor's browser. A receiver that can be reached from outside demands a token.
 
 pub mod browser;
+pub mod claims;
 mod gate;
 mod grpc;
 mod http;
 pub mod room;
+pub mod sentry;
 mod split;
 
 use std::{io, net::SocketAddr, pin::Pin, sync::Arc, time::Duration};

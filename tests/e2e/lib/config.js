@@ -20,12 +20,12 @@ export function startedApp() {
  * One site for every host, whose every path goes to an upstream that runs already or to an app that is started.
  * `extra` are lines behind the last route, `environment` the started app's, `grpc` the port where spans come in by gRPC,
  * `port` where clients connect, `onSite` what a sign-in reaches on the site's own origin,
- * `toolbar` whether pages get it.
- * @param {{ upstream?: string, app?: string[], exports?: Backend[], sentryDsn?: string, middleware?: boolean, extra?: string[],
+ * `toolbar` whether pages get it, `sentry` more lines of its table.
+ * @param {{ upstream?: string, app?: string[], exports?: Backend[], sentryDsn?: string, sentry?: string[], middleware?: boolean, extra?: string[],
  *   environment?: Record<string, string>, grpc?: number, port?: number, onSite?: 'all' | 'session', toolbar?: boolean }} options
  * @returns {string}
  */
-export function configuration({ upstream, app, exports = [], sentryDsn, middleware = false, extra = [], environment = {}, grpc = 0, port = 0, onSite = 'all', toolbar = true }) {
+export function configuration({ upstream, app, exports = [], sentryDsn, sentry = [], middleware = false, extra = [], environment = {}, grpc = 0, port = 0, onSite = 'all', toolbar = true }) {
   const variables = Object.entries(environment).map(([name, value]) => `${name} = ${quoted(value)}`);
   return [
     'workers = 2',
@@ -42,7 +42,7 @@ export function configuration({ upstream, app, exports = [], sentryDsn, middlewa
     '[receive]',
     'http = "127.0.0.1:0"',
     `grpc = "127.0.0.1:${grpc}"`,
-    ...(sentryDsn ? ['[sentry]', `dsn = ${quoted(sentryDsn)}`] : []),
+    ...(sentryDsn ? ['[sentry]', `dsn = ${quoted(sentryDsn)}`, ...sentry] : []),
     ...(app
       ? ['[upstream.app.start]', `command = [${app.map(quoted).join(', ')}]`, 'port_variable = "PORT"', `env = { ${variables.join(', ')} }`]
       : ['[upstream.app]', `endpoints = [${quoted(upstream ?? '')}]`]),

@@ -92,12 +92,17 @@ export class EnvelopeCollector {
   constructor() {
     /** @type {Inbox<Envelope>} */
     this.envelopes = new Inbox((envelope) => JSON.stringify(envelope.items.map((item) => item.headers)));
+    /** How they came. @type {{ url: string, headers: http.IncomingHttpHeaders }[]} */
+    this.posts = [];
     this.port = 0;
     this.server = http.createServer((request, response) => {
       response.setHeader('access-control-allow-origin', '*');
       response.setHeader('access-control-allow-headers', '*');
       void readAll(request).then((body) => {
-        if (request.method === 'POST') this.envelopes.push(parseEnvelope(body));
+        if (request.method === 'POST') {
+          this.posts.push({ url: request.url ?? '', headers: request.headers });
+          this.envelopes.push(parseEnvelope(body));
+        }
         response.writeHead(200, { 'content-type': 'application/json' }).end('{}');
       });
     });
@@ -106,6 +111,16 @@ export class EnvelopeCollector {
   /** A DSN of project 42 that points here. */
   get dsn() {
     return `http://e2e@127.0.0.1:${this.port}/42`;
+  }
+
+  /** What the errors say that were reported. */
+  get errors() {
+    return this.envelopes.items.flatMap(({ items }) =>
+      items
+        .filter(({ headers }) => headers['type'] === 'event')
+        .flatMap(({ payload }) => JSON.parse(payload.toString()).exception?.values ?? [])
+        .map((/** @type {{ value: string }} */ exception) => exception.value),
+    );
   }
 
   get spans() {

@@ -28,6 +28,23 @@ export const IMPORT_MAP = JSON.stringify({
   },
 });
 
+const TEN = '/npm/sentry-browser-10/node_modules/@sentry';
+
+/** The same for the version before. */
+export const IMPORT_MAP_10 = JSON.stringify({
+  imports: {
+    '@sentry/browser': '/npm/sentry-browser-10/build/npm/esm/prod/index.js',
+    '@sentry/browser-utils': `${TEN}/browser-utils/build/esm/index.js`,
+    '@sentry/core': `${TEN}/core/build/esm/index.js`,
+    '@sentry/core/browser': `${TEN}/core/build/esm/browser.js`,
+    '@sentry/feedback': `${TEN}/feedback/build/npm/esm/index.js`,
+    '@sentry/replay': `${TEN}/replay/build/npm/esm/index.js`,
+    '@sentry/replay-canvas': `${TEN}/replay-canvas/build/npm/esm/index.js`,
+    '@sentry/conventions/attributes': `${TEN}/conventions/dist/attributes.mjs`,
+    '@sentry/conventions/op': `${TEN}/conventions/dist/op.mjs`,
+  },
+});
+
 /**
  * @typedef {(request: http.IncomingMessage, response: http.ServerResponse) => void} Handler
  * @typedef {{ method: string, path: string, headers: http.IncomingHttpHeaders, rawHeaders: string[] }} Seen

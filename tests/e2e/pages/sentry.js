@@ -2,10 +2,12 @@
 
 import * as Sentry from '@sentry/browser';
 
+const { dsn, rate, tunnel } = document.documentElement.dataset;
 Sentry.init({
-  dsn: document.documentElement.dataset['dsn'],
+  dsn,
   release: 'shop@1',
   integrations: [Sentry.browserTracingIntegration()],
-  tracesSampleRate: Number(document.documentElement.dataset['rate']),
+  tracesSampleRate: Number(rate),
+  ...(tunnel ? { tunnel: tunnel === 'true' || tunnel } : {}),
 });
 document.documentElement.dataset['sdk'] = Sentry.SDK_VERSION;

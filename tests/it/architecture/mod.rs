@@ -56,6 +56,7 @@ const NET_VALUES: &[&str] =
 const MEETING_PLACES: &[&str] = &[
     "attempt",
     "context",
+    "decode",
     "drain",
     "entry",
     "handler",

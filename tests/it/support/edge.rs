@@ -18,6 +18,7 @@ use waylight::{
         context::Conn,
         permits::Permits,
         reserved::{Call, Door, Facts, Pages},
+        sentry::SentryServices,
         snapshot::{Services, Snapshot},
         stack::{Edge, Worker},
         upstreams::UpstreamServices,
@@ -32,6 +33,7 @@ use waylight::{
         counters::Counters,
         outbox::{Inbox, Outbox},
         quota::Quota,
+        receive::sentry::{Copies, CopiesInbox},
         record::SpanRecord,
         requests::{
             log::{RequestInbox, RequestOutbox},
@@ -95,6 +97,8 @@ pub(crate) struct Stage {
     _calls: mpsc::Receiver<Call>,
     pub(crate) inbox: Inbox,
     pub(crate) log: RequestInbox,
+    /// Copies of envelopes that were made for traced sessions.
+    pub(crate) copied: CopiesInbox,
     scheme: Scheme,
 }
 
@@ -128,12 +132,14 @@ impl Stage {
         let config = config(&toml.replace("@ORIGIN@", &origin.to_string()));
         let keys = Arc::new(Keys::new(&[[7_u8; 32]]).unwrap());
         let (door, calls) = mpsc::channel(8);
+        let (copies, copied) = Copies::new();
         let services = Services {
             permits: Arc::new(Permits::default()),
             sessions: Arc::new(Sessions::new(1000, Box::new(Ephemeral), [])),
             quota: Arc::new(Quota::unlimited()),
             door: Door { pages: Arc::new(SignedIn), calls: door },
             cache: Arc::new(CacheStore::new(&config.cache, &Arc::default()).unwrap()),
+            sentry: SentryServices { permits: Arc::default(), clients: Arc::default(), copies },
             upstream: upstream_services(),
         };
         let snapshot = Snapshot::build(config, None, Arc::clone(&keys), services.clone()).unwrap();
@@ -141,7 +147,7 @@ impl Stage {
         let (outbox, inbox) = Outbox::new(64, Arc::clone(&counters));
         let (requests, log) = RequestOutbox::new(64, Arc::clone(&counters));
         let edge = Edge::new(&snapshot, Worker { counters: Arc::clone(&counters), outbox, requests }).unwrap();
-        Self { edge, keys, services, counters, _calls: calls, inbox, log, scheme }
+        Self { edge, keys, services, counters, _calls: calls, inbox, log, copied, scheme }
     }
 
     /// A client's connection.

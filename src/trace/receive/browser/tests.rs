@@ -78,5 +78,26 @@ fn traces_of_others_are_taken_out() {
 #[test]
 fn descriptions_are_bounded() {
     let many = (0..40).map(|number| text(&format!("browser.{number}"), "x")).collect();
-    assert_eq!(resource(many).attributes.len(), 3 + DESCRIPTIONS_MAX);
+    assert_eq!(resource(many, OWN, None).attributes.len(), 3 + DESCRIPTIONS_MAX);
+}
+
+#[test]
+fn an_sdk_names_itself_and_nobody_else() {
+    let sdk = |name: &str| Sdk { name: Some(name.to_owned()), version: Some("1.2".to_owned()) };
+    for (name, expected) in [
+        ("sentry.javascript.browser", "sentry.javascript.browser"),
+        ("waylight", "sentry"),
+        ("waylight.browser", "sentry"),
+        (&*"sentry.".repeat(20), "sentry"),
+        ("", "sentry"),
+    ] {
+        let cleaned = Cleaned::of_sdk(message(vec![span(1, 1, SpanKind::Internal)]), &sdk(name));
+        let kept = kept::Kept::of(cleaned.message());
+        let origin = kept.span(0).unwrap();
+        let resource = origin.resource.unwrap();
+        assert_eq!(kept::attribute(&resource.attributes, "telemetry.sdk.name").as_deref(), Some(expected));
+        assert_eq!(kept::attribute(&resource.attributes, "telemetry.sdk.version").as_deref(), Some("1.2"));
+        assert_eq!(kept::service_name(origin.resource), "browser");
+        assert_eq!(kept.trace.maker(0), crate::rules::reading::Maker::Browser);
+    }
 }

@@ -1,5 +1,5 @@
 //! Content codings taken off, a bounded piece at a time: however well a body is compressed, no more of it is in memory
-//! than was asked for.
+//! than was asked for. Pages are edited so, and envelopes read.
 
 use brotli::{BrotliDecompressStream, BrotliResult, BrotliState, writer::StandardAlloc};
 use bytes::{Buf as _, Bytes};
@@ -16,7 +16,7 @@ const ZSTD_WINDOW_LOG_MAX: u32 = 23;
 const GZIP_WINDOW_LOG: u8 = 15;
 
 /// A body on its way out of its coding.
-pub(super) struct Decoder {
+pub struct Decoder {
     state: State,
     input: Bytes,
     // The last piece was full, so there may be more of what was put in.
@@ -28,6 +28,7 @@ pub(super) struct Decoder {
 
 enum State {
     Gzip(Decompress),
+    Zlib(Decompress),
     Brotli(Box<BrotliState<StandardAlloc, StandardAlloc, StandardAlloc>>),
     Zstd(zstd::stream::raw::Decoder<'static>),
 }
@@ -43,9 +44,14 @@ enum End {
 }
 
 impl Decoder {
-    pub(super) fn new(coding: Coding) -> Result<Self, BoxError> {
+    /// A decoder of this coding.
+    ///
+    /// # Errors
+    /// There is no memory for it.
+    pub fn new(coding: Coding) -> Result<Self, BoxError> {
         let state = match coding {
             Coding::Gzip => State::Gzip(Decompress::new_gzip(GZIP_WINDOW_LOG)),
+            Coding::Deflate => State::Zlib(Decompress::new(true)),
             Coding::Brotli => State::Brotli(Box::new(BrotliState::new(
                 StandardAlloc::default(),
                 StandardAlloc::default(),
@@ -61,7 +67,7 @@ impl Decoder {
     }
 
     /// Puts in what came; all that was put in before must have been taken.
-    pub(super) fn put(&mut self, input: Bytes) {
+    pub fn put(&mut self, input: Bytes) {
         self.input = input;
     }
 
@@ -69,15 +75,20 @@ impl Decoder {
     ///
     /// # Errors
     /// The octets that come next cannot be decoded; nothing more can be taken then.
-    pub(super) fn take(&mut self) -> Result<Option<Bytes>, BoxError> {
+    pub fn take(&mut self) -> Result<Option<Bytes>, BoxError> {
         if let Some(fault) = self.fault.take() {
             return Err(fault);
         }
-        if self.end == End::Reached && !self.more && !self.begin_again() {
-            self.input = Bytes::new();
-        }
-        while self.more || !self.input.is_empty() {
-            let mut piece = vec![0; PIECE_BYTES];
+        let mut piece = Vec::new();
+        // Not a recursion: a body may have any number of parts with nothing in them.
+        loop {
+            if self.end == End::Reached && !self.more && !self.begin_again() {
+                self.input = Bytes::new();
+            }
+            if !self.more && self.input.is_empty() {
+                return Ok(None);
+            }
+            piece.resize(PIECE_BYTES, 0);
             let before = self.input.len();
             let written = self.run(&mut piece)?;
             self.more = written == PIECE_BYTES && self.end != End::Reached;
@@ -86,26 +97,28 @@ impl Decoder {
                 return Ok(Some(piece.into()));
             }
             if self.end == End::Reached {
-                return self.take();
+                continue;
             }
             if let Some(fault) = self.fault.take() {
                 return Err(fault);
             }
             if self.input.len() == before && before > 0 {
-                return Err("the compressed page makes no progress".into());
+                return Err("the compressed body makes no progress".into());
             }
         }
-        Ok(None)
     }
 
     /// Whether what stands behind the last piece cannot be decoded.
-    pub(super) fn is_faulty(&self) -> bool {
+    pub fn is_faulty(&self) -> bool {
         self.fault.is_some()
     }
 
     /// Nothing more will be put in.
-    pub(super) fn finish(&self) -> Result<(), BoxError> {
-        if self.end == End::Open { Err("the compressed page ended early".into()) } else { Ok(()) }
+    ///
+    /// # Errors
+    /// There should have been more.
+    pub fn finish(&self) -> Result<(), BoxError> {
+        if self.end == End::Open { Err("the compressed body ended early".into()) } else { Ok(()) }
     }
 
     /// Goes on behind an end: gzip and zstd bodies may have several parts. Anything else there is left out, as browsers
@@ -124,7 +137,7 @@ impl Decoder {
 
     fn run(&mut self, piece: &mut [u8]) -> Result<usize, BoxError> {
         let (read, written, ended) = match &mut self.state {
-            State::Gzip(decoder) => {
+            State::Gzip(decoder) | State::Zlib(decoder) => {
                 let (read, written) = (decoder.total_in(), decoder.total_out());
                 let status = decoder.decompress(&self.input, piece, FlushDecompress::None);
                 let (read, written) = (decoder.total_in() - read, decoder.total_out() - written);
@@ -145,7 +158,7 @@ impl Decoder {
                     decoder,
                 );
                 if matches!(result, BrotliResult::ResultFailure) {
-                    self.fault = Some("the page is no brotli stream".into());
+                    self.fault = Some("the body is no brotli stream".into());
                 }
                 (read, written, matches!(result, BrotliResult::ResultSuccess))
             }
