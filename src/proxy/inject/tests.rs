@@ -23,6 +23,7 @@ use crate::{
         page::Coding,
         session::{Credentials, Id, Identity},
         token::Keys,
+        toolbar::SiteFacts,
         trace_context,
     },
     trace::{
@@ -445,6 +446,7 @@ fn toolbar() -> Rc<Toolbar> {
     Rc::new(Toolbar {
         settings: PageToolbar::default(),
         script: "/_waylight/assets/ab/toolbar/toolbar.js".into(),
+        site: SiteFacts::new(["/products/:slug", "/*"].into_iter(), &[]),
         keys: Arc::new(Keys::new(&["a secret of some length"]).unwrap()),
         sessions: Arc::new(Sessions::new(9, Box::new(Ephemeral), [])),
         quota: Arc::new(Quota::unlimited()),
