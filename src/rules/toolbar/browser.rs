@@ -30,9 +30,9 @@ impl Origin {
         let host = rest.strip_suffix(default).unwrap_or(rest);
         let authority: http::uri::Authority = host.parse().ok()?;
         let is_plain = !host.contains(['@', '/', '*']) && !authority.host().is_empty();
-        let has_port = authority.port().is_none_or(|port| port.as_u16() > 0);
-        // A colon without a port is no port.
-        (is_plain && has_port && !host.ends_with(':')).then(|| Self(format!("{scheme}://{host}")))
+        let port = &host[authority.host().len()..];
+        let has_port = port.is_empty() || port[1..].parse::<u16>().is_ok_and(|port| port > 0);
+        (is_plain && has_port).then(|| Self(format!("{scheme}://{host}")))
     }
 }
 

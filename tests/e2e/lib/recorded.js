@@ -72,3 +72,22 @@ export function describe(trace) {
   for (const root of trace.roots) walk(root, '  ');
   return lines.join('\n');
 }
+
+/** Has a page hidden for good, as its tab's closing does: another page takes its place. @param {Page} page @param {Waylight} waylight */
+export function hide(page, waylight) {
+  return page.goto(`${waylight.origin}/_waylight/plain`);
+}
+
+/** The trace that a request named. @param {{ headers: import('node:http').IncomingHttpHeaders } | undefined} request */
+export function traceIn(request) {
+  const id = String(request?.headers['traceparent'] ?? '').split('-')[1];
+  assert.ok(id, 'the request names no trace');
+  return id;
+}
+
+/** Waits until the agent of a page is loaded. @param {Page} page */
+export async function runs(page) {
+  const parts = ['/agent/main.js', '/agent/spans.js'];
+  await page.waitForFunction((names) => names.every((name) => performance.getEntriesByType('resource').some((entry) => entry.name.endsWith(name))), parts);
+  await page.evaluate(() => new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve))));
+}

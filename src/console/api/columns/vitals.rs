@@ -1,6 +1,9 @@
 //! Web vitals of page loads, as marks on the time axis: what the browser wrote down in attributes of the page load and of
 //! the spans for single vitals, under the names that Sentry's conventions give them (`browser.web_vital.lcp.value`,
-//! milliseconds after the page load began). A size without a moment, as CLS has, comes without one.
+//! milliseconds after the page load began). A size without a moment, as CLS has, comes without one; a browser tells it again
+//! when it has become worse, and the worst of a page load counts.
+
+use std::collections::HashMap;
 
 use serde_json::{Value, json};
 
@@ -23,11 +26,14 @@ const MARKS_MAX: usize = 200;
 
 /// The vitals of a trace that begins at `began`, in nanoseconds.
 pub(super) fn vitals(kept: &Kept, trace: &Trace, began: u64) -> Vec<Value> {
-    let mut marks = Vec::new();
+    let mut marks: Vec<Value> = Vec::new();
+    // Where the worst value of a page load stands.
+    let mut worst: HashMap<(Option<usize>, &str), (f64, usize)> = HashMap::new();
     for row in &trace.rows {
         let span = &trace.spans[row.index];
         let is_load = span.stage == "pageload";
-        if !trace.ends_by_inactivity(row.index) && !span.stage.starts_with("ui.webvital.") {
+        let is_vital = ["ui.webvital.", "ui.interaction."].iter().any(|prefix| span.stage.starts_with(prefix));
+        if !trace.ends_by_inactivity(row.index) && !is_vital {
             continue;
         }
         let Some(origin) = kept.span(row.index) else { continue };
@@ -50,9 +56,18 @@ pub(super) fn vitals(kept: &Kept, trace: &Trace, began: u64) -> Vec<Value> {
             };
             let is_moment = matches!(name, "TTFB" | "FCP" | "LCP");
             let at = is_moment.then(|| json!(micros_of(from.saturating_sub(began)) + value * 1e3));
-            marks.push(
-                json!({ "name": name, "value": value, "rating": rating, "at_us": at, "span": span.id.to_string() }),
-            );
+            let mark = json!({ "name": name, "value": value, "rating": rating, "at_us": at, "span": span.id.to_string() });
+            match worst.get(&(load, name)).filter(|_| !is_moment) {
+                Some((known, _)) if *known >= value => {}
+                Some((_, place)) => {
+                    marks[*place] = mark;
+                    worst.insert((load, name), (value, *place));
+                }
+                None => {
+                    worst.insert((load, name), (value, marks.len()));
+                    marks.push(mark);
+                }
+            }
         }
     }
     marks

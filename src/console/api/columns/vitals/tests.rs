@@ -50,3 +50,19 @@ fn values_that_make_no_sense_and_other_spans_have_none() {
     let other = with(span((2, 1), "x", (0, 10)), "resource.script", &[("lcp", 5.0)]);
     assert_eq!(told(vec![odd, other]), Vec::<Value>::new());
 }
+
+#[test]
+fn of_a_size_that_is_told_again_the_worst_counts() {
+    let load = || with(span((1, 0), "/", (100, 3000)), "pageload", &[]);
+    let shift = |id, value| with(span((id, 1), "CLS", (950, 950)), "ui.webvital.cls", &[("cls", value)]);
+    let click = |id, value| with(span((id, 1), "button", (1000, 1200)), "ui.interaction.click", &[("inp", value)]);
+    let marks = told(vec![load(), shift(2, 0.05), shift(3, 0.2), click(4, 120.0), click(5, 64.0)]);
+    let pick = |mark: &Value| (mark["name"].clone(), mark["value"].clone(), mark["rating"].clone());
+    assert_eq!(
+        marks.iter().map(pick).collect::<Vec<_>>(),
+        [
+            (json!("CLS"), json!(0.2), json!("needs-improvement")),
+            (json!("INP"), json!(120.0), json!("good")),
+        ]
+    );
+}

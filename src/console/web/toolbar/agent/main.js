@@ -8,7 +8,7 @@ import { Idle, Vitals, actOf, edgeOf, endOf, frame, message, otlp, resource, rou
 /** @typedef {{ kind: string, trace: string, id: string, start: number, url: string, path: string, isOpen: boolean, before: Root | null, idle?: Idle, calls?: Map<string, Call>, target?: any }} Root */
 /** @typedef {{ id: string, root: Root, url: URL, method: string, start: number, isTold: boolean, end: number, status: number, error?: string, isDone?: boolean }} Call */
 /** @typedef {{ told: any, root: Root | null, isOn: boolean, events: [string, any][], tell(kind: string, what: any): void, begin(kind: string, trace: string, start: number): void, hex(octets: number): string, stringify: typeof JSON.stringify, fetch(address: string, wish: any): Promise<Response>, theirs(): boolean }} Agent */
-/** @typedef {{ told: { trace: string, upload: string } | null, done(trace: string | null): void }} Wish */
+/** @typedef {{ told: { trace: string, upload: string }, isAlone: boolean, done(trace: string | null): void }} Wish `isAlone`: nothing else is recorded here */
 
 const SPANS_MAX = 2_000, MESSAGE_BYTES_MAX = 59_000, FLIGHT_BYTES_MAX = 64_000, JOIN_MS = 300, FLUSH_MS = 500, LATE_MS = 3_000, ARMED_MS = 55_000, PREVIOUS_MS = 3_600_000;
 const PREVIOUS = 'waylight.previous', HIDDEN = 'visibilitychange';
@@ -29,11 +29,12 @@ export function start(agent) {
   const { performance, document, location } = window, origin = performance.timeOrigin, now = () => performance.now();
   const vitals = new Vitals(), encoder = new TextEncoder();
   /** @type {Root[]} the latest last */ const roots = [];
-  /** @type {string[]} */ let ready = [];
+  /** @type {string[]} */ const ready = [];
   /** @type {any[]} entries of requests that no call was found for yet */ let unclaimed = [];
   /** @type {Set<string>} */ const used = new Set();
   /** @type {Wish | null} */ let wish = null;
-  let dropped = 0, inFlight = 0, firstHidden = document.visibilityState === 'hidden' ? 0 : Infinity, firstPaint = 0, firstContent = 0, isFinal = false, told = { shift: -1, slow: 0 };
+  let dropped = 0, inFlight = 0, firstHidden = document.visibilityState === 'hidden' ? 0 : Infinity, firstPaint = 0, firstContent = 0, isFinal = false;
+  const told = { shift: -1, slow: 0 };
   /** @type {any} */ let flushing = 0;
   const load = () => roots.find((root) => root.kind === 'pageload');
   /** @template {any[]} T @param {(...values: T) => unknown} act @returns {(...values: T) => void} */
@@ -72,7 +73,7 @@ export function start(agent) {
   /** @param {Root} root @param {string} reason */
   function ended(root, reason) {
     const { idle, start, kind, trace, id, url, path } = /** @type {Root & { idle: Idle }} */ (root), isLoad = kind === 'pageload';
-    observer?.takeRecords().forEach(take);
+    observer.takeRecords().forEach(take);
     root.isOpen = false;
     const entry = /** @type {any} */ (performance.getEntriesByType('navigation')[0]), activation = entry?.activationStart ?? 0;
     if (isLoad && entry) for (const span of steps(entry, agent.told.doc)) {
@@ -94,7 +95,7 @@ export function start(agent) {
       const slow = slowestOf(root);
       if (slow) interaction(slow, root);
       if (wish) {
-        const { done } = wish, isAlone = wish.told;
+        const { done, isAlone } = wish;
         wish = null;
         later(() => { flush(); if (isAlone) agent.isOn = false; done(trace); }, FLUSH_MS);
       }
@@ -122,7 +123,7 @@ export function start(agent) {
   /** @param {Call} call @param {number} [until] */
   function answered(call, until = now() + JOIN_MS) {
     if (call.isDone) return;
-    observer?.takeRecords().forEach(take);
+    observer.takeRecords().forEach(take);
     const entry = unclaimed.find((each) => each.name === call.url.href.replace(/#.*/, '') && each.startTime >= call.start - 1 && each.startTime <= call.end);
     if (!entry && now() < until) return void later(() => answered(call, until), 50);
     unclaimed = unclaimed.filter((each) => each !== entry);
@@ -185,7 +186,7 @@ export function start(agent) {
   function final() {
     const { largest } = vitals, root = load(), activation = /** @type {any} */ (performance.getEntriesByType('navigation')[0])?.activationStart ?? 0;
     if (isFinal || !root) return;
-    observer?.takeRecords().forEach(take);
+    observer.takeRecords().forEach(take);
     isFinal = true;
     const value = largest && Math.max(0, largest.startTime - activation);
     if (!(value > 0 && value <= 60_000)) return;
@@ -198,7 +199,7 @@ export function start(agent) {
   function hidden() {
     const root = load();
     firstHidden = Math.min(firstHidden, now());
-    observer?.takeRecords().forEach(take);
+    observer.takeRecords().forEach(take);
     final();
     roots.at(-1)?.idle?.finish('documentHidden');
     if (root && firstContent && vitals.shift > told.shift) {
@@ -255,21 +256,21 @@ export function start(agent) {
 
   awaits = (next) => {
     wish = next;
-    if (next.told) Object.assign((agent.told ??= {}), next.told);
+    (agent.told ??= {}).upload = next.told.upload;
     agent.isOn = true;
-    const stop = later(() => { off(); wish = null; next.done(null); }, ARMED_MS), names = ['click', 'keydown'];
+    const stop = later(() => { off(); wish = null; agent.isOn = !next.isAlone; next.done(null); }, ARMED_MS), names = ['click', 'keydown'];
     const off = () => { stop(); for (const name of names) window.removeEventListener(name, act, true); };
     const act = safely((/** @type {Event} */ event) => {
       const { target, type, timeStamp, isTrusted } = event;
       if (!isTrusted || /** @type {any} */ (target)?.localName === 'waylight-toolbar' || /^(Shift|Control|Alt|Meta)$/.test(/** @type {any} */ (event).key)) return;
       off();
-      agent.begin('interaction', next.told?.trace ?? agent.hex(16), timeStamp);
+      agent.begin('interaction', next.told.trace, timeStamp);
       Object.assign(/** @type {Root} */ (agent.root), { target: { type, target } });
     });
     for (const name of names) window.addEventListener(name, act, true);
   };
 
-  /** @type {PerformanceObserver | undefined} */ let observer;
+  const observer = new PerformanceObserver(safely((list) => list.getEntries().forEach(take)));
   /** @type {Record<string, (what: any) => void>} */
   const handlers = {
     root: began, call: called, end: answered,
@@ -277,7 +278,6 @@ export function start(agent) {
   };
   agent.tell = safely((kind, what) => handlers[kind]?.(what));
   for (const [kind, what] of agent.events.splice(0)) agent.tell(kind, what);
-  observer = new PerformanceObserver(safely((list) => list.getEntries().forEach(take)));
   const types = PerformanceObserver.supportedEntryTypes ?? [];
   for (const type of ['resource', 'paint', 'mark', 'measure', types.includes('long-animation-frame') ? 'long-animation-frame' : 'longtask', 'layout-shift', 'largest-contentful-paint', 'event', 'first-input']) {
     if (types.includes(type)) observer.observe(/** @type {any} */ ({ type, buffered: true, durationThreshold: 16 }));

@@ -161,5 +161,5 @@
   }, true);
 
   if (agent.told) begin('pageload', agent.told.trace, 0);
-  then(import('./main.js'), (/** @type {any} */ { start }) => start(agent), () => { agent.isOn = false; });
+  then(then(import('./main.js'), (/** @type {any} */ { start }) => start(agent)), null, () => { agent.isOn = false; });
 })();

@@ -119,7 +119,7 @@ export function frame({ startTime, duration, blockingDuration, scripts }) {
   /** @type {any} */ let script;
   for (const each of scripts ?? []) if (each.duration > (script?.duration ?? 0)) script = each;
   const attributes = script && { 'code.filepath': script.sourceURL, 'code.function': script.sourceFunctionName, 'browser.script.invoker': script.invoker, 'browser.script.invoker_type': script.invokerType, 'browser.script.duration': script.duration };
-  return { op: 'ui.long_animation_frame', name: script?.invoker || 'Long animation frame', start: startTime, end: startTime + duration, attributes: { ...attributes, 'browser.frame.blocking_duration': blockingDuration } };
+  return { op: 'ui.long_animation_frame', name: 'Long animation frame', start: startTime, end: startTime + duration, attributes: { ...attributes, 'browser.frame.blocking_duration': blockingDuration } };
 }
 
 /** An element, as a person who looks for it would write it. @param {any} element */
