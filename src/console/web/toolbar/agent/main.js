@@ -10,7 +10,7 @@ import { Idle, Vitals, actOf, edgeOf, endOf, frame, message, otlp, resource, rou
 /** @typedef {{ told: any, root: Root | null, isOn: boolean, events: [string, any][], tell(kind: string, what: any): void, begin(kind: string, trace: string, start: number): void, hex(octets: number): string, stringify: typeof JSON.stringify, fetch(address: string, wish: any): Promise<Response>, theirs(): boolean }} Agent */
 /** @typedef {{ told: { trace: string, upload: string }, isAlone: boolean, done(trace: string | null): void }} Wish `isAlone`: nothing else is recorded here */
 
-const SPANS_MAX = 2_000, MESSAGE_BYTES_MAX = 59_000, FLIGHT_BYTES_MAX = 64_000, JOIN_MS = 300, FLUSH_MS = 500, LATE_MS = 3_000, ARMED_MS = 55_000, PREVIOUS_MS = 3_600_000;
+const SPANS_MAX = 2_000, MANY = 100, MESSAGE_BYTES_MAX = 59_000, FLIGHT_BYTES_MAX = 64_000, JOIN_MS = 300, FLUSH_MS = 500, LATE_MS = 3_000, ARMED_MS = 55_000, PREVIOUS_MS = 3_600_000;
 const PREVIOUS = 'waylight.previous', HIDDEN = 'visibilitychange';
 
 /** @type {((wish: Wish) => void) | undefined} */ let awaits;
@@ -29,7 +29,7 @@ export function start(agent) {
   const { performance, document, location } = window, origin = performance.timeOrigin, now = () => performance.now();
   const vitals = new Vitals(), encoder = new TextEncoder();
   /** @type {Root[]} the latest last */ const roots = [];
-  /** @type {string[]} */ const ready = [];
+  /** @type {(Span & { isShared: boolean })[]} */ const ready = [];
   /** @type {any[]} entries of requests that no call was found for yet */ let unclaimed = [];
   /** @type {Set<string>} */ const used = new Set();
   /** @type {Wish | null} */ let wish = null;
@@ -42,17 +42,21 @@ export function start(agent) {
   /** @param {() => void} run @param {number} ms */
   const later = (run, ms) => { const timer = setTimeout(safely(run), ms); return () => clearTimeout(timer); };
 
-  /** @param {Span} span @param {Root | undefined} root */
-  function add(span, root) {
+  /** A span that an edge's hangs under, or may: nobody else tells it. @param {Span} span @param {Root | undefined} root @param {boolean} [isShared] a page's own SDK tells it as well, and then we do not */
+  function add(span, root, isShared = false) {
     if (!root || !agent.isOn || span.end < span.start) return;
     if (ready.length >= SPANS_MAX) return void (dropped += 1);
-    ready.push(agent.stringify(otlp({ id: agent.hex(8), parent: agent.theirs() && agent.told?.edge || root.id, trace: root.trace, ...span }, origin)));
+    const whole = { id: agent.hex(8), parent: root.id, trace: root.trace, ...span, isShared };
+    // First what others hang under: if the page goes, not everything may be sent.
+    if (span.op === 'browser.request' || !whole.parent) ready.unshift(whole);
+    else ready.push(whole);
     if (root.idle && !root.idle.isOver) root.idle.latest = Math.max(root.idle.latest, span.end);
     else soon(LATE_MS);
+    if (ready.length > MANY && document.readyState === 'complete') soon(FLUSH_MS);
   }
 
-  /** Of an SDK's own page only what the edge's spans hang under is told: all else the SDK tells. @param {Span} span @param {Root | undefined} root */
-  const addOurs = (span, root) => { if (!agent.theirs()) add(span, root); };
+  /** @param {Span} span @param {Root | undefined} root */
+  const addShared = (span, root) => add(span, root, true);
 
   // Roots.
 
@@ -77,14 +81,13 @@ export function start(agent) {
     root.isOpen = false;
     const entry = /** @type {any} */ (performance.getEntriesByType('navigation')[0]), activation = entry?.activationStart ?? 0;
     if (isLoad && entry) for (const span of steps(entry, agent.told.doc)) {
-      if (span.op === 'browser.request') add(agent.theirs() ? { ...span, parent: null } : span, root);
-      else addOurs(span, root);
+      add(span, root, span.op !== 'browser.request');
     }
     const end = endOf(start, now(), idle.latest), pattern = (isLoad && agent.told.route) || route(agent.told.routes ?? [], path);
     root.calls?.forEach((call) => { if (!call.isDone) tellCall(call, null, Math.max(call.start, end)); });
     const act = kind === 'interaction' && root.target;
     const since = (/** @type {number} */ at) => (isLoad && at && at < firstHidden ? Math.max(0, at - activation) : undefined);
-    addOurs({
+    addShared({
       op: act ? `ui.action.${actOf(act.type)}` : kind, name: act ? `${actOf(act.type)} ${selector(act.target)}` : pattern || path, start, end, id, parent: null, link: previousOf(root),
       attributes: {
         'url.full': url, 'http.route': pattern, 'sentry.idle_span_finish_reason': reason, 'browser.navigation.type': isLoad ? entry?.type : undefined,
@@ -139,7 +142,7 @@ export function start(agent) {
       'url.full': url.href, 'server.address': url.host, 'http.request.method': method, 'http.response.status_code': status || undefined, 'sentry.status': call.end ? undefined : 'cancelled',
       ...(entry && { ...sizes(entry), 'http.request.request_start': entry.requestStart || undefined, 'http.response.response_start': entry.responseStart || undefined }),
     };
-    addOurs({ op: 'http.client', name: `${method} ${url.host}`, start, end, id, kind: 3, attributes, error: error ?? (status >= 400 ? `${status}` : undefined) }, root);
+    add({ op: 'http.client', name: `${method} ${url.host}`, start, end, id, kind: 3, attributes, error: error ?? (status >= 400 ? `${status}` : undefined) }, root);
     if (!root.idle?.isOver) root.idle?.ends(id, end);
   }
 
@@ -154,15 +157,15 @@ export function start(agent) {
       if (/^(fetch|xmlhttprequest)$/.test(entry.initiatorType)) return void (unclaimed = [...unclaimed.slice(-200), entry]);
       const home = roots.find((each) => each.trace === trace), isJoined = home && id && !used.has(id);
       if (isJoined) used.add(id);
-      (isJoined ? add : addOurs)(resource(entry, isJoined ? id : undefined), isJoined ? home : root);
+      add(resource(entry, isJoined ? id : undefined), isJoined ? home : root, !isJoined);
     } else if (entryType === 'paint') {
       if (name === 'first-contentful-paint') firstContent = startTime;
       else firstPaint = startTime;
-      addOurs({ op: 'browser.paint', name, start: startTime, end: startTime }, load());
+      addShared({ op: 'browser.paint', name, start: startTime, end: startTime }, load());
     } else if (entryType === 'mark' || entryType === 'measure') {
       const least = root?.kind === 'pageload' ? (/** @type {any} */ (performance.getEntriesByType('navigation')[0])?.requestStart ?? 0) : 0;
-      addOurs({ op: entryType, name, start: Math.max(least, startTime), end: Math.max(least, startTime + duration) }, root ?? load());
-    } else if (/^long/.test(entryType)) addOurs(frame(entry), root);
+      addShared({ op: entryType, name, start: Math.max(least, startTime), end: Math.max(least, startTime + duration) }, root ?? load());
+    } else if (/^long/.test(entryType)) addShared(frame(entry), root);
     else if (entryType === 'layout-shift') vitals.shifted(entry);
     else if (entryType === 'largest-contentful-paint') { if (!isFinal && startTime < firstHidden) vitals.largest = entry; }
     else {
@@ -179,7 +182,7 @@ export function start(agent) {
   /** @param {any} entry @param {Root | undefined} root */
   function interaction(entry, root) {
     const { name, startTime, duration, target } = entry;
-    addOurs({ op: `ui.interaction.${actOf(name)}`, name: selector(target) ?? name, start: startTime, end: startTime + duration, attributes: { 'browser.web_vital.inp.value': duration, 'browser.interaction.type': name, 'browser.interaction.target': selector(target) } }, root);
+    addShared({ op: `ui.interaction.${actOf(name)}`, name: selector(target) ?? name, start: startTime, end: startTime + duration, attributes: { 'browser.web_vital.inp.value': duration, 'browser.interaction.type': name, 'browser.interaction.target': selector(target) } }, root);
   }
 
   /** The largest paint is known as soon as somebody does something. */
@@ -191,7 +194,7 @@ export function start(agent) {
     const value = largest && Math.max(0, largest.startTime - activation);
     if (!(value > 0 && value <= 60_000)) return;
     const attributes = { 'browser.web_vital.lcp.value': value, 'browser.web_vital.lcp.element': selector(largest.element), 'browser.web_vital.lcp.url': largest.url, 'browser.web_vital.lcp.size': largest.size };
-    addOurs({ op: 'ui.webvital.lcp', name: selector(largest.element) ?? 'Largest contentful paint', start: largest.startTime, end: largest.startTime, attributes }, root);
+    addShared({ op: 'ui.webvital.lcp', name: selector(largest.element) ?? 'Largest contentful paint', start: largest.startTime, end: largest.startTime, attributes }, root);
     soon(FLUSH_MS);
   }
 
@@ -205,7 +208,7 @@ export function start(agent) {
     if (root && firstContent && vitals.shift > told.shift) {
       told.shift = vitals.shift;
       const at = vitals.shifts[0]?.startTime ?? firstContent, attributes = Object.fromEntries(vitals.shifts.flatMap((shift) => shift.sources ?? []).slice(0, 5).map((source, index) => [`browser.web_vital.cls.source.${index + 1}`, selector(source.node)]));
-      addOurs({ op: 'ui.webvital.cls', name: 'Layout shift', start: at, end: at, attributes: { 'browser.web_vital.cls.value': vitals.shift, ...attributes } }, root);
+      addShared({ op: 'ui.webvital.cls', name: 'Layout shift', start: at, end: at, attributes: { 'browser.web_vital.cls.value': vitals.shift, ...attributes } }, root);
     }
     const slow = vitals.slow(/** @type {any} */ (performance).interactionCount);
     if (slow && slow.duration > told.slow) {
@@ -227,15 +230,24 @@ export function start(agent) {
     clearTimeout(flushing);
     flushing = 0;
     while (ready.length && agent.isOn) {
+      /** @type {string[]} */ const spans = [];
       let bytes = 200, count = 0;
+      // Known by now: an SDK may have come late.
+      const theirs = agent.theirs();
       for (; count < ready.length; count += 1) {
-        const more = encoder.encode(ready[count]).length + 1;
-        if (count && bytes + more > MESSAGE_BYTES_MAX) break;
+        const span = /** @type {Span & { isShared: boolean }} */ (ready[count]);
+        if (theirs && span.isShared) continue;
+        // The page load that it hung under is not ours then.
+        const parent = theirs && span.trace === agent.told.trace ? (span.op === 'browser.request' ? null : agent.told.edge) : span.parent;
+        const text = agent.stringify(otlp({ ...span, parent }, origin)), more = encoder.encode(text).length + 1;
+        if (spans.length && bytes + more > MESSAGE_BYTES_MAX) break;
         bytes += more;
+        spans.push(text);
       }
       const fits = inFlight + bytes < FLIGHT_BYTES_MAX;
       if (!fits && !isLast) return soon(FLUSH_MS);
-      void send(ready.splice(0, count), fits ? bytes : 0);
+      ready.splice(0, count);
+      if (spans.length) void send(spans, fits ? bytes : 0);
     }
   }
 
@@ -274,7 +286,7 @@ export function start(agent) {
   /** @type {Record<string, (what: any) => void>} */
   const handlers = {
     root: began, call: called, end: answered,
-    redirect: ({ at, url }) => addOurs({ op: 'navigation.redirect', name: 'Redirect', start: at, end: at, attributes: { 'url.full': url } }, roots.at(-1)),
+    redirect: ({ at, url }) => addShared({ op: 'navigation.redirect', name: 'Redirect', start: at, end: at, attributes: { 'url.full': url } }, roots.at(-1)),
   };
   agent.tell = safely((kind, what) => handlers[kind]?.(what));
   for (const [kind, what] of agent.events.splice(0)) agent.tell(kind, what);
