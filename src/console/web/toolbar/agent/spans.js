@@ -191,4 +191,4 @@ export const otlp = ({ op, name, start, end, id, parent, trace, kind, attributes
 });
 
 /** A message of spans that are JSON already. @param {string[]} spans @param {number} dropped */
-export const message = (spans, dropped) => `{"resourceSpans":[{"resource":{"attributes":${JSON.stringify(pairs({ 'browser.spans_dropped': dropped || undefined }))}},"scopeSpans":[{"scope":{},"spans":[${spans.join()}]}]}]}`;
+export const message = (spans, dropped) => `{"resourceSpans":[{"resource":{"attributes":${JSON.stringify(pairs({ 'service.name': 'browser', 'browser.spans_dropped': dropped || undefined }))}},"scopeSpans":[{"scope":{},"spans":[${spans.join()}]}]}]}`;
