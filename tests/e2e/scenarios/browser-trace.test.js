@@ -235,6 +235,20 @@ describe('what scripts of a page ask for', () => {
     });
   }
 
+  test('of a page that came back from the back/forward cache is a navigation', async () => {
+    await page.goto(`${waylight.origin}/app`);
+    const { trace: first } = await toldAgent(page);
+    await recorded(page, waylight, first, (it) => it.find(op('pageload')) !== undefined);
+    await page.evaluate(async () => {
+      window.dispatchEvent(new PageTransitionEvent('pageshow', { persisted: true }));
+      await fetch('/api/back');
+    });
+    const id = traceIn(upstream.requestsTo('/api/back')[0]);
+    assert.notEqual(id, first);
+    const trace = await recorded(page, waylight, id, (it) => it.find(op('navigation')) !== undefined);
+    assert.equal(trace.root.links[0]?.traceId, first);
+  });
+
   test('a page that sends on at once has been redirected, not navigated', async () => {
     await page.goto(`${waylight.origin}/redirects`);
     const { trace: id } = await toldAgent(page);

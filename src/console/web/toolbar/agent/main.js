@@ -33,7 +33,7 @@ export function start(agent) {
   /** @type {any[]} entries of requests that no call was found for yet */ let unclaimed = [];
   /** @type {Set<string>} */ const used = new Set();
   /** @type {Wish | null} */ let wish = null;
-  let dropped = 0, inFlight = 0, firstHidden = document.visibilityState === 'hidden' ? 0 : Infinity, firstPaint = 0, firstContent = 0, isFinal = false;
+  let dropped = 0, inFlight = 0, due = 0, firstHidden = document.visibilityState === 'hidden' ? 0 : Infinity, firstPaint = 0, firstContent = 0, isFinal = false;
   const told = { shift: -1, slow: 0 };
   /** @type {any} */ let flushing = 0;
   const load = () => roots.find((root) => root.kind === 'pageload');
@@ -222,13 +222,24 @@ export function start(agent) {
 
   /** @param {number} ms */
   function soon(ms) {
-    flushing ||= setTimeout(safely(() => flush()), ms);
+    const at = now() + ms;
+    if (flushing && due <= at) return;
+    clearTimeout(flushing);
+    due = at;
+    flushing = setTimeout(safely(() => flush()), ms);
   }
+
+  /** Whether policies in `<meta>`, which the edge cannot extend, surely let us send. */
+  const maySend = () => [...document.querySelectorAll('meta[http-equiv="content-security-policy" i]')].every((meta) => {
+    const [, list] = /(?:^|[\s;])connect-src([^;]*)/i.exec(/** @type {any} */ (meta).content) ?? /(?:^|[\s;])default-src([^;]*)/i.exec(/** @type {any} */ (meta).content) ?? [];
+    return list === undefined || /\s(\*|'self')(\s|$)/i.test(list);
+  });
 
   /** @param {boolean} [isLast] what does not fit into what may still be sent goes all the same */
   function flush(isLast) {
     clearTimeout(flushing);
     flushing = 0;
+    if (!maySend()) agent.isOn = false;
     while (ready.length && agent.isOn) {
       /** @type {string[]} */ const spans = [];
       let bytes = 200, count = 0;

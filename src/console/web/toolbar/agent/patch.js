@@ -161,5 +161,7 @@
   }, true);
 
   if (agent.told) begin('pageload', agent.told.trace, 0);
+  // Both at once, before the page can bring a policy along that forbids the second.
+  then(import('./spans.js'), null, () => {});
   then(then(import('./main.js'), (/** @type {any} */ { start }) => start(agent)), null, () => { agent.isOn = false; });
 })();

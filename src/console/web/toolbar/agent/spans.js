@@ -82,7 +82,7 @@ export function route(patterns, path) {
 /** The steps of a document's load; what did not happen is 0, and left out. @param {any} entry @param {string | undefined} id of the span that the edge's hangs under @returns {Span[]} */
 export function steps(entry, id) {
   const { fetchStart, domainLookupStart, domainLookupEnd, connectStart, connectEnd, secureConnectionStart, requestStart, responseStart, responseEnd } = entry;
-  const request = { 'url.full': entry.name, 'http.request.method': 'GET', 'http.response.status_code': entry.responseStatus || undefined, ...sizes(entry) };
+  const request = { 'url.full': entry.name, 'http.response.status_code': entry.responseStatus || undefined, ...sizes(entry) };
   /** @type {[string, string, number, number, Partial<Span>?][]} */
   const list = [
     ['redirect', 'Redirect', entry.redirectStart, entry.redirectEnd], ['cache', 'Browser cache', fetchStart, domainLookupStart],
