@@ -1,4 +1,4 @@
-//! Packs the console's files for `src/console/assets.rs`: each without its lines of comment, which are half of it; and
+//! Packs the console's files for `src/console/assets.rs`: each without its comments and types, which are half of it; and
 //! compressed by brotli and gzip, which takes too long to be done while a browser waits. Every line keeps its number.
 //! Their digest stands in their address.
 
@@ -90,10 +90,21 @@ fn without_comments(text: &str) -> String {
             }
         };
         is_within = (is_within || begins) && !inner.contains("*/");
-        bare.push_str(rest);
+        push_without_types(&mut bare, rest);
         bare.push('\n');
     }
     bare
+}
+
+/// A line without the types within it, which stand in comments for tools: `/** @type {any} */`. No literal has any.
+fn push_without_types(bare: &mut String, mut line: &str) {
+    while let Some((code, (_, rest))) =
+        line.split_once("/** @").and_then(|(code, rest)| Some((code, rest.split_once("*/")?)))
+    {
+        bare.push_str(code);
+        line = rest.strip_prefix(' ').unwrap_or(rest);
+    }
+    bare.push_str(line);
 }
 
 fn by_brotli(content: &[u8]) -> Result<Vec<u8>, Box<dyn Error>> {

@@ -259,6 +259,16 @@ impl Context {
         self.outgoing.borrow().as_ref().map(|outgoing| outgoing.meta(span))
     }
 
+    /// The root span, and where it hangs: under a span of the page's browser from now on, unless it came with a parent.
+    pub fn hang_under(&self, browser: SpanId) -> Option<(SpanId, Option<SpanId>)> {
+        let mut root = self.root.borrow_mut();
+        let is_free = self.outgoing.borrow().as_ref().is_some_and(|outgoing| outgoing.parent.is_none());
+        if is_free {
+            root.hang_under(browser);
+        }
+        Some((root.id()?, is_free.then_some(browser)))
+    }
+
     /// The response as the client gets it: the request ends when its body does.
     pub fn answered(self: &Rc<Self>, response: Response) -> Response {
         if self.has_client_left() {

@@ -28,7 +28,10 @@ use super::{
 use crate::{
     body::Body,
     config::model::{self, Action, Proof, SentryTunnel, StoreKind, Toggle},
-    rules::route::{Hosts, Table},
+    rules::{
+        route::{Hosts, Table},
+        toolbar::SiteFacts,
+    },
     service::{LocalBoxFuture, Outcome, Request, Response},
     trace::{
         counters::Counters,
@@ -110,7 +113,6 @@ impl Stack {
                 spans_max: config.trace.spans_per_request_max,
                 quota: Arc::clone(&snapshot.services.quota),
             }),
-            toolbar: Rc::new(toolbar(snapshot)),
         };
         let mut sites = Vec::new();
         for (place, site) in config.sites.iter().enumerate() {
@@ -136,15 +138,16 @@ struct Builder<'a> {
     upstreams: &'a Upstreams,
     tunnel: Option<(&'a SentryTunnel, Rc<SentryPipeline>)>,
     tracer: Rc<Tracer>,
-    toolbar: Rc<Toolbar>,
 }
 
 impl Builder<'_> {
     fn site(&self, place: usize, site: &model::Site) -> Result<SitePipeline, BuildError> {
         let Snapshot { config, keys, services, .. } = self.snapshot;
+        let toolbar =
+            (site.toolbar.is_on() && site.inject_toolbar.is_on()).then(|| Rc::new(toolbar(self.snapshot, site)));
         let routes = site.routes.iter().enumerate().map(|(at, route)| {
             let name = route.name.as_str().into();
-            Ok((route.conditions(), name, self.route(site, route, (place, at))?))
+            Ok((route.conditions(), name, self.route(site, route, (place, at), toolbar.as_ref())?))
         });
         let route = Route::new(routes.collect::<Result<Vec<_>, BuildError>>()?);
         let policies = site.routes.iter().any(|route| route.propagation.is_some()).then(|| {
@@ -182,6 +185,7 @@ impl Builder<'_> {
         site: &model::Site,
         route: &model::Route,
         (place, at): (usize, usize),
+        toolbar: Option<&Rc<Toolbar>>,
     ) -> Result<RoutePipeline, BuildError> {
         let config = &self.snapshot.config;
         let names = || site.middleware.iter().chain(&route.middleware);
@@ -210,7 +214,7 @@ impl Builder<'_> {
                 error_pages: site.inject_errors,
                 policy: route.propagation.unwrap_or(site.propagation),
                 sentry: Arc::clone(&self.snapshot.sentry),
-                toolbar: (site.toolbar.is_on() && site.inject_toolbar.is_on()).then(|| Rc::clone(&self.toolbar)),
+                toolbar: toolbar.cloned(),
             })
             // Inside inject: error pages are pages.
             .layer(RescueLayer)
@@ -261,11 +265,12 @@ fn relay(snapshot: &Snapshot, tunnel: &SentryTunnel, upstreams: &Upstreams) -> S
     ServiceBuilder::new().layer(bounds).service(relay)
 }
 
-/// What the toolbars of all pages have in common.
-fn toolbar(snapshot: &Snapshot) -> Toolbar {
+/// What the toolbars of all pages of a site have in common.
+fn toolbar(snapshot: &Snapshot, site: &model::Site) -> Toolbar {
     let Snapshot { config, keys, services, .. } = snapshot;
     Toolbar {
         settings: config.toolbar.clone(),
+        site: SiteFacts::new(site.routes.iter().map(|route| route.path.as_str()), &config.toolbar.propagate_to),
         script: services.door.pages.toolbar().into(),
         keys: Arc::clone(keys),
         sessions: Arc::clone(&services.sessions),

@@ -6,7 +6,7 @@ use std::{
 };
 
 use http::{HeaderMap, Version, header::USER_AGENT};
-use opentelemetry::trace::TraceFlags;
+use opentelemetry::trace::{SpanId, TraceFlags, TraceId};
 
 use super::context::{Context, Place, method_name};
 use crate::{
@@ -50,6 +50,8 @@ pub struct Trigger {
     pub session: Option<Id>,
     /// Who presents the trace context it came with.
     pub presenter: Presenter,
+    /// Where it belongs, though it came with no trace context: a page loads it, and its browser's span of it gets this id.
+    pub joined: Option<(TraceId, SpanId)>,
     /// The share of requests that this trigger records.
     pub sample_rate: f64,
     /// The budget.
@@ -59,7 +61,7 @@ pub struct Trigger {
 impl Trigger {
     /// A trigger that knows nothing of who sent the request.
     pub fn anyone(name: &'static str, sample_rate: f64, meter: Option<Arc<AtomicU64>>) -> Self {
-        Self { name, session: None, presenter: Presenter::Anyone, sample_rate, meter }
+        Self { name, session: None, presenter: Presenter::Anyone, joined: None, sample_rate, meter }
     }
 }
 
@@ -70,7 +72,10 @@ impl Tracer {
             cx.counters.traces_refused_quota.one();
             return;
         }
-        let incoming = Incoming::read(headers);
+        let mut incoming = Incoming::read(headers);
+        if let Some((trace_id, span_id)) = trigger.joined {
+            incoming = incoming.joined(trace_id, span_id);
+        }
         let new = NewIds { trace_id: ids::trace_id(), sample_rate: trigger.sample_rate };
         let outgoing = trace_context::propagate(&incoming, policy.trust(trigger.presenter), &self.sentry, new);
         let begin = Begin {

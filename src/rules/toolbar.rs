@@ -8,6 +8,10 @@ use opentelemetry::trace::TraceId;
 
 use super::session::{Session, SessionKind};
 
+mod browser;
+
+pub use browser::{Browser, Origin, SiteFacts, agent, server_timing};
+
 /// The field by which a response asks for a page without toolbar, with the value `off`.
 pub const SKIP: &str = "waylight-toolbar";
 
@@ -113,6 +117,17 @@ pub struct State<'a> {
     pub shortcut: Option<&'a Shortcut>,
     /// Whether it shows itself.
     pub start: Opening,
+    /// Whether browsers record spans.
+    pub browser: Recording,
+}
+
+/// Whether browsers record spans of traced pages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Recording {
+    /// They do.
+    On,
+    /// They do not.
+    Off,
 }
 
 /// Whether the toolbar shows itself when a page loads.
@@ -177,6 +192,9 @@ impl State<'_> {
         if self.start == Opening::Hidden {
             json.raw("hidden", "1");
         }
+        if self.browser == Recording::On {
+            json.raw("spans", "1");
+        }
         json.close()
     }
 }
@@ -226,6 +244,24 @@ impl Json {
     fn close(self) -> String {
         self.0 + "}"
     }
+}
+
+/// A text in JSON that may stand in an attribute of an element, whatever the page's encoding: all but plain characters
+/// are escaped.
+fn quoted(text: &str) -> String {
+    let mut quoted = String::with_capacity(text.len() + 2);
+    quoted.push('"');
+    for unit in text.encode_utf16() {
+        match u8::try_from(unit) {
+            Ok(octet) if octet.is_ascii_alphanumeric() || b"-_.~/:*[]()+,;=@!$ ".contains(&octet) => {
+                quoted.push(char::from(octet));
+            }
+            // Writing to a string does not fail.
+            _ => _ = write!(quoted, "\\u{unit:04x}"),
+        }
+    }
+    quoted.push('"');
+    quoted
 }
 
 #[cfg(test)]

@@ -155,6 +155,13 @@ impl Span {
         Self(Some(Box::new(Open { recording: Rc::clone(&active.recording), record, end: None })))
     }
 
+    /// Hangs this span under one of another process, which is known only now.
+    pub fn hang_under(&mut self, parent: SpanId) {
+        if let Some(open) = &mut self.0 {
+            (open.record.parent, open.record.parent_origin) = (parent, Origin::Remote);
+        }
+    }
+
     /// Whether this span is recorded.
     pub fn is_on(&self) -> bool {
         self.0.is_some()

@@ -84,6 +84,7 @@ pub struct Sessions {
     entries: DashMap<(EntryKind, Id), u64>,
     meters: DashMap<Id, Meter>,
     owners: Mutex<Recent<TraceId, Id>>,
+    pages: Mutex<Recent<(Id, u64), TraceId>>,
     links: links::Links,
     /// Entries that could not be remembered because there were too many.
     pub refused: Counter,
@@ -135,6 +136,7 @@ impl Sessions {
             entries: entries.into_iter().map(|entry| ((entry.kind, entry.id), entry.expiry)).collect(),
             meters: DashMap::new(),
             owners: Mutex::new(Recent::new(entries_max)),
+            pages: Mutex::new(Recent::new(entries_max)),
             links: links::Links::default(),
             refused: Counter::default(),
         }
@@ -287,8 +289,17 @@ impl Sessions {
 
     /// The session that a trace id belongs to, if one of these days one used it.
     pub fn owner(&self, trace_id: TraceId) -> Option<Id> {
-        let owners = self.owners.lock().unwrap_or_else(PoisonError::into_inner);
-        owners.young.get(&trace_id).or_else(|| owners.old.get(&trace_id)).copied()
+        self.owners.lock().unwrap_or_else(PoisonError::into_inner).find(&trace_id)
+    }
+
+    /// From now on what refers to the address with this hash, within `session`, belongs to a page's trace.
+    pub fn shows(&self, session: Id, url: u64, trace_id: TraceId) {
+        self.pages.lock().unwrap_or_else(PoisonError::into_inner).insert((session, url), trace_id);
+    }
+
+    /// The trace of the page that this address belongs to, within `session`.
+    pub fn page(&self, session: Id, url: u64) -> Option<TraceId> {
+        self.pages.lock().unwrap_or_else(PoisonError::into_inner).find(&(session, url))
     }
 
     fn make_room(&self, now: u64) -> Result<(), BoxError> {
@@ -365,6 +376,15 @@ impl<K: Eq + Hash + Copy, V: Copy> Recent<K, V> {
         }
         let known = self.old.remove(&key).unwrap_or(value);
         self.young.entry(key).or_insert(known)
+    }
+
+    fn insert(&mut self, key: K, value: V) {
+        self.get_or_insert(key, value);
+        self.young.insert(key, value);
+    }
+
+    fn find(&self, key: &K) -> Option<V> {
+        self.young.get(key).or_else(|| self.old.get(key)).copied()
     }
 }
 

@@ -39,5 +39,5 @@ export default [
   },
   { files: ['src/console/export/html/*.js'], languageOptions: { sourceType: 'script' } },
   { files: ['**/*.cjs'], languageOptions: { sourceType: 'commonjs' } },
-  { files: ['pages/**', 'scenarios/**', 'lib/browser.js', 'lib/console.js', 'lib/toolbar.js', 'lib/viewer.js', 'measure.js'], languageOptions: { globals: globals.browser } },
+  { files: ['pages/**', 'scenarios/**', 'lib/browser.js', 'lib/console.js', 'lib/recorded.js', 'lib/toolbar.js', 'lib/viewer.js', 'measure.js'], languageOptions: { globals: globals.browser } },
 ];

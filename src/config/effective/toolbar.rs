@@ -10,6 +10,8 @@ impl Writer {
         self.word("corner", name(&Corner::ALL, &toolbar.corner));
         self.text("shortcut", &toolbar.shortcut.as_ref().map_or_else(|| "off".to_owned(), ToString::to_string));
         self.word("start", if toolbar.start == Opening::Shown { "shown" } else { "hidden" });
+        self.toggle("browser_spans", toolbar.browser_spans);
+        self.names("propagate_to", &toolbar.propagate_to);
     }
 }
 

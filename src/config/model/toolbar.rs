@@ -1,12 +1,14 @@
-//! How the toolbar shows itself in pages: `[toolbar]`.
+//! How the toolbar shows itself in pages, and what it records in their browsers: `[toolbar]`.
+
+use super::Toggle;
 
 pub use crate::rules::{
     csp::Mode as CspMode,
-    toolbar::{Corner, Opening, Shortcut},
+    toolbar::{Corner, Opening, Origin, Shortcut},
 };
 
-/// How the toolbar shows itself in pages.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// How the toolbar shows itself in pages, and what it records in their browsers.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PageToolbar {
     /// What may be done to pages' policies for it.
     pub csp: CspMode,
@@ -16,4 +18,21 @@ pub struct PageToolbar {
     pub shortcut: Option<Shortcut>,
     /// Whether it shows itself when a page loads.
     pub start: Opening,
+    /// Whether browsers record spans of traced pages.
+    pub browser_spans: Toggle,
+    /// Where those pages send trace context, beside their own origin.
+    pub propagate_to: Vec<Origin>,
+}
+
+impl Default for PageToolbar {
+    fn default() -> Self {
+        Self {
+            csp: CspMode::default(),
+            corner: Corner::default(),
+            shortcut: None,
+            start: Opening::default(),
+            browser_spans: Toggle::On,
+            propagate_to: Vec::new(),
+        }
+    }
 }

@@ -2,8 +2,11 @@
 
 use super::super::{
     document::{Table, Value},
-    model::{Corner, CspMode, Opening, PageToolbar, Shortcut},
+    model::{Corner, CspMode, Opening, Origin, PageToolbar, Shortcut, Toggle},
 };
+
+/// Each page is told of them.
+const ORIGINS_MAX: usize = 16;
 
 const START: &[(&str, Opening)] = &[("shown", Opening::Shown), ("hidden", Opening::Hidden)];
 
@@ -17,7 +20,19 @@ pub(super) fn toolbar(table: &Table<'_>) -> PageToolbar {
             value.parsed("a keyboard shortcut", hint, read)
         }),
         start: table.or("start", Opening::default(), |value: &Value<'_>| value.choice(START)),
+        browser_spans: table.or("browser_spans", Toggle::On, Value::toggle),
+        propagate_to: table.or("propagate_to", Vec::new(), origins),
     };
     table.check();
     toolbar
+}
+
+fn origins(value: &Value<'_>) -> Option<Vec<Origin>> {
+    let hint = "write scheme and host, and a port where there is one: `https://api.example.com`";
+    let origins = value.list(|item| item.parsed("an origin", hint, Origin::parse))?;
+    if origins.len() > ORIGINS_MAX {
+        value.fault(format!("at most {ORIGINS_MAX} origins are possible"), "");
+        return None;
+    }
+    Some(origins)
 }

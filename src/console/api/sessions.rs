@@ -14,7 +14,8 @@ use crate::{
         people::Revoked,
         scope::Reach,
     },
-    rules::session::{Id, Session},
+    rules::session::{Id, Session, Upload},
+    trace::ids,
 };
 
 /// The most runs of a page, or of a request.
@@ -147,7 +148,21 @@ impl Call<'_> {
         let mut told = self.told(done)?;
         told.0["path"] = json!(path);
         told.0["runs"] = json!(runs);
+        if arm == Arm::Interaction {
+            told.0["browser"] = self.armed(told.1.as_ref());
+        }
         Ok(with_cookie(told))
+    }
+
+    /// What a page that is there already needs to record what is done on it: a trace, which belongs to the session from
+    /// now on, and what lets it send spans.
+    fn armed(&self, cookie: Option<&HeaderValue>) -> Value {
+        let session = cookie.and_then(|cookie| self.session_in(cookie));
+        let Some(session) = session.or_else(|| self.visit.credentials.session.clone()) else { return Value::Null };
+        let trace = ids::trace_id();
+        self.console.sessions.owns(session.id, trace);
+        let upload = Upload { session: session.id, trace: trace.to_bytes(), expiry: session.expiry };
+        json!({ "trace": trace.to_string(), "upload": upload.seal(&self.console.keys) })
     }
 
     fn act(&self, action: Act) -> Answered {

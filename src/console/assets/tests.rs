@@ -148,9 +148,12 @@ fn the_console_stays_small() {
 
 #[test]
 fn the_toolbar_stays_small() {
-    for (name, octets_max) in [("toolbar/toolbar.js", 7_000), ("toolbar/panel.js", 10_000)] {
-        let file = FILES.iter().find(|file| file.name == name).unwrap();
-        assert!(file.brotli.len() <= octets_max, "{name}: {} octets", file.brotli.len());
+    for (folder, octets_max) in [("toolbar/toolbar.js", 7_000), ("toolbar/panel.js", 5_000), ("toolbar/agent/", 9_000)]
+    {
+        let octets: usize =
+            FILES.iter().filter(|file| file.name.starts_with(folder)).map(|file| file.brotli.len()).sum();
+        println!("{folder}: {octets} octets");
+        assert!((1..=octets_max).contains(&octets), "{folder}: {octets} octets");
     }
     let script = path("toolbar/toolbar.js", None);
     assert_eq!(ask(&script[ASSETS.len()..], &[]).status(), StatusCode::OK);

@@ -20,6 +20,7 @@ use crate::{
         phases::Phase,
         requests::{
             entry::{self, Entry, Query, Sender},
+            hints::Hints,
             keep::KeepRules,
             log::RequestLog,
         },
@@ -92,6 +93,11 @@ impl Context {
     /// Waylight answers this request itself, for somebody who is signed in, or signs in: it is not listed.
     pub fn is_ours(&self) {
         self.is_ours.set(true);
+    }
+
+    /// What joins this request to its page; its host is known.
+    pub fn hints(&self) -> Hints {
+        self.hints.asking(self.host.get().map_or("", |host| host), self.uri.path(), self.uri.query())
     }
 
     /// Puts the request into the log of requests.

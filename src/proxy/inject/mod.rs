@@ -185,7 +185,7 @@ async fn edit(mut response: Response, wanted: Wanted, cx: &Rc<Context>) -> Respo
     altered(response.headers(), &headers, &wanted.taken_off, &mut span);
     let script = fitted.zip(wanted.person).and_then(|(fitted, person)| {
         toolbar::tell(&fitted, &mut span);
-        Some(person.element(&fitted.ok()?, response.headers(), cx))
+        Some(person.elements(&fitted.ok()?, response.headers(), cx))
     });
     *response.headers_mut() = headers;
     if let Some(coding) = coding {

@@ -21,8 +21,9 @@ use crate::{
     rules::{
         access::{Role, Way},
         page::Coding,
-        session::{Credentials, Id, Identity},
+        session::{Credentials, Id, Identity, Session, SessionKind, Upload},
         token::Keys,
+        toolbar::SiteFacts,
         trace_context,
     },
     trace::{
@@ -446,6 +447,7 @@ fn toolbar() -> Rc<Toolbar> {
     Rc::new(Toolbar {
         settings: PageToolbar::default(),
         script: "/_waylight/assets/ab/toolbar/toolbar.js".into(),
+        site: SiteFacts::new(["/products/:slug", "/*"].into_iter(), &[]),
         keys: Arc::new(Keys::new(&["a secret of some length"]).unwrap()),
         sessions: Arc::new(Sessions::new(9, Box::new(Ephemeral), [])),
         quota: Arc::new(Quota::unlimited()),
@@ -547,4 +549,78 @@ async fn what_a_policy_needs_is_changed_and_told() {
     let (page, span) = visit.end().await;
     assert!(page.contains("sentry-trace") && !page.contains("<script"), "tags are no scripts");
     assert_eq!(text(&span.unwrap(), "waylight.inject.toolbar"), "sandboxed");
+}
+
+#[tokio::test]
+async fn a_page_of_a_traced_session_has_the_agent_and_hangs_under_its_browser() {
+    let session = Session {
+        id: Id::from_bytes([2; 16]),
+        identity: Id::from_bytes([1; 16]),
+        host: "shop.test".into(),
+        expiry: u64::MAX,
+        spans_max: 9,
+        requests_max: 9,
+        kind: SessionKind::Session,
+    };
+    let told = async |settings: PageToolbar, owner: Id, policy: &'static str| {
+        let mut toolbar = Rc::unwrap_or_clone(toolbar());
+        toolbar.settings = settings;
+        let (keys, sessions) = (Arc::clone(&toolbar.keys), Arc::clone(&toolbar.sessions));
+        let layer = InjectLayer { toolbar: Some(Rc::new(toolbar)), ..layer(model::Inject::Traced) };
+        let request = request(&[("host", "shop.test")]);
+        let cx = testing::context(&request);
+        cx.host.set("shop.test".into()).unwrap();
+        cx.route.set("/products/:slug".into()).unwrap();
+        let identity = Identity {
+            id: session.identity,
+            name: "Ada".into(),
+            role: Role::Tracer,
+            way: Way::Link,
+            host: "shop.test".into(),
+            issued: 0,
+            expiry: u64::MAX,
+        };
+        cx.identify(Credentials { identity: Some(identity), session: Some(session.clone()), refused: None });
+        let mut inbox = trace(&cx);
+        let id = cx.scope().trace_id().unwrap();
+        sessions.owns(owner, id);
+        let answer = response(PAGE, &[("content-security-policy", policy)]);
+        let origin = Origin { response: Cell::new(Some(answer)), asked: Rc::default() };
+        let response = layer.layer(origin).handle(request, &cx).await.unwrap();
+        let page = response.into_body().collect().await.unwrap().to_bytes();
+        let (page, edge) = (String::from_utf8_lossy(&page).into_owned(), cx.tags().unwrap().traceparent);
+        cx.abandoned();
+        let spans = inbox.try_recv().unwrap();
+        let root = spans.into_iter().find(|span| span.stage == Stage::Request).unwrap();
+        let known = sessions.page(session.id, cx.hints().url);
+        let state = page.split_once("toolbar/agent/patch.js\" data-waylight='").map(|(_, behind)| behind.to_owned());
+        let state = state.map(|behind| behind.split_once("'></script><meta").unwrap().0.to_owned());
+        let upload = state.as_ref().map(|state| {
+            let token = state.split_once("\"upload\":\"").unwrap().1.split_once('"').unwrap().0;
+            Upload::open(token, &keys, 0).unwrap()
+        });
+        (state, root, edge, upload, known.map(|page| page == id), id)
+    };
+    let (state, root, edge, upload, is_known, id) = told(PageToolbar::default(), session.id, "script-src 'self'").await;
+    let state = state.unwrap();
+    for part in [
+        format!("{{\"trace\":\"{id}\",\"edge\":\"{}\"", &edge[36..52]),
+        format!("\"doc\":\"{}\"", root.parent),
+        "\"route\":\"/products/:slug\",\"routes\":[\"/products/:slug\",\"/*\"],\"to\":[]}".to_owned(),
+    ] {
+        assert!(state.contains(&part), "{part} in {state}");
+    }
+    assert_eq!(upload, Some(Upload { session: session.id, trace: id.to_bytes(), expiry: u64::MAX }));
+    assert_eq!(is_known, Some(true), "what the page loads belongs to its trace");
+
+    let off = PageToolbar { browser_spans: Toggle::Off, ..PageToolbar::default() };
+    let reuse = PageToolbar { csp: model::CspMode::ReuseOnly, ..PageToolbar::default() };
+    for (settings, owner, policy) in [
+        (off, session.id, "script-src 'self'"),
+        (PageToolbar::default(), Id::from_bytes([9; 16]), "script-src 'self'"),
+        (reuse, session.id, "script-src 'self'; connect-src 'none'"),
+    ] {
+        let (state, root, _, _, is_known, _) = told(settings, owner, policy).await;
+        assert_eq!((state, root.parent, is_known), (None, opentelemetry::trace::SpanId::INVALID, None), "{policy}");
+    }
 }

@@ -14,18 +14,23 @@ use crate::{
         authority,
         csp::{self, Address, Fit, Misfit, Needs},
         reserved::API,
-        session::{Id, Identity, NAVIGATION_TTL_SECONDS, Navigation, Session},
+        session::{Id, Identity, NAVIGATION_TTL_SECONDS, Navigation, Session, Upload},
         token::Keys,
-        toolbar::{SessionState, State, cache_result, element},
+        toolbar::{self, Browser, Recording, SessionState, SiteFacts, State, cache_result, element},
     },
     service::Request,
     trace::{
+        ids,
         phases::Phase,
         quota::{Quota, QuotaLevel},
         scope::Span,
         sessions::Sessions,
     },
 };
+
+/// The toolbar's script, and that of the agent, from the same folder.
+const SCRIPT: &str = "toolbar.js";
+const AGENT: &str = "agent/patch.js";
 
 /// What the toolbars of all pages of a site have in common.
 #[derive(Clone)]
@@ -34,6 +39,8 @@ pub struct Toolbar {
     pub settings: PageToolbar,
     /// The path of its script.
     pub script: Arc<str>,
+    /// What the site's pages are told, to record spans in browsers.
+    pub site: SiteFacts,
     /// What tokens are signed with.
     pub keys: Arc<Keys>,
     /// What is live.
@@ -74,8 +81,34 @@ impl Toolbar {
 }
 
 impl Person {
-    /// The script's element, for a page that it fits into and that came with these headers.
-    pub(super) fn element(&self, fit: &Fit, headers: &HeaderMap, cx: &Context) -> String {
+    /// The scripts' elements, for a page that they fit into and that came with these headers.
+    pub(super) fn elements(&self, fit: &Fit, headers: &HeaderMap, cx: &Context) -> String {
+        let agent = self.agent(fit, cx);
+        self.element(fit, headers, cx) + &agent.unwrap_or_default()
+    }
+
+    /// The agent's element: in pages of traced sessions that may send what it records.
+    fn agent(&self, fit: &Fit, cx: &Context) -> Option<String> {
+        let session = self.session.as_ref().filter(|_| fit.connect == csp::Connect::Allowed)?;
+        let trace = cx.scope().trace_id().filter(|_| self.toolbar.settings.browser_spans.is_on())?;
+        // Traced for another reason, of a session whose budget is spent: nothing would be taken.
+        self.toolbar.sessions.owner(trace).filter(|owner| *owner == session.id)?;
+        let (edge, document) = cx.hang_under(ids::span_id())?;
+        self.toolbar.sessions.shows(session.id, cx.hints().url, trace);
+        let upload = Upload { session: session.id, trace: trace.to_bytes(), expiry: session.expiry };
+        let page = Browser {
+            trace,
+            edge,
+            document,
+            upload: &upload.seal(&self.toolbar.keys),
+            route: cx.route.get().map_or("", |route| route),
+            site: &self.toolbar.site,
+        };
+        let script = self.toolbar.script.replace(SCRIPT, AGENT);
+        Some(toolbar::agent(&script, fit.nonce.as_deref(), &page))
+    }
+
+    fn element(&self, fit: &Fit, headers: &HeaderMap, cx: &Context) -> String {
         let now = clock::unix_seconds();
         let token = may(self.identity.role, Action::Trace).then(|| self.token(cx, now));
         let settings = &self.toolbar.settings;
@@ -91,6 +124,7 @@ impl Person {
             corner: settings.corner,
             shortcut: settings.shortcut.as_ref(),
             start: settings.start,
+            browser: if settings.browser_spans.is_on() { Recording::On } else { Recording::Off },
         };
         element(&self.toolbar.script, fit.nonce.as_deref(), &state)
     }

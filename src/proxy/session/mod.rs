@@ -9,6 +9,7 @@ use http::{
     HeaderMap, HeaderValue,
     header::{CACHE_CONTROL, COOKIE},
 };
+use opentelemetry::trace::{SpanId, TraceId};
 
 use super::{
     context::Context,
@@ -24,10 +25,14 @@ use crate::{
         sampling::{self, Decision, Forced, Live, Share},
         session::{self, Credentials, Identity, Session as TracingSession, SessionKind, force},
         token::Keys,
+        toolbar::server_timing,
         trace_context::{Incoming, Policy, Presenter, TRACERESPONSE},
     },
     service::{Outcome, Request},
-    trace::sessions::{Budget, Sessions},
+    trace::{
+        ids,
+        sessions::{Budget, Sessions},
+    },
 };
 
 /// Puts [`Session`] in front of a stage.
@@ -83,13 +88,16 @@ impl<S: Handler> Handler for Session<S> {
         };
         let is_forced = forced == Forced::Yes;
         let is_fresh = matches!(&decision, Decision::Session(traced) if traced.session.kind == SessionKind::Fresh);
-        match decision {
-            Decision::No => {}
-            Decision::Spent => cx.counters.traces_refused_budget.one(),
+        let joined = match decision {
+            Decision::No => None,
+            Decision::Spent => {
+                cx.counters.traces_refused_budget.one();
+                None
+            }
             // Waylight's own pages are no part of what is watched.
-            _ if credentials.identity.is_some() && is_reserved(request.uri().path()) => {}
+            _ if credentials.identity.is_some() && is_reserved(request.uri().path()) => None,
             chosen => settings.begin(&request, cx, &chosen),
-        }
+        };
         if is_fresh {
             // As a browser says it whose user forces a page to be loaded anew, RFC 9111 section 5.2.1.4. The recording has
             // begun: it tells what the client sent.
@@ -109,6 +117,9 @@ impl<S: Handler> Handler for Session<S> {
         if is_forced && let Ok(response) = &mut outcome {
             tell_trace(response.headers_mut(), cx);
         }
+        if let (Some((trace_id, span_id)), Ok(response)) = (joined, &mut outcome) {
+            tell_browser(response.headers_mut(), trace_id, span_id);
+        }
         outcome
     }
 }
@@ -118,6 +129,13 @@ fn tell_trace(headers: &mut HeaderMap, cx: &Context) {
     let context = cx.scope().context().map(|context| context.text());
     if let Some(value) = context.and_then(|context| HeaderValue::try_from(context).ok()) {
         headers.insert(TRACERESPONSE, value);
+    }
+}
+
+/// Tells a page which span of its browser's this request hangs under.
+fn tell_browser(headers: &mut HeaderMap, trace_id: TraceId, span_id: SpanId) {
+    if let Ok(value) = HeaderValue::try_from(server_timing(trace_id, span_id)) {
+        headers.append("server-timing", value);
     }
 }
 
@@ -181,30 +199,55 @@ impl SessionLayer {
         Forced::No
     }
 
-    fn begin(&self, request: &Request, cx: &Rc<Context>, decision: &Decision<Traced>) {
+    /// Begins to record. Gives the page's trace and the browser's span that the request was hung under, if it was.
+    fn begin(&self, request: &Request, cx: &Rc<Context>, decision: &Decision<Traced>) -> Option<(TraceId, SpanId)> {
         let trigger = match decision {
             Decision::Session(Traced { identity, session }) => {
                 let meter = self.sessions.meter(session, identity, clock::unix_seconds());
                 let Some(meter) = meter.filter(|_| self.sessions.take_request(session.id)) else {
                     cx.counters.traces_refused_budget.one();
-                    return;
+                    return None;
                 };
                 Trigger {
                     name: session.kind.word(),
                     session: Some(session.id),
                     presenter: self.presenter(request, session),
+                    joined: self.page(request, cx, session).map(|trace_id| (trace_id, ids::span_id())),
                     sample_rate: 1.0,
                     meter: Some(meter),
                 }
             }
             Decision::Force => Trigger::anyone("force", 1.0, None),
             Decision::Ratio => Trigger::anyone("ratio", self.ratio, Some(self.budget.meter())),
-            Decision::Route | Decision::No | Decision::Spent => return,
+            Decision::Route | Decision::No | Decision::Spent => return None,
         };
+        let joined = trigger.joined;
         self.tracer.begin(cx, request.headers(), self.policy(request), trigger);
-        if let (Decision::Session(Traced { session, .. }), Some(trace_id)) = (decision, cx.scope().trace_id()) {
+        let trace_id = cx.scope().trace_id()?;
+        if let Decision::Session(Traced { session, .. }) = decision {
             // What begins here will be presented by our own page.
             self.sessions.owns(session.id, trace_id);
+            if joined.is_some() {
+                self.lead_on(cx, session, trace_id);
+            }
+        }
+        joined.filter(|(known, _)| *known == trace_id)
+    }
+
+    /// The trace of the page that loads this, where the page's browser records spans.
+    fn page(&self, request: &Request, cx: &Context, session: &TracingSession) -> Option<TraceId> {
+        let hints = cx.hints();
+        let is_free = hints.referer != 0 && hints.destination.is_part();
+        // What its script asks for says itself where it belongs.
+        let is_free = is_free && Incoming::read(request.headers()).trace_id().is_none();
+        is_free.then(|| self.sessions.page(session.id, hints.referer)).flatten()
+    }
+
+    /// What a page's styles and scripts ask for belongs to the page as well.
+    fn lead_on(&self, cx: &Context, session: &TracingSession, trace_id: TraceId) {
+        let hints = cx.hints();
+        if hints.destination.leads_on() {
+            self.sessions.shows(session.id, hints.url, trace_id);
         }
     }
 

@@ -16,6 +16,7 @@ fn state() -> State<'static> {
         corner: Corner::default(),
         shortcut: None,
         start: Opening::Shown,
+        browser: Recording::Off,
     }
 }
 
@@ -109,4 +110,54 @@ fn the_nearest_cache_is_told() {
         assert_eq!(cache_result(&headers), expect, "{value}");
     }
     assert_eq!(cache_result(&HeaderMap::new()), None);
+}
+
+#[test]
+fn an_origin_is_written_as_browsers_do() {
+    for (text, expect) in [
+        ("https://api.example.com", Some("https://api.example.com")),
+        (" HTTPS://Api.Example.com:443 ", Some("https://api.example.com")),
+        ("http://127.0.0.1:8080", Some("http://127.0.0.1:8080")),
+        ("http://[::1]:80", Some("http://[::1]")),
+        ("https://api.example.com/", None),
+        ("https://api.example.com/v1", None),
+        ("https://*.example.com", None),
+        ("https://me@example.com", None),
+        ("https://example.com:", None),
+        ("https://example.com:99999", None),
+        ("https://", None),
+        ("ftp://example.com", None),
+        ("example.com", None),
+        ("*", None),
+    ] {
+        assert_eq!(Origin::parse(text).map(|origin| origin.to_string()).as_deref(), expect, "{text}");
+    }
+}
+
+#[test]
+fn the_agent_is_told_what_it_needs_and_no_text_leaves_its_attribute() {
+    let origin = Origin::parse("https://api.example.com").unwrap();
+    let site = SiteFacts::new(["/products/:slug", "/<'&\"\u{e4}\u{1f600}", "/*", "/*"].into_iter(), &[origin]);
+    let page = Browser {
+        trace: TraceId::from(15),
+        edge: opentelemetry::trace::SpanId::from(2),
+        document: Some(opentelemetry::trace::SpanId::from(3)),
+        upload: "token",
+        route: "/products/:slug",
+        site: &site,
+    };
+    assert_eq!(
+        agent("/a.js", Some("n"), &page),
+        "<script src=\"/a.js\" nonce=\"n\" data-waylight='{\"trace\":\"0000000000000000000000000000000f\",\
+         \"edge\":\"0000000000000002\",\"doc\":\"0000000000000003\",\"upload\":\"token\",\
+         \"route\":\"/products/:slug\",\
+         \"routes\":[\"/products/:slug\",\"/\\u003c\\u0027\\u0026\\u0022\\u00e4\\ud83d\\ude00\",\"/*\"],\
+         \"to\":[\"https://api.example.com\"]}'></script>"
+    );
+    assert!(!agent("/a.js", None, &Browser { document: None, ..page }).contains("doc"));
+    let many: Vec<String> = (0..99).map(|number| format!("/{number}")).collect();
+    let site = SiteFacts::new(many.iter().map(String::as_str), &[]);
+    let told = agent("/a.js", None, &Browser { site: &site, ..page });
+    assert!(told.contains("\"/63\"]") && !told.contains("\"/64\""), "{told}");
+    assert_eq!(server_timing(page.trace, page.edge), "edge;desc=\"0000000000000000000000000000000f-0000000000000002\"");
 }

@@ -101,6 +101,12 @@ impl Incoming {
         }
     }
 
+    /// As if the request had come from this span: it says nothing of its own.
+    #[must_use]
+    pub fn joined(self, trace_id: TraceId, span_id: SpanId) -> Self {
+        Self { traceparent: Some(Traceparent { trace_id, span_id, flags: RECORDED }), ..self }
+    }
+
     /// The trace and span that the request came from, if it says so. `traceparent` goes before `sentry-trace`.
     pub fn context(&self) -> Option<(TraceId, SpanId)> {
         let w3c = self.traceparent.map(|parent| (parent.trace_id, parent.span_id));

@@ -137,6 +137,18 @@ impl Destination {
         DESTINATIONS[usize::from(self.0)].0
     }
 
+    /// Whether a page's own window asks for it, so that the page's browser measures it: no document, nor a script's request.
+    pub fn is_part(self) -> bool {
+        const WITH_A_WINDOW_OF_ITS_OWN: [&str; 9] =
+            ["", "document", "empty", "iframe", "frame", "embed", "object", "fencedframe", "report"];
+        !WITH_A_WINDOW_OF_ITS_OWN.contains(&self.as_str()) && !self.as_str().ends_with("worker")
+    }
+
+    /// Whether what it refers to is loaded by the same page: styles and scripts ask for more.
+    pub fn leads_on(self) -> bool {
+        matches!(self.as_str(), "script" | "style")
+    }
+
     /// Whether other requests may name its URL as their referer: styles ask for fonts.
     pub fn refers(self) -> bool {
         DESTINATIONS[usize::from(self.0)].1 == Refers::Yes

@@ -191,3 +191,17 @@ fn open_links_are_few_and_end_with_their_time_their_use_or_their_maker() {
     sessions.revoke_person("Bob", 20).unwrap();
     assert_eq!(open(20), [id(4)]);
 }
+
+#[test]
+fn the_page_of_an_address_is_the_last_one_of_its_session() {
+    let sessions = sessions(4);
+    let (one, two) = (TraceId::from(1), TraceId::from(2));
+    assert_eq!(sessions.page(id(1), 7), None);
+    sessions.shows(id(1), 7, one);
+    sessions.shows(id(2), 7, two);
+    assert_eq!((sessions.page(id(1), 7), sessions.page(id(2), 7)), (Some(one), Some(two)));
+    sessions.shows(id(1), 7, two);
+    assert_eq!(sessions.page(id(1), 7), Some(two));
+    (0..9).for_each(|url| sessions.shows(id(3), url, one));
+    assert_eq!(sessions.page(id(1), 7), None, "bounded");
+}

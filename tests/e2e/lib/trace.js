@@ -20,9 +20,9 @@ export class Trace {
     return this.spans.filter((span) => !this.byId.has(span.parentSpanId));
   }
 
-  /** Whether every span hangs below a root of the edge, so that no parent is still on its way. */
+  /** Whether every span hangs below a root of the edge or of a page, so that no parent of theirs is still on its way. */
   get complete() {
-    return this.roots.every(isEdgeRoot);
+    return this.roots.every((span) => isEdgeRoot(span) || (span.service === 'browser' && !span.parentSpanId));
   }
 
   get root() {
@@ -74,8 +74,8 @@ export class Trace {
   }
 
   /**
-   * Ids are unique, and children lie within their parents. A request that a page sends hangs under the page's own one,
-   * but comes later.
+   * Ids are unique, and children lie within their parents. What a page does later hangs under it, though it had come to
+   * rest.
    */
   assertSound() {
     assert.equal(this.byId.size, this.spans.length, `a span id stands twice:\n${this.describe()}`);
@@ -84,7 +84,7 @@ export class Trace {
       if (!parent) continue;
       const skew = span.service === parent.service ? 0n : SKEW_NS;
       assert.ok(span.start + skew >= parent.start, `${span.name} starts before ${parent.name}:\n${this.describe()}`);
-      if (isEdgeRoot(span)) continue;
+      if (isEdgeRoot(span) || span.service === 'browser') continue;
       assert.ok(span.end <= parent.end + skew, `${span.name} ends after ${parent.name}:\n${this.describe()}`);
     }
   }

@@ -48,7 +48,7 @@ describe('the toolbar, over the demo', () => {
     assert.doesNotMatch(stranger.text, /waylight-toolbar/);
     await toolbar.open();
     const entries = await toolbar.entries();
-    assert.deepEqual(entries, ['Run page trace', 'Run it 5 times', 'Run without cache', 'Start tracing session', 'View previous session traces', 'Hide on this page', 'Hide for this session', 'Start hidden']);
+    assert.deepEqual(entries, ['Run page trace', 'Run it 5 times', 'Run without cache', 'Arm next interaction', 'Start tracing session', 'View previous session traces', 'Hide on this page', 'Hide for this session', 'Start hidden']);
     await page.keyboard.press('Escape');
   });
 
@@ -83,7 +83,7 @@ describe('the toolbar, over the demo', () => {
     await tab.close();
     await toolbar.open();
     const entries = await toolbar.entries();
-    assert.deepEqual(entries.slice(0, 7), ['View page trace', 'View session traces', 'Run it 5 times', 'Run without cache', 'Restart tracing session', 'Stop tracing session', 'View previous session traces']);
+    assert.deepEqual(entries.slice(0, 8), ['View page trace', 'View session traces', 'Run it 5 times', 'Run without cache', 'Arm next interaction', 'Restart tracing session', 'Stop tracing session', 'View previous session traces']);
     assert.match((await toolbar.link('View page trace')) ?? '', /^\/_waylight\/t\/[0-9a-f]{32}$/);
     await page.keyboard.press('Escape');
   });

@@ -22,7 +22,8 @@ pub(super) fn note(stage: &str, name: &str, of: &dyn Fn(&str) -> Option<String>)
             .or_else(|| first(&["db.system.name", "db.system", "messaging.destination.name", "rpc.method"]))
             .or_else(|| first(&["code.function.name", "code.function"])),
     };
-    let note = note.filter(|note| !name.contains(note.as_str())).unwrap_or_default();
+    let is_told = |note: &str| name.contains(note) || (name.starts_with('/') && note.ends_with(name));
+    let note = note.filter(|note| !is_told(note)).unwrap_or_default();
     match note.char_indices().nth(NOTE_LETTERS_MAX) {
         Some((at, _)) => format!("{}\u{2026}", &note[..at]),
         None => note,

@@ -242,6 +242,11 @@ async fn a_page_is_run_several_times_without_caches_or_not_loaded_at_all() {
     assert!((290..=300).contains(&expiry), "{expiry}");
     let armed = parsed(&desk.post("/page-trace", &json!({ "arm": "interaction" })).await);
     assert_eq!((&armed["path"], &armed["session"]["kind"]), (&Value::Null, &json!("page")));
+    let upload = Upload::open(armed["browser"]["upload"].as_str().unwrap(), &desk.console.keys, 0).unwrap();
+    assert_eq!(TraceId::from_bytes(upload.trace).to_string(), armed["browser"]["trace"]);
+    assert_eq!(json!(upload.session.to_string()), armed["session"]["id"]);
+    assert_eq!(desk.console.sessions.owner(TraceId::from_bytes(upload.trace)), Some(upload.session));
+    assert_eq!(many["browser"], Value::Null, "a page that is loaded is told by the edge");
     for wish in [json!({}), json!({ "path": "/", "runs": 0 }), json!({ "path": "/", "cache": "off" })] {
         assert_eq!(desk.post("/page-trace", &wish).await.status(), StatusCode::BAD_REQUEST);
     }

@@ -5,7 +5,7 @@ const ICON = {
   bolt: 'M9.2 1 3 9.2h4.2L6.6 15 13 6.6H8.6z', stop: 'M4.5 4.5h7v7h-7z', redo: 'M13 8a5 5 0 1 1-1.6-3.66M13 2v3h-3',
   fresh: 'M2.5 4.5c0-1.300 2.400-2 5.500-2s5.500.700 5.500 2-2.400 2-5.500 2-5.500-.700-5.500-2v7c0 1.300 2.400 2 5.500 2M13.500 4.500V8M10 10l4 4M14 10l-4 4',
   list: 'M3 4.5h10M3 8h10M3 11.5h6', open: 'M9 2.500h4.500V7M13.500 2.500 7.500 8.500M11.500 9.500v4h-9v-9h4',
-  clock: 'M8 2.5a5.5 5.5 0 1 0 0 11 5.5 5.5 0 0 0 0-11M8 5v3.2l2 1.3', play: 'M5 3.500v9l7-4.500z',
+  arm: 'M4 3l8.500 4-3.700 1.300L7.500 12zM9.500 9.500l3.500 3.500', clock: 'M8 2.5a5.5 5.5 0 1 0 0 11 5.5 5.5 0 0 0 0-11M8 5v3.2l2 1.3', play: 'M5 3.500v9l7-4.500z',
   five: 'M10.800 3H6.200l-.5 4.300c2.600-1 5.300.1 5.300 2.700s-3 3.900-5.600 2.400', find: 'M7 2.5a4.5 4.5 0 1 0 0 9 4.5 4.5 0 0 0 0-9M10.5 10.5l3 3',
   hide: 'M2 2l12 12M6.7 4A6 6 0 0 1 8 3.8c4 0 6.2 4.2 6.2 4.2a11 11 0 0 1-1.7 2.2M4.2 5.2A11 11 0 0 0 1.8 8S4 12.2 8 12.2c1 0 1.9-.3 2.7-.7',
 };
@@ -56,6 +56,7 @@ export function panel(bar) {
       may && !active && ['bolt', 'Run page trace', () => act('page')],
       may && ['five', 'Run it 5 times', () => act('page', 5)],
       may && ['fresh', 'Run without cache', () => act('fresh')],
+      may && state.spans && bar.mayAsk() && ['arm', 'Arm next interaction', arm],
       may && !active && ['play', 'Start tracing session', () => act('start')],
       may && active && ['redo', 'Restart tracing session', () => act('restart')],
       may && active && ['stop', 'Stop tracing session', () => act('stop'), 'red'],
@@ -94,6 +95,27 @@ export function panel(bar) {
       perTab.set(bar.RUN, null);
       if (bar.phase === 'reloading') bar.phase = phase;
       failed(/** @type {Error} */ (error), () => act(action, runs), command);
+    }
+    bar.paint();
+  }
+
+  /** The next click or key is recorded, with all that it sets off. */
+  async function arm() {
+    close();
+    bar.dismiss();
+    if (state.quota === 'full') return quota();
+    const phase = bar.phase;
+    try {
+      const { browser } = await bar.ask('page-trace', { arm: 'interaction' });
+      bar.phase = 'armed';
+      await (await import('./agent/main.js')).arm({ told: browser, isAlone: !bar.isActive(), done: (trace) => {
+        bar.phase = phase;
+        if (trace) bar.follow(trace);
+        else bar.paint();
+      } });
+    } catch (error) {
+      bar.phase = phase;
+      failed(/** @type {Error} */ (error), arm, () => {});
     }
     bar.paint();
   }

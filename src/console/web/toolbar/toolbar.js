@@ -154,6 +154,7 @@ i{display:block}.dot{width:8px;height:8px;border-radius:8px;background:#fff;anim
     else if (bar.phase === 'collecting') says = [el('i', 'spin'), bold('Collecting')];
     else if (bar.phase === 'offline') says = [bold('Offline')];
     else if (bar.phase === 'expired') says = [bold('Signed out')];
+    else if (bar.phase === 'armed') says = [el('i', 'dot'), bold('Armed'), el('small', null, 'Click, or press a key')];
     else if (active) says = [el('i', 'dot'), bold('Tracing'), el('small', null, `${requests} request${requests === 1 ? '' : 's'}`)];
     else says = [bold(time(firstByte())), el('small', null, 'TTFB'), state.cache && el('span', `badge${state.cache === 'HIT' ? '' : ' amber'}`, state.cache)];
     setAttribute(pill, 'class', `pill${active ? ' on' : quota ? ' warn' : ''}`);
@@ -274,10 +275,10 @@ i{display:block}.dot{width:8px;height:8px;border-radius:8px;background:#fff;anim
     toast('ok', 'Trace recorded', 'This page forbids to ask how far it is.', [viewing(id)[0]]);
   }
 
-  /** What the panel is made with; `phase` is reloading, collecting, offline, expired, or nothing of these. */
+  /** What the panel is made with; `phase` is reloading, collecting, armed, offline, expired, or nothing of these. */
   const bar = {
     phase: '', state, host, shadow, wrap, slot, local, perTab, OURS, HIDDEN, PLACE, RUN, SESSION, el, icon, pressed, link, listen, setAttribute, append, pathOf,
-    ask, mayAsk, hide, show, paint, toast, dismiss, time, timing, firstByte, isActive, tracePath, sessionPath,
+    ask, mayAsk, follow, hide, show, paint, toast, dismiss, time, timing, firstByte, isActive, tracePath, sessionPath,
   };
 
   /** The panel, where the page's own policy in a `<meta>` lets it be loaded. */

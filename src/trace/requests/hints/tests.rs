@@ -28,6 +28,24 @@ fn a_referer_is_the_url_it_names() {
 }
 
 #[test]
+fn files_are_parts_of_their_page_and_frames_and_calls_are_not() {
+    for (word, is_part, leads_on) in [
+        ("script", true, true),
+        ("style", true, true),
+        ("image", true, false),
+        ("font", true, false),
+        ("document", false, false),
+        ("iframe", false, false),
+        ("serviceworker", false, false),
+        ("worker", false, false),
+        ("empty", false, false),
+    ] {
+        let destination = read(&[("sec-fetch-dest", word)]).destination;
+        assert_eq!((destination.is_part(), destination.leads_on()), (is_part, leads_on), "{word}");
+    }
+}
+
+#[test]
 fn what_a_request_is_for() {
     assert_eq!(read(&[("sec-fetch-dest", "image")]).destination.as_str(), "image");
     assert_eq!(read(&[("sec-fetch-dest", "<script>")]).destination.as_str(), "");

@@ -10,7 +10,7 @@ type Case<'a> = (&'a str, &'a str, &'a [(&'a str, &'a str)], &'a str);
 #[test]
 fn a_note_tells_spans_of_one_name_apart() {
     let at = [("waylight.upstream", "app"), ("server.address", "127.0.0.1"), ("server.port", "3000")];
-    let cases: [Case<'_>; 8] = [
+    let cases: [Case<'_>; 10] = [
         ("upstream.request", "GET", &at, "app \u{2192} 127.0.0.1:3000"),
         ("upstream.request", "GET", &at[..1], "app"),
         ("request", "GET /a/*", &[("url.path", "/a/b")], "/a/b"),
@@ -19,6 +19,8 @@ fn a_note_tells_spans_of_one_name_apart() {
         ("middleware", "redirect", &[("waylight.redirect.to", "/new")], "/new"),
         ("inject", "Inject", &[("waylight.inject.result", "not_injected")], "not injected"),
         ("", "SELECT", &[("db.system.name", "sqlite")], "sqlite"),
+        ("resource.script", "/a.js", &[("url.full", "https://shop.test/a.js")], ""),
+        ("pageload", "/a/:b", &[("url.full", "https://shop.test/a/7")], "https://shop.test/a/7"),
     ];
     for (stage, name, pairs, expected) in cases {
         assert_eq!(note(stage, name, &of(pairs)), expected, "{stage} {name}");

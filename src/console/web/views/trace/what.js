@@ -36,6 +36,7 @@ export const WHAT = {
   'ui.webvital.lcp': 'The largest picture or text in view was on the screen. Under 2.5 s is good.',
   'ui.webvital.cls': 'The page jumped while it loaded. It has no length, only a size; under 0.1 is good.',
   'ui.interaction': 'The slowest answer to a click, a tap or a key so far. Under 200 ms is good.',
+  'ui.action': 'What somebody did on the page, and all that it set off, until the page had come to rest. It was recorded because somebody asked for it.',
   'http.client': 'The page\u2019s script asked for something. Browser time less edge time is the network\u2019s.',
   'network.request': 'The way from the browser to Waylight: what the browser measured less what Waylight did. Derived from two clocks, not recorded; a queue in the browser counts, too.',
   'network.response': 'The way back: from Waylight\u2019s last byte to the browser\u2019s. Derived from two clocks, not recorded; a slow line or a busy page makes it long.',
@@ -58,7 +59,7 @@ export function kindOf(trace, row) {
   if (stage in WHAT) return stage;
   if (trace.has(row, FLAG.BROWSER)) {
     if (stage.startsWith('resource')) return 'resource';
-    return stage.startsWith('ui.interaction') ? 'ui.interaction' : 'browser';
+    return ['ui.interaction', 'ui.action'].find((kind) => stage.startsWith(kind)) ?? 'browser';
   }
   if (trace.has(row, FLAG.QUERY)) return 'query';
   if (trace.has(row, FLAG.CALL)) return 'call';

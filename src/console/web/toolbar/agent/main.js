@@ -1,0 +1,314 @@
+// The agent's second half: spans of what the browser measured and `patch.js` noted, for the trace of the page, and of what
+// follows in it. It sends them to Waylight, in parts, and what is left when the page goes. Nothing that fails here reaches
+// the page. `spans.js` says what each span is.
+
+import { Idle, Vitals, actOf, edgeOf, endOf, frame, message, otlp, resource, route, selector, sizes, steps } from './spans.js';
+
+/** @import { Span } from './spans.js' */
+/** @typedef {{ kind: string, trace: string, id: string, start: number, url: string, path: string, isOpen: boolean, before: Root | null, idle?: Idle, calls?: Map<string, Call>, target?: any }} Root */
+/** @typedef {{ id: string, root: Root, url: URL, method: string, start: number, isTold: boolean, end: number, status: number, error?: string, isDone?: boolean }} Call */
+/** @typedef {{ told: any, root: Root | null, isOn: boolean, events: [string, any][], tell(kind: string, what: any): void, begin(kind: string, trace: string, start: number): void, hex(octets: number): string, stringify: typeof JSON.stringify, fetch(address: string, wish: any): Promise<Response>, theirs(): boolean }} Agent */
+/** @typedef {{ told: { trace: string, upload: string }, isAlone: boolean, done(trace: string | null): void }} Wish `isAlone`: nothing else is recorded here */
+
+const SPANS_MAX = 2_000, MANY = 100, MESSAGE_BYTES_MAX = 59_000, FLIGHT_BYTES_MAX = 64_000, JOIN_MS = 300, FLUSH_MS = 500, LATE_MS = 3_000, ARMED_MS = 55_000, PREVIOUS_MS = 3_600_000;
+const PREVIOUS = 'waylight.previous', HIDDEN = 'visibilitychange';
+
+/** @type {((wish: Wish) => void) | undefined} */ let awaits;
+/** @type {Wish | null} */ let early = null;
+
+/** Records the next thing that is done on this page. @param {Wish} wish */
+export function arm(wish) {
+  if (awaits) return awaits(wish);
+  early = wish;
+  // It calls `start`.
+  return import(/** @type {string} */ ('./patch.js'));
+}
+
+/** @param {Agent} agent */
+export function start(agent) {
+  const { performance, document, location } = window, origin = performance.timeOrigin, now = () => performance.now();
+  const vitals = new Vitals(), encoder = new TextEncoder();
+  /** @type {Root[]} the latest last */ const roots = [];
+  /** @type {(Span & { isShared: boolean })[]} */ const ready = [];
+  /** @type {any[]} entries of requests that no call was found for yet */ let unclaimed = [];
+  /** @type {Set<string>} */ const used = new Set();
+  /** @type {Wish | null} */ let wish = null;
+  let dropped = 0, inFlight = 0, due = 0, firstHidden = document.visibilityState === 'hidden' ? 0 : Infinity, firstPaint = 0, firstContent = 0, isFinal = false;
+  const told = { shift: -1, slow: 0 };
+  /** @type {any} */ let flushing = 0;
+  const load = () => roots.find((root) => root.kind === 'pageload');
+  /** @template {any[]} T @param {(...values: T) => unknown} act @returns {(...values: T) => void} */
+  const safely = (act) => (...values) => { try { act(...values); } catch { /* nothing of it is the page's */ } };
+  /** @param {() => void} run @param {number} ms */
+  const later = (run, ms) => { const timer = setTimeout(safely(run), ms); return () => clearTimeout(timer); };
+
+  /** A span that an edge's hangs under, or may: nobody else tells it. @param {Span} span @param {Root | undefined} root @param {boolean} [isShared] a page's own SDK tells it as well, and then we do not */
+  function add(span, root, isShared = false) {
+    if (!root || !agent.isOn || span.end < span.start) return;
+    if (ready.length >= SPANS_MAX) return void (dropped += 1);
+    const whole = { id: agent.hex(8), parent: root.id, trace: root.trace, ...span, isShared };
+    // First what others hang under: if the page goes, not everything may be sent.
+    if (span.op === 'browser.request' || !whole.parent) ready.unshift(whole);
+    else ready.push(whole);
+    if (root.idle && !root.idle.isOver) root.idle.latest = Math.max(root.idle.latest, span.end);
+    else soon(LATE_MS);
+    if (ready.length > MANY && document.readyState === 'complete') soon(FLUSH_MS);
+  }
+
+  /** @param {Span} span @param {Root | undefined} root */
+  const addShared = (span, root) => add(span, root, true);
+
+  // Roots.
+
+  /** @param {number} at */
+  const rootAt = (at) => roots.findLast((root) => root.start <= at);
+
+  /** @param {Root} root */
+  function began(root) {
+    const previous = roots.at(-1), isLoad = root.kind === 'pageload';
+    previous?.idle?.finish(previous.kind === 'interaction' ? 'interactionInterrupted' : 'cancelled');
+    if (roots.push(root) > 8) roots.splice(1, 1);
+    root.calls = new Map();
+    root.idle = new Idle(root.start + 30_000 - now(), later, (reason) => ended(root, reason));
+    if (isLoad && document.readyState === 'loading') document.addEventListener('DOMContentLoaded', () => root.idle?.ready());
+    else root.idle.ready();
+  }
+
+  /** @param {Root} root @param {string} reason */
+  function ended(root, reason) {
+    const { idle, start, kind, trace, id, url, path } = /** @type {Root & { idle: Idle }} */ (root), isLoad = kind === 'pageload';
+    observer.takeRecords().forEach(take);
+    root.isOpen = false;
+    const entry = /** @type {any} */ (performance.getEntriesByType('navigation')[0]), activation = entry?.activationStart ?? 0;
+    if (isLoad && entry) for (const span of steps(entry, agent.told.doc)) {
+      add(span, root, span.op !== 'browser.request');
+    }
+    const end = endOf(start, now(), idle.latest), pattern = (isLoad && agent.told.route) || route(agent.told.routes ?? [], path);
+    root.calls?.forEach((call) => { if (!call.isDone) tellCall(call, null, Math.max(call.start, end)); });
+    const act = kind === 'interaction' && root.target;
+    const since = (/** @type {number} */ at) => (isLoad && at && at < firstHidden ? Math.max(0, at - activation) : undefined);
+    addShared({
+      op: act ? `ui.action.${actOf(act.type)}` : kind, name: act ? `${actOf(act.type)} ${selector(act.target)}` : pattern || path, start, end, id, parent: null, link: previousOf(root),
+      attributes: {
+        'url.full': url, 'http.route': pattern, 'sentry.idle_span_finish_reason': reason, 'browser.navigation.type': isLoad ? entry?.type : undefined,
+        'browser.web_vital.ttfb.value': isLoad && entry ? Math.max(0, entry.responseStart - activation) : undefined, 'browser.web_vital.fcp.value': since(firstContent), 'browser.web_vital.fp.value': since(firstPaint),
+      },
+    }, root);
+    if (act) {
+      const slow = slowestOf(root);
+      if (slow) interaction(slow, root);
+      if (wish) {
+        const { done, isAlone } = wish;
+        wish = null;
+        later(() => { flush(); if (isAlone) agent.isOn = false; done(trace); }, FLUSH_MS);
+      }
+    }
+    soon(FLUSH_MS);
+  }
+
+  /** The trace before this one, of this tab, where it is not long ago. @param {Root} root */
+  function previousOf({ trace, id, start }) {
+    try {
+      const store = sessionStorage, [known, span, at] = JSON.parse(store.getItem(PREVIOUS) ?? '[]'), when = origin + start;
+      store.setItem(PREVIOUS, agent.stringify([trace, id, when]));
+      return known && known !== trace && when - at < PREVIOUS_MS ? { trace: known, id: span } : undefined;
+    } catch { return undefined; }
+  }
+
+  // Requests of scripts, joined to what the browser measured of them.
+
+  /** @param {Call} call */
+  function called(call) {
+    call.root.calls?.set(call.id, call);
+    if (!call.root.idle?.isOver) call.root.idle?.begins(call.id);
+  }
+
+  /** @param {Call} call @param {number} [until] */
+  function answered(call, until = now() + JOIN_MS) {
+    if (call.isDone) return;
+    observer.takeRecords().forEach(take);
+    const entry = unclaimed.find((each) => each.name === call.url.href.replace(/#.*/, '') && each.startTime >= call.start - 1 && each.startTime <= call.end);
+    if (!entry && now() < until) return void later(() => answered(call, until), 50);
+    unclaimed = unclaimed.filter((each) => each !== entry);
+    tellCall(call, entry, Math.max(call.end, entry?.responseEnd ?? 0));
+  }
+
+  /** @param {Call} call @param {any} entry @param {number} end */
+  function tellCall(call, entry, end) {
+    const { id, root, url, method, start, status, error } = call;
+    call.isDone = true;
+    root.calls?.delete(id);
+    const attributes = {
+      'url.full': url.href, 'server.address': url.host, 'http.request.method': method, 'http.response.status_code': status || undefined, 'sentry.status': call.end ? undefined : 'cancelled',
+      ...(entry && { ...sizes(entry), 'http.request.request_start': entry.requestStart || undefined, 'http.response.response_start': entry.responseStart || undefined }),
+    };
+    add({ op: 'http.client', name: `${method} ${url.host}`, start, end, id, kind: 3, attributes, error: error ?? (status >= 400 ? `${status}` : undefined) }, root);
+    if (!root.idle?.isOver) root.idle?.ends(id, end);
+  }
+
+  // What the browser measured.
+
+  /** @param {any} entry */
+  function take(entry) {
+    const { entryType, startTime, duration, name } = entry, root = rootAt(startTime);
+    if (entryType === 'resource') {
+      const [trace, id] = edgeOf(entry);
+      if (name.startsWith(`${location.origin}/_waylight/`)) return;
+      if (/^(fetch|xmlhttprequest)$/.test(entry.initiatorType)) return void (unclaimed = [...unclaimed.slice(-200), entry]);
+      const home = roots.find((each) => each.trace === trace), isJoined = home && id && !used.has(id);
+      if (isJoined) used.add(id);
+      add(resource(entry, isJoined ? id : undefined), isJoined ? home : root, !isJoined);
+    } else if (entryType === 'paint') {
+      if (name === 'first-contentful-paint') firstContent = startTime;
+      else firstPaint = startTime;
+      addShared({ op: 'browser.paint', name, start: startTime, end: startTime }, load());
+    } else if (entryType === 'mark' || entryType === 'measure') {
+      const least = root?.kind === 'pageload' ? (/** @type {any} */ (performance.getEntriesByType('navigation')[0])?.requestStart ?? 0) : 0;
+      addShared({ op: entryType, name, start: Math.max(least, startTime), end: Math.max(least, startTime + duration) }, root ?? load());
+    } else if (/^long/.test(entryType)) addShared(frame(entry), root);
+    else if (entryType === 'layout-shift') vitals.shifted(entry);
+    else if (entryType === 'largest-contentful-paint') { if (!isFinal && startTime < firstHidden) vitals.largest = entry; }
+    else {
+      if (entryType === 'first-input' || duration >= 40) vitals.acted(entry);
+      const open = roots.at(-1);
+      if (open?.kind === 'interaction' && entry.interactionId && !open.idle?.isOver && Math.abs(startTime - open.start) < 2_000 && !(slowestOf(open)?.duration >= duration)) slow.set(open, entry);
+    }
+  }
+
+  /** @type {WeakMap<Root, any>} */ const slow = new WeakMap();
+  /** @param {Root} root */
+  const slowestOf = (root) => slow.get(root);
+
+  /** @param {any} entry @param {Root | undefined} root */
+  function interaction(entry, root) {
+    const { name, startTime, duration, target } = entry;
+    addShared({ op: `ui.interaction.${actOf(name)}`, name: selector(target) ?? name, start: startTime, end: startTime + duration, attributes: { 'browser.web_vital.inp.value': duration, 'browser.interaction.type': name, 'browser.interaction.target': selector(target) } }, root);
+  }
+
+  /** The largest paint is known as soon as somebody does something. */
+  function final() {
+    const { largest } = vitals, root = load(), activation = /** @type {any} */ (performance.getEntriesByType('navigation')[0])?.activationStart ?? 0;
+    if (isFinal || !root) return;
+    observer.takeRecords().forEach(take);
+    isFinal = true;
+    const value = largest && Math.max(0, largest.startTime - activation);
+    if (!(value > 0 && value <= 60_000)) return;
+    const attributes = { 'browser.web_vital.lcp.value': value, 'browser.web_vital.lcp.element': selector(largest.element), 'browser.web_vital.lcp.url': largest.url, 'browser.web_vital.lcp.size': largest.size };
+    addShared({ op: 'ui.webvital.lcp', name: selector(largest.element) ?? 'Largest contentful paint', start: largest.startTime, end: largest.startTime, attributes }, root);
+    soon(FLUSH_MS);
+  }
+
+  /** The page is hidden, and may not come back. */
+  function hidden() {
+    const root = load();
+    firstHidden = Math.min(firstHidden, now());
+    observer.takeRecords().forEach(take);
+    final();
+    roots.at(-1)?.idle?.finish('documentHidden');
+    if (root && firstContent && vitals.shift > told.shift) {
+      told.shift = vitals.shift;
+      const at = vitals.shifts[0]?.startTime ?? firstContent, attributes = Object.fromEntries(vitals.shifts.flatMap((shift) => shift.sources ?? []).slice(0, 5).map((source, index) => [`browser.web_vital.cls.source.${index + 1}`, selector(source.node)]));
+      addShared({ op: 'ui.webvital.cls', name: 'Layout shift', start: at, end: at, attributes: { 'browser.web_vital.cls.value': vitals.shift, ...attributes } }, root);
+    }
+    const slow = vitals.slow(/** @type {any} */ (performance).interactionCount);
+    if (slow && slow.duration > told.slow) {
+      told.slow = slow.duration;
+      interaction(slow, rootAt(slow.startTime));
+    }
+    flush(true);
+  }
+
+  // Sending.
+
+  /** @param {number} ms */
+  function soon(ms) {
+    const at = now() + ms;
+    if (flushing && due <= at) return;
+    clearTimeout(flushing);
+    due = at;
+    flushing = setTimeout(safely(() => flush()), ms);
+  }
+
+  /** Whether policies in `<meta>`, which the edge cannot extend, surely let us send. */
+  const maySend = () => [...document.querySelectorAll('meta[http-equiv="content-security-policy" i]')].every((meta) => {
+    const [, list] = /(?:^|[\s;])connect-src([^;]*)/i.exec(/** @type {any} */ (meta).content) ?? /(?:^|[\s;])default-src([^;]*)/i.exec(/** @type {any} */ (meta).content) ?? [];
+    return list === undefined || /\s(\*|'self')(\s|$)/i.test(list);
+  });
+
+  /** @param {boolean} [isLast] what does not fit into what may still be sent goes all the same */
+  function flush(isLast) {
+    clearTimeout(flushing);
+    flushing = 0;
+    if (!maySend()) agent.isOn = false;
+    while (ready.length && agent.isOn) {
+      /** @type {string[]} */ const spans = [];
+      let bytes = 200, count = 0;
+      // Known by now: an SDK may have come late.
+      const theirs = agent.theirs();
+      for (; count < ready.length; count += 1) {
+        const span = /** @type {Span & { isShared: boolean }} */ (ready[count]);
+        if (theirs && span.isShared) continue;
+        // The page load that it hung under is not ours then.
+        const parent = theirs && span.trace === agent.told.trace ? (span.op === 'browser.request' ? null : agent.told.edge) : span.parent;
+        const text = agent.stringify(otlp({ ...span, parent }, origin)), more = encoder.encode(text).length + 1;
+        if (spans.length && bytes + more > MESSAGE_BYTES_MAX) break;
+        bytes += more;
+        spans.push(text);
+      }
+      const fits = inFlight + bytes < FLIGHT_BYTES_MAX;
+      if (!fits && !isLast) return soon(FLUSH_MS);
+      ready.splice(0, count);
+      if (spans.length) void send(spans, fits ? bytes : 0);
+    }
+  }
+
+  /** @param {string[]} spans @param {number} bytes that are in flight though the page goes */
+  async function send(spans, bytes) {
+    inFlight += bytes;
+    try {
+      const headers = { __proto__: null, 'content-type': 'application/json', 'waylight-request': '1', 'waylight-upload': agent.told.upload };
+      const { status } = await agent.fetch(`${location.origin}/_waylight/api/v1/spans`, { __proto__: null, method: 'POST', headers, body: message(spans, dropped), keepalive: bytes > 0, priority: 'low' });
+      // The session is over: nothing of what follows would be taken.
+      if (status === 401 || status === 403 || status === 404) agent.isOn = false;
+      else if (status === 429 || status === 503) dropped += spans.length;
+    } catch { dropped += spans.length; }
+    inFlight -= bytes;
+  }
+
+  // Arming.
+
+  awaits = (next) => {
+    wish = next;
+    (agent.told ??= {}).upload = next.told.upload;
+    agent.isOn = true;
+    const stop = later(() => { off(); wish = null; agent.isOn = !next.isAlone; next.done(null); }, ARMED_MS), names = ['click', 'keydown'];
+    const off = () => { stop(); for (const name of names) window.removeEventListener(name, act, true); };
+    const act = safely((/** @type {Event} */ event) => {
+      const { target, type, timeStamp, isTrusted } = event;
+      if (!isTrusted || /** @type {any} */ (target)?.localName === 'waylight-toolbar' || /^(Shift|Control|Alt|Meta)$/.test(/** @type {any} */ (event).key)) return;
+      off();
+      agent.begin('interaction', next.told.trace, timeStamp);
+      Object.assign(/** @type {Root} */ (agent.root), { target: { type, target } });
+    });
+    for (const name of names) window.addEventListener(name, act, true);
+  };
+
+  const observer = new PerformanceObserver(safely((list) => list.getEntries().forEach(take)));
+  /** @type {Record<string, (what: any) => void>} */
+  const handlers = {
+    root: began, call: called, end: answered,
+    redirect: ({ at, url }) => addShared({ op: 'navigation.redirect', name: 'Redirect', start: at, end: at, attributes: { 'url.full': url } }, roots.at(-1)),
+  };
+  agent.tell = safely((kind, what) => handlers[kind]?.(what));
+  for (const [kind, what] of agent.events.splice(0)) agent.tell(kind, what);
+  const types = PerformanceObserver.supportedEntryTypes ?? [];
+  for (const type of ['resource', 'paint', 'mark', 'measure', types.includes('long-animation-frame') ? 'long-animation-frame' : 'longtask', 'layout-shift', 'largest-contentful-paint', 'event', 'first-input']) {
+    if (types.includes(type)) observer.observe(/** @type {any} */ ({ type, buffered: true, durationThreshold: 16 }));
+  }
+  const once = safely((/** @type {Event} */ event) => { if (event.isTrusted) later(final, 0); });
+  window.addEventListener('click', once, true);
+  window.addEventListener('keydown', once, true);
+  window.addEventListener(HIDDEN, safely(() => { if (document.visibilityState === 'hidden') hidden(); }), true);
+  window.addEventListener('pagehide', safely(hidden), true);
+  if (early) awaits(early);
+}

@@ -1,0 +1,95 @@
+// Pages that have a tracer of their own: nothing is told twice, and theirs works as without us.
+
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+
+import { launch } from '../lib/browser.js';
+import { configuration } from '../lib/config.js';
+import { EnvelopeCollector } from '../lib/envelope.js';
+import { describe as tree, hide, isOfBrowser, op, opOf, recorded, runs, startSession, toldAgent } from '../lib/recorded.js';
+import { isEdgeRoot } from '../lib/trace.js';
+import { IMPORT_MAP, Upstream, htmlPage, scriptFile } from '../lib/upstream.js';
+import { Waylight } from '../lib/waylight.js';
+
+/** @import { Browser, Page } from 'playwright-core' */
+
+/** The same for the version before. */
+const TEN = IMPORT_MAP.replace('"/npm/@sentry/browser/', '"/npm/sentry-browser-10/').replaceAll('"/npm/@sentry/', '"/npm/sentry-browser-10/node_modules/@sentry/');
+
+/** What OpenTelemetry for the web does to a page: a provider that is registered, and a `fetch` around the page's. */
+const OTEL = `
+window[Symbol.for('opentelemetry.js.api.1')] = { version: '1.9.1', trace: {} };
+const native = window.fetch;
+window.fetch = function (input, init = {}) {
+  const headers = new Headers(init.headers);
+  headers.set('traceparent', '00-0123456789abcdef0123456789abcdef-0123456789abcdef-01');
+  return native.call(this, input, { ...init, headers });
+};`;
+
+describe('a page with a tracer of its own', () => {
+  /** @type {EnvelopeCollector} */ let collector;
+  /** @type {Upstream} */ let upstream;
+  /** @type {Waylight} */ let waylight;
+  /** @type {Browser} */ let browser;
+  /** @type {Page} */ let page;
+
+  before(async () => {
+    collector = await EnvelopeCollector.start();
+    const shop = (/** @type {string} */ map) => htmlPage(`<!doctype html><html data-dsn="${collector.dsn}" data-rate="1"><head><meta charset="utf-8"><title>Shop</title>
+<script type="importmap">${map}</script><script type="module" src="/sentry.js"></script></head><body><h1>Shop</h1></body></html>`);
+    upstream = await Upstream.start({
+      '/eleven': shop(IMPORT_MAP), '/ten': shop(TEN), '/sentry.js': scriptFile('sentry.js'),
+      '/otel': htmlPage(`<!doctype html><html><head><title>a</title><script>${OTEL}</script></head><body>otel</body></html>`),
+      '*': (_, response) => response.writeHead(200).end('{}'),
+    });
+    waylight = await Waylight.run(configuration({ upstream: upstream.url, sentryDsn: collector.dsn }));
+    browser = await launch();
+    page = await (await browser.newContext()).newPage();
+    await startSession(page, waylight);
+  });
+
+  after(async () => {
+    await browser?.close();
+    await waylight?.stop();
+    upstream?.stop();
+    collector?.stop();
+  });
+
+  for (const [path, version] of [['/eleven', /^11\./], ['/ten', /^10\./]]) {
+    test(`@sentry/browser ${version} tells the page load and its calls; ours are the requests that the edge's spans hang under`, async () => {
+      await page.goto(`${waylight.origin}${path}`);
+      await page.waitForFunction(() => document.documentElement.dataset['sdk']);
+      assert.match((await page.evaluate(() => document.documentElement.dataset['sdk'])) ?? '', /** @type {RegExp} */ (version));
+      await runs(page);
+      const { trace: id, edge } = await toldAgent(page);
+      await page.evaluate((from) => fetch(`/api${from}`, { method: 'POST' }), path);
+      const [asked] = upstream.requestsTo(`/api${path}`);
+      assert.equal(String(asked?.headers['sentry-trace']).split(',').length, 1);
+      assert.equal(String(asked?.headers['sentry-trace']).split('-')[0], id);
+      assert.equal(String(asked?.headers['baggage']).match(/sentry-trace_id=/g)?.length, 1);
+      const load = await collector.span('the page load', (span) => span.op === 'pageload' && span.traceId === id);
+      assert.equal(load.parentSpanId, edge);
+      await hide(page, waylight);
+      const trace = await recorded(page, waylight, id, (it) => it.find(op('browser.request')) !== undefined && it.find(op('resource.script')) !== undefined);
+      const text = tree(trace);
+      const kinds = new Set(trace.spans.filter(isOfBrowser).map((span) => opOf(span).replace(/\..*/, '')));
+      assert.deepEqual([...kinds].sort(), ['browser', 'resource'], text);
+      for (const span of trace.spans.filter(isOfBrowser)) assert.equal(trace.children(span).filter(isEdgeRoot).length, 1, text);
+      const request = trace.the(op('browser.request'));
+      assert.equal(request.parentSpanId, '', text);
+      assert.equal(trace.parent(/** @type {any} */ (trace.byId.get(edge))), request, text);
+    });
+  }
+
+  test('OpenTelemetry keeps its headers, and its page load is its own', async () => {
+    await page.goto(`${waylight.origin}/otel`);
+    await runs(page);
+    const { trace: id } = await toldAgent(page);
+    await page.evaluate(() => fetch('/api/otel'));
+    assert.match(String(upstream.requestsTo('/api/otel')[0]?.headers['traceparent']), /^00-0123456789abcdef0123456789abcdef-[0-9a-f]{16}-0[13]$/);
+    await hide(page, waylight);
+    const trace = await recorded(page, waylight, id, (it) => it.find(op('browser.request')) !== undefined);
+    assert.deepEqual(trace.spans.filter(isOfBrowser).filter((span) => !trace.children(span).some(isEdgeRoot)), [], tree(trace));
+    assert.equal(trace.find(op('pageload')), undefined);
+  });
+});

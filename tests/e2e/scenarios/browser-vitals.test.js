@@ -1,0 +1,77 @@
+// The vitals that a page's trace tells are those of npm `web-vitals`, on the same page.
+
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+
+import { launch } from '../lib/browser.js';
+import { configuration } from '../lib/config.js';
+import { describe as tree, hide, op, recorded, startSession, toldAgent } from '../lib/recorded.js';
+import { Upstream, htmlPage } from '../lib/upstream.js';
+import { Waylight } from '../lib/waylight.js';
+
+/** @import { Browser, Page } from 'playwright-core' */
+
+const PAGE = `<!doctype html><html><head><meta charset="utf-8"><title>vitals</title>
+<script type="module">
+import { onCLS, onFCP, onINP, onLCP, onTTFB } from '/npm/web-vitals/dist/web-vitals.js';
+for (const on of [onCLS, onFCP, onINP, onLCP, onTTFB]) on(({ name, value }) => localStorage.setItem('vital.' + name, value));
+</script>
+<style>.late{height:0}body{font:20px sans-serif}</style></head>
+<body><p>first</p><div class="late"></div><div class="late"></div><h1 style="font-size:60px">The largest text of this page</h1><button id="slow">slow</button>
+<script>
+const grow = (at) => { document.querySelectorAll('.late')[at].style.height = '150px'; };
+setTimeout(grow, 150, 0);
+setTimeout(grow, 400, 1);
+document.querySelector('#slow').onclick = () => { const end = performance.now() + 130; while (performance.now() < end); document.querySelector('p').textContent = 'done'; };
+</script></body></html>`;
+
+describe('the vitals of a page', () => {
+  /** @type {Upstream} */ let upstream;
+  /** @type {Waylight} */ let waylight;
+  /** @type {Browser} */ let browser;
+  /** @type {Page} */ let page;
+
+  before(async () => {
+    upstream = await Upstream.start({ '/vitals': (request, response) => void setTimeout(() => htmlPage(PAGE)(request, response), 60) });
+    waylight = await Waylight.run(configuration({ upstream: upstream.url }));
+    browser = await launch();
+    page = await (await browser.newContext()).newPage();
+    await startSession(page, waylight);
+  });
+
+  after(async () => {
+    await browser?.close();
+    await waylight?.stop();
+    upstream?.stop();
+  });
+
+  test('are those of web-vitals', async () => {
+    await page.goto(`${waylight.origin}/vitals`);
+    const { trace: id } = await toldAgent(page);
+    await page.waitForFunction(() => [.../** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll('.late'))].every((each) => each.offsetHeight > 0));
+    // Later than what would count as the click's own doing.
+    await page.evaluate(() => new Promise((resolve) => setTimeout(resolve, 700)));
+    for (let time = 0; time < 3; time += 1) await page.locator('#slow').click();
+    await page.evaluate(() => new Promise((resolve) => setTimeout(resolve, 300)));
+    await hide(page, waylight);
+    const trace = await recorded(page, waylight, id, (it) => it.find(op('ui.webvital.cls')) !== undefined && it.find(op('pageload')) !== undefined);
+    const theirs = await page.evaluate(() => Object.fromEntries(['CLS', 'FCP', 'INP', 'LCP', 'TTFB'].map((name) => [name, Number(localStorage.getItem(`vital.${name}`) ?? NaN)])));
+    const load = trace.the(op('pageload'));
+    /** @type {Record<string, number>} */ const ours = {};
+    for (const span of [load, trace.the(op('ui.webvital.cls')), trace.the(op('ui.webvital.lcp')), trace.the(op('ui.interaction.click'))]) {
+      for (const [key, value] of Object.entries(span.attributes)) {
+        const name = key.match(/^browser\.web_vital\.(\w+)\.value$/)?.[1];
+        if (name && name !== 'fp') ours[name.toUpperCase()] = Number(value);
+      }
+    }
+    assert.deepEqual(Object.keys(ours).sort(), Object.keys(theirs).sort(), tree(trace));
+    for (const [name, value] of Object.entries(theirs)) assert.ok(Math.abs(value - (ours[name] ?? NaN)) < 0.01, `${name}: ${value} there, ${ours[name]} here\n${tree(trace)}`);
+    assert.ok((theirs['INP'] ?? 0) >= 120 && (theirs['CLS'] ?? 0) > 0, JSON.stringify(theirs));
+    const click = trace.the(op('ui.interaction.click'));
+    assert.equal(Number(click.end - click.start) / 1e6, ours['INP']);
+    assert.equal(click.attributes['browser.interaction.target'], 'body > button#slow'.split(' > ').at(-1));
+    assert.ok(trace.find(op('ui.long_animation_frame')), tree(trace));
+    const { vitals } = await (await page.request.get(`${waylight.origin}/_waylight/api/v1/traces/${id}`)).json();
+    assert.deepEqual(vitals.map((/** @type {any} */ vital) => vital.name).sort(), Object.keys(theirs).sort());
+  });
+});
