@@ -204,6 +204,7 @@ impl Builder<'_> {
             })
             .layer(BodyBoundsLayer {
                 bytes_max: route.request_body_bytes_max.unwrap_or(config.limits.request_body_bytes_max),
+                setting: "request_body_bytes_max",
                 timeout_silence: config.timeouts.body,
             })
             // Compression: outside inject, which needs plain octets.
@@ -261,7 +262,11 @@ fn relay(snapshot: &Snapshot, tunnel: &SentryTunnel, upstreams: &Upstreams) -> S
         upstreams,
         services: services.sentry.clone(),
     });
-    let bounds = BodyBoundsLayer { bytes_max: tunnel.bytes_max, timeout_silence: config.timeouts.body };
+    let bounds = BodyBoundsLayer {
+        bytes_max: tunnel.bytes_max,
+        setting: "sentry.tunnel_bytes_max",
+        timeout_silence: config.timeouts.body,
+    };
     ServiceBuilder::new().layer(bounds).service(relay)
 }
 

@@ -221,7 +221,7 @@ counters! {
         browser_spans_refused,
         /// Envelopes of Sentry's SDKs that were handed on.
         sentry_envelopes,
-        /// Envelopes refused: malformed, for a foreign DSN, too large, or too many.
+        /// Envelopes refused: malformed, for a foreign DSN, or too many.
         sentry_envelopes_refused,
         /// Envelopes that could not be handed on: Sentry was not reached, or did not answer in time.
         sentry_envelopes_failed,

@@ -27,6 +27,8 @@ use crate::{
 pub struct BodyBoundsLayer {
     /// The most octets of a request's body.
     pub bytes_max: u64,
+    /// The setting that says so.
+    pub setting: &'static str,
     /// The longest silence within it, over HTTP/2.
     pub timeout_silence: Duration,
 }
@@ -48,11 +50,11 @@ pub struct BodyBounds<S> {
 
 impl<S: Handler> Handler for BodyBounds<S> {
     async fn handle(&self, mut request: Request, cx: &Rc<Context>) -> Outcome {
-        let BodyBoundsLayer { bytes_max, timeout_silence } = self.settings;
+        let BodyBoundsLayer { bytes_max, setting, timeout_silence } = self.settings;
         let size = request.body().size_hint();
         if size.lower() > bytes_max {
             cx.counters.requests_refused.one();
-            return Err(too_large());
+            return Err(too_large(setting));
         }
         let is_short = size.upper().is_some_and(|upper| upper <= bytes_max);
         // Over HTTP/1.1 the connection sees to silence.
@@ -63,21 +65,22 @@ impl<S: Handler> Handler for BodyBounds<S> {
         let silence = may_be_silent.then(|| Silence::new(timeout_silence));
         let counters = Arc::clone(&cx.counters);
         let body = std::mem::take(request.body_mut());
-        let bounded = |body| Body::boxed(Bounded { body, left: bytes_max, silence, counters });
+        let bounded = |body| Body::boxed(Bounded { body, left: bytes_max, setting, silence, counters });
         *request.body_mut() = body.map_content(bounded);
         self.inner.handle(request, cx).await
     }
 }
 
-fn too_large() -> ProxyError {
+fn too_large(setting: &str) -> ProxyError {
     ProxyError::client(ErrorType::HttpRequestError)
         .with_status(StatusCode::PAYLOAD_TOO_LARGE)
-        .with_detail("the request's body is larger than request_body_bytes_max")
+        .with_detail(format!("the request's body is larger than {setting}"))
 }
 
 struct Bounded {
     body: Body,
     left: u64,
+    setting: &'static str,
     silence: Option<Silence>,
     counters: Arc<Counters>,
 }
@@ -104,7 +107,7 @@ impl http_body::Body for Bounded {
             let Some(left) = this.left.checked_sub(data.len() as u64) else {
                 this.counters.requests_refused.one();
                 // Whoever reads the body finds the answer in it.
-                return Poll::Ready(Some(Err(too_large().into())));
+                return Poll::Ready(Some(Err(too_large(this.setting).into())));
             };
             this.left = left;
         }

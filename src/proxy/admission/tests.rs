@@ -35,7 +35,7 @@ async fn status(admission: &Admission<BodyBounds<Answers>>, request: http::reque
 }
 
 fn bounds() -> BodyBoundsLayer {
-    BodyBoundsLayer { bytes_max: 4, timeout_silence: std::time::Duration::from_secs(7) }
+    BodyBoundsLayer { bytes_max: 4, setting: "bytes_max", timeout_silence: std::time::Duration::from_secs(7) }
 }
 
 fn admission() -> Admission<BodyBounds<Answers>> {

@@ -107,7 +107,9 @@ impl http_body::Body for Passing {
         let frame = match this.read.pop_front() {
             Some(data) => Some(Ok(Frame::data(data))),
             None => {
+                // Trailers are no part of an envelope.
                 let frame = ready!(Pin::new(&mut this.rest).poll_frame(cx));
+                let frame = frame.filter(|frame| !frame.as_ref().is_ok_and(Frame::is_trailers));
                 if let Some(data) = frame.as_ref().and_then(|frame| frame.as_ref().ok()?.data_ref()) {
                     this.copy_on(|copy| copy.add(data.clone()));
                 }

@@ -31,12 +31,15 @@ impl Dsn {
         };
         let (keys, place) = uri.authority()?.as_str().split_once('@')?;
         let public_key = keys.split(':').next().filter(|key| is_word(key))?;
-        // A port that is none is read as a part of the host.
-        let has_port = uri.port().is_some();
-        let port = uri.port_u16().filter(|port| *port > 0);
+        // Of a port that is none `Uri` says that there is none.
+        let host = uri.host().filter(|host| !host.is_empty())?;
+        let port = match place.strip_prefix(host)? {
+            "" => None,
+            port => Some(port_number(port.strip_prefix(':')?)?),
+        };
         let (path, project) = uri.path().rsplit_once('/')?;
         let is_project = !project.is_empty() && project.bytes().all(|octet| octet.is_ascii_digit());
-        if !is_project || uri.query().is_some() || has_port != port.is_some() || uri.host().is_none_or(str::is_empty) {
+        if !is_project || uri.query().is_some() {
             return None;
         }
         Some(Self {
@@ -44,7 +47,7 @@ impl Dsn {
             text: format!("{}://{public_key}@{place}{}", scheme.as_str(), uri.path()),
             scheme,
             public_key: public_key.to_owned(),
-            host: uri.host().unwrap_or_default().trim_matches(['[', ']']).to_owned(),
+            host: host.trim_matches(['[', ']']).to_owned(),
             port,
             path: path.to_owned(),
             project: project.to_owned(),
@@ -108,6 +111,11 @@ impl Dsn {
             }
         }
     }
+}
+
+fn port_number(text: &str) -> Option<u16> {
+    let is_number = text.bytes().all(|octet| octet.is_ascii_digit());
+    text.parse().ok().filter(|port| is_number && *port > 0)
 }
 
 /// What JavaScript's `\w` takes.

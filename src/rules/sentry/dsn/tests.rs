@@ -49,6 +49,8 @@ fn other_texts_are_none() {
         "https://k@host:0/1",
         "https://k@host:x/1",
         "https://k@host:/1",
+        "https://k@host:+80/1",
+        "https://k@host:70000/1",
         "https://k@/1",
         "https://k@host /1",
         "https://k@host/1\n",

@@ -90,6 +90,7 @@ proptest! {
     #[test]
     fn whatever_is_written_is_read(text in any::<String>(), number in any::<f64>(), whole in any::<i64>()) {
         let value = json!({ "text": text, "list": [number, whole, null] });
-        prop_assert_eq!(other(&Json::parse(value.to_string().as_bytes()).unwrap()), value);
+        let text = value.to_string();
+        prop_assert_eq!(other(&Json::parse(text.as_bytes()).unwrap()), serde_json::from_str::<Value>(&text).unwrap());
     }
 }
