@@ -30,8 +30,9 @@ describe('the trace viewer for everybody', () => {
       await desk.page.locator('.tr-why').waitFor();
     }],
     ['hole', async () => {
-      await desk.show(TRACE);
-      await desk.page.locator('.tr-row', { hasText: 'Nothing from inside' }).click();
+      await desk.show(TRACE, `?span=${spanId('1c')}`);
+      await desk.focusRows();
+      await desk.page.keyboard.press('ArrowDown');
       await desk.page.locator('.tr-mend').waitFor();
     }],
     ['tree', () => desk.show(TRACE, '?view=tree')],

@@ -28,7 +28,13 @@ export const HUES = ['violet', 'teal', 'amber', 'rose', 'indigo', 'lime', 'orang
 /** What a browser ends when nothing happens any more. */
 const IDLE = /^(?:pageload$|navigation$|ui\.action\.)/;
 
+/** Rows whose own parts are kept. */
+const PARTS_MAX = 500;
+
 export class Trace {
+  /** @type {Map<number, [number, number][]>} */
+  #parts = new Map();
+
   /** @param {Wire} wire */
   constructor(wire) {
     const { spans, strings } = wire;
@@ -295,6 +301,17 @@ export class Trace {
    * @returns {[number, number][]}
    */
   ownParts(row) {
+    const known = this.#parts.get(row);
+    if (known) return known;
+    const parts = this.#partsOf(row);
+    // A bar is drawn anew with each frame of a zoom.
+    if (this.#parts.size >= PARTS_MAX) this.#parts.clear();
+    this.#parts.set(row, parts);
+    return parts;
+  }
+
+  /** @param {number} row */
+  #partsOf(row) {
     const start = this.at(this.start, row);
     const end = this.at(this.end, row);
     /** @type {[number, number][]} */

@@ -86,19 +86,41 @@ export function ownPieces(board, row, left, right) {
  * @returns {Piece[]}
  */
 function pieces({ axis }, parts, low, high) {
-  for (let apart = 1; ; apart *= 3) {
-    /** @type {Piece[]} */
-    const list = [];
-    for (const [from, to] of parts) {
-      const left = Math.max(axis.x(from), low);
-      const right = Math.min(Math.max(axis.x(to), left + 0.5), high);
-      if (right <= low || left >= high || right - left < 0.3) continue;
-      const last = list.at(-1);
-      if (last && left - (last.left + last.width) < apart && parts.length > PIECES_MAX) last.width = right - last.left;
-      else list.push({ left, width: right - left });
-    }
-    if (list.length <= PIECES_MAX) return list;
+  const isMany = parts.length > PIECES_MAX;
+  /** @type {Piece[]} */
+  let list = [];
+  for (let at = firstFrom(parts, axis.time(low)); at < parts.length; at++) {
+    const [from, to] = /** @type {[number, number]} */ (parts[at]);
+    const left = Math.max(axis.x(from), low);
+    if (left >= high) break;
+    const right = Math.min(Math.max(axis.x(to), left + 0.5), high);
+    if (right > low && right - left >= 0.3) join(list, { left, width: right - left }, isMany ? 1 : 0);
   }
+  for (let apart = 3; list.length > PIECES_MAX; apart *= 3) {
+    /** @type {Piece[]} */
+    const joined = [];
+    for (const piece of list) join(joined, piece, apart);
+    list = joined;
+  }
+  return list;
+}
+
+/** Of stretches in order, the first that does not end before a moment. @param {[number, number][]} parts @param {number} time */
+function firstFrom(parts, time) {
+  let low = 0;
+  for (let high = parts.length; low < high;) {
+    const middle = (low + high) >> 1;
+    if (/** @type {[number, number]} */ (parts[middle])[1] < time) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+/** Adds a piece, to the last one where it is closer than so many pixels. @param {Piece[]} list @param {Piece} piece @param {number} apart */
+function join(list, { left, width }, apart) {
+  const last = list.at(-1);
+  if (last && left - (last.left + last.width) < apart) last.width = left + width - last.left;
+  else list.push({ left, width });
 }
 
 /** @param {Board} board @param {number} row */
