@@ -159,7 +159,12 @@ impl Console {
         Ok(lifted)
     }
 
-    /// The same for whoever may reach the admin listener.
+    /// Whether a name was revoked, and nobody let it in again.
+    pub fn is_out(&self, name: &str) -> bool {
+        self.sessions.is_person_barred(name)
+    }
+
+    /// Lets a person in again for whoever may reach the admin listener.
     ///
     /// # Errors
     /// It could not be written down.

@@ -188,6 +188,9 @@ impl Admin {
             return text(StatusCode::BAD_REQUEST, "the role is one of viewer, tracer, admin");
         };
         let name = value("name");
+        if name.as_deref().is_some_and(|name| running.console.is_out(name)) {
+            return text(StatusCode::CONFLICT, "this name was revoked; let it in again first: waylight lift NAME");
+        }
         let subject = format!("{} ({role})", name.as_deref().unwrap_or("operator"));
         if let Err(error) = self.instance.audit.write(&AuditEntry::of_operator(Deed::LinkMade, subject)) {
             return text(StatusCode::SERVICE_UNAVAILABLE, &format!("the audit log could not be written: {error}"));

@@ -3,7 +3,7 @@
 use rustix::process::Signal;
 
 use super::browser::{Browser, echo};
-use crate::support::instance::{HEAD, Instance};
+use crate::support::instance::{HEAD, Instance, output};
 
 fn config() -> String {
     format!(
@@ -50,8 +50,18 @@ fn a_revoked_person_stays_out() {
     browser.cookies.clear();
     let page = browser.get(&format!("/{}", used.trim().splitn(4, '/').nth(3).unwrap()));
     assert!(page.body.starts_with("GET /"), "a link of a revoked person is no link: {}", page.body);
+    let told = again.admin("POST", "/link?name=Ada&role=tracer", &[("waylight-admin", "1")]);
+    assert_eq!(told.status, 409, "{}", told.body);
+    let lift = || output(again.directory.path(), &["lift", "Ada"]);
+    let (code, told, complaint) = lift();
+    assert_eq!((code, told.trim()), (Some(0), "Ada may sign in again"), "{complaint}");
+    assert!(lift().2.contains("nobody of this name is kept out"));
+    assert!(!browser.follow(&unused).body.is_empty() && !is_somebody(&mut browser), "what she had stays revoked");
+    browser.follow(&link(&again, "Ada", "tracer"));
+    assert!(is_somebody(&mut browser));
     let audit = std::fs::read_to_string(again.path(".waylight/audit.jsonl")).unwrap();
     assert!(audit.contains("\"deed\":\"revoke\",\"person\":\"Root\""), "{audit}");
+    assert!(audit.contains("\"deed\":\"lift\"") && audit.contains("person Ada"), "{audit}");
     for token in [&used, &unused].map(|link| link.trim().split("token=").nth(1).unwrap()) {
         assert!(!audit.contains(token), "no token stands there");
     }
