@@ -15,6 +15,8 @@ use crate::trace::kept;
 const DESCRIBED: [&str; 3] = ["browser.", "user_agent.", "device."];
 /// So many of those.
 const DESCRIPTIONS_MAX: usize = 16;
+/// The scope that they come out under.
+pub const SCOPE: &str = "waylight.browser";
 /// Attributes of the edge's own.
 const EDGE: &str = "waylight.";
 
@@ -71,8 +73,7 @@ impl Cleaned {
 
     /// As a message.
     pub fn message(self) -> ExportTraceServiceRequest {
-        let scope =
-            Some(InstrumentationScope { name: "waylight.browser".to_owned(), ..InstrumentationScope::default() });
+        let scope = Some(InstrumentationScope { name: SCOPE.to_owned(), ..InstrumentationScope::default() });
         let spans = self.traces.into_iter().flat_map(|(_, spans)| spans).collect();
         let scope_spans = vec![ScopeSpans { scope, spans, schema_url: String::new() }];
         let resource_spans =
@@ -107,7 +108,7 @@ fn resource(described: Vec<KeyValue>) -> Resource {
     };
     let mut attributes = vec![
         text("service.name", "browser"),
-        text("telemetry.sdk.name", "waylight.browser"),
+        text("telemetry.sdk.name", SCOPE),
         text("telemetry.sdk.language", "webjs"),
     ];
     for attribute in described {

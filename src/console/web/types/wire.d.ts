@@ -228,6 +228,12 @@ export type Revoked = {
 };
 
 export type Session = {
+  /** With `arm: interaction`: what the browser records it under */
+  browser?: {
+    trace: string;
+    /** The value of `Waylight-Upload` */
+    upload: string;
+  } | null;
   path?: string | null;
   runs?: number;
   session: {
