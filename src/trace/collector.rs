@@ -23,7 +23,7 @@ use super::{
     outbox::Inbox,
     quota::Quota,
     receive::{
-        browser::Cleaned,
+        browser::{self, Cleaned},
         room::{Asked, Named, Part, Room, RoomLimits},
     },
     record::SpanRecord,
@@ -383,7 +383,9 @@ impl Running {
 /// What an application sent of a trace, for whoever looks at it.
 fn arrived(hub: &Hub, trace: TraceId, part: &ExportTraceServiceRequest) {
     let scopes = part.resource_spans.iter().flat_map(|resource| &resource.scope_spans);
-    let parents = scopes.flat_map(|scope| &scope.spans).filter_map(|span| span.parent_span_id[..].try_into().ok());
+    // A page may tell of itself for hours, which says nothing of the apps that are waited for.
+    let of_apps = scopes.filter(|spans| spans.scope.as_ref().is_none_or(|scope| scope.name != browser::SCOPE));
+    let parents = of_apps.flat_map(|scope| &scope.spans).filter_map(|span| span.parent_span_id[..].try_into().ok());
     let mut states = hub.states();
     for parent in parents {
         states.arrived(trace, SpanId::from_bytes(parent), clock::now());

@@ -148,7 +148,7 @@ fn the_console_stays_small() {
 
 #[test]
 fn the_toolbar_stays_small() {
-    for (folder, octets_max) in [("toolbar/toolbar.js", 7_000), ("toolbar/panel.js", 5_000), ("toolbar/agent/", 9_000)]
+    for (folder, octets_max) in [("toolbar/toolbar.js", 7_000), ("toolbar/panel.js", 5_000), ("toolbar/agent/", 9_200)]
     {
         let octets: usize =
             FILES.iter().filter(|file| file.name.starts_with(folder)).map(|file| file.brotli.len()).sum();

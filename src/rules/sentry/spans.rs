@@ -108,7 +108,7 @@ impl<'s> Source<'s> {
         attributes.text("sentry.origin", trace.of("origin").text());
         attributes.all(trace.of("data").entries());
         for (key, measurement) in span.of("measurements").entries() {
-            let vital = VITALS.contains(&&**key).then(|| format!("browser.web_vital.{key}.value"));
+            let vital = VITALS.contains(&key).then(|| format!("browser.web_vital.{key}.value"));
             attributes.add(vital.as_deref().unwrap_or(key), value(measurement.of("value"), None));
         }
         let status = match trace.of("status").text() {
@@ -193,7 +193,7 @@ fn kind(attributes: &[KeyValue]) -> SpanKind {
 struct Attributes(Vec<KeyValue>);
 
 impl Attributes {
-    fn all<'a>(&mut self, entries: impl IntoIterator<Item = &'a (std::borrow::Cow<'a, str>, Json<'a>)>) {
+    fn all<'a>(&mut self, entries: impl Iterator<Item = (&'a str, &'a Json<'a>)>) {
         for (key, json) in entries {
             // Of the second version they say their type.
             let typed = json.of("type").text();
@@ -218,7 +218,7 @@ impl Attributes {
 fn value(json: &Json<'_>, typed: Option<&str>) -> Option<Value> {
     Some(match json {
         Json::Bool(value) => Value::Bool(*value),
-        Json::Text(text) => Value::String(text.to_string().into()),
+        Json::Text(text) => Value::String(text.clone().into()),
         Json::Number(digits) => number(digits, typed)?,
         Json::List(items) => Value::Array(Array::String(
             items.iter().map(|item| Some(item.text()?.to_owned().into())).collect::<Option<Vec<StringValue>>>()?,

@@ -301,7 +301,7 @@ impl Hub {
         !inner.watched.is_empty() && inner.watched.contains_key(&trace)
     }
 
-    /// How far a trace is; `None` if nothing of the edge is known of it: it is long over, or came whole.
+    /// How far a trace is; `None` if nothing is known of it, which means that it is long over.
     pub fn state(&self, trace: TraceId) -> Option<Progress> {
         self.states().state(trace, clock::now())
     }

@@ -26,8 +26,6 @@ pub struct States {
 #[derive(Debug)]
 struct Trace {
     heard: Instant,
-    /// Whether the edge records any of it: a browser may have a trace of its own.
-    is_edges: bool,
     /// Requests of the edge that have begun to be recorded, less those that are complete.
     is_complete: bool,
     /// Client spans without a child from an app, and the upstream's name.
@@ -42,7 +40,6 @@ impl States {
     pub fn recorded(&mut self, spans: &[SpanRecord], now: Instant) {
         let Some(first) = spans.first() else { return };
         let trace = self.trace(first.trace_id, now);
-        trace.is_edges = true;
         trace.is_complete = spans.iter().any(|span| span.stage == Stage::Request);
         for span in spans.iter().filter(|span| span.stage == Stage::UpstreamRequest && has_answer(span)) {
             if let Some(at) = trace.answered.iter().position(|parent| *parent == span.span_id) {
@@ -63,16 +60,16 @@ impl States {
         }
     }
 
-    /// How far a trace is; `None` if nothing of the edge is known of it: it is long over, or came whole.
+    /// How far a trace is; `None` if nothing is known of it, which means that it is long over.
     pub fn state(&self, trace: TraceId, now: Instant) -> Option<Progress> {
-        self.traces.get(&trace).filter(|trace| trace.is_edges).map(|trace| trace.state(now))
+        self.traces.get(&trace).map(|trace| trace.state(now))
     }
 
     /// The traces, of those in `asked`, whose state is another one than when this was last asked.
     pub fn changed(&mut self, asked: &[TraceId], now: Instant) -> Vec<(TraceId, Progress)> {
         let mut changed = Vec::new();
         for id in asked {
-            let Some(trace) = self.traces.get_mut(id).filter(|trace| trace.is_edges) else { continue };
+            let Some(trace) = self.traces.get_mut(id) else { continue };
             let state = trace.state(now);
             if trace.told.as_ref() != Some(&state) {
                 trace.told = Some(state.clone());
@@ -93,7 +90,6 @@ impl States {
         }
         let trace = self.traces.entry(id).or_insert_with(|| Trace {
             heard: now,
-            is_edges: false,
             is_complete: false,
             awaited: Vec::new(),
             answered: Vec::new(),

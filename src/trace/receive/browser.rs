@@ -16,8 +16,8 @@ use crate::{rules::sentry::envelope::Sdk, trace::kept};
 const DESCRIBED: [&str; 3] = ["browser.", "user_agent.", "device."];
 /// So many of those.
 const DESCRIPTIONS_MAX: usize = 16;
-/// What makes browser spans of our own.
-const OWN: &str = "waylight.browser";
+/// The scope that browser spans of our own come out under.
+pub const SCOPE: &str = "waylight.browser";
 /// How names of Sentry's SDKs begin: no other is believed, or a page's spans could pass for somebody else's.
 const SENTRY: &str = "sentry.";
 /// So much of an SDK's name and version, in octets.
@@ -41,7 +41,7 @@ pub struct Cleaned {
 impl Cleaned {
     /// Reads a browser's message.
     pub fn of(message: ExportTraceServiceRequest) -> Self {
-        Self::made_by(message, OWN, None)
+        Self::made_by(message, SCOPE, None)
     }
 
     /// Reads what was an envelope of one of Sentry's SDKs.

@@ -279,6 +279,12 @@ export type Runs = {
 };
 
 export type Session = {
+  /** With `arm: interaction`: what the browser records it under */
+  browser?: {
+    trace: string;
+    /** The value of `Waylight-Upload` */
+    upload: string;
+  } | null;
   path?: string | null;
   runs?: number;
   session: {

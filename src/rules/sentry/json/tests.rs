@@ -11,7 +11,7 @@ fn other(json: &Json<'_>) -> Value {
         Json::Number(digits) => serde_json::from_str(digits).unwrap(),
         Json::Text(text) => json!(text),
         Json::List(items) => items.iter().map(other).collect(),
-        Json::Object(entries) => entries.iter().map(|(name, value)| (name.to_string(), other(value))).collect(),
+        Json::Object(entries) => entries.iter().map(|(name, value)| (name.clone(), other(value))).collect(),
     }
 }
 
@@ -34,7 +34,12 @@ fn all_of_it_is_read() {
         );
     }
     assert_eq!(Json::parse(br#"{"a":1,"a":2}"#).unwrap().of("a").number(), Some("2"));
-    assert_eq!(Json::parse(br#""\ud83dx\ude00\ud83d\u0041""#).unwrap().text(), Some("\u{fffd}x\u{fffd}\u{fffd}A"));
+    assert_eq!(Json::parse(br#""half \ud83d""#).unwrap().text(), Some("half \\ud83d"), "half a pair stays as written");
+    let seconds = Json::parse(b"[1700000000.123456789,1E-3]").unwrap();
+    assert_eq!(
+        seconds.items().iter().map(Json::number).collect::<Vec<_>>(),
+        [Some("1700000000.123456789"), Some("1E-3")]
+    );
 }
 
 #[test]
@@ -85,12 +90,5 @@ proptest! {
         if let Ok(theirs) = serde_json::from_str::<Value>(&text) {
             prop_assert_eq!(read.as_ref().map(other), Some(theirs), "{}", text);
         }
-    }
-
-    #[test]
-    fn whatever_is_written_is_read(text in any::<String>(), number in any::<f64>(), whole in any::<i64>()) {
-        let value = json!({ "text": text, "list": [number, whole, null] });
-        let text = value.to_string();
-        prop_assert_eq!(other(&Json::parse(text.as_bytes()).unwrap()), serde_json::from_str::<Value>(&text).unwrap());
     }
 }

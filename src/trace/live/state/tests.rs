@@ -46,16 +46,6 @@ fn a_trace_is_open_then_partial_then_done() {
 }
 
 #[test]
-fn of_a_trace_that_a_browser_has_alone_nothing_is_awaited() {
-    let mut states = States::default();
-    states.arrived(TRACE, SpanId::from_bytes([2; 8]), at(0));
-    assert_eq!(states.state(TRACE, at(0)), None);
-    assert_eq!(states.changed(&[TRACE], at(0)), []);
-    states.recorded(&[span(Stage::Route, 1)], at(1));
-    assert_eq!(states.state(TRACE, at(1)), Some(Progress::Open));
-}
-
-#[test]
 fn an_app_may_be_first_and_may_never_come() {
     let mut states = States::default();
     states.arrived(TRACE, SpanId::from_bytes([2; 8]), at(0));

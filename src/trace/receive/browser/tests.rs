@@ -78,7 +78,7 @@ fn traces_of_others_are_taken_out() {
 #[test]
 fn descriptions_are_bounded() {
     let many = (0..40).map(|number| text(&format!("browser.{number}"), "x")).collect();
-    assert_eq!(resource(many, OWN, None).attributes.len(), 3 + DESCRIPTIONS_MAX);
+    assert_eq!(resource(many, SCOPE, None).attributes.len(), 3 + DESCRIPTIONS_MAX);
 }
 
 #[test]

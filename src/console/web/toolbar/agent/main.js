@@ -5,7 +5,7 @@
 import { Idle, Vitals, actOf, edgeOf, endOf, frame, message, otlp, resource, route, selector, sizes, steps } from './spans.js';
 
 /** @import { Span } from './spans.js' */
-/** @typedef {{ kind: string, trace: string, id: string, start: number, url: string, path: string, isOpen: boolean, before: Root | null, idle?: Idle, calls?: Map<string, Call>, target?: any }} Root */
+/** @typedef {{ kind: string, trace: string, id: string, start: number, url: string, path: string, isOpen: boolean, before: Root | null, idle?: Idle, calls?: Map<string, Call>, target?: any, slow?: any }} Root */
 /** @typedef {{ id: string, root: Root, url: URL, method: string, start: number, isTold: boolean, end: number, status: number, error?: string, isDone?: boolean }} Call */
 /** @typedef {{ told: any, root: Root | null, isOn: boolean, events: [string, any][], tell(kind: string, what: any): void, begin(kind: string, trace: string, start: number): void, hex(octets: number): string, stringify: typeof JSON.stringify, fetch(address: string, wish: any): Promise<Response>, theirs(): boolean }} Agent */
 /** @typedef {{ told: { trace: string, upload: string }, isAlone: boolean, done(trace: string | null): void }} Wish `isAlone`: nothing else is recorded here */
@@ -52,7 +52,7 @@ export function start(agent) {
     else ready.push(whole);
     if (root.idle && !root.idle.isOver) root.idle.latest = Math.max(root.idle.latest, span.end);
     else soon(LATE_MS);
-    if (ready.length > MANY && document.readyState === 'complete') soon(FLUSH_MS);
+    if (ready.length > MANY) soon(FLUSH_MS);
   }
 
   /** @param {Span} span @param {Root | undefined} root */
@@ -95,8 +95,7 @@ export function start(agent) {
       },
     }, root);
     if (act) {
-      const slow = slowestOf(root);
-      if (slow) interaction(slow, root);
+      if (root.slow) interaction(root.slow, root);
       if (wish) {
         const { done, isAlone } = wish;
         wish = null;
@@ -140,7 +139,7 @@ export function start(agent) {
     root.calls?.delete(id);
     const attributes = {
       'url.full': url.href, 'server.address': url.host, 'http.request.method': method, 'http.response.status_code': status || undefined, 'sentry.status': call.end ? undefined : 'cancelled',
-      ...(entry && { ...sizes(entry), 'http.request.request_start': entry.requestStart || undefined, 'http.response.response_start': entry.responseStart || undefined }),
+      ...(entry && sizes(entry)),
     };
     add({ op: 'http.client', name: `${method} ${url.host}`, start, end, id, kind: 3, attributes, error: error ?? (status >= 400 ? `${status}` : undefined) }, root);
     if (!root.idle?.isOver) root.idle?.ends(id, end);
@@ -165,19 +164,15 @@ export function start(agent) {
     } else if (entryType === 'mark' || entryType === 'measure') {
       const least = root?.kind === 'pageload' ? (/** @type {any} */ (performance.getEntriesByType('navigation')[0])?.requestStart ?? 0) : 0;
       addShared({ op: entryType, name, start: Math.max(least, startTime), end: Math.max(least, startTime + duration) }, root ?? load());
-    } else if (/^long/.test(entryType)) addShared(frame(entry), root);
+    } else if (/^long/.test(entryType)) addShared(frame(entry), rootAt(startTime + duration));
     else if (entryType === 'layout-shift') vitals.shifted(entry);
     else if (entryType === 'largest-contentful-paint') { if (!isFinal && startTime < firstHidden) vitals.largest = entry; }
     else {
       if (entryType === 'first-input' || duration >= 40) vitals.acted(entry);
       const open = roots.at(-1);
-      if (open?.kind === 'interaction' && entry.interactionId && !open.idle?.isOver && Math.abs(startTime - open.start) < 2_000 && !(slowestOf(open)?.duration >= duration)) slow.set(open, entry);
+      if (open?.kind === 'interaction' && entry.interactionId && !open.idle?.isOver && Math.abs(startTime - open.start) < 2_000 && !(open.slow?.duration >= duration)) open.slow = entry;
     }
   }
-
-  /** @type {WeakMap<Root, any>} */ const slow = new WeakMap();
-  /** @param {Root} root */
-  const slowestOf = (root) => slow.get(root);
 
   /** @param {any} entry @param {Root | undefined} root */
   function interaction(entry, root) {
@@ -230,9 +225,9 @@ export function start(agent) {
   }
 
   /** Whether policies in `<meta>`, which the edge cannot extend, surely let us send. */
-  const maySend = () => [...document.querySelectorAll('meta[http-equiv="content-security-policy" i]')].every((meta) => {
-    const [, list] = /(?:^|[\s;])connect-src([^;]*)/i.exec(/** @type {any} */ (meta).content) ?? /(?:^|[\s;])default-src([^;]*)/i.exec(/** @type {any} */ (meta).content) ?? [];
-    return list === undefined || /\s(\*|'self')(\s|$)/i.test(list);
+  const maySend = () => [...document.querySelectorAll('meta[http-equiv="content-security-policy" i]')].every((/** @type {any} */ { content }) => {
+    const list = /connect-src([^;]*)/i.exec(content) ?? /default-src([^;]*)/i.exec(content);
+    return !list || /\s(\*|'self')(\s|$)/i.test(list[1] ?? '');
   });
 
   /** @param {boolean} [isLast] what does not fit into what may still be sent goes all the same */
@@ -240,6 +235,8 @@ export function start(agent) {
     clearTimeout(flushing);
     flushing = 0;
     if (!maySend()) agent.isOn = false;
+    // A page that still loads may bring an SDK along.
+    if (!isLast && document.readyState !== 'complete') return soon(FLUSH_MS);
     while (ready.length && agent.isOn) {
       /** @type {string[]} */ const spans = [];
       let bytes = 200, count = 0;
