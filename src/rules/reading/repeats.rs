@@ -24,12 +24,16 @@ pub struct Repeat {
 }
 
 /// Operations of one name and service that were done at least [`COUNT_MIN`] times under one span; what took longest
-/// first.
+/// first. A page that loads many resources repeats nothing.
 pub fn repeats(trace: &Trace) -> Vec<Repeat> {
     let mut groups: HashMap<(usize, usize, &str), Repeat> = HashMap::new();
     for row in &trace.rows {
         let Some(parent) = trace.parent(row.index) else { continue };
         let span = &trace.spans[row.index];
+        // What a page loads is named by its host only, by some SDKs.
+        if span.stage.starts_with("resource.") {
+            continue;
+        }
         let group = groups.entry((parent, span.process, &span.name)).or_insert(Repeat {
             parent,
             first: row.index,

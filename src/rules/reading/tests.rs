@@ -258,6 +258,13 @@ fn repeated_operations_are_found_under_one_parent() {
 }
 
 #[test]
+fn the_resources_of_a_page_repeat_nothing() {
+    let load = span((1, 0), "/shop", (0, 100));
+    let script = |n| Span { stage: "resource.script".to_owned(), ..span((10 + n, 1), "cdn.example", (n, n + 1)) };
+    assert_eq!(repeats(&trace([load].into_iter().chain((0..9).map(script)).collect())), []);
+}
+
+#[test]
 fn an_upstream_without_spans_leaves_a_hole() {
     let whole = trace(shop(10));
     assert_eq!(holes(&whole), []);

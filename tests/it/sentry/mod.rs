@@ -1,6 +1,8 @@
 //! The tunnel for Sentry's browser SDKs: what arrives at a project, what is refused before anything is sent, and what is
 //! copied for traced sessions.
 
+mod coded;
+
 use std::{cell::RefCell, io::Write as _, net::SocketAddr, rc::Rc};
 
 use bytes::Bytes;
@@ -12,6 +14,10 @@ use tokio::{
     net::TcpListener,
     sync::{Notify, mpsc},
     task::spawn_local,
+};
+use tokio_rustls::{
+    TlsAcceptor,
+    rustls::{ServerConfig, crypto, pki_types::PrivateKeyDer},
 };
 use waylight::{
     body::Body, error::BoxError, proxy::snapshot::Snapshot, rules::sentry::Dsn, service::Request as Asking,
@@ -221,18 +227,6 @@ fn gzip(text: &str) -> Vec<u8> {
     encoder.finish().unwrap()
 }
 
-fn deflate(text: &str) -> Vec<u8> {
-    let mut encoder = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::fast());
-    encoder.write_all(text.as_bytes()).unwrap();
-    encoder.finish().unwrap()
-}
-
-fn brotli(text: &str) -> Vec<u8> {
-    let mut coded = Vec::new();
-    brotli::BrotliCompress(&mut text.as_bytes(), &mut coded, &Default::default()).unwrap();
-    coded
-}
-
 /// A body whose length is not known beforehand.
 struct Pieces(mpsc::Receiver<Bytes>);
 
@@ -255,71 +249,6 @@ fn pieces(octets: &[u8], size: usize) -> Body {
         sender.try_send(Bytes::copy_from_slice(piece)).unwrap();
     }
     Body::boxed(Pieces(receiver))
-}
-
-#[test]
-fn encoded_envelopes_stay_so_and_are_copied_without_their_coding() {
-    on_worker(async {
-        let origin = sentry().await;
-        let mut stage = Stage::set(SITE, origin.address);
-        let cookie = stage.session_cookie();
-        let plain = envelope(dsn(&origin).as_str()) + &"x".repeat(40_000);
-        let coded = [
-            ("gzip", gzip(&plain)),
-            ("deflate", deflate(&plain)),
-            ("br", brotli(&plain)),
-            ("zstd", zstd::encode_all(plain.as_bytes(), 3).unwrap()),
-            ("identity", plain.clone().into_bytes()),
-        ];
-        for (coding, octets) in coded {
-            for size in [7, octets.len()] {
-                let ask = |request: http::request::Builder| request.header("content-encoding", coding);
-                let answer = stage.ask_with(ask(Request::post("/monitoring")), pieces(&octets, size)).await;
-                assert_eq!(answer.status(), 200, "{coding}");
-                assert!(stage.copied.try_recv().is_err(), "nobody's envelope is copied");
-                let of_session = ask(Request::post("/monitoring").header("cookie", &cookie));
-                stage.ask_with(of_session, pieces(&octets, size)).await;
-                let asked = origin.last();
-                assert_eq!(
-                    (asked.body(), asked.headers()["content-encoding"].to_str().unwrap()),
-                    (&Bytes::from(octets.clone()), coding)
-                );
-                assert!(!asked.headers().contains_key("cookie"));
-                let copied = stage.copied.try_recv().unwrap();
-                assert_eq!((copied.identity.name.as_str(), copied.session.host.as_str()), ("ada", HOST));
-                assert!(copied.envelope == plain.as_bytes(), "{coding}: the copy is what was encoded");
-            }
-        }
-        assert!(stage.spans().is_empty(), "a session's envelope is not traced either");
-        assert_eq!(stage.counters.sentry_envelopes_unread.value(), 0);
-    });
-}
-
-#[test]
-fn what_cannot_be_copied_goes_on_all_the_same() {
-    on_worker(async {
-        let origin = sentry().await;
-        let toml = format!("{SITE}tunnel_copy_bytes_max = \"1KiB\"\n");
-        let mut stage = Stage::set(&toml, origin.address);
-        let cookie = stage.session_cookie();
-        let own = envelope(dsn(&origin).as_str());
-        let mut cut = gzip(&(own.clone() + &"y".repeat(500)));
-        let place = cut.len() - 4;
-        cut[place] ^= 0xFF;
-        for (body, coding) in [
-            ((own.clone() + &"x".repeat(2_000)).into_bytes(), "identity"),
-            (gzip(&(own.clone() + &"x".repeat(100_000))), "gzip"),
-            ([gzip(&own), b"\x1f\x8bbroken".to_vec()].concat(), "gzip"),
-        ] {
-            let request = Request::post("/monitoring").header("cookie", &cookie).header("content-encoding", coding);
-            assert_eq!(stage.ask_with(request, pieces(&body, 100)).await.status(), 200);
-            assert_eq!(origin.last().body(), &body);
-        }
-        assert_eq!((stage.counters.sentry_envelopes_unread.value(), stage.copied.try_recv().is_err()), (3, true));
-        // And one that fits.
-        stage.ask_with(Request::post("/monitoring").header("cookie", &cookie), Body::full(own.clone())).await;
-        assert_eq!(stage.copied.try_recv().unwrap().envelope, own.as_bytes());
-    });
 }
 
 /// A project that takes connections, and does with each as it is told.
@@ -371,6 +300,41 @@ fn a_project_that_hangs_is_given_up() {
             stage.counters.sentry_envelopes_failed.value() + stage_of_nobody.counters.sentry_envelopes_failed.value(),
             2
         );
+    });
+}
+
+#[test]
+fn tls_is_checked_by_the_authorities_that_are_configured() {
+    on_worker(async {
+        let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("ca.pem");
+        std::fs::write(&file, made.cert.pem()).unwrap();
+        let key = PrivateKeyDer::try_from(made.signing_key.serialize_der()).unwrap();
+        let server = ServerConfig::builder_with_provider(crypto::aws_lc_rs::default_provider().into())
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![made.cert.der().clone()], key)
+            .unwrap();
+        let acceptor = TlsAcceptor::from(std::sync::Arc::new(server));
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        spawn_local(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                let Ok(mut stream) = acceptor.accept(stream).await else { continue };
+                let mut octets = [0; 4096];
+                if let Ok(1..) = stream.read(&mut octets).await {
+                    stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").await.unwrap_or_default();
+                }
+            }
+        });
+        let dsn = format!("https://public@localhost:{port}/42");
+        let site = SITE.replace("http://public@@ORIGIN@/42", &dsn).replace("50ms", "5s");
+        for (more, status) in [(String::new(), 502), (format!("tunnel_ca_file = {file:?}\n"), 200)] {
+            let stage = Stage::set(&(site.clone() + &more), ([127, 0, 0, 1], 1).into());
+            assert_eq!(post(&stage, "/monitoring", envelope(&dsn)).await.status(), status, "{more}");
+        }
     });
 }
 
