@@ -56,7 +56,8 @@ pub(super) fn vitals(kept: &Kept, trace: &Trace, began: u64) -> Vec<Value> {
             };
             let is_moment = matches!(name, "TTFB" | "FCP" | "LCP");
             let at = is_moment.then(|| json!(micros_of(from.saturating_sub(began)) + value * 1e3));
-            let mark = json!({ "name": name, "value": value, "rating": rating, "at_us": at, "span": span.id.to_string() });
+            let mark =
+                json!({ "name": name, "value": value, "rating": rating, "at_us": at, "span": span.id.to_string() });
             match worst.get(&(load, name)).filter(|_| !is_moment) {
                 Some((known, _)) if *known >= value => {}
                 Some((_, place)) => {

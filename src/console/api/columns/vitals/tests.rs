@@ -60,9 +60,6 @@ fn of_a_size_that_is_told_again_the_worst_counts() {
     let pick = |mark: &Value| (mark["name"].clone(), mark["value"].clone(), mark["rating"].clone());
     assert_eq!(
         marks.iter().map(pick).collect::<Vec<_>>(),
-        [
-            (json!("CLS"), json!(0.2), json!("needs-improvement")),
-            (json!("INP"), json!(120.0), json!("good")),
-        ]
+        [(json!("CLS"), json!(0.2), json!("needs-improvement")), (json!("INP"), json!(120.0), json!("good")),]
     );
 }
