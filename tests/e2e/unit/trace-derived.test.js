@@ -7,6 +7,7 @@ import { beforeEach, describe, mock, test } from 'node:test';
 import { CAT, FLAG, Trace } from '../../../src/console/web/model/trace/columns.js';
 import { compare } from '../../../src/console/web/model/trace/compare.js';
 import { derived } from '../../../src/console/web/model/trace/derived.js';
+import { pages } from '../../../src/console/web/model/trace/pages.js';
 import { Growth, pause } from '../../../src/console/web/views/trace/growth.js';
 import { wire } from '../lib/wire.js';
 
@@ -42,6 +43,7 @@ describe('the network between browser and edge', () => {
   test('is no span that was recorded, and its time is not the browser\u2019s own', () => {
     const it = trace(FETCH, WAY);
     assert.deepEqual([it.count, it.spans], [7, 5]);
+    assert.deepEqual(pages(it).pages.map((page) => page.rows), [5]);
     assert.equal(it.own[1], 0);
     assert.deepEqual(it.ownParts(1), []);
   });

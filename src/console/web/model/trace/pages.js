@@ -1,6 +1,8 @@
 // A trace that lives for hours, one page at a time. A page's trace id is used as long as the page is open: each
 // navigation, and each request after a long silence, begins a page of its own here, so that none is squeezed to a hair.
 
+import { FLAG } from './columns.js';
+
 /** @import { Trace } from './columns.js' */
 /** @typedef {{ first: number, from: number, to: number, rows: number }} Page its first row, its time in microseconds, how many rows */
 
@@ -33,7 +35,7 @@ export function pages(trace) {
     of[row] = own ?? trace.at(of, trace.at(trace.parent, row));
     const page = list[trace.at(of, row)];
     if (!page) continue;
-    page.rows++;
+    if (!trace.has(row, FLAG.DERIVED)) page.rows++;
     page.from = Math.min(page.from, trace.at(trace.start, row));
     // The end of what ends by inactivity says nothing of the page, unless there is nothing else.
     if (!trace.endsByInactivity(row) || trace.at(trace.size, row) === 1) page.to = Math.max(page.to, trace.at(trace.end, row));

@@ -20,7 +20,8 @@ export class Vitals {
   #known = new Map();
   /** Those that were seen last come first. @type {Map<string, Request>} */
   #waiting = new Map();
-  #reading = 0;
+  /** @type {Set<string>} */
+  #reading = new Set();
   #timer = 0;
   #ended = false;
 
@@ -47,6 +48,7 @@ export class Vitals {
 
   /** @param {string} trace @param {Request} request */
   #ask(trace, request) {
+    if (this.#reading.has(trace)) return;
     this.#waiting.delete(trace);
     this.#waiting.set(trace, request);
     if (this.#waiting.size > WAITING_MAX) this.#waiting.delete(/** @type {string} */ (this.#waiting.keys().next().value));
@@ -55,15 +57,24 @@ export class Vitals {
 
   #next() {
     const last = [...this.#waiting].at(-1);
-    if (!last || this.#reading >= READING_MAX) return;
+    if (!last || this.#reading.size >= READING_MAX) return;
     const [trace, request] = last;
     this.#waiting.delete(trace);
-    this.#reading += 1;
+    this.#reading.add(trace);
     void this.#read(trace, request).finally(() => {
-      this.#reading -= 1;
+      this.#reading.delete(trace);
       this.#next();
     });
     this.#next();
+  }
+
+  /** A list in which nothing happens is looked at again all the same, unless nobody sees it. */
+  #lookAgain() {
+    this.#timer = window.setTimeout(() => {
+      this.#timer = 0;
+      if (document.hidden) this.#lookAgain();
+      else this.#changed();
+    }, AGAIN_MS);
   }
 
   /** @param {string} trace @param {Request} request */
@@ -81,11 +92,6 @@ export class Vitals {
     this.#known.set(trace, known);
     if (this.#ended) return;
     if (known.vitals.length !== before) this.#changed();
-    if (known.again === Infinity || this.#timer) return;
-    // A list in which nothing happens is looked at again all the same.
-    this.#timer = window.setTimeout(() => {
-      this.#timer = 0;
-      this.#changed();
-    }, AGAIN_MS);
+    if (known.again !== Infinity && !this.#timer) this.#lookAgain();
   }
 }

@@ -1,6 +1,7 @@
 // What can be done with a trace, from its head and by keys: links, copies, export, comparing, tracing the page again.
 
 import { copy, toast } from '../../dom.js';
+import { FLAG } from '../../model/trace/columns.js';
 import { stateOf } from './address.js';
 
 /** @import { Api, Router } from '../../model/contract.js' */
@@ -40,6 +41,7 @@ export function share(parts) {
 /** @param {Parts} parts */
 export async function copySpan({ from, api, trace, board }) {
   if (!api || !board || board.selected < 0) return;
+  if (board.trace.has(board.selected, FLAG.DERIVED)) return void from.dispatchEvent(toast('No process recorded this: there is nothing to copy'));
   try {
     const span = await api.get(`/traces/${trace}/spans/${board.trace.id_(board.selected)}`);
     await copy(from, JSON.stringify(span, null, 1), 'Span copied as JSON');
