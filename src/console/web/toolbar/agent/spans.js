@@ -33,8 +33,10 @@ export class Idle {
 
   /** It may end from now on: a page load does not before its document is there. */
   ready() {
-    this.mayEnd = true;
-    this.rest();
+    if (!this.mayEnd) {
+      this.mayEnd = true;
+      this.rest();
+    }
   }
 
   rest() {
