@@ -78,6 +78,8 @@ describe('a page of the demo', () => {
   test('has the vitals that the console lists, once each', async () => {
     await page.goto(`${waylight.origin}/products/storm-light`);
     const { trace: id } = await toldAgent(page);
+    await runs(page);
+    await page.waitForFunction(() => performance.getEntriesByName('first-contentful-paint').length);
     await hide(page, waylight);
     await recorded(page, waylight, id, (it) => it.find(op('ui.webvital.cls')) !== undefined && it.find(op('pageload')) !== undefined);
     const { vitals } = await (await page.request.get(`${waylight.origin}/_waylight/api/v1/traces/${id}`)).json();
