@@ -80,7 +80,7 @@ describe('the next interaction', () => {
     await assertClick(await armed(() => page.locator('#buy').click()));
     const id = await armed(() => page.locator('input').press('x'));
     const trace = await recorded(page, waylight, id, (it) => it.find(op('ui.action.press')) !== undefined);
-    assert.equal(trace.root.name, 'press input');
+    assert.equal(trace.root.name, 'press body > input');
     await toolbar.until('the blue bar', async () => /^Tracing/.test(await toolbar.pill()));
   });
 

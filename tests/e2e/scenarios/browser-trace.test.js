@@ -78,6 +78,8 @@ describe('a page of the demo', () => {
   test('has the vitals that the console lists, once each', async () => {
     await page.goto(`${waylight.origin}/products/storm-light`);
     const { trace: id } = await toldAgent(page);
+    await runs(page);
+    await page.waitForFunction(() => performance.getEntriesByName('first-contentful-paint').length);
     await hide(page, waylight);
     await recorded(page, waylight, id, (it) => it.find(op('ui.webvital.cls')) !== undefined && it.find(op('pageload')) !== undefined);
     const { vitals } = await (await page.request.get(`${waylight.origin}/_waylight/api/v1/traces/${id}`)).json();
@@ -189,6 +191,8 @@ describe('what scripts of a page ask for', () => {
     const seen = await page.evaluate(async () => {
       /** @type {string[]} */ const unhandled = [];
       window.addEventListener('unhandledrejection', (event) => { unhandled.push(event.reason.name); event.preventDefault(); });
+      await fetch(new Request('/api/quiet', { referrerPolicy: 'no-referrer' }));
+      await fetch('/api/like', new Request('/api/other', { method: 'POST', headers: { 'x-own': '4' } }));
       const request = new Request('/api/stream', { method: 'POST', body: 'text' });
       const made = fetch(request);
       const answer = await made;
@@ -208,6 +212,9 @@ describe('what scripts of a page ask for', () => {
     assert.deepEqual(seen, {
       isPromise: true, isResponse: true, read: 2, used: true, told: null, aborted: true, invalid: 'TypeError', unhandled: ['AbortError'], looks: true, sends: true, own: [],
     });
+    const [quiet, like] = ['/api/quiet', '/api/like'].map((path) => upstream.requestsTo(path)[0]);
+    assert.deepEqual([quiet?.headers.referer, like?.method, like?.headers['x-own']], [undefined, 'POST', '4']);
+    assert.ok(quiet?.headers['traceparent']);
   });
 
   for (const api of ['the Navigation API', 'patched history']) {

@@ -70,7 +70,7 @@ export function start(agent) {
     if (roots.push(root) > 8) roots.splice(1, 1);
     root.calls = new Map();
     root.idle = new Idle(root.start + 30_000 - now(), later, (reason) => ended(root, reason));
-    if (isLoad && document.readyState === 'loading') document.addEventListener('DOMContentLoaded', () => root.idle?.ready());
+    if (isLoad && document.readyState === 'loading') document.addEventListener('readystatechange', safely(() => root.idle?.ready()));
     else root.idle.ready();
   }
 

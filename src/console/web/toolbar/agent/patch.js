@@ -3,7 +3,7 @@
 // override or freeze whatever it likes: what is used is taken first, and nothing that fails here reaches the page.
 (() => {
   'use strict';
-  const { apply } = Reflect, { stringify, parse } = JSON;
+  const { apply } = Reflect, { stringify, parse } = JSON, { getPrototypeOf, prototype } = Object;
   /** @type {(method: any) => (self: any, ...rest: any[]) => any} */
   const uncurried = Function.prototype.bind.bind(Function.prototype.call);
   const { fetch, performance, location, document, crypto, Headers, Request, Promise, Proxy, URL, Uint8Array, XMLHttpRequest } = window;
@@ -74,14 +74,17 @@
     /** @type {any} */ let call = null;
     let given = args;
     try {
-      const input = args[0], init = args[1], isRequest = input instanceof Request, isPlain = init === undefined || (typeof init === 'object' && init);
-      call = isPlain && called(isRequest ? input.url : input, init?.method ?? (isRequest ? input.method : 'GET'));
+      const input = args[0], init = args[1], isRequest = input instanceof Request;
+      call = called(isRequest ? input.url : input, init?.method ?? (isRequest ? input.method : 'GET'));
       if (call) {
         const headers = new Headers(init?.headers ?? (isRequest ? input.headers : undefined));
         if (has(headers, 'traceparent') || has(headers, 'sentry-trace')) call = null;
-        else if (call.isTold) {
+        // What is no plain object, such as another request, may not be looked through.
+        else if (call.isTold && (init === undefined || getPrototypeOf(init) === prototype)) {
           propagate(call, (name) => has(headers, name), (name, value) => set(headers, name, value));
-          given = [input, { __proto__: init ?? null, headers }];
+          // A request that is given anything forgets these (Fetch Standard, `Request` constructor).
+          const kept = isRequest && !init ? { referrer: input.referrer, referrerPolicy: input.referrerPolicy } : null;
+          given = [input, { __proto__: init ?? null, ...kept, headers }];
         }
       }
     } catch {

@@ -33,8 +33,10 @@ export class Idle {
 
   /** It may end from now on: a page load does not before its document is there. */
   ready() {
-    this.mayEnd = true;
-    this.rest();
+    if (!this.mayEnd) {
+      this.mayEnd = true;
+      this.rest();
+    }
   }
 
   rest() {
@@ -125,7 +127,7 @@ export function frame({ startTime, duration, blockingDuration, scripts }) {
 /** An element, as a person who looks for it would write it. @param {any} element */
 export function selector(element) {
   let text = '';
-  for (let depth = 0; element?.localName && depth < 3; depth += 1) {
+  for (let depth = 0; element?.localName && element.localName !== 'html' && depth < 3; depth += 1) {
     const kind = typeof element.className === 'string' && element.className.trim().split(/\s+/)[0];
     text = `${element.localName}${element.id ? `#${element.id}` : kind ? `.${kind}` : ''}${text && ` > ${text}`}`;
     if (element.id) break;
