@@ -40,6 +40,7 @@ describe('a page of the demo', () => {
     await page.goto(`${waylight.origin}/products/harbour-lantern`);
     const told = await toldAgent(page);
     await page.locator('#reviews li').first().waitFor();
+    await page.waitForFunction(() => performance.getEntriesByType('resource').some((entry) => entry.name.endsWith('/reviews')));
     await hide(page, waylight);
     const trace = await recorded(page, waylight, told.trace, (it) => it.find(op('ui.webvital.cls')) !== undefined && it.find(op('pageload')) !== undefined && it.find(/reviews$/) !== undefined);
     const text = tree(trace);

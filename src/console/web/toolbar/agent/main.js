@@ -84,7 +84,7 @@ export function start(agent) {
       add(span, root, span.op !== 'browser.request');
     }
     const end = endOf(start, now(), idle.latest), pattern = (isLoad && agent.told.route) || route(agent.told.routes ?? [], path);
-    root.calls?.forEach((call) => { if (!call.isDone) tellCall(call, null, Math.max(call.start, end)); });
+    root.calls?.forEach((call) => (call.end ? answered(call, 0) : tellCall(call, null, Math.max(call.start, end))));
     const act = kind === 'interaction' && root.target;
     const since = (/** @type {number} */ at) => (isLoad && at && at < firstHidden ? Math.max(0, at - activation) : undefined);
     addShared({
@@ -122,20 +122,27 @@ export function start(agent) {
     if (!call.root.idle?.isOver) call.root.idle?.begins(call.id);
   }
 
+  /** What the browser measured of a call that was answered. @param {Call} call */
+  function measured(call) {
+    observer.takeRecords().forEach(take);
+    const entry = unclaimed.find((each) => each.name === call.url.href.replace(/#.*/, '') && each.startTime >= call.start - 1 && each.startTime <= call.end);
+    unclaimed = unclaimed.filter((each) => each !== entry);
+    return entry;
+  }
+
   /** @param {Call} call @param {number} [until] */
   function answered(call, until = now() + JOIN_MS) {
     if (call.isDone) return;
-    observer.takeRecords().forEach(take);
-    const entry = unclaimed.find((each) => each.name === call.url.href.replace(/#.*/, '') && each.startTime >= call.start - 1 && each.startTime <= call.end);
+    const entry = measured(call);
     if (!entry && now() < until) return void later(() => answered(call, until), 50);
-    unclaimed = unclaimed.filter((each) => each !== entry);
-    tellCall(call, entry, Math.max(call.end, entry?.responseEnd ?? 0));
+    tellCall(call, entry, call.end);
   }
 
   /** @param {Call} call @param {any} entry @param {number} end */
   function tellCall(call, entry, end) {
     const { id, root, url, method, start, status, error } = call;
     call.isDone = true;
+    end = Math.max(end, entry?.responseEnd ?? 0);
     root.calls?.delete(id);
     const attributes = {
       'url.full': url.href, 'server.address': url.host, 'http.request.method': method, 'http.response.status_code': status || undefined, 'sentry.status': call.end ? undefined : 'cancelled',
