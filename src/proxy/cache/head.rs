@@ -128,6 +128,7 @@ static FIELDS: LazyLock<Vec<(HeaderName, HeaderValue)>> = LazyLock::new(|| {
     ];
     usual.into_iter().map(|(name, value)| (name, HeaderValue::from_static(value))).collect()
 });
+static CONTENT_LENGTH: HeaderName = header::CONTENT_LENGTH;
 /// Numbers from here on are those of whole fields.
 const WHOLE: u8 = 128;
 /// Stands before the number of a name whose value is a date, which is kept as seconds.
@@ -209,6 +210,10 @@ pub(super) fn read(octets: &[u8], body: u64) -> Option<HeaderMap> {
     let mut headers = HeaderMap::with_capacity(count + 2);
     for field in Fields(octets) {
         let (name, value) = field?;
+        let name = match name {
+            Name::Known(name) => name.clone(),
+            Name::Spelt(name) => HeaderName::from_bytes(name).ok()?,
+        };
         let value = match value {
             Value::Usual(value) => value.clone(),
             Value::Text(value) => HeaderValue::from_maybe_shared(text.split_to(value.len())).ok()?,
@@ -223,6 +228,11 @@ pub(super) fn read(octets: &[u8], body: u64) -> Option<HeaderMap> {
 /// Stored fields one by one; `None` for what is none, and then no more.
 struct Fields<'a>(&'a [u8]);
 
+enum Name<'a> {
+    Known(&'static HeaderName),
+    Spelt(&'a [u8]),
+}
+
 enum Value<'a> {
     Usual(&'static HeaderValue),
     Text(&'a [u8]),
@@ -231,7 +241,7 @@ enum Value<'a> {
 }
 
 impl<'a> Iterator for Fields<'a> {
-    type Item = Option<(HeaderName, Value<'a>)>;
+    type Item = Option<(Name<'a>, Value<'a>)>;
 
     fn next(&mut self) -> Option<Self::Item> {
         if self.0.is_empty() {
@@ -246,14 +256,14 @@ impl<'a> Iterator for Fields<'a> {
 }
 
 impl<'a> Fields<'a> {
-    fn field(&mut self) -> Option<(HeaderName, Value<'a>)> {
-        let named = |number: u8| NAMES.get(usize::from(number)).cloned();
+    fn field(&mut self) -> Option<(Name<'a>, Value<'a>)> {
+        let named = |number: u8| NAMES.get(usize::from(number)).map(Name::Known);
         match self.octet()? {
             SPELT => {
-                let name = HeaderName::from_bytes(self.text()?).ok()?;
+                let name = Name::Spelt(self.text()?);
                 Some((name, Value::Text(self.text()?)))
             }
-            LENGTH => Some((header::CONTENT_LENGTH, Value::Length)),
+            LENGTH => Some((Name::Known(&CONTENT_LENGTH), Value::Length)),
             DATED => {
                 let name = named(self.octet()?)?;
                 let (seconds, rest) = self.0.split_first_chunk()?;
@@ -262,7 +272,7 @@ impl<'a> Fields<'a> {
             }
             number if number >= WHOLE => {
                 let (name, value) = FIELDS.get(usize::from(number - WHOLE))?;
-                Some((name.clone(), Value::Usual(value)))
+                Some((Name::Known(name), Value::Usual(value)))
             }
             number => Some((named(number)?, Value::Text(self.text()?))),
         }
