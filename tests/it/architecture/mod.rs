@@ -36,6 +36,7 @@ const PURE: &[&str] = &[
     "memchr",
     "opentelemetry",
     "percent_encoding",
+    "serde_json",
     "sha2",
     "strsim",
     "subtle",
