@@ -10,7 +10,7 @@ import { Idle, Vitals, actOf, edgeOf, endOf, frame, message, otlp, resource, rou
 /** @typedef {{ told: any, root: Root | null, isOn: boolean, events: [string, any][], tell(kind: string, what: any): void, begin(kind: string, trace: string, start: number): void, hex(octets: number): string, stringify: typeof JSON.stringify, fetch(address: string, wish: any): Promise<Response>, theirs(): boolean }} Agent */
 /** @typedef {{ told: { trace: string, upload: string }, isAlone: boolean, done(trace: string | null): void }} Wish `isAlone`: nothing else is recorded here */
 
-const SPANS_MAX = 2_000, MANY = 100, MESSAGE_BYTES_MAX = 59_000, FLIGHT_BYTES_MAX = 64_000, JOIN_MS = 300, FLUSH_MS = 500, LATE_MS = 3_000, ARMED_MS = 55_000, PREVIOUS_MS = 3_600_000;
+const SPANS_MAX = 2_000, MANY = 100, MESSAGE_BYTES_MAX = 59_000, FLIGHT_BYTES_MAX = 64_000, LAST_BYTES = 24_000, JOIN_MS = 300, FLUSH_MS = 500, LATE_MS = 3_000, ARMED_MS = 55_000, PREVIOUS_MS = 3_600_000;
 const PREVIOUS = 'waylight.previous', HIDDEN = 'visibilitychange';
 
 /** @type {((wish: Wish) => void) | undefined} */ let awaits;
@@ -246,6 +246,8 @@ export function start(agent) {
     if (!isLast && document.readyState !== 'complete') return soon(FLUSH_MS);
     while (ready.length && agent.isOn) {
       /** @type {string[]} */ const spans = [];
+      // What is sent while the page is there leaves room for what it tells when it goes.
+      const room = FLIGHT_BYTES_MAX - inFlight - (isLast ? 0 : LAST_BYTES), most = Math.min(MESSAGE_BYTES_MAX, isLast && room < 2_000 ? MESSAGE_BYTES_MAX : room);
       let bytes = 200, count = 0;
       // Known by now: an SDK may have come late.
       const theirs = agent.theirs();
@@ -255,11 +257,11 @@ export function start(agent) {
         // The page load that it hung under is not ours then.
         const parent = theirs && span.trace === agent.told.trace ? (span.op === 'browser.request' ? null : agent.told.edge) : span.parent;
         const text = agent.stringify(otlp({ ...span, parent }, origin)), more = encoder.encode(text).length + 1;
-        if (spans.length && bytes + more > MESSAGE_BYTES_MAX) break;
+        if (spans.length && bytes + more > most) break;
         bytes += more;
         spans.push(text);
       }
-      const fits = inFlight + bytes < FLIGHT_BYTES_MAX;
+      const fits = bytes < room;
       if (!fits && !isLast) return soon(FLUSH_MS);
       ready.splice(0, count);
       if (spans.length) void send(spans, fits ? bytes : 0);
