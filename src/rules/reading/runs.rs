@@ -1,6 +1,7 @@
 //! What is usual: how long each span of a trace took in other runs of the same request. A span is found again by the names
-//! on the way to it from its root, and by which of several of one name under one span it is. Numbers in names are ids more
-//! often than not, so they do not count. Page loads and navigations are left out: their length says nothing.
+//! on the way to it from the request at the edge, or from its root, and by which of several of one name under one span it
+//! is. Numbers in names are ids more often than not, so they do not count. Page loads and navigations are left out: their
+//! length says nothing.
 
 use std::collections::HashMap;
 
@@ -85,8 +86,10 @@ impl Runs {
 /// Numbers the spans of a trace, parents first; what hangs under a span without one has none.
 fn walk(trace: &Trace, numbers: &mut [Option<usize>], mut number: impl FnMut((usize, String)) -> Option<usize>) {
     let mut seen: HashMap<(usize, String), usize> = HashMap::new();
+    let entry = trace.entry();
     for row in &trace.rows {
-        let above = match trace.parent(row.index) {
+        // A browser's half may be missing: what a run is compared by begins with its request at the edge.
+        let above = match trace.parent(row.index).filter(|_| entry != Some(row.index)) {
             None => 0,
             Some(parent) => match numbers[parent] {
                 Some(number) => number,

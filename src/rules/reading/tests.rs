@@ -440,3 +440,15 @@ fn what_is_usual_is_told_by_other_runs() {
     assert_eq!(told[4], Some((5, 1, 3, 5, 5)));
     assert_eq!(runs::Runs::new(&run(1, 0)).spreads(), [None; 5], "nothing is usual that was there once");
 }
+
+#[test]
+fn a_run_without_the_browsers_half_is_a_run() {
+    let requested = |parent: u64, ms: u64| vec![edge((5, parent), "request", (0, ms)), query((6, 5), (0, ms))];
+    let load = [browser((1, 0), "pageload", (0, 900)), browser((2, 1), "browser.request", (0, 50))];
+    let mut runs = runs::Runs::new(&trace([&load[..], &requested(2, 10)].concat()));
+    // The span that the edge's hangs under never came.
+    runs.add(&trace(requested(2, 20)));
+    runs.add(&trace(requested(0, 30)));
+    let told: Vec<_> = runs.spreads().into_iter().map(|spread| spread.map(|of| (of.runs, of.high / MS))).collect();
+    assert_eq!(told, [None, None, Some((3, 30)), Some((3, 30))]);
+}

@@ -25,7 +25,8 @@ function signatures(trace, numbers) {
   /** @type {Map<string, number>} */
   const seen = new Map();
   for (let row = 0; row < trace.count; row++) {
-    const parent = trace.at(trace.parent, row);
+    // A browser's half may be missing: what is compared begins with the request at the edge.
+    const parent = row === trace.entry ? -1 : trace.at(trace.parent, row);
     const above = parent >= 0 ? String(numbers.get(/** @type {string} */ (list[parent]))) : '';
     const name = `${above}\n${trace.service(row)}\n${trace.stage(row)}\n${trace.nameOf(row).replace(/\d+/g, '#')}`;
     const count = seen.get(name) ?? 0;
