@@ -71,7 +71,7 @@ describe('a hostile page', () => {
       await page.mouse.click(20, 20);
       await page.keyboard.press('a');
       await page.goto(`${waylight.origin}/app`);
-      assert.deepEqual(faults.splice(0).filter((fault) => /\/agent\//.test(fault)), []);
+      assert.deepEqual(faults.splice(0).filter((fault) => /\/_waylight\//.test(fault)), []);
     });
   });
 

@@ -17,6 +17,7 @@
   const setAttribute = uncurried(Element.prototype.setAttribute);
   const listen = uncurried(EventTarget.prototype.addEventListener);
   const pathOf = uncurried(Event.prototype.composedPath);
+  const clock = uncurried(Performance.prototype.now), entriesOf = uncurried(Performance.prototype.getEntriesByType), { now: date } = Date;
   const { fetch, setTimeout, clearTimeout, performance, navigator, location } = window;
   const local = storage('localStorage'), perTab = storage('sessionStorage');
   /** A page's `<base>` shall not lead us astray. */
@@ -87,10 +88,9 @@ i{display:block}.dot{width:8px;height:8px;border-radius:8px;background:#fff;anim
     return svg;
   }
 
-  /** @param {any} target @param {string} names @param {(event: Event) => unknown} act */
+  /** @param {any} target @param {string[]} names @param {(event: Event) => unknown} act */
   function each(target, names, act) {
-    const list = names.split(' ');
-    for (let at = 0; at < list.length; at += 1) listen(target, list[at], act);
+    for (let at = 0; at < names.length; at += 1) listen(target, names[at], act);
   }
 
   /** @param {any} button @param {string | null} label @param {() => unknown} press */
@@ -135,7 +135,7 @@ i{display:block}.dot{width:8px;height:8px;border-radius:8px;background:#fff;anim
   /** @type {Promise<typeof import('./panel.js')> | undefined} */ let loading;
 
   const isActive = () => state.session?.kind === 'session';
-  const timing = () => /** @type {any} */ (performance.getEntriesByType('navigation')[0]);
+  const timing = () => /** @type {any} */ (entriesOf(performance, 'navigation')[0]);
   /** @param {number} ms */
   const time = (ms) => (ms < 1_000 ? `${ms.toFixed(ms < 10 ? 1 : 0)} ms` : `${(ms / 1_000).toFixed(1)} s`);
   const firstByte = () => Math.max(0, (timing()?.responseStart ?? 0) - (timing()?.activationStart ?? 0));
@@ -223,7 +223,7 @@ i{display:block}.dot{width:8px;height:8px;border-radius:8px;background:#fff;anim
   async function follow(id) {
     bar.phase = 'collecting';
     let wait = 500, waited = '', known = 0;
-    for (const until = performance.now() + 90_000; performance.now() < until; wait = Math.min(2_000, wait * 1.3)) {
+    for (const until = clock(performance) + 90_000; clock(performance) < until; wait = Math.min(2_000, wait * 1.3)) {
       /** @type {any} */ let status;
       try {
         if (!document.hidden) status = await ask(`traces/${id}/status`);
@@ -325,7 +325,7 @@ i{display:block}.dot{width:8px;height:8px;border-radius:8px;background:#fff;anim
   const watcher = new MutationObserver(() => {
     if (isComing || (host.isConnected && root === rootOf(document))) return;
     isComing = true;
-    const now = performance.now();
+    const now = clock(performance);
     // Who removes us again and again is not fought, but waited for longer and longer.
     returns = now - lost > 5_000 ? 0 : returns + 1;
     lost = now;
@@ -355,7 +355,7 @@ i{display:block}.dot{width:8px;height:8px;border-radius:8px;background:#fff;anim
   }
 
   // Keys that are typed here are not the page's.
-  each(host, 'keydown keyup keypress input focusin click', (event) => event.stopPropagation());
+  each(host, ['keydown', 'keyup', 'keypress', 'input', 'focusin', 'click'], (event) => event.stopPropagation());
 
   // Other tabs start and stop the session as well.
   /** @param {string | null} id */
@@ -366,11 +366,14 @@ i{display:block}.dot{width:8px;height:8px;border-radius:8px;background:#fff;anim
     paint();
   }
 
+  /** What a page breaks under us is ours to bear: none of it becomes an error of the page. @param {(...values: any[]) => unknown} act */
+  const safely = (act) => (/** @type {any[]} */ ...values) => { try { act(...values); } catch { /* so be it */ } };
+
   function boot() {
     const place = local.get(PLACE);
     setAttribute(host, 'data-place', /^[tb][lr]$/.test(place ?? '') ? place : state.corner);
     if (state.hidden || local.get(HIDDEN) || perTab.get(HIDDEN)) setAttribute(host, 'data-off', '');
-    if (state.until * 1000 < Date.now()) bar.phase = 'expired';
+    if (state.until * 1000 < date()) bar.phase = 'expired';
     local.set(SESSION, isActive() ? state.session.id : '');
     listen(window, 'storage', (/** @type {StorageEvent} */ event) => { if (event.key === SESSION) sessionIs(event.newValue); });
     listen(window, 'pageshow', (/** @type {PageTransitionEvent} */ event) => { if (event.persisted) sessionIs(local.get(SESSION)); });
@@ -380,7 +383,7 @@ i{display:block}.dot{width:8px;height:8px;border-radius:8px;background:#fff;anim
     else listen(window, 'popstate', moved);
     paint();
     mount();
-    each(slot, 'pointerover pointerdown focusin', () => loaded().catch(() => {}));
+    each(slot, ['pointerover', 'pointerdown', 'focusin'], () => loaded().catch(() => {}));
     if (isActive()) count();
     arrived();
   }
@@ -388,21 +391,21 @@ i{display:block}.dot{width:8px;height:8px;border-radius:8px;background:#fff;anim
   /** Requests of this page that the edge has seen, beside those that it told of. */
   function count() {
     try {
-      new PerformanceObserver((list) => {
+      new PerformanceObserver(safely((/** @type {PerformanceObserverEntryList} */ list) => {
         const entries = /** @type {PerformanceResourceTiming[]} */ (list.getEntries());
         for (let at = 0; at < entries.length; at += 1) {
           const entry = /** @type {PerformanceResourceTiming} */ (entries[at]);
           if (entry.name.startsWith(`${location.origin}/`) && !entry.name.startsWith(OURS) && entry.transferSize > 0) seen += 1;
         }
         if (!bar.phase && isActive()) paint();
-      }).observe({ type: 'resource', buffered: true });
+      })).observe({ type: 'resource', buffered: true });
     } catch { /* not in this browser */ }
   }
 
   // After the page has had its turn: it hydrates and measures without us.
   function settled() {
-    if (document.readyState === 'complete') return setTimeout(boot);
-    listen(window, 'load', () => setTimeout(boot), { __proto__: null, once: true });
+    if (document.readyState === 'complete') return setTimeout(safely(boot));
+    listen(window, 'load', () => setTimeout(safely(boot)), { __proto__: null, once: true });
   }
   if (/** @type {any} */ (document).prerendering) listen(document, 'prerenderingchange', settled, { __proto__: null, once: true });
   else settled();
