@@ -1,0 +1,49 @@
+// What the toolbar and the agent cost a page: `npm run measure-toolbar`. The processor is slowed down four times, as a
+// mid-range phone is; each task of the page's main thread that ran a script of ours is counted whole. Prints figures and
+// asserts nothing.
+
+import { launch } from './lib/browser.js';
+import { configuration, startedApp } from './lib/config.js';
+import { startSession } from './lib/recorded.js';
+import { Waylight } from './lib/waylight.js';
+
+const RUNS = 7;
+const SLOWER = 4;
+const OURS = /\/_waylight\/assets\//;
+
+/** @typedef {{ name: string, ph: string, ts: number, dur?: number, tid: number, args?: any }} TraceEvent */
+
+/** The tasks with scripts of ours, in milliseconds, the longest first, and what of them is ours. @param {TraceEvent[]} events */
+function tasks(events) {
+  const ours = events.filter(({ name, args }) => /^(EvaluateScript|v8\.compile|FunctionCall|v8\.evaluateModule)$/.test(name) && OURS.test(JSON.stringify(args?.data ?? {})));
+  const whole = events.filter(({ name, ph }) => ph === 'X' && /RunTask$/.test(name));
+  const told = whole.flatMap(({ ts, dur = 0, tid }) => {
+    const within = ours.filter((event) => event.tid === tid && event.ts >= ts && event.ts < ts + dur);
+    return within.length > 0 ? [{ task: dur / 1e3, script: within.reduce((sum, event) => Math.max(sum, event.dur ?? 0), 0) / 1e3 }] : [];
+  });
+  return told.sort((a, b) => b.script - a.script);
+}
+
+const waylight = await Waylight.run(configuration({ app: startedApp() }));
+const browser = await launch();
+const page = await (await browser.newContext()).newPage();
+await startSession(page, waylight);
+const client = await page.context().newCDPSession(page);
+await client.send('Emulation.setCPUThrottlingRate', { rate: SLOWER });
+/** @type {number[]} */ const longest = [];
+for (let run = 0; run < RUNS; run += 1) {
+  await page.goto('about:blank');
+  await browser.startTracing(page, { categories: ['toplevel', 'devtools.timeline', 'disabled-by-default-devtools.timeline', 'v8'] });
+  await page.goto(`${waylight.origin}/products/harbour-lantern`, { waitUntil: 'networkidle' });
+  // The agent sends half a second after the page load is over, which is a second after its last call.
+  await page.waitForResponse(/\/api\/v1\/spans$/);
+  const { traceEvents } = JSON.parse((await browser.stopTracing()).toString());
+  const told = tasks(traceEvents);
+  longest.push(told[0]?.script ?? 0);
+  const shift = await page.evaluate(() => performance.getEntriesByType('layout-shift').length);
+  process.stdout.write(`run ${run + 1}: scripts of ours ${told.slice(0, 5).map(({ script, task }) => `${script.toFixed(1)} (task ${task.toFixed(1)})`).join(', ')} ms; layout shifts ${shift}\n`);
+}
+longest.sort((a, b) => a - b);
+process.stdout.write(`longest script of ours in a task, median of ${RUNS}: ${longest[Math.floor(RUNS / 2)]?.toFixed(1)} ms at ${SLOWER} times slower\n`);
+await browser.close();
+await waylight.stop();
