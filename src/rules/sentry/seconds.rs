@@ -6,10 +6,10 @@
 pub fn nanos(number: &str) -> Option<u64> {
     let (mantissa, exponent) = number.split_once(['e', 'E']).unwrap_or((number, "0"));
     let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
-    let mut digits = whole.bytes().chain(fraction.bytes()).skip_while(|digit| *digit == b'0').peekable();
-    if !mantissa.bytes().all(|octet| octet.is_ascii_digit() || octet == b'.') {
+    if !whole.bytes().chain(fraction.bytes()).all(|octet| octet.is_ascii_digit()) {
         return None;
     }
+    let mut digits = whole.bytes().chain(fraction.bytes()).skip_while(|digit| *digit == b'0').peekable();
     if digits.peek().is_none() {
         return Some(0);
     }

@@ -25,6 +25,8 @@ fn every_digit_counts() {
         ("1e999999999", None),
         ("1e9999999999999", None),
         ("-1", None),
+        ("..", None),
+        ("1.2.3", None),
     ] {
         assert_eq!(nanos(number), expected, "{number}");
     }
