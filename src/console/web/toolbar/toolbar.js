@@ -1,7 +1,7 @@
 // The toolbar in pages of people who are signed in: in a closed shadow root, on top of everything, without a line of HTML.
 // Nothing of the page is patched, and it asks only while a trace is collected. What it uses is taken from prototypes first,
 // since a page may override, freeze or clobber whatever it likes.
-(() => {
+try { (() => {
   'use strict';
   const { getOwnPropertyDescriptor, setPrototypeOf } = Object;
   const { parse, stringify } = JSON;
@@ -409,4 +409,4 @@ i{display:block}.dot{width:8px;height:8px;border-radius:8px;background:#fff;anim
   }
   if (/** @type {any} */ (document).prerendering) listen(document, 'prerenderingchange', settled, { __proto__: null, once: true });
   else settled();
-})();
+})(); } catch { /* A page that breaks the language itself gets no toolbar, and no error of ours. */ }
