@@ -40,7 +40,8 @@ describe('a page with a tracer of its own', () => {
     upstream = await Upstream.start({
       '/eleven': shop(IMPORT_MAP), '/ten': shop(TEN), '/sentry.js': scriptFile('sentry.js'),
       '/otel': htmlPage(`<!doctype html><html><head><title>a</title><script>${OTEL}</script></head><body>otel</body></html>`),
-      '*': (_, response) => response.writeHead(200).end('{}'),
+      '/full': htmlPage(`<!doctype html><html><head><title>a</title><script>fetch('/hangs', { method: 'POST', keepalive: true, body: 'x'.repeat(65_000) }).catch(() => {});</script></head><body>full</body></html>`),
+      '/hangs': () => {}, '*': (_, response) => response.writeHead(200).end('{}'),
     });
     waylight = await Waylight.run(configuration({ upstream: upstream.url, sentryDsn: collector.dsn }));
     browser = await launch();
@@ -91,5 +92,12 @@ describe('a page with a tracer of its own', () => {
     const trace = await recorded(page, waylight, id, (it) => it.find(op('browser.request')) !== undefined);
     assert.deepEqual(trace.spans.filter(isOfBrowser).filter((span) => !trace.children(span).some(isEdgeRoot)), [], tree(trace));
     assert.equal(trace.find(op('pageload')), undefined);
+  });
+
+  test('a page whose own requests take all the room that is kept for its end tells what it did all the same', async () => {
+    await page.goto(`${waylight.origin}/full`);
+    await runs(page);
+    const { trace: id } = await toldAgent(page);
+    await recorded(page, waylight, id, (it) => it.find(op('browser.request')) !== undefined && it.find(op('pageload')) !== undefined);
   });
 });

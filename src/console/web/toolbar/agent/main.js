@@ -10,7 +10,7 @@ import { Idle, Vitals, actOf, edgeOf, endOf, frame, message, otlp, resource, rou
 /** @typedef {{ told: any, root: Root | null, isOn: boolean, events: [string, any][], tell(kind: string, what: any): void, begin(kind: string, trace: string, start: number): void, hex(octets: number): string, stringify: typeof JSON.stringify, fetch(address: string, wish: any): Promise<Response>, theirs(): boolean }} Agent */
 /** @typedef {{ told: { trace: string, upload: string }, isAlone: boolean, done(trace: string | null): void }} Wish `isAlone`: nothing else is recorded here */
 
-const SPANS_MAX = 2_000, MANY = 100, MESSAGE_BYTES_MAX = 59_000, FLIGHT_BYTES_MAX = 64_000, LAST_BYTES = 24_000, JOIN_MS = 300, FLUSH_MS = 500, LATE_MS = 3_000, ARMED_MS = 55_000, PREVIOUS_MS = 3_600_000;
+const SPANS_MAX = 2_000, MANY = 100, MESSAGE_BYTES_MAX = 59_000, FLIGHT_BYTES_MAX = 64_000, LAST_BYTES = 24_000, FIRST_BYTES_MAX = 8_000, JOIN_MS = 300, FLUSH_MS = 500, LATE_MS = 3_000, ARMED_MS = 55_000, PREVIOUS_MS = 3_600_000;
 const PREVIOUS = 'waylight.previous', HIDDEN = 'visibilitychange';
 
 /** @type {((wish: Wish) => void) | undefined} */ let awaits;
@@ -244,10 +244,10 @@ export function start(agent) {
     if (!maySend()) agent.isOn = false;
     // A page that still loads may bring an SDK along.
     if (!isLast && document.readyState !== 'complete') return soon(FLUSH_MS);
-    while (ready.length && agent.isOn) {
+    for (let isFirst = true; ready.length && agent.isOn; isFirst = false) {
       /** @type {string[]} */ const spans = [];
-      // What is sent while the page is there leaves room for what it tells when it goes.
-      const room = FLIGHT_BYTES_MAX - inFlight - (isLast ? 0 : LAST_BYTES), most = Math.min(MESSAGE_BYTES_MAX, isLast && room < 2_000 ? MESSAGE_BYTES_MAX : room);
+      // What is sent while the page is there leaves room for what it tells when it goes: that begins with a short message, which fits.
+      const room = FLIGHT_BYTES_MAX - inFlight - (isLast ? 0 : LAST_BYTES), most = Math.min(isLast && isFirst ? FIRST_BYTES_MAX : MESSAGE_BYTES_MAX, isLast && room < 2_000 ? MESSAGE_BYTES_MAX : room);
       let bytes = 200, count = 0;
       // Known by now: an SDK may have come late.
       const theirs = agent.theirs();
@@ -277,7 +277,11 @@ export function start(agent) {
       // The session is over: nothing of what follows would be taken.
       if (status === 401 || status === 403 || status === 404) agent.isOn = false;
       else if (status === 429 || status === 503) dropped += spans.length;
-    } catch { dropped += spans.length; }
+    } catch {
+      // The page's own requests for keeps share the room: then it goes without, and may be lost with the page.
+      if (bytes) void send(spans, 0);
+      else dropped += spans.length;
+    }
     inFlight -= bytes;
   }
 
