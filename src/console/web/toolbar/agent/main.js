@@ -246,7 +246,7 @@ export function start(agent) {
     if (!isLast && document.readyState !== 'complete') return soon(FLUSH_MS);
     for (let isFirst = true; ready.length && agent.isOn; isFirst = false) {
       /** @type {string[]} */ const spans = [];
-      // What is sent while the page is there leaves room for what it tells when it goes: that begins with a short message, which fits.
+      // Room is left for what a page tells when it goes: that begins with a short message.
       const room = FLIGHT_BYTES_MAX - inFlight - (isLast ? 0 : LAST_BYTES), most = Math.min(isLast && isFirst ? FIRST_BYTES_MAX : MESSAGE_BYTES_MAX, isLast && room < 2_000 ? MESSAGE_BYTES_MAX : room);
       let bytes = 200, count = 0;
       // Known by now: an SDK may have come late.
@@ -278,7 +278,7 @@ export function start(agent) {
       if (status === 401 || status === 403 || status === 404) agent.isOn = false;
       else if (status === 429 || status === 503) dropped += spans.length;
     } catch {
-      // The page's own requests for keeps share the room: then it goes without, and may be lost with the page.
+      // The page's own requests share the room: then it goes without.
       if (bytes) void send(spans, 0);
       else dropped += spans.length;
     }
