@@ -10,7 +10,7 @@ import { Idle, Vitals, actOf, edgeOf, endOf, frame, message, otlp, resource, rou
 /** @typedef {{ told: any, root: Root | null, isOn: boolean, events: [string, any][], tell(kind: string, what: any): void, begin(kind: string, trace: string, start: number): void, hex(octets: number): string, stringify: typeof JSON.stringify, fetch(address: string, wish: any): Promise<Response>, theirs(): boolean }} Agent */
 /** @typedef {{ told: { trace: string, upload: string }, isAlone: boolean, done(trace: string | null): void }} Wish `isAlone`: nothing else is recorded here */
 
-const SPANS_MAX = 2_000, MANY = 100, MESSAGE_BYTES_MAX = 59_000, FLIGHT_BYTES_MAX = 64_000, LAST_BYTES = 24_000, FIRST_BYTES_MAX = 8_000, JOIN_MS = 300, FLUSH_MS = 500, LATE_MS = 3_000, ARMED_MS = 55_000, PREVIOUS_MS = 3_600_000;
+const SPANS_MAX = 2_000, MANY = 100, MESSAGE_BYTES_MAX = 59_000, FLIGHT_BYTES_MAX = 64_000, LAST_BYTES = 24_000, JOIN_MS = 300, FLUSH_MS = 500, LATE_MS = 3_000, ARMED_MS = 55_000, PREVIOUS_MS = 3_600_000;
 const PREVIOUS = 'waylight.previous', HIDDEN = 'visibilitychange';
 
 /** @type {((wish: Wish) => void) | undefined} */ let awaits;
@@ -244,10 +244,11 @@ export function start(agent) {
     if (!maySend()) agent.isOn = false;
     // A page that still loads may bring an SDK along.
     if (!isLast && document.readyState !== 'complete') return soon(FLUSH_MS);
-    for (let isFirst = true; ready.length && agent.isOn; isFirst = false) {
+    for (let most = isLast ? 8_000 : MESSAGE_BYTES_MAX; ready.length && agent.isOn; most = MESSAGE_BYTES_MAX) {
       /** @type {string[]} */ const spans = [];
       // Room is left for what a page tells when it goes: that begins with a short message.
-      const room = FLIGHT_BYTES_MAX - inFlight - (isLast ? 0 : LAST_BYTES), most = Math.min(isLast && isFirst ? FIRST_BYTES_MAX : MESSAGE_BYTES_MAX, isLast && room < 2_000 ? MESSAGE_BYTES_MAX : room);
+      const room = FLIGHT_BYTES_MAX - inFlight - (isLast ? 0 : LAST_BYTES);
+      if (!isLast || room > 2_000) most = Math.min(most, room);
       let bytes = 200, count = 0;
       // Known by now: an SDK may have come late.
       const theirs = agent.theirs();
@@ -262,7 +263,7 @@ export function start(agent) {
         spans.push(text);
       }
       const fits = bytes < room;
-      if (!fits && !isLast) return soon(FLUSH_MS);
+      if (!fits && !isLast && inFlight) return soon(FLUSH_MS);
       ready.splice(0, count);
       if (spans.length) void send(spans, fits ? bytes : 0);
     }
