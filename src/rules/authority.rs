@@ -82,5 +82,21 @@ pub fn without_port(authority: &str) -> Result<&str, AuthorityError> {
     if valid { Ok(host) } else { Err(AuthorityError::Invalid) }
 }
 
+/// The port that an absolute address names, if it names one. (Of a port that is none, [`Uri`] says that there is none.)
+///
+/// # Errors
+/// What it names is no port from 1 to 65535.
+pub fn port(uri: &Uri) -> Result<Option<u16>, AuthorityError> {
+    let Some(authority) = uri.authority() else { return Ok(None) };
+    let place = authority.as_str().rsplit_once('@').map_or(authority.as_str(), |(_, place)| place);
+    let behind = place.strip_prefix(authority.host()).ok_or(AuthorityError::Invalid)?;
+    if behind.is_empty() {
+        return Ok(None);
+    }
+    let digits = behind.strip_prefix(':').filter(|digits| digits.bytes().all(|digit| digit.is_ascii_digit()));
+    let number = digits.and_then(|digits| digits.parse().ok()).filter(|port| *port > 0);
+    number.map(Some).ok_or(AuthorityError::Invalid)
+}
+
 #[cfg(test)]
 mod tests;

@@ -2,6 +2,9 @@
 //!
 //! A batch is encoded once and shared by every sink; a sink that needs the spans themselves decodes them.
 
+#[cfg(test)]
+pub(crate) mod testing;
+
 use std::fmt;
 
 use bytes::Bytes;

@@ -13,6 +13,7 @@ use super::{
     beside,
     references::{Kind, References},
 };
+use crate::rules::authority;
 
 pub(super) fn upstreams(table: &Table<'_>, references: &References<'_>) -> BTreeMap<String, Upstream> {
     let mut all = BTreeMap::new();
@@ -83,12 +84,12 @@ fn endpoint(value: &Value<'_>) -> Option<Endpoint> {
         return None;
     }
     let host = uri.host().unwrap_or_default().trim_matches(['[', ']']).to_ascii_lowercase();
-    if host.is_empty() || uri.port().is_some() && uri.port_u16().is_none_or(|port| port == 0) {
+    let Some(port) = authority::port(&uri).ok().filter(|_| !host.is_empty()) else {
         value.fault("an endpoint has a host and a port from 1 to 65535", hint);
         return None;
-    }
-    let port = uri.port_u16().unwrap_or(if scheme == Scheme::Http { 80 } else { 443 });
-    Some(Endpoint { scheme, host, port })
+    };
+    let default = if scheme == Scheme::Http { 80 } else { 443 };
+    Some(Endpoint { scheme, host, port: port.unwrap_or(default) })
 }
 
 fn host(value: &Value<'_>) -> Option<UpstreamHost> {

@@ -47,3 +47,22 @@ proptest::proptest! {
         }
     }
 }
+
+#[test]
+fn a_port_is_a_number_or_is_not_there() {
+    let of = |text: &str| port(&text.parse().unwrap());
+    for (text, expected) in [
+        ("http://a", Ok(None)),
+        ("http://a:80", Ok(Some(80))),
+        ("http://key@a:65535/1", Ok(Some(65_535))),
+        ("http://[::1]:8080", Ok(Some(8_080))),
+        ("http://[::1]", Ok(None)),
+        ("/path", Ok(None)),
+        ("http://a:x", Err(AuthorityError::Invalid)),
+        ("http://a:", Err(AuthorityError::Invalid)),
+        ("http://a:0", Err(AuthorityError::Invalid)),
+        ("http://a:65536", Err(AuthorityError::Invalid)),
+    ] {
+        assert_eq!(of(text), expected, "{text}");
+    }
+}

@@ -5,7 +5,7 @@ use std::fmt;
 
 use http::{Uri, uri::PathAndQuery};
 
-use crate::rules::headers::Scheme;
+use crate::rules::{authority, headers::Scheme};
 
 /// Where a project of Sentry takes envelopes.
 #[derive(Clone, PartialEq, Eq)]
@@ -31,12 +31,9 @@ impl Dsn {
         };
         let (keys, place) = uri.authority()?.as_str().split_once('@')?;
         let public_key = keys.split(':').next().filter(|key| is_word(key))?;
-        // Of a port that is none `Uri` says that there is none.
-        let host = uri.host().filter(|host| !host.is_empty())?;
-        let port = match place.strip_prefix(host)? {
-            "" => None,
-            port => Some(port_number(port.strip_prefix(':')?)?),
-        };
+        // One key only.
+        let host = uri.host().filter(|host| !host.is_empty() && place.starts_with(host))?;
+        let port = authority::port(&uri).ok()?;
         let (path, project) = uri.path().rsplit_once('/')?;
         let is_project = !project.is_empty() && project.bytes().all(|octet| octet.is_ascii_digit());
         if !is_project || uri.query().is_some() {
@@ -111,11 +108,6 @@ impl Dsn {
             }
         }
     }
-}
-
-fn port_number(text: &str) -> Option<u16> {
-    let is_number = text.bytes().all(|octet| octet.is_ascii_digit());
-    text.parse().ok().filter(|port| is_number && *port > 0)
 }
 
 /// What JavaScript's `\w` takes.

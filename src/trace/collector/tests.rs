@@ -1,4 +1,4 @@
-use std::{collections::BTreeMap, sync::Mutex};
+use std::collections::BTreeMap;
 
 use opentelemetry::trace::{TraceFlags, TraceId};
 use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span as OtlpSpan};
@@ -11,32 +11,10 @@ use crate::{
         outbox::Outbox,
         recording::Begin,
         scope::Span,
-        sink::{SinkError, SpanSink},
+        sink::{SinkError, SpanSink, testing::Kept},
         stage::Stage,
     },
 };
-
-#[derive(Debug, Default)]
-struct Kept {
-    batches: Mutex<Vec<Batch>>,
-    flushed: OnceLock<()>,
-}
-
-impl SpanSink for Kept {
-    fn name(&self) -> &'static str {
-        "kept"
-    }
-
-    fn write(&self, batch: Batch) -> BoxFuture<'_, Result<(), SinkError>> {
-        self.batches.lock().unwrap().push(batch);
-        Box::pin(async { Ok(()) })
-    }
-
-    fn flush(&self, _: Instant) -> BoxFuture<'_, Result<(), SinkError>> {
-        self.flushed.set(()).unwrap();
-        Box::pin(async { Ok(()) })
-    }
-}
 
 struct Hanging;
 

@@ -14,28 +14,9 @@ use crate::{
         collector::{Collector, CollectorHandle, CollectorSettings, Outlet},
         encode::Resource,
         outbox::Outbox,
-        sink::{SinkError, SpanSink},
+        sink::testing::Kept,
     },
 };
-
-/// Keeps what a collector hands on.
-#[derive(Default)]
-struct Kept(Mutex<Vec<Batch>>);
-
-impl SpanSink for Kept {
-    fn name(&self) -> &'static str {
-        "kept"
-    }
-
-    fn write(&self, batch: Batch) -> BoxFuture<'_, Result<(), SinkError>> {
-        self.0.lock().unwrap().push(batch);
-        Box::pin(async { Ok(()) })
-    }
-
-    fn flush(&self, _: clock::Instant) -> BoxFuture<'_, Result<(), SinkError>> {
-        Box::pin(async { Ok(()) })
-    }
-}
 
 /// A desk whose collector runs, and a browser with a traced page.
 struct Page {
@@ -94,7 +75,7 @@ impl Page {
         // The console holds the collector's intake, too.
         drop(self.desk);
         self.collector.shutdown(std::time::Duration::from_secs(5)).await;
-        self.kept.0.lock().unwrap().iter().map(Batch::spans).sum()
+        self.kept.spans()
     }
 }
 

@@ -1,7 +1,5 @@
 //! From an envelope to spans of a session.
 
-use std::sync::Mutex;
-
 use super::*;
 use crate::{
     clock,
@@ -10,7 +8,6 @@ use crate::{
         access::{Role, Way},
         session::{Id, SessionKind},
     },
-    service::BoxFuture,
     trace::{
         collector::{Collector, CollectorHandle, CollectorSettings, Outlet},
         encode::Resource,
@@ -18,30 +15,12 @@ use crate::{
         outbox::Outbox,
         requests::ring::Ring,
         sessions::Ephemeral,
-        sink::{Batch, SinkError, SpanSink},
+        sink::testing::Kept,
     },
 };
 
 const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
 const OTHERS: &str = "0bf7651916cd43dd8448eb211c80319c";
-
-#[derive(Default)]
-struct Kept(Mutex<Vec<Batch>>);
-
-impl SpanSink for Kept {
-    fn name(&self) -> &'static str {
-        "kept"
-    }
-
-    fn write(&self, batch: Batch) -> BoxFuture<'_, Result<(), SinkError>> {
-        self.0.lock().unwrap().push(batch);
-        Box::pin(async { Ok(()) })
-    }
-
-    fn flush(&self, _: clock::Instant) -> BoxFuture<'_, Result<(), SinkError>> {
-        Box::pin(async { Ok(()) })
-    }
-}
 
 struct House {
     copies: Copies,
@@ -97,7 +76,7 @@ impl House {
     async fn end(self) -> (usize, u64, u64) {
         self.reader.shutdown(Duration::from_secs(5)).await;
         self.collector.shutdown(Duration::from_secs(5)).await;
-        let spans = self.kept.0.lock().unwrap().iter().map(Batch::spans).sum();
+        let spans = self.kept.spans();
         (spans, self.counters.browser_spans_refused.value(), self.counters.sentry_envelopes_unread.value())
     }
 }
