@@ -125,6 +125,20 @@ impl Stack {
             .service(Site { sites: Hosts::new(sites) });
         Ok(Self { front, upstreams, sentry })
     }
+
+    async fn respond(self: Rc<Self>, request: Request, waiting: Waiting) -> Response {
+        let cx = &waiting.0;
+        let response = match self.front.handle(request, cx).await {
+            Ok(response) => response,
+            // The outermost rescue lets no error through.
+            Err(error) => {
+                let mut response = Response::new(Body::empty());
+                *response.status_mut() = error.status();
+                response
+            }
+        };
+        cx.answered(response)
+    }
 }
 
 impl fmt::Debug for Stack {
@@ -330,20 +344,17 @@ impl Edge {
         let cx = Context::new(Rc::clone(conn), &request, Arc::clone(&self.0.worker.counters), keeping);
         let waiting = Waiting(Rc::new(cx));
         // Boxed for the request, so that an idle connection does not carry the size of the whole stack.
-        Box::pin(async move {
-            let cx = &waiting.0;
-            let response = match stack.front.handle(request, cx).await {
-                Ok(response) => response,
-                // The outermost rescue lets no error through.
-                Err(error) => {
-                    let mut response = Response::new(Body::empty());
-                    *response.status_mut() = error.status();
-                    response
-                }
-            };
-            cx.answered(response)
-        })
+        placed(move || stack.respond(request, waiting))
     }
+}
+
+/// A future in a box, made where it is to lie: `Box::pin` makes it elsewhere and copies all its octets, most of which
+/// mean nothing yet.
+#[inline]
+fn placed<F: Future + 'static>(make: impl FnOnce() -> F) -> LocalBoxFuture<'static, F::Output> {
+    let place = Box::new_uninit();
+    let future: Box<F> = Box::write(place, make());
+    Box::into_pin(future as Box<dyn Future<Output = F::Output>>)
 }
 
 /// How requests are kept, as `snapshot` has it.
