@@ -3,7 +3,17 @@
 
 use std::{fmt, str};
 
-const DIGITS: &[u8; 16] = b"0123456789abcdef";
+/// The two digits of every octet.
+static DIGITS: [[u8; 2]; 256] = {
+    let one = *b"0123456789abcdef";
+    let mut digits = [[0; 2]; 256];
+    let mut octet = 0;
+    while octet < digits.len() {
+        digits[octet] = [one[octet >> 4], one[octet & 0xf]];
+        octet += 1;
+    }
+    digits
+};
 
 /// Octets that are displayed as hexadecimal digits, two for each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -12,11 +22,7 @@ pub struct Hex<const N: usize>(pub [u8; N]);
 impl<const N: usize> Hex<N> {
     /// The digits, in pairs.
     fn digits(self) -> [[u8; 2]; N] {
-        let mut digits = [[0; 2]; N];
-        for (pair, octet) in digits.iter_mut().zip(self.0) {
-            *pair = [DIGITS[usize::from(octet >> 4)], DIGITS[usize::from(octet & 0xf)]];
-        }
-        digits
+        self.0.map(|octet| DIGITS[usize::from(octet)])
     }
 
     /// Adds the digits to `octets`.

@@ -23,7 +23,6 @@ pub(super) fn request(
         span.set("http.request.method_original", || request.method().as_str());
     }
     span.set("server.address", || &*endpoint.host);
-    span.set("server.port", || i64::from(endpoint.port));
     if let Some(upstream) = cx.upstream.get() {
         span.set("waylight.upstream", || &**upstream);
     }

@@ -30,6 +30,25 @@ fn keys_that_share_a_mark_are_two() {
 }
 
 #[test]
+fn the_keys_of_a_usual_request_share_no_mark() {
+    let server = "waylight.stage waylight.trigger waylight.request_id session.id http.request.method url.scheme url.path url.query \
+                  server.address server.port client.address network.peer.address network.peer.port \
+                  network.protocol.version user_agent.original tls.protocol.version tls.cipher tls.resumed http.route \
+                  waylight.route.name http.response.body.size http.response.status_code waylight.upstream cache.status \
+                  cache.explanation error.type";
+    let client = "waylight.stage http.request.method server.address server.port waylight.upstream url.full \
+                  network.protocol.name network.protocol.version http.request.resend_count network.peer.address \
+                  network.peer.port waylight.upstream.connection_reused http.response.status_code error.type";
+    for keys in [server, client] {
+        let mut marks = 0;
+        for key in keys.split_whitespace() {
+            assert_eq!(marks & mark(key), 0, "{key}");
+            marks |= mark(key);
+        }
+    }
+}
+
+#[test]
 fn what_is_too_much_is_counted_and_known_keys_still_change() {
     let mut attributes = Attributes::default();
     (0..130).for_each(|number: i64| attributes.set(&number.to_string(), number));
