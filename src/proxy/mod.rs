@@ -12,6 +12,7 @@ pub mod entry;
 pub mod handler;
 pub mod permits;
 pub mod tasks;
+mod timer;
 pub mod tracer;
 pub mod snapshot;
 pub mod stack;

@@ -2,46 +2,38 @@
 //! alive, so only the stream's own silence tells.
 
 use std::{
-    pin::Pin,
     task::{Context, Poll},
     time::Duration,
 };
 
-use tokio::time::{Instant, Sleep};
+use crate::{
+    clock::{self, Instant},
+    proxy::timer::Timer,
+};
 
 /// How long a client has been silent. It is not while nobody reads the body.
 #[derive(Debug)]
 pub(super) struct Silence {
     timeout: Duration,
-    sleep: Option<Pin<Box<Sleep>>>,
-    waiting: Waiting,
-}
-
-/// Whether the client is waited for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Waiting {
-    Yes,
-    No,
+    timer: Timer,
+    /// Since when the client, and nobody else, is waited for.
+    since: Option<Instant>,
 }
 
 impl Silence {
     /// None so far; at most so long.
     pub(super) fn new(timeout: Duration) -> Self {
-        Self { timeout, sleep: None, waiting: Waiting::No }
+        Self { timeout, timer: Timer::default(), since: None }
     }
 
     /// The client sent something.
     pub(super) fn end(&mut self) {
-        self.waiting = Waiting::No;
+        self.since = None;
     }
 
     /// The body was asked for more, and there was none: ready when that was so for too long.
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let sleep = self.sleep.get_or_insert_with(|| Box::pin(tokio::time::sleep(self.timeout)));
-        if self.waiting == Waiting::No {
-            self.waiting = Waiting::Yes;
-            sleep.as_mut().reset(Instant::now() + self.timeout);
-        }
-        sleep.as_mut().poll(cx)
+        let since = *self.since.get_or_insert_with(clock::now);
+        self.timer.poll_due(cx, since.plus(self.timeout))
     }
 }

@@ -1,5 +1,5 @@
 use super::*;
-use crate::{body::Body, proxy::testing, service::Response};
+use crate::{body::Body, clock, proxy::testing, service::Response};
 
 struct Answers;
 impl Handler for Answers {
@@ -93,6 +93,7 @@ fn futures_body<const N: usize>(chunks: [&'static str; N]) -> Body {
 #[tokio::test(start_paused = true)]
 async fn silence_within_a_body_of_http2_is_bounded() {
     use tower::Layer as _;
+    clock::follow_tokio();
     let silence = bounds().layer(Answers);
     let body = || Body::boxed(Silent);
     let request = Box::new(http::Request::post("/").version(http::Version::HTTP_2).body(body()).unwrap());

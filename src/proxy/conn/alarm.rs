@@ -1,27 +1,21 @@
 //! One timer and one signal for a whole connection.
-//!
-//! The timer is armed for the earliest deadline seen and left alone while deadlines move away: when it fires, it is
-//! armed again for what holds by then. So a busy connection touches it once a second and not with each request.
 
 use std::{
-    future::Future as _,
+    future::Future,
     pin::Pin,
     task::{Context, Poll, Waker},
 };
 
-use tokio::time::Sleep;
-
 use crate::{
-    clock::{self, Instant},
-    proxy::drain::Drain,
+    clock::Instant,
+    proxy::{drain::Drain, timer::Timer},
 };
 
 type Signal = Pin<Box<dyn Future<Output = ()>>>;
 
 /// What a connection waits for beside its IO.
 pub(super) struct Alarm {
-    sleep: Pin<Box<Sleep>>,
-    armed: Option<Instant>,
+    timer: Timer,
     signal: Signal,
     drain: Drain,
     draining: bool,
@@ -30,9 +24,8 @@ pub(super) struct Alarm {
 
 impl Alarm {
     pub(super) fn new(drain: Drain) -> Self {
-        let sleep = Box::pin(tokio::time::sleep(std::time::Duration::ZERO));
         let signal = Box::pin(drain.clone().begun());
-        Self { sleep, armed: None, signal, draining: false, drain, waker: None }
+        Self { timer: Timer::default(), signal, draining: false, drain, waker: None }
     }
 
     /// Whether the signal to stop was given.
@@ -57,25 +50,10 @@ impl Alarm {
     pub(super) fn poll_due(&mut self, cx: &mut Context<'_>, deadline: Option<Instant>) -> Poll<()> {
         let Some(deadline) = deadline else { return Poll::Pending };
         self.listen(cx);
-        loop {
-            if self.armed.is_none_or(|armed| deadline < armed) {
-                let now = clock::now();
-                if deadline <= now {
-                    return Poll::Ready(());
-                }
-                self.sleep.as_mut().reset(tokio::time::Instant::now() + deadline.since(now));
-                self.armed = Some(deadline);
-                if self.sleep.as_mut().poll(cx).is_pending() {
-                    return Poll::Pending;
-                }
-            } else if !self.sleep.is_elapsed() {
-                return Poll::Pending;
-            }
-            self.armed = None;
-        }
+        self.timer.poll_due(cx, deadline)
     }
 
-    /// Sees to it that timer and signal wake this task; polling them again would only cost.
+    /// Sees to it that the signal wakes this task; polling it again would only cost.
     fn listen(&mut self, cx: &mut Context<'_>) {
         if self.waker.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
             return;
@@ -84,6 +62,5 @@ impl Alarm {
         if !self.drain.is_on() && self.signal.as_mut().poll(cx).is_ready() {
             self.signal = Box::pin(std::future::pending());
         }
-        self.armed = None;
     }
 }

@@ -14,7 +14,7 @@ use self::{dial::Dial, pool::Pool, resolver::Resolver};
 use super::{
     attempt::{Choice, Reuse},
     context::Context,
-    wire::{Age, Http1, Lease},
+    wire::{Age, Http1, Lease, Line},
 };
 use crate::{
     clock,
@@ -91,28 +91,27 @@ impl Connect {
         span: &mut Span,
         cx: &Rc<Context>,
     ) -> Result<Lease<Http1>, ProxyError> {
+        span.set("server.port", || i64::from(port));
         let way = &self.endpoints[choice.endpoint];
         let idle = if choice.reuse == Reuse::Pooled { way.pool.take(clock::now()) } else { None };
-        let (wire, peer, age) = match idle {
-            Some((wire, peer)) => {
+        let (line, age) = match idle {
+            Some(line) => {
                 self.counters.upstream_connections_reused.one();
-                (wire, peer, Age::Reused)
+                (line, Age::Reused)
             }
             None => {
                 // Boxed, as what is rare everywhere in the stack: a request that needs none of it does not carry its size.
-                let (wire, peer) = Box::pin(self.open(way, port, cx)).await?;
-                (wire, peer, Age::Fresh)
+                (Box::pin(self.open(way, port, cx)).await?, Age::Fresh)
             }
         };
         cx.phases.mark(Phase::Connected, clock::now());
-        span.set("server.port", || i64::from(port));
-        span.set("network.peer.address", || peer.ip());
-        span.set("network.peer.port", || i64::from(peer.port()));
+        span.set("network.peer.address", || line.peer.ip());
+        span.set("network.peer.port", || i64::from(line.peer.port()));
         span.set("waylight.upstream.connection_reused", || age == Age::Reused);
-        Ok(Lease { wire, home: Rc::clone(&way.pool) as _, peer, age })
+        Ok(Lease { line, home: Rc::clone(&way.pool) as _, age })
     }
 
-    async fn open(&self, way: &Way, port: u16, cx: &Rc<Context>) -> Result<(Http1, std::net::SocketAddr), ProxyError> {
+    async fn open(&self, way: &Way, port: u16, cx: &Rc<Context>) -> Result<Line<Http1>, ProxyError> {
         let mut wait = cx.span(Stage::UpstreamWait);
         let scope = if wait.is_on() { wait.scope() } else { Scope::off() };
         let opened = way.dial.open(port, &scope).await;
@@ -120,6 +119,6 @@ impl Connect {
             Ok(_) => self.counters.upstream_connections_opened.one(),
             Err(error) => wait.fail(error.kind.token(), || error.to_string()),
         }
-        opened
+        opened.map(|(wire, peer)| Line::new(wire, peer))
     }
 }

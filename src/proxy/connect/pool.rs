@@ -6,7 +6,6 @@
 use std::{
     cell::{Cell, RefCell},
     collections::VecDeque,
-    net::SocketAddr,
     rc::{Rc, Weak},
     sync::Arc,
     task::{Context, Wake, Waker},
@@ -17,7 +16,7 @@ use tokio::sync::Notify;
 
 use crate::{
     clock::{self, Instant},
-    proxy::wire::{Home, Wire},
+    proxy::wire::{Home, Line, Wire},
     trace::counters::Counters,
 };
 
@@ -51,8 +50,7 @@ impl Wake for Bell {
 
 #[derive(Debug)]
 struct Idle<W> {
-    wire: W,
-    peer: SocketAddr,
+    line: Line<W>,
     since: Instant,
 }
 
@@ -73,14 +71,14 @@ impl<W: Wire> Pool<W> {
     }
 
     /// The connection used last, if it still can be used.
-    pub(super) fn take(&self, now: Instant) -> Option<(W, SocketAddr)> {
+    pub(super) fn take(&self, now: Instant) -> Option<Line<W>> {
         let mut idle = self.idle.borrow_mut();
-        while let Some(Idle { mut wire, peer, since }) = idle.pop_back() {
+        while let Some(Idle { mut line, since }) = idle.pop_back() {
             self.counters.upstream_connections_idle.down();
-            if !wire.is_at_rest(&mut Context::from_waker(Waker::noop())) {
+            if !line.wire.is_at_rest(&mut Context::from_waker(Waker::noop())) {
                 self.counters.upstream_connections_lost.one();
             } else if now.since(since) < self.timeout_idle {
-                return Some((wire, peer));
+                return Some(line);
             }
         }
         None
@@ -90,7 +88,7 @@ impl<W: Wire> Pool<W> {
     fn lose_closed(&self) {
         let mut cx = Context::from_waker(&self.waker);
         self.retain(|idle| {
-            let rests = idle.wire.is_at_rest(&mut cx);
+            let rests = idle.line.wire.is_at_rest(&mut cx);
             if !rests {
                 self.counters.upstream_connections_lost.one();
             }
@@ -137,8 +135,8 @@ impl<W: Wire> Pool<W> {
 }
 
 impl<W: Wire> Home<W> for Pool<W> {
-    fn take_back(&self, mut wire: W, peer: SocketAddr) {
-        if self.idle_max == 0 || !wire.is_at_rest(&mut Context::from_waker(&self.waker)) {
+    fn take_back(&self, mut line: Line<W>) {
+        if self.idle_max == 0 || !line.wire.is_at_rest(&mut Context::from_waker(&self.waker)) {
             return;
         }
         let mut idle = self.idle.borrow_mut();
@@ -148,7 +146,7 @@ impl<W: Wire> Home<W> for Pool<W> {
         } else {
             self.counters.upstream_connections_idle.up();
         }
-        idle.push_back(Idle { wire, peer, since: clock::now() });
+        idle.push_back(Idle { line, since: clock::now() });
         drop(idle);
         if !self.sweeping.get()
             && let Some(pool) = self.this.upgrade()

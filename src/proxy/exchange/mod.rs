@@ -10,11 +10,16 @@ mod sending;
 mod streaming;
 mod tunnel;
 
-use std::{future::Future, pin::pin, rc::Rc, time::Duration};
+use std::{
+    future::{Future, poll_fn},
+    pin::pin,
+    rc::Rc,
+    task::{Poll, ready},
+    time::Duration,
+};
 
 use http::{HeaderValue, Method, StatusCode, Uri, Version, header};
 use http_body::Body as _;
-use tokio::time::timeout;
 
 use self::{
     sending::{Sending, Wait},
@@ -23,7 +28,8 @@ use self::{
 use super::{
     attempt::{Answer, Failed, Stale},
     context::{Context, Place},
-    wire::{Age, Lease, SendError, Wire},
+    timer::Timer,
+    wire::{Age, Lease, Line, SendError, Wire},
 };
 use crate::{
     body::Body,
@@ -107,7 +113,8 @@ impl Exchange {
         let upgrade = if headers::upgrades(request.headers()) { Upgrade::Asked } else { Upgrade::Unasked };
         let (request, sending) = Sending::watch(request, cx);
         let interim = |response| cx.conn.aside.tell(headers::forward_interim(response));
-        match self.head(lease.wire.send(request, interim), &sending).await {
+        let Line { wire, timer, .. } = &mut lease.line;
+        match self.head(wire.send(request, interim), &sending, timer).await {
             Ok(response) => {
                 cx.phases.mark(Phase::FirstByte, clock::now());
                 cx.keep_headers(Place::Upstream, response.headers());
@@ -129,21 +136,29 @@ impl Exchange {
         &self,
         sent: impl Future<Output = Result<http::Response<()>, SendError>>,
         sending: &Sending,
+        timer: &mut Timer,
     ) -> Result<http::Response<()>, NoHead> {
         let mut sent = pin!(sent);
-        loop {
-            let error = match sending.wait(clock::now(), self.bounds) {
-                Wait::For(left) => match timeout(left, &mut sent).await {
-                    Ok(answered) => return answered.map_err(NoHead::Failed),
-                    Err(_) => continue,
-                },
-                Wait::NotTaken => ProxyError::upstream(ErrorType::ConnectionWriteTimeout)
-                    .with_detail(format!("the upstream took nothing for {:?}", self.bounds.timeout_idle)),
-                Wait::NotAnswered => ProxyError::upstream(ErrorType::HttpResponseTimeout)
-                    .with_detail(format!("no response within {:?}", self.bounds.timeout_first_byte)),
-            };
-            return Err(NoHead::Timeout(error));
-        }
+        poll_fn(|task| {
+            if let Poll::Ready(answered) = sent.as_mut().poll(task) {
+                return Poll::Ready(answered.map_err(NoHead::Failed));
+            }
+            loop {
+                let now = clock::now();
+                let error = match sending.wait(now, self.bounds) {
+                    Wait::For(left) => {
+                        ready!(timer.poll_due(task, now.plus(left)));
+                        continue;
+                    }
+                    Wait::NotTaken => ProxyError::upstream(ErrorType::ConnectionWriteTimeout)
+                        .with_detail(format!("the upstream took nothing for {:?}", self.bounds.timeout_idle)),
+                    Wait::NotAnswered => ProxyError::upstream(ErrorType::HttpResponseTimeout)
+                        .with_detail(format!("no response within {:?}", self.bounds.timeout_first_byte)),
+                };
+                return Poll::Ready(Err(NoHead::Timeout(error)));
+            }
+        })
+        .await
     }
 
     fn answer<W: Wire>(
@@ -160,7 +175,7 @@ impl Exchange {
             return Ok(Answer { response: response.map(|()| streaming.body()), tunnel: None });
         }
         let offer = (upgrade == Upgrade::Asked).then(|| cx.conn.aside.accept()).flatten();
-        let (Some(client), Some(upstream)) = (offer, lease.wire.into_stream()) else {
+        let (Some(client), Some(upstream)) = (offer, lease.line.wire.into_stream()) else {
             let error = ProxyError::upstream(ErrorType::HttpUpgradeFailed)
                 .with_detail("the upstream switched protocols unasked, or before it had the whole request");
             return Err(failed(error));

@@ -4,13 +4,12 @@
 use std::{
     pin::Pin,
     rc::Rc,
-    task::{Context as TaskContext, Poll},
+    task::{Context as TaskContext, Poll, ready},
     time::Duration,
 };
 
 use bytes::Bytes;
 use http_body::{Frame, SizeHint};
-use tokio::time::{Instant as TokioInstant, Sleep, sleep};
 
 use super::{failure, sending::Sending};
 use crate::{
@@ -50,7 +49,7 @@ impl<W: Wire> Streaming<'_, W> {
     /// The response's body. One that is here already needs nobody to wait for it.
     pub(super) fn body(self) -> Body {
         let Self { mut lease, reuse, sending, timeout_idle, cx } = self;
-        if let Some(whole) = lease.wire.whole_body() {
+        if let Some(whole) = lease.line.wire.whole_body() {
             give_back(lease, reuse, &sending);
             return Body::full(whole);
         }
@@ -62,7 +61,6 @@ impl<W: Wire> Streaming<'_, W> {
             timeout_idle,
             cx: Rc::clone(cx),
             silent_since: None,
-            alarm: None,
             failed: None,
         })
     }
@@ -71,7 +69,7 @@ impl<W: Wire> Streaming<'_, W> {
 /// Gives a connection back, if everything was said on it: the rest of a request that was answered early would be taken
 /// for the next one.
 fn give_back<W: Wire>(lease: Lease<W>, reuse: Reuse, sending: &Sending) {
-    if reuse == Reuse::Yes && sending.is_done() && lease.wire.is_reusable() {
+    if reuse == Reuse::Yes && sending.is_done() && lease.line.wire.is_reusable() {
         lease.put_back();
     }
 }
@@ -85,8 +83,6 @@ struct Streamed<W: Wire> {
     cx: Rc<Context>,
     /// Since when the upstream, and not the client, is waited for.
     silent_since: Option<Instant>,
-    /// Made when first needed, and only armed again when it goes off.
-    alarm: Option<Pin<Box<Sleep>>>,
     /// What the body ends in, once what came before it has had time to go out.
     failed: Option<WireError>,
 }
@@ -94,19 +90,12 @@ struct Streamed<W: Wire> {
 impl<W: Wire> Streamed<W> {
     fn poll_alarm(&mut self, cx: &mut TaskContext<'_>) -> Poll<BoxError> {
         let bound = self.timeout_idle;
-        let now = clock::now();
-        let since = *self.silent_since.get_or_insert(now);
-        let alarm = self.alarm.get_or_insert_with(|| Box::pin(sleep(bound)));
-        while alarm.as_mut().poll(cx).is_ready() {
-            let left = bound.saturating_sub(now.since(since));
-            if left.is_zero() {
-                let error = ProxyError::upstream(ErrorType::ConnectionReadTimeout)
-                    .with_detail(format!("the upstream was silent for {bound:?} within its response"));
-                return Poll::Ready(self.fail(error));
-            }
-            alarm.as_mut().reset(TokioInstant::now() + left);
-        }
-        Poll::Pending
+        let since = *self.silent_since.get_or_insert_with(clock::now);
+        let Some(lease) = &mut self.lease else { return Poll::Pending };
+        ready!(lease.line.timer.poll_due(cx, since.plus(bound)));
+        let error = ProxyError::upstream(ErrorType::ConnectionReadTimeout)
+            .with_detail(format!("the upstream was silent for {bound:?} within its response"));
+        Poll::Ready(self.fail(error))
     }
 
     fn fail(&mut self, error: ProxyError) -> BoxError {
@@ -123,7 +112,7 @@ impl<W: Wire> Streamed<W> {
     }
 
     fn left(&self) -> Option<u64> {
-        self.lease.as_ref().map_or(Some(0), |lease| lease.wire.body_left())
+        self.lease.as_ref().map_or(Some(0), |lease| lease.line.wire.body_left())
     }
 }
 
@@ -137,7 +126,7 @@ impl<W: Wire> http_body::Body for Streamed<W> {
             return Poll::Ready(Some(Err(this.fail(failure::of_body(error)))));
         }
         let Some(lease) = &mut this.lease else { return Poll::Ready(None) };
-        let polled = match lease.wire.poll_frame(cx) {
+        let polled = match lease.line.wire.poll_frame(cx) {
             Poll::Pending => return this.poll_alarm(cx).map(|error| Some(Err(error))),
             Poll::Ready(polled) => polled,
         };

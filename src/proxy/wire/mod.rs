@@ -25,6 +25,7 @@ pub use self::{
     http1::Http1,
     io::{Io, Rewound},
 };
+use super::timer::Timer;
 use crate::service::Request;
 
 /// A connection that takes one request at a time.
@@ -57,14 +58,30 @@ pub trait Wire: 'static {
     fn into_stream(self) -> Option<Rewound>;
 }
 
+/// A connection and what goes with it from one exchange to the next.
+#[derive(Debug)]
+pub struct Line<W> {
+    /// The connection.
+    pub wire: W,
+    /// The address it leads to.
+    pub peer: SocketAddr,
+    /// Bounds how long the upstream may keep it waiting.
+    pub(super) timer: Timer,
+}
+
+impl<W> Line<W> {
+    /// A connection that was just opened to `peer`.
+    pub(super) fn new(wire: W, peer: SocketAddr) -> Self {
+        Self { wire, peer, timer: Timer::default() }
+    }
+}
+
 /// A connection lent out for one exchange. Dropping it closes the connection.
 pub struct Lease<W: Wire> {
     /// The connection.
-    pub wire: W,
+    pub line: Line<W>,
     /// Where it comes from, and may go back to.
     pub home: Rc<dyn Home<W>>,
-    /// The address it leads to.
-    pub peer: SocketAddr,
     /// Whether it carried a request before.
     pub age: Age,
 }
@@ -72,21 +89,22 @@ pub struct Lease<W: Wire> {
 impl<W: Wire> Lease<W> {
     /// Gives the connection back, to be used again.
     pub fn put_back(self) {
-        let Self { wire, home, peer, .. } = self;
-        home.take_back(wire, peer);
+        let Self { mut line, home, .. } = self;
+        line.timer.rest();
+        home.take_back(line);
     }
 }
 
 impl<W: Wire> std::fmt::Debug for Lease<W> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Lease").field("peer", &self.peer).field("age", &self.age).finish_non_exhaustive()
+        f.debug_struct("Lease").field("peer", &self.line.peer).field("age", &self.age).finish_non_exhaustive()
     }
 }
 
 /// What takes connections back.
 pub trait Home<W> {
-    /// Keeps `wire`, which leads to `peer`, for a later request, or closes it.
-    fn take_back(&self, wire: W, peer: SocketAddr);
+    /// Keeps `line` for a later request, or closes it.
+    fn take_back(&self, line: Line<W>);
 }
 
 /// Whether a connection carried a request before.

@@ -1,4 +1,4 @@
-use std::{cell::Cell, task::Poll};
+use std::{cell::Cell, net::SocketAddr, task::Poll};
 
 use bytes::Bytes;
 use http_body::Frame;
@@ -58,13 +58,13 @@ fn filled(count: u8) -> Case {
     let pool = Pool::new(2, Duration::from_secs(30), Arc::clone(&counters));
     let rests: Vec<_> = (0..count).map(|_| Rc::new(Cell::new(true))).collect();
     for (name, rests) in (0..).zip(&rests) {
-        pool.take_back(Fake(Rc::clone(rests), name), peer());
+        pool.take_back(Line::new(Fake(Rc::clone(rests), name), peer()));
     }
     Case { pool, counters, rests }
 }
 
 fn taken(pool: &Pool<Fake>) -> Option<u8> {
-    pool.take(clock::now()).map(|(wire, _)| wire.1)
+    pool.take(clock::now()).map(|line| line.wire.1)
 }
 
 async fn local(test: impl AsyncFnOnce()) {
