@@ -13,7 +13,7 @@ use std::{
     sync::Arc,
 };
 
-use http::{HeaderMap, Method, Uri, Version};
+use http::{HeaderMap, HeaderValue, Method, Uri, Version, header::ACCEPT};
 use opentelemetry::trace::SpanId;
 
 pub use self::{
@@ -58,6 +58,8 @@ pub struct Context {
     pub uri: Uri,
     /// The protocol the client speaks.
     pub version: Version,
+    /// `Accept`, for whatever becomes an error page.
+    pub accept: Option<HeaderValue>,
     /// When each phase was reached.
     pub phases: Phases,
     /// What this worker counts.
@@ -141,6 +143,7 @@ impl Context {
             octets: Cell::new(0),
             keeping,
             hints: Hints::read(request.headers()),
+            accept: request.headers().get(ACCEPT).cloned(),
             trigger: Cell::new(""),
             headers: RefCell::default(),
             tail: RefCell::default(),

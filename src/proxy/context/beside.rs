@@ -73,6 +73,7 @@ impl Context {
         Self {
             // One like the client's, to which nothing is said of it.
             conn: Rc::new(Conn::new(self.conn.peer, self.conn.local, self.conn.scheme, self.conn.accepted, None)),
+            accept: None,
             number: self.number,
             request_id: super::RequestId::new(),
             method: request.method().clone(),

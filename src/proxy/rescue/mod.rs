@@ -13,8 +13,6 @@ use std::{
     task::{Context as TaskContext, Poll},
 };
 
-use http::header::ACCEPT;
-
 use super::{context::Context, handler::Handler};
 use crate::{
     error::{ErrorType, ProxyError, Side},
@@ -41,7 +39,6 @@ pub struct Rescue<S> {
 
 impl<S: Handler> Handler for Rescue<S> {
     async fn handle(&self, request: Request, cx: &Rc<Context>) -> Outcome {
-        let accept = request.headers().get(ACCEPT).cloned();
         let error = match Caught(pin!(self.inner.handle(request, cx))).await {
             Ok(Ok(response)) => return Ok(response),
             Ok(Err(error)) => error,
@@ -52,7 +49,7 @@ impl<S: Handler> Handler for Rescue<S> {
         };
         cx.error.set(Some(error.kind));
         report(&error, cx);
-        Ok(page::render(&error, page::Form::wanted_by(accept.as_ref()), cx))
+        Ok(page::render(&error, page::Form::wanted_by(cx.accept.as_ref()), cx))
     }
 }
 
