@@ -3,6 +3,7 @@
 //! One start serves all requests of all workers: processes belong to the [`Supervisor`], which is shared. Not here:
 //! the states a process goes through (`rules::startup`).
 
+mod guard;
 mod life;
 mod output;
 mod process;

@@ -1,8 +1,4 @@
 //! One start of a process, from spawning it to its end: a task of its own, which stops the whole process group.
-//!
-//! If Waylight itself is killed (SIGKILL), nobody is left to stop the process: it runs on, and the next Waylight finds
-//! its port taken. Linux could send it a signal, but asking for that takes code that may not run between `fork` and
-//! `exec` in safe Rust.
 
 use std::{
     io,
@@ -22,6 +18,7 @@ use tokio::{
 };
 
 use super::{
+    guard::Guard,
     life::{Facts, Life, Refusal, Started, Why},
     output::{self, Stream, Tail},
 };
@@ -92,6 +89,7 @@ struct Running {
     port: u16,
     tail: Tail,
     readers: JoinSet<()>,
+    _guard: Option<Guard>,
 }
 
 impl Running {
@@ -113,7 +111,8 @@ impl Running {
             readers.spawn(output::follow(stderr, Stream::Stderr, Arc::clone(&life.upstream), tail.clone()));
         }
         let group = child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
-        Ok(Self { child, group, port, tail, readers })
+        let guard = group.map(|group| Guard::of(group, life.start.timeout_stop));
+        Ok(Self { child, group, port, tail, readers, _guard: guard })
     }
 
     async fn wait_until_ready(&mut self, life: &Life) -> Waited {

@@ -7,10 +7,11 @@ use std::{
     net::TcpListener,
     path::PathBuf,
     rc::Rc,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use http::StatusCode;
+use rustix::process::Signal;
 use waylight::{
     config::model::{Secret, Start, StartOtlp, StartPort, Upstream},
     error::ErrorType,
@@ -22,6 +23,8 @@ use super::{
     harness::{Worker, get, on_worker, services, text, upstream},
     secure::{attribute, find, nested, traced},
 };
+
+use crate::support::instance::{HEAD, Instance};
 
 /// What the process is to be.
 const ROLE: &str = "WAYLIGHT_TEST_ROLE";
@@ -81,6 +84,32 @@ fn process(role: &str) -> Upstream {
 fn runs(pid: &str) -> bool {
     let pid = rustix::process::Pid::from_raw(pid.parse().unwrap()).unwrap();
     rustix::process::test_kill_process(pid).is_ok()
+}
+
+#[test]
+fn it_does_not_outlive_a_waylight_that_is_killed() {
+    let me = env::current_exe().unwrap();
+    let config = format!(
+        "{HEAD}[[site]]\nhosts = [\"*\"]\n[[site.route]]\npath = \"/*\"\nupstream = \"app\"\n[upstream.app.start]\n\
+         command = [{me:?}, \"--exact\", \"upstream::process::started_process\", \"--nocapture\"]\n\
+         env = {{ {ROLE} = \"serve\" }}\n"
+    );
+    let mut instance = Instance::start(&config);
+    let pid = instance.get("/").body;
+    assert!(!has_ended(&pid));
+    instance.signal(Signal::KILL);
+    instance.wait();
+    let patience = Instant::now() + Duration::from_secs(30);
+    while !has_ended(&pid) {
+        assert!(Instant::now() < patience, "it runs on");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// Whether no process with this id runs; whoever is to take note of its end may not have done so yet.
+fn has_ended(pid: &str) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    stat.rsplit_once(") ").is_none_or(|(_, state)| state.starts_with('Z'))
 }
 
 #[test]
