@@ -1,14 +1,45 @@
 //! Protobuf written by hand, straight into one buffer. Fields of lengths that are only known afterwards are written
-//! behind a place for their length. Not here: reading, which prost does.
+//! behind a place for their length. And messages read field by field, for whoever need not know what is in them; all
+//! other reading prost does.
 
 use std::ops::Range;
 
-use prost::encoding::{encode_varint, encoded_len_varint};
+use prost::encoding::{decode_varint, encode_varint, encoded_len_varint};
 
 const VARINT: u32 = 0;
 const FIXED64: u32 = 1;
 const DELIMITED: u32 = 2;
 const FIXED32: u32 = 5;
+
+/// A field that was read.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Field<'m> {
+    pub(super) number: u32,
+    /// What stands in it; nothing in a varint.
+    pub(super) content: &'m [u8],
+    /// Whether it has a length, as messages and texts do.
+    pub(super) is_delimited: bool,
+}
+
+/// Takes the first field off a message; `None` where it is malformed.
+pub(super) fn field<'m>(rest: &mut &'m [u8]) -> Option<Field<'m>> {
+    let key = decode_varint(rest).ok()?;
+    let kind = u32::try_from(key & 7).ok()?;
+    let length = match kind {
+        VARINT => {
+            decode_varint(rest).ok()?;
+            0
+        }
+        FIXED64 => 8,
+        DELIMITED => usize::try_from(decode_varint(rest).ok()?).ok()?,
+        FIXED32 => 4,
+        // Groups are gone from proto3.
+        _ => return None,
+    };
+    let (content, behind) = rest.split_at_checked(length)?;
+    *rest = behind;
+    Some(Field { number: u32::try_from(key >> 3).ok()?, content, is_delimited: kind == DELIMITED })
+}
 
 /// Writes a message whose length most likely takes one octet: it is shorter than 128 octets.
 pub(super) fn nested(buffer: &mut Vec<u8>, tag: u32, write: impl FnOnce(&mut Vec<u8>)) {

@@ -15,7 +15,11 @@ use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use subtle::ConstantTimeEq as _;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::ReceiverTerms;
+use super::{
+    ReceiverTerms,
+    http::{Encoding, decode},
+    weight,
+};
 use crate::{
     clock::{self, Instant},
     trace::{collector::Intake, sink::span_count},
@@ -113,6 +117,22 @@ impl Gate {
         }
     }
 
+    /// Decodes a message, borrowing what that takes before it does.
+    pub(super) fn decode(
+        &self,
+        encoding: Encoding,
+        message: Bytes,
+        lent: &mut Lent,
+    ) -> Result<ExportTraceServiceRequest, Refusal> {
+        let malformed = Refusal(StatusCode::BAD_REQUEST, "the message is no ExportTraceServiceRequest");
+        let Some(decoded) = weight::octets(encoding, &message) else { return Err(malformed) };
+        if message.len() + decoded > self.terms.limits.bytes_max {
+            return Err(Refusal(StatusCode::PAYLOAD_TOO_LARGE, "the message is too large once it is decoded"));
+        }
+        self.hold(lent, message.len() + decoded)?;
+        decode(encoding, message).ok_or(malformed)
+    }
+
     /// Hands a message in; gives back how many of its spans are rejected, since their ids name nothing.
     pub(super) fn offer(&self, mut request: ExportTraceServiceRequest, lent: Lent) -> Result<usize, Refusal> {
         let spans = span_count(&request);
@@ -125,6 +145,11 @@ impl Gate {
             return Err(Refusal(StatusCode::TOO_MANY_REQUESTS, "too many spans in a second"));
         }
         drop(rate);
+        if weight::copied(&request) > self.terms.limits.bytes_max {
+            self.intake.refused(spans);
+            let what = "the spans are of too many traces for so large a resource: send them in parts";
+            return Err(Refusal(StatusCode::PAYLOAD_TOO_LARGE, what));
+        }
         for scope in request.resource_spans.iter_mut().flat_map(|resource| &mut resource.scope_spans) {
             scope.spans.retain(|span| names(&span.trace_id, 16) && names(&span.span_id, 8));
         }
@@ -140,6 +165,11 @@ impl Gate {
         if octets > self.terms.limits.request_bytes_max {
             return Err(Refusal(StatusCode::PAYLOAD_TOO_LARGE, "the message is too large"));
         }
+        self.hold(lent, octets)
+    }
+
+    /// Borrows more, until it is so many octets.
+    fn hold(&self, lent: &mut Lent, octets: usize) -> Result<(), Refusal> {
         let more = octets.div_ceil(1024).saturating_sub(lent.0.num_permits());
         if more > 0 {
             lent.0.merge(self.lend(more)?);

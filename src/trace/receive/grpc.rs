@@ -11,7 +11,7 @@ use tonic::Code;
 
 use super::{
     gate::{Coding, Gate, Reach, Refusal},
-    http::{Encoding, decode, success},
+    http::{Encoding, success},
 };
 use base64::{Engine as _, engine::general_purpose::STANDARD_NO_PAD};
 
@@ -59,8 +59,7 @@ async fn take(gate: &Gate, coding: Coding, body: Incoming) -> Result<usize, Refu
         }
     };
     let plain = gate.unpack(coding, message, &mut lent)?;
-    let request = decode(Encoding::Protobuf, plain)
-        .ok_or(Refusal(StatusCode::BAD_REQUEST, "the message is no ExportTraceServiceRequest"))?;
+    let request = gate.decode(Encoding::Protobuf, plain, &mut lent)?;
     gate.offer(request, lent)
 }
 

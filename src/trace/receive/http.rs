@@ -55,8 +55,7 @@ pub(super) async fn answer(gate: &Gate, reach: Reach, request: Request<Incoming>
 async fn take(gate: &Gate, coding: Coding, body: Incoming, encoding: Encoding) -> Result<usize, Refusal> {
     let (sent, mut lent) = gate.read(body).await?;
     let plain = gate.unpack(coding, sent, &mut lent)?;
-    let request = decode(encoding, plain)
-        .ok_or(Refusal(StatusCode::BAD_REQUEST, "the message is no ExportTraceServiceRequest"))?;
+    let request = gate.decode(encoding, plain, &mut lent)?;
     gate.offer(request, lent)
 }
 

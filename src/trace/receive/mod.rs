@@ -12,6 +12,7 @@ mod http;
 pub mod room;
 pub mod sentry;
 mod split;
+mod weight;
 
 use std::{io, net::SocketAddr, pin::Pin, sync::Arc, time::Duration};
 
@@ -44,7 +45,7 @@ const STREAMS_MAX: u32 = 16;
 pub struct ReceiverLimits {
     /// The largest message, in octets, both as sent and decompressed (OTLP 1.11 recommends 64 MiB).
     pub request_bytes_max: usize,
-    /// The most octets of all messages being read and joined.
+    /// The most octets of all messages being read and joined, in memory: some small ones grow a hundredfold there.
     pub bytes_max: usize,
     /// The most spans of all messages in a second.
     pub spans_per_second_max: u64,

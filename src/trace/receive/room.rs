@@ -19,6 +19,9 @@ pub use super::split::Named;
 use super::split::Splits;
 use crate::{clock::Instant, config::model::Receive, trace::sink::span_count};
 
+/// So many places of traces that do not wait any more may be left in the order, and twice as many as wait.
+const PLACES_SPARE: usize = 1_024;
+
 /// The bounds of a [`Room`].
 #[derive(Clone, Debug)]
 pub struct RoomLimits {
@@ -166,6 +169,11 @@ impl Room {
         }
         let Some(waited) = self.waiting.remove(&trace) else { return Vec::new() };
         self.bytes -= waited.bytes;
+        // Their places in the order are left behind, but not for ever more of them.
+        if self.order.len() > 2 * self.waiting.len() + PLACES_SPARE {
+            let waiting = &self.waiting;
+            self.order.retain(|(trace, _)| waiting.contains_key(trace));
+        }
         waited.requests.into_iter().map(|part| (trace, part)).collect()
     }
 

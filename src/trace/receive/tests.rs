@@ -4,6 +4,8 @@ use bytes::Bytes;
 use flate2::{Compression, write::GzEncoder};
 use opentelemetry_proto::tonic::{
     collector::trace::v1::ExportTraceServiceRequest,
+    common::v1::KeyValue,
+    resource::v1::Resource as OtlpResource,
     trace::v1::{ResourceSpans, ScopeSpans, Span},
 };
 use proptest::prelude::*;
@@ -135,6 +137,30 @@ async fn memory_is_bounded() {
     assert!(answer.contains("retry-after: 1\r\n"), "{answer}");
     let answer = ask(running.address, "POST /v1/traces", &headers, &message(3).encode_to_vec()).await;
     assert!(answer.starts_with("http/1.1 200"), "{answer}");
+}
+
+/// Two octets a span as sent, and some hundreds in memory.
+#[tokio::test]
+async fn what_grows_in_memory_is_bounded_before_it_grows() {
+    let running = start(ReceiverLimits { bytes_max: 1 << 20, ..ReceiverLimits::default() }).await;
+    let scope_spans = vec![ScopeSpans { spans: vec![Span::default(); 100_000], ..ScopeSpans::default() }];
+    let spans = ResourceSpans { scope_spans, ..ResourceSpans::default() };
+    let bomb = ExportTraceServiceRequest { resource_spans: vec![spans] };
+    // Each of the traces would have the resource anew.
+    let mut copies = message(1_000);
+    let name = KeyValue { key: "k".repeat(10_000), ..KeyValue::default() };
+    copies.resource_spans[0].resource = Some(OtlpResource { attributes: vec![name], ..OtlpResource::default() });
+    for (content_type, body) in [
+        ("application/x-protobuf", gzip(&bomb.encode_to_vec())),
+        ("application/json", gzip(format!("{{\"resourceSpans\":[{}]}}", "{},".repeat(100_000)).as_bytes())),
+        ("application/x-protobuf", gzip(&copies.encode_to_vec())),
+    ] {
+        let address = running.address;
+        let headers = format!("host: {address}\r\ncontent-type: {content_type}\r\ncontent-encoding: gzip\r\n");
+        let answer = ask(address, "POST /v1/traces", &headers, &body).await;
+        assert!(answer.starts_with("http/1.1 413"), "{answer}");
+    }
+    assert_eq!((running.counters.app_spans_received.value(), running.counters.app_spans_refused.value()), (0, 1_000));
 }
 
 #[tokio::test]

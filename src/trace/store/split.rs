@@ -5,7 +5,9 @@
 use std::{fmt, ops::Range};
 
 use opentelemetry::trace::TraceId;
-use prost::encoding::{decode_varint, encode_varint, encoded_len_varint};
+use prost::encoding::{encode_varint, encoded_len_varint};
+
+use crate::trace::protobuf;
 
 /// `resource_spans` of a request, `scope_spans` of a resource, `spans` of a scope.
 const REQUEST_RESOURCES: u32 = 1;
@@ -169,23 +171,10 @@ fn fields(message: &[u8], within: Range<usize>, wanted: u32) -> impl Iterator<It
 
 fn next_field(message: &[u8], Range { start, end }: Range<usize>, wanted: u32) -> Result<Inside, Malformed> {
     let mut rest = &message[start..end];
-    let key = decode_varint(&mut rest).map_err(|_| Malformed)?;
-    let length = match key & 7 {
-        0 => {
-            decode_varint(&mut rest).map_err(|_| Malformed)?;
-            0
-        }
-        1 => 8,
-        DELIMITED => decode_varint(&mut rest).map_err(|_| Malformed)?,
-        5 => 4,
-        // Groups are gone from proto3.
-        _ => return Err(Malformed),
-    };
-    let length = usize::try_from(length).ok().filter(|length| *length <= rest.len()).ok_or(Malformed)?;
-    let content = end - rest.len()..end - rest.len() + length;
-    let field = start..content.end;
-    if key >> 3 == u64::from(wanted) && key & 7 == DELIMITED {
-        return Ok(Inside::Nested { field, content });
+    let found = protobuf::field(&mut rest).ok_or(Malformed)?;
+    let field = start..end - rest.len();
+    if found.number == wanted && found.is_delimited {
+        return Ok(Inside::Nested { content: field.end - found.content.len()..field.end, field });
     }
     Ok(Inside::Other(field))
 }

@@ -182,3 +182,16 @@ fn what_apps_add_to_traces_that_nobody_asked_for_is_counted() {
     room.offered(sent(&[late]), at(0));
     assert_eq!(room.take_unasked(), 0);
 }
+
+#[test]
+fn places_of_traces_that_wait_no_more_do_not_pile_up() {
+    let mut room = Room::new(RoomLimits { traces_max: 10, ..RoomLimits::default() });
+    for _ in 0..10_000 {
+        let trace = ids::trace_id();
+        room.offered(sent(&[trace]), at(0));
+        assert_eq!(count(&room.recorded(trace, None, None)), 1);
+    }
+    assert!(room.order.len() <= PLACES_SPARE + 1, "{}", room.order.len());
+    room.offered(sent(&[ids::trace_id()]), at(1));
+    assert_eq!(room.expire(at(31)), 1);
+}

@@ -1,0 +1,72 @@
+use opentelemetry_proto::tonic::common::v1::{ArrayValue, any_value::Value};
+
+use super::*;
+
+fn protobuf(message: &[u8]) -> Option<usize> {
+    octets(Encoding::Protobuf, message)
+}
+
+/// A message around what stands in a field.
+fn within(number: u8, content: &[u8]) -> Vec<u8> {
+    let mut message = vec![number << 3 | 2];
+    prost::encoding::encode_varint(content.len() as u64, &mut message);
+    message.extend_from_slice(content);
+    message
+}
+
+#[test]
+fn what_is_short_as_sent_and_long_in_memory_is_seen() {
+    const COUNT: usize = 1_000;
+    let spans = |content: &[u8]| within(1, &within(2, content));
+    for (each, content) in [
+        (size_of::<Span>(), within(2, &[]).repeat(COUNT)),
+        (size_of::<KeyValue>(), within(2, &within(9, &[]).repeat(COUNT))),
+        (size_of::<Event>(), within(2, &within(11, &[]).repeat(COUNT))),
+        (size_of::<Link>(), within(2, &within(13, &[]).repeat(COUNT))),
+        // An attribute with a list of values.
+        (size_of::<AnyValue>(), within(2, &within(9, &within(2, &within(5, &within(1, &[]).repeat(COUNT)))))),
+    ] {
+        let message = spans(&content);
+        let decoded = ExportTraceServiceRequest::decode(&*message).unwrap();
+        assert_eq!(decoded.resource_spans.len(), 1);
+        let weight = protobuf(&message).unwrap();
+        assert!((COUNT * each..COUNT * each + 4_096).contains(&weight), "{each}: {weight}");
+    }
+    let entities = within(1, &within(1, &within(3, &within(3, &[]).repeat(COUNT))));
+    assert!(protobuf(&entities).unwrap() > COUNT * size_of::<String>());
+    let json =
+        format!("{{\"resourceSpans\":[{{\"scopeSpans\":[{{\"spans\":[{}]}}]}}]}}", vec![" {}"; COUNT].join(", "));
+    assert!(octets(Encoding::Json, json.as_bytes()).unwrap() > COUNT * size_of::<Span>());
+}
+
+#[test]
+fn what_is_no_message_has_no_weight() {
+    assert_eq!(protobuf(&[]), Some(size_of::<ExportTraceServiceRequest>()));
+    for malformed in [&b"\xff\xff"[..], b"\x0a\x05a", b"\x0b", b"\x0a\x02\x12\x09"] {
+        assert_eq!(protobuf(malformed), None, "{malformed:?}");
+    }
+    let deep = (0..200).fold(Vec::new(), |inner, _| within(5, &within(1, &inner)));
+    assert_eq!(protobuf(&within(1, &within(2, &within(2, &within(9, &within(2, &deep)))))), None);
+}
+
+#[test]
+fn each_trace_has_its_resource_anew() {
+    let long = KeyValue { key: "k".repeat(10_000), ..KeyValue::default() };
+    let list = ArrayValue { values: vec![AnyValue::default(); 1_000] };
+    let list = AnyValue { value: Some(Value::ArrayValue(list)) };
+    let lists = KeyValue { value: Some(list), ..KeyValue::default() };
+    let span = |trace: u8| Span { trace_id: vec![trace; 16], ..Span::default() };
+    let scope = InstrumentationScope { attributes: vec![lists], ..InstrumentationScope::default() };
+    let scope_spans = |scope: Option<InstrumentationScope>, traces: &[u8]| ScopeSpans {
+        scope,
+        spans: traces.iter().map(|trace| span(*trace)).collect(),
+        ..ScopeSpans::default()
+    };
+    let resource = Resource { attributes: vec![long], ..Resource::default() };
+    let scopes = vec![scope_spans(Some(scope), &[1, 1, 2]), scope_spans(None, &[2, 3])];
+    let spans = ResourceSpans { resource: Some(resource), scope_spans: scopes, ..ResourceSpans::default() };
+    let message = ExportTraceServiceRequest { resource_spans: vec![spans] };
+    let (three, two) = (3 * 10_000, 2 * 1_000 * size_of::<AnyValue>());
+    assert!((three + two..three + two + 2_000).contains(&copied(&message)), "{}", copied(&message));
+    assert_eq!(copied(&ExportTraceServiceRequest::default()), 0);
+}
