@@ -3,6 +3,7 @@
 use super::{
     cli::Link,
     instance::Running,
+    print,
     source::{LoadError, Loaded, Source},
     state, terminal,
     whereabouts::Whereabouts,
@@ -64,8 +65,9 @@ pub fn for_site(running: &Running, asked: Option<&str>, who: (&str, Role)) -> Re
 /// A link for somebody, at `origin`.
 ///
 /// # Errors
-/// The operating system gave no random octets.
+/// His name was revoked, or the operating system gave no random octets.
 pub fn sign_in(config: &Config, keys: &Keys, origin: &str, who: (&str, Role)) -> Result<String, BoxError> {
+    counts(config, who.0)?;
     Ok(state::sign_in_link(origin, keys, who, config.access.link_ttl.as_secs())?)
 }
 
@@ -73,6 +75,7 @@ pub fn sign_in(config: &Config, keys: &Keys, origin: &str, who: (&str, Role)) ->
 fn trace(config: &Config, keys: &Keys, origin: &str, options: &Link) -> Result<String, BoxError> {
     let origin = origin.trim_end_matches('/');
     let host = origin.parse::<http::Uri>()?.host().ok_or("the site has no host")?.to_ascii_lowercase();
+    counts(config, &options.name)?;
     let path = console::own_path(&options.path).ok_or("the path must begin with one slash, as in /products?page=2")?;
     let (now, access) = (clock::unix_seconds(), &config.access);
     let link = TraceLink {
@@ -89,6 +92,16 @@ fn trace(config: &Config, keys: &Keys, origin: &str, options: &Link) -> Result<S
         requests_max: options.requests.unwrap_or(u64::MAX).clamp(1, access.guest_requests_max),
     };
     Ok(state::trace_link(origin, keys, link)?)
+}
+
+/// A link for a name that was revoked would be refused when it is opened, by whoever it was sent to.
+fn counts(config: &Config, name: &str) -> Result<(), BoxError> {
+    if state::is_barred(&config.state_dir, name)? {
+        let name = print::clean(name);
+        let what = "so a link for it would not count; let it in again with";
+        return Err(format!("the name {name:?} was revoked, {what} `waylight lift {name:?}`").into());
+    }
+    Ok(())
 }
 
 /// The origin that a person opens: of the site asked for, or of the only one.

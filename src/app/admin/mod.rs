@@ -188,14 +188,15 @@ impl Admin {
             return text(StatusCode::BAD_REQUEST, "the role is one of viewer, tracer, admin");
         };
         let name = value("name");
-        if name.as_deref().is_some_and(|name| running.console.is_out(name)) {
+        let name = name.as_deref().unwrap_or("operator");
+        if running.console.is_out(name) {
             return text(StatusCode::CONFLICT, "this name was revoked; let it in again first: waylight lift NAME");
         }
-        let subject = format!("{} ({role})", name.as_deref().unwrap_or("operator"));
+        let subject = format!("{name} ({role})");
         if let Err(error) = self.instance.audit.write(&AuditEntry::of_operator(Deed::LinkMade, subject)) {
             return text(StatusCode::SERVICE_UNAVAILABLE, &format!("the audit log could not be written: {error}"));
         }
-        match link::for_site(&running, value("site").as_deref(), (name.as_deref().unwrap_or("operator"), role)) {
+        match link::for_site(&running, value("site").as_deref(), (name, role)) {
             Ok(link) => text(StatusCode::OK, &link),
             Err(error) => text(StatusCode::BAD_REQUEST, &error.to_string()),
         }

@@ -65,7 +65,7 @@ impl Journal for FileJournal {
 }
 
 /// The entries of a file that have not expired.
-fn read(path: &Path, now: u64) -> io::Result<Vec<Entry>> {
+pub(super) fn read(path: &Path, now: u64) -> io::Result<Vec<Entry>> {
     let bytes = match fs::read(path) {
         Ok(bytes) => bytes,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),

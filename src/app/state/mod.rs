@@ -22,7 +22,7 @@ use crate::{
         session::{Force, Id, Identity, SignInLink, TraceLink, force},
         token::{Keys, KeysError, TokenError},
     },
-    trace::sessions::Sessions,
+    trace::sessions::{Ephemeral, Sessions},
 };
 
 /// The secret made at first run, in octets; it is kept as hexadecimal digits.
@@ -131,6 +131,16 @@ pub fn keys(directory: &Path, configured: &[Secret]) -> Result<Keys, StateError>
     let mut secret = String::new();
     file.read_to_string(&mut secret).map_err(at(&path))?;
     Keys::new(&[secret.trim()]).map_err(StateError::Keys)
+}
+
+/// Whether a name was revoked and not let in again, as the journal of a running server has it.
+///
+/// # Errors
+/// The journal cannot be read.
+pub fn is_barred(directory: &Path, name: &str) -> Result<bool, StateError> {
+    let path = directory.join(JOURNAL_FILE);
+    let entries = journal::read(&path, clock::unix_seconds()).map_err(at(&path))?;
+    Ok(Sessions::new(entries.len(), Box::new(Ephemeral), entries).is_person_barred(name))
 }
 
 /// A one-time link that signs `who` in, at the site that `origin` (`https://app.example`) leads to.
