@@ -303,6 +303,18 @@ fn what_means_the_same_is_the_same_variant() {
 }
 
 #[test]
+fn credentials_are_compared_and_not_kept() {
+    for name in ["cookie", "authorization"] {
+        let vary = Vary::of([&HeaderValue::from_static(name)].into_iter()).unwrap();
+        let values = vary.values(&one(name, "secret=1; theme=dark"));
+        assert!(values.starts_with(&format!("{name}:")) && !values.contains("secret"), "{values}");
+        assert_eq!(vary::differs(&values, &one(name, "secret=1; theme=dark")), None);
+        assert!(vary::differs(&values, &one(name, "secret=2; theme=dark")).is_some());
+        assert!(vary::differs(&values, &HeaderMap::new()).is_some());
+    }
+}
+
+#[test]
 fn an_absurd_vary_is_not_stored() {
     let of = |text: &str| Vary::of([&HeaderValue::from_bytes(text.as_bytes()).unwrap()].into_iter());
     for text in ["*", "foo, *", "*, foo", "*, *", "f\"oo"] {

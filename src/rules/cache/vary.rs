@@ -1,16 +1,21 @@
 //! `Vary`, RFC 9111 section 4.1: which stored response was answered to a request like this one. Values are brought into
 //! one form first, so that what means the same matches: blanks around commas, lines of one field, the case of languages
-//! and how their weights are written, and the order of equally welcome codings.
+//! and how their weights are written, and the order of equally welcome codings. Of credentials only a digest is kept: what
+//! is stored lies on disks, and is shown to whoever has a URL explained.
 
 use std::fmt::Write as _;
 
 use http::{
     HeaderMap, HeaderName, HeaderValue,
-    header::{ACCEPT_ENCODING, ACCEPT_LANGUAGE, COOKIE},
+    header::{ACCEPT_ENCODING, ACCEPT_LANGUAGE, AUTHORIZATION, COOKIE},
 };
+use sha2::{Digest as _, Sha256};
 
 use super::{directives::element_end, why::Why};
-use crate::rules::headers::forwarded::{FORWARDED, X_FORWARDED_FOR, X_REAL_IP};
+use crate::rules::{
+    headers::forwarded::{FORWARDED, X_FORWARDED_FOR, X_REAL_IP},
+    hex::Hex,
+};
 
 /// The most fields that a response may vary by.
 const FIELDS_MAX: usize = 16;
@@ -105,6 +110,10 @@ fn normal(name: &HeaderName, request: &HeaderMap) -> String {
                 text.extend_from_slice(element.trim_ascii());
             }
         }
+    }
+    if *name == COOKIE || *name == AUTHORIZATION {
+        let digest: [u8; 32] = Sha256::digest(&text).into();
+        return Hex(digest).to_string();
     }
     // Octets that are no text must stay different from one another.
     match String::from_utf8(text) {
