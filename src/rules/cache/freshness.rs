@@ -49,10 +49,13 @@ impl Answer<'_> {
 
     /// How long it is fresh, in seconds, and why.
     pub fn lifetime(&self, said: &ResponseDirectives, place: Said, policy: &Policy) -> (u32, Source) {
-        if let Some(ttl) = policy.ttl {
+        let explicit = self.explicit(said, place);
+        let may_be_stored = is_cacheable(self.status) || said.public || explicit.is_some();
+        // What a stranger can cause, or an upstream that is down, must not stand for what is meant to last.
+        if let Some(ttl) = policy.ttl.filter(|_| may_be_stored && !is_error(self.status)) {
             return (seconds(ttl), Source::Route);
         }
-        if let Some(lifetime) = self.explicit(said, place) {
+        if let Some(lifetime) = explicit {
             return lifetime;
         }
         if is_negative(self.status) && !policy.ttl_negative.is_zero() {
@@ -62,7 +65,7 @@ impl Answer<'_> {
             return (0, Source::Nothing);
         }
         match policy.ttl_default {
-            Some(ttl) if !is_negative(self.status) => (seconds(ttl), Source::RouteDefault),
+            Some(ttl) if !is_error(self.status) => (seconds(ttl), Source::RouteDefault),
             _ => self.heuristic(policy),
         }
     }
@@ -114,6 +117,11 @@ fn age(headers: &HeaderMap) -> u64 {
 /// Statuses that may be stored though nothing says how long they are fresh, RFC 9110 section 15.1.
 pub fn is_cacheable(status: StatusCode) -> bool {
     matches!(status.as_u16(), 200 | 203 | 204 | 206 | 300 | 301 | 308 | 404 | 405 | 410 | 414 | 501)
+}
+
+/// Statuses that say of a request that it failed.
+fn is_error(status: StatusCode) -> bool {
+    status.is_client_error() || status.is_server_error()
 }
 
 /// Statuses of negative caching.

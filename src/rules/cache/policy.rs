@@ -7,9 +7,9 @@ use http::HeaderName;
 /// How a route caches.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Policy {
-    /// How long responses are fresh, whatever they say of it; they must be ones that may be stored.
+    /// How long responses are fresh, whatever they say of it; they must be ones that may be stored, and no errors.
     pub ttl: Option<Duration>,
-    /// How long responses are fresh that say nothing of it.
+    /// How long responses are fresh that say nothing of it, and are no errors.
     pub ttl_default: Option<Duration>,
     /// How long errors (404, 410 and 5xx) are fresh that say nothing of it.
     pub ttl_negative: Duration,
