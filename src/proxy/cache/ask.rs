@@ -25,7 +25,7 @@ use super::{
 use crate::{
     body::Body,
     proxy::handler::Handler,
-    rules::cache::{Fwd, Purge, Status, Use, Why, key, stored::is_failure, validate, vary},
+    rules::cache::{Fwd, Purge, RequestDirectives, Status, Terms, Use, Why, key, stored::is_failure, validate, vary},
     service::{Outcome, Request, Response},
     trace::{scope::Span, stage::Stage},
 };
@@ -68,7 +68,11 @@ impl Need {
                 Self { fwd: Fwd::Partial, why: Why::PartStored, stored: None, other: Some(part) }
             }
             (Found::None(why, other), _) => {
-                let fwd = if other.is_some() { Fwd::VaryMiss } else { Fwd::UriMiss };
+                let fwd = match &why {
+                    Why::KeyDiffers { .. } => Fwd::Miss,
+                    _ if other.is_some() => Fwd::VaryMiss,
+                    _ => Fwd::UriMiss,
+                };
                 Self { fwd, why, stored: None, other }
             }
         }
@@ -125,7 +129,7 @@ impl<S: Handler> Visit<S> {
     pub(super) async fn ask(&self, request: Request, asked: Asked, need: Need) -> Outcome {
         let wish = Wish { method: request.method().clone(), headers: request.headers().clone() };
         let mut leader = None;
-        if need.fwd != Fwd::Request && !asked.said.no_store && !self.route.store.is_refused(&asked.key) {
+        if self.may_share(&asked, &wish, &need) {
             let name = flight_name(&asked, &wish, &need);
             let deadline = Instant::now() + self.route.policy.collapse_wait;
             for _ in 0..WAITS_MAX {
@@ -144,6 +148,16 @@ impl<S: Handler> Visit<S> {
         }
         let since = self.route.store.purges();
         self.lead(request, Errand { asked, wish, need, leader, since }).await
+    }
+
+    /// Whether the answer may be one for others too, as far as can be told beforehand. That to a HEAD never is.
+    fn may_share(&self, asked: &Asked, wish: &Wish, need: &Need) -> bool {
+        let is_own = |stored: &Arc<Object>| !stored.terms.is_for_others();
+        wish.method == Method::GET
+            && need.fwd != Fwd::Request
+            && !asked.said.no_store
+            && !need.stored.as_ref().is_some_and(is_own)
+            && !self.route.store.is_refused(&asked.key)
     }
 
     /// Waits for another request's answer.
@@ -173,9 +187,20 @@ impl<S: Handler> Visit<S> {
                 span.set("cache.collapsed", || "the answer was for the other request only");
                 return Err(Next::Alone);
             }
+            Landing::Unanswered => {
+                span.set("cache.collapsed", || "the upstream failed the other request");
+                let stale = need
+                    .stored
+                    .as_ref()
+                    .and_then(|object| Some((object, object.terms().on_error(&asked.said, now())?)));
+                let Some((object, why)) = stale else { return Err(Next::Alone) };
+                report::reason(&mut span, &why);
+                return Ok(self.stand_in(object, wish, Told::forwarded(Status::Stale, why, need.fwd)));
+            }
             Landing::Stored(object) => {
-                let fits =
-                    object.differs(&wish.headers).is_none() && answer::has_all(object, &wish.method, &wish.headers);
+                let fits = is_shared(object.terms())
+                    && object.differs(&wish.headers).is_none()
+                    && answer::has_all(object, &wish.method, &wish.headers);
                 (fits.then(|| answer::from(object, &wish.method, &wish.headers, now())), object.filled_by())
             }
             Landing::Filling(way) => {
@@ -184,7 +209,7 @@ impl<S: Handler> Visit<S> {
                 let names = || object::names(&asked.key, &way.headers);
                 let means =
                     |purge: &Purge| purge.means(url, |origin, text| names().contains(&object::name(origin, text)));
-                let is_current = !self.route.store.is_outdated(way.since, url, means);
+                let is_current = is_shared(way.terms) && !self.route.store.is_outdated(way.since, url, means);
                 (is_current.then(|| on_its_way(way, wish)).flatten(), way.filled_by)
             }
         };
@@ -226,7 +251,12 @@ impl<S: Handler> Visit<S> {
             && let Some(why) = object.terms().on_error(&errand.asked.said, now())
         {
             report::reason(&mut span, &why);
-            return Ok(self.stand_in(object, &errand.wish, why));
+            if let Some(leader) = &errand.leader {
+                leader.tell(Landing::Unanswered);
+            }
+            let told = Told::forwarded(Status::Stale, why, errand.need.fwd);
+            let told = outcome.iter().fold(told, |told, response| told.with_status(response.status()));
+            return Ok(self.stand_in(object, &errand.wish, told));
         }
         let response = match outcome {
             Ok(response) => response,
@@ -262,10 +292,9 @@ impl<S: Handler> Visit<S> {
         part.map_or(Question::Whole, |part| Question::Rest(Arc::clone(part)))
     }
 
-    fn stand_in(&self, object: &Arc<Object>, wish: &Wish, why: Why) -> Response {
-        let now = now();
-        let mut response = answer::from(object, &wish.method, &wish.headers, now);
-        Told::hit(Status::Stale, why, object.terms().left(now)).tell(response.headers_mut(), &self.cx);
+    fn stand_in(&self, object: &Arc<Object>, wish: &Wish, told: Told) -> Response {
+        let mut response = answer::from(object, &wish.method, &wish.headers, now());
+        told.tell(response.headers_mut(), &self.cx);
         response
     }
 }
@@ -276,6 +305,12 @@ enum Next {
     Alone,
     /// It waits again, or asks for others too.
     Again,
+}
+
+/// Whether an answer may be given to those who waited for it, too: as any stored response, it must be one that needs no
+/// word of the upstream (RFC 9111 section 4). What they demand of age it fulfils as well as one of their own would.
+fn is_shared(terms: Terms) -> bool {
+    !matches!(terms.decide(&RequestDirectives::default(), now()), Use::Ask(_))
 }
 
 /// The answer to somebody who waited, from a response on its way.
@@ -292,16 +327,13 @@ fn on_its_way(way: &Arc<OnItsWay>, wish: &Wish) -> Option<Response> {
     Some(answer::with(way.status, headers, Body::boxed(way.filling.read()?)))
 }
 
-/// Requests that may have one answer together share a name.
+/// Requests that may have one answer together share a name; they are GETs.
 pub(super) fn flight_name(asked: &Asked, wish: &Wish, need: &Need) -> String {
     let mut name = asked.key.clone();
     let part = |name: &mut String, text: &str| {
         name.push('\0');
         name.push_str(text);
     };
-    if wish.method == Method::HEAD {
-        part(&mut name, "HEAD");
-    }
     let values = |name: &mut String, field: &str| {
         for value in wish.headers.get_all(field) {
             part(name, field);
@@ -322,12 +354,11 @@ pub(super) fn flight_name(asked: &Asked, wish: &Wish, need: &Need) -> String {
         }
         (None, None) => {}
     }
-    let decides: &[_] = match (wish.headers.contains_key(RANGE), &wish.method) {
-        // All of it is asked for, and each one's condition is judged here.
-        (false, &Method::GET) => &[],
-        _ => &[RANGE, IF_RANGE, IF_NONE_MATCH, IF_MODIFIED_SINCE],
-    };
-    decides.iter().for_each(|field| values(&mut name, field.as_str()));
+    // Where all of it is asked for, each one's condition is judged here.
+    if wish.headers.contains_key(RANGE) {
+        let decides = [RANGE, IF_RANGE, IF_NONE_MATCH, IF_MODIFIED_SINCE];
+        decides.iter().for_each(|field| values(&mut name, field.as_str()));
+    }
     name
 }
 

@@ -29,6 +29,8 @@ pub(super) enum Landing {
     Filling(Arc<OnItsWay>),
     /// Its answer is for itself only.
     Private,
+    /// The upstream failed, and what is stale stood in.
+    Unanswered,
     /// There is no answer.
     Failed,
 }

@@ -177,7 +177,11 @@ impl Memory {
         match (best, field) {
             (Some(object), _) => Found::Variant(Arc::clone(object)),
             (None, Some(field)) => Found::None(Why::VariantDiffers { field }, other.cloned()),
-            (None, None) => Found::None(Why::NothingStored, None),
+            (None, None) => {
+                let near = slot.variants().iter().filter(|object| object.url() == key::url(key));
+                let part = near.filter_map(|object| key::differs(key, object.key())).next();
+                Found::None(part.map_or(Why::NothingStored, |part| Why::KeyDiffers { part }), None)
+            }
         }
     }
 

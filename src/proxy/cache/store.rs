@@ -150,14 +150,20 @@ impl CacheStore {
         let Some(disk) = self.disk.as_ref().filter(|disk| disk.has(key)) else { return false };
         match self.flights.join(&format!("disk\0{}", key::url(key))) {
             Part::Leader(leader) => {
-                let (disk, url) = (Arc::clone(disk), key::url(key).to_owned());
+                let (read, url) = (Arc::clone(disk), key::url(key).to_owned());
                 let before = self.purges();
                 let octets_max = self.memory.url_bytes_max();
-                let reading = tokio::task::spawn_blocking(move || disk.read(&url, octets_max));
-                // A slow disk is as good as none: the upstream is asked.
-                if let Ok(Ok(objects)) = timeout(READ_TIMEOUT, reading).await {
-                    objects.into_iter().for_each(|object| self.memory.put_beside(object));
-                    self.settle(key::url(key), before);
+                let mut reading = tokio::task::spawn_blocking(move || read.read(&url, octets_max));
+                match timeout(READ_TIMEOUT, &mut reading).await {
+                    Ok(objects) => {
+                        objects.into_iter().flatten().for_each(|object| self.memory.put_beside(object));
+                        self.settle(key::url(key), before);
+                    }
+                    // A slow disk is as good as none: the upstream is asked.
+                    Err(_) => {
+                        reading.abort();
+                        disk.was_slow();
+                    }
                 }
                 drop(leader);
             }

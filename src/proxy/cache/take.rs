@@ -25,7 +25,7 @@ use crate::{
     rules::cache::{
         Answer, Fwd, Status, Why,
         policy::SetCookie,
-        stored::{is_failure, renewed, storable, strip},
+        stored::{renewed, storable, strip},
         validate,
     },
     service::Response,
@@ -135,10 +135,12 @@ impl<S: Handler> Visit<S> {
 
     /// What the answer to a HEAD says of what is stored, RFC 9111 section 4.3.5.
     fn heard_of(&self, response: &Response, errand: &Errand, asked: u64) {
-        let Some(object) = errand.need.stored.as_ref().filter(|_| !is_failure(response.status())) else { return };
-        if response.status() == object.status && validate::head_is_about(response.headers(), &object.headers()) {
+        let Some(object) = &errand.need.stored else { return };
+        let is_same = response.status() == object.status;
+        if is_same && validate::head_is_about(response.headers(), &object.headers()) {
             self.refreshed(object, &errand.wish.headers, response.headers(), (asked, errand.since)).1.ok();
-        } else {
+        } else if is_same || matches!(response.status(), StatusCode::NOT_FOUND | StatusCode::GONE) {
+            // Any other status is about this request: its conditions, its method, a moment of the upstream's.
             self.route.store.forget(object);
         }
     }
@@ -151,7 +153,7 @@ impl<S: Handler> Visit<S> {
         if let Some(leader) = leader {
             leader.tell(Landing::Private);
         }
-        let is_general = !matches!(why, Why::ForClientOnly | Why::RequestNoStore | Why::Head);
+        let is_general = !matches!(why, Why::ForClientOnly | Why::RequestNoStore | Why::Head | Why::PartUnusable);
         if is_general {
             self.route.store.refuse(&asked.key, why.clone());
         }
@@ -210,7 +212,10 @@ impl<S: Handler> Visit<S> {
                 if let Some(leader) = &leader {
                     leader.tell(Landing::Filling(Arc::clone(&way)));
                 }
-                let current = ours && validate::is_current(&wish.headers, &way.headers, saving.answered / 1_000);
+                // Conditions are for what would be answered with 200 (RFC 9110 section 13.2.1).
+                let current = ours
+                    && way.status == StatusCode::OK
+                    && validate::is_current(&wish.headers, &way.headers, saving.answered / 1_000);
                 let filler = Filler { saving, way, key: asked.key, leader, span, taken: 0 };
                 tokio::task::spawn_local(filler.fill(body));
                 if current {

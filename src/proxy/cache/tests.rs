@@ -316,9 +316,11 @@ fn stale_responses_answer_with_permission_only() {
         seconds(100).await;
         house.plays(|_| failure());
         let stale = house.get("/a", &[]).await;
-        assert_eq!((stale.cache(), stale.text()), ("waylight; hit; ttl=-41; detail=stale-if-error", "two"));
+        assert_eq!((stale.cache(), stale.text()), ("waylight; fwd=stale; detail=stale-if-error", "two"));
         house.plays(|_| response(503, &[], Body::empty()));
-        assert_eq!(house.get("/a", &[]).await.text(), "two");
+        let stale = house.get("/a", &[]).await;
+        assert_eq!(stale.cache(), "waylight; fwd=stale; fwd-status=503; detail=stale-if-error");
+        assert_eq!(stale.text(), "two");
         seconds(1_000).await;
         assert_eq!(house.get("/a", &[]).await.status, 503);
         house.plays(|_| failure());
@@ -397,6 +399,57 @@ fn whoever_waits_hears_when_the_first_one_leaves_or_fails() {
         let (first, second) = (ask(), ask());
         assert!(first.await.unwrap().is_err());
         assert_eq!(second.await.unwrap().unwrap().text(), "two");
+    });
+}
+
+/// Many frameworks give every page an entity tag, and say nothing of caching.
+#[test]
+fn what_needs_the_upstreams_word_is_for_one_request() {
+    on_worker(async || {
+        for said in ["no-cache", "max-age=0", "x"] {
+            let house = Rc::new(House::new(Policy::default(), move |request| {
+                let own = if request.headers()["cookie"] == "a" { ("\"a\"", "of a") } else { ("\"b\"", "of b") };
+                let fields = [("cache-control", said), ("etag", own.0)];
+                match request.headers().get("if-none-match") {
+                    Some(tag) if tag == own.0 => response(304, &fields, Body::empty()).after(100),
+                    _ => text(&fields, own.1).after(100),
+                }
+            }));
+            let ask = |cookie: &'static str| {
+                let house = Rc::clone(&house);
+                spawn_local(async move { house.get("/a", &[("cookie", cookie)]).await })
+            };
+            for waited in [200, 100] {
+                let before = tokio::time::Instant::now();
+                let tasks: Vec<_> = ["a", "b", "a", "b"].into_iter().map(|cookie| (cookie, ask(cookie))).collect();
+                for (cookie, task) in tasks {
+                    assert_eq!(task.await.unwrap().text(), format!("of {cookie}"), "{said}");
+                }
+                // Once it is known what is answered, nobody waits for it.
+                assert_eq!(before.elapsed().as_millis(), waited, "{said}");
+            }
+        }
+    });
+}
+
+#[test]
+fn whoever_waits_for_a_failed_upstream_is_answered_with_what_is_stale() {
+    on_worker(async || {
+        let own = ("cache-control", "max-age=60, stale-if-error=300");
+        let house = Rc::new(House::new(Policy::default(), move |_| text(&[own, TAG], "one")));
+        house.get("/a", &[]).await;
+        seconds(70).await;
+        house.plays(|_| response(503, &[], Body::empty()).after(5_000));
+        let ask = || {
+            let house = Rc::clone(&house);
+            spawn_local(async move { house.get("/a", &[]).await })
+        };
+        let before = tokio::time::Instant::now();
+        let tasks: Vec<_> = (0..100).map(|_| ask()).collect();
+        for task in tasks {
+            assert_eq!(task.await.unwrap().text(), "one");
+        }
+        assert_eq!((house.asked(), before.elapsed().as_millis()), (2, 5_000), "the upstream is not asked by each");
     });
 }
 
@@ -623,6 +676,14 @@ fn a_head_renews_or_ends_what_is_stored() {
         house.send(request(Method::HEAD, "/a", &[])).await.unwrap();
         let hit = house.get("/a", &[]).await;
         assert_eq!((hit.cache(), hit.text(), hit.header("x")), ("waylight; hit; ttl=60", "one", "2"));
+        seconds(61).await;
+        // What is answered to the request alone says nothing of what is stored.
+        for status in [304, 405, 429] {
+            house.plays(move |_| response(status, &[], Body::empty()));
+            house.send(request(Method::HEAD, "/a", &[("if-none-match", "\"b\"")])).await.unwrap();
+        }
+        house.plays(|_| response(304, &[FRESH, TAG], Body::empty()));
+        assert_eq!(house.get("/a", &[]).await.text(), "one");
         seconds(61).await;
         house.plays(|_| response(410, &[], Body::empty()));
         house.send(request(Method::HEAD, "/a", &[])).await.unwrap();
@@ -945,6 +1006,69 @@ fn trailers_go_to_whoever_reads_them_as_they_come() {
     });
 }
 
+#[test]
+fn heads_wait_for_nobody() {
+    on_worker(async || {
+        let house = Rc::new(House::new(Policy::default(), |_| response(200, &[FRESH], Body::empty()).after(100)));
+        let ask = || {
+            let house = Rc::clone(&house);
+            spawn_local(async move { drop(house.send(request(Method::HEAD, "/a", &[])).await.unwrap()) })
+        };
+        let before = tokio::time::Instant::now();
+        let tasks: Vec<_> = (0..3).map(|_| ask()).collect();
+        for task in tasks {
+            task.await.unwrap();
+        }
+        assert_eq!((house.asked(), before.elapsed().as_millis()), (3, 100));
+    });
+}
+
+/// RFC 9110 section 13.2.1: conditions are for what would be answered with 200.
+#[test]
+fn an_error_is_no_304() {
+    on_worker(async || {
+        let house = House::new(Policy::default(), |request| match request.uri().path() {
+            "/slow" => response(404, &[FRESH, TAG], pieces(["no", "ne"])),
+            _ => response(404, &[FRESH, TAG], Body::full("none")),
+        });
+        for path in ["/a", "/slow", "/a", "/slow"] {
+            assert_eq!(house.get(path, &[("if-none-match", "\"a\"")]).await.status, 404, "{path}");
+            tokio::task::yield_now().await;
+        }
+    });
+}
+
+#[test]
+fn ranges_of_one_client_do_not_end_the_waiting_of_others() {
+    on_worker(async || {
+        let house = Rc::new(House::new(Policy::default(), |request| match request.headers().contains_key("range") {
+            true => response(206, &[FRESH, ("content-type", "multipart/byteranges; boundary=x")], Body::full("x")),
+            false => text(&[FRESH], "one").after(100),
+        }));
+        assert_eq!(house.get("/a", &[("range", "bytes=0-0,2-2")]).await.status, 206);
+        let ask = || {
+            let house = Rc::clone(&house);
+            spawn_local(async move { house.get("/a", &[]).await.text().to_owned() })
+        };
+        let tasks: Vec<_> = (0..5).map(|_| ask()).collect();
+        for task in tasks {
+            assert_eq!(task.await.unwrap(), "one");
+        }
+        assert_eq!(house.asked(), 2);
+    });
+}
+
+#[test]
+fn the_part_of_the_key_that_differs_is_told() {
+    on_worker(async || {
+        let policy = Policy { key_cookies: vec!["currency".to_owned()], ..Policy::default() };
+        let house = House::new(policy, |_| text(&[FRESH], "one"));
+        house.get("/a", &[("cookie", "currency=eur")]).await;
+        let other = house.get("/a", &[("cookie", "currency=usd")]).await;
+        assert_eq!(other.cache(), "waylight; fwd=miss; fwd-status=200; ttl=60; stored; detail=key-differs");
+    });
+}
+
 /// A body of these frames.
 struct Frames(VecDeque<Frame<Bytes>>);
 
@@ -975,29 +1099,39 @@ fn a_slow_disk_is_waited_for_half_a_second() {
     let house = || Rc::new(House::with(Policy::default(), &wish(), |_| text(&[FRESH, TAG], "one")));
     run(&|| {
         let house = house();
-        Box::pin(async move { drop(house.get("/a", &[]).await) })
+        Box::pin(async move {
+            house.get("/a", &[]).await;
+            house.get("/b", &[]).await;
+        })
     });
     // A pipe that nobody writes to: whoever opens it waits.
     let folders = std::fs::read_dir(directory.path()).unwrap().map(|entry| entry.unwrap().path());
     let files = folders.filter(|path| path.is_dir()).flat_map(|folder| std::fs::read_dir(folder).unwrap());
-    let file = files.map(|entry| entry.unwrap().path()).next().unwrap();
+    let files: Vec<_> = files.map(|entry| entry.unwrap().path()).collect();
+    assert_eq!(files.len(), 2);
     run(&|| {
-        let (house, file) = (house(), file.clone());
+        let (house, files) = (house(), files.clone());
         Box::pin(async move {
+            let store = &house.cache.route.as_ref().unwrap().store;
             // What there is was looked at before.
-            while house.cache.route.as_ref().unwrap().store.disk_size().unwrap().0 == 0 {
+            while store.disk_size().unwrap().0 < files.len() {
                 tokio::task::yield_now().await;
             }
-            std::fs::remove_file(&file).unwrap();
-            rustix::fs::mkfifoat(rustix::fs::CWD, &file, rustix::fs::Mode::RWXU).unwrap();
+            for file in &files {
+                std::fs::remove_file(file).unwrap();
+                rustix::fs::mkfifoat(rustix::fs::CWD, file, rustix::fs::Mode::RWXU).unwrap();
+            }
             let began = clock::now();
             let got = house.get("/a", &[]).await;
             assert_eq!((got.text(), got.cache().contains("fwd=uri-miss")), ("one", true));
             let waited = clock::now().since(began);
             assert!((500..5_000).contains(&waited.as_millis()), "{waited:?}");
             assert!(house.get("/a", &[]).await.cache().starts_with("waylight; hit"));
-            // Whoever waits still is let go.
-            drop(std::fs::OpenOptions::new().write(true).open(&file));
+            assert!(!store.promote("http://shop.example/b").await, "nobody waits for the next one");
+            // Whoever waits still is let go. Nobody reads the other one, so opening it must not wait.
+            for file in &files {
+                drop(std::fs::OpenOptions::new().read(true).write(true).open(file));
+            }
         })
     });
 }

@@ -132,7 +132,8 @@ impl<S: Handler> Visit<S> {
         let mut span = self.cx.span(Stage::CacheLookup);
         let store = &self.route.store;
         let mut found = store.memory.find(&asked.key, request.headers());
-        if matches!(found, Found::None(Why::NothingStored, _)) && store.promote(&asked.key).await {
+        let is_unknown = matches!(found, Found::None(Why::NothingStored | Why::KeyDiffers { .. }, _));
+        if is_unknown && store.promote(&asked.key).await {
             span.set("cache.promoted", || "from disk");
             found = store.memory.find(&asked.key, request.headers());
         }

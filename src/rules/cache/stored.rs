@@ -291,6 +291,12 @@ impl Terms {
         Use::Ask(expired)
     }
 
+    /// Whether it can ever answer without the upstream's word. What cannot is for the one request that it was answered to:
+    /// many pages say nothing of caching, have an entity tag, and are a visitor's own.
+    pub fn is_for_others(&self) -> bool {
+        self.reuse != Reuse::Never && (self.ttl > 0 || self.stale_while_revalidate > 0)
+    }
+
     /// Whether it may answer where the upstream failed, RFC 5861 section 4.
     pub fn on_error(&self, asked: &RequestDirectives, now: u64) -> Option<Why> {
         if self.reuse != Reuse::Free {

@@ -43,7 +43,9 @@ pub enum Fwd {
     Bypass,
     /// `method`: it is not one that stored responses answer.
     Method,
-    /// `uri-miss`: nothing is stored under the key.
+    /// `miss`: something is stored for the URL, for other parts of the key.
+    Miss,
+    /// `uri-miss`: nothing is stored for the URL.
     UriMiss,
     /// `vary-miss`: something is, for other headers.
     VaryMiss,
@@ -61,6 +63,7 @@ impl Fwd {
         match self {
             Self::Bypass => "bypass",
             Self::Method => "method",
+            Self::Miss => "miss",
             Self::UriMiss => "uri-miss",
             Self::VaryMiss => "vary-miss",
             Self::Request => "request",

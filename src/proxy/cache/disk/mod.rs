@@ -30,7 +30,7 @@ use crate::{
 
 /// How long a request waits for the disk.
 pub(super) const READ_TIMEOUT: Duration = Duration::from_millis(500);
-/// After a failure nothing is written for so long, in milliseconds.
+/// After a failure nothing is written for so long, and nothing read after one that was too slow, in milliseconds.
 const REST_MILLIS: u64 = 10_000;
 /// Responses that are not worth a file: those usable for no longer than this, in seconds.
 const LIFE_SECONDS_MIN: u64 = 10;
@@ -59,6 +59,7 @@ struct Shared {
     queue_bytes_max: u64,
     waiting: AtomicU64,
     resting_until: AtomicU64,
+    unread_until: AtomicU64,
     index: Mutex<Index>,
     purges: Mutex<Vec<(u64, Purge, How)>>,
     jobs: Mutex<Option<mpsc::SyncSender<Job>>>,
@@ -93,6 +94,7 @@ impl Disk {
             queue_bytes_max: wish.queue_bytes_max,
             waiting: AtomicU64::new(0),
             resting_until: AtomicU64::new(0),
+            unread_until: AtomicU64::new(0),
             index: Mutex::default(),
             purges: Mutex::new(read_purges(&wish.directory)),
             jobs: Mutex::new(Some(jobs)),
@@ -128,9 +130,18 @@ impl Disk {
         }
     }
 
-    /// Whether anything is there for a key's URL.
+    /// Whether anything is there for a key's URL, and may be read now.
     pub(super) fn has(&self, key: &str) -> bool {
-        lock(&self.shared.index).has(index::url_hash(key))
+        self.shared.unread_until.load(Ordering::Relaxed) <= now() && lock(&self.shared.index).has(index::url_hash(key))
+    }
+
+    /// Somebody waited too long. For a while nobody else does, or those who wait would be ever more.
+    pub(super) fn was_slow(&self) {
+        self.shared.counters.cache_disk_failed.one();
+        let until = now() + REST_MILLIS;
+        if self.shared.unread_until.fetch_max(until, Ordering::Relaxed) + REST_MILLIS < until {
+            warn!(directory = %self.shared.directory.display(), "the cache's disk is slow; it is not read for a while");
+        }
     }
 
     /// Reads the latest that is there for a key's URL, up to so many octets. Blocks.
