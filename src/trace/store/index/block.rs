@@ -255,7 +255,28 @@ impl Block {
 
     /// Leaves the rows that are searched for.
     pub(super) fn find(&self, find: &Find, mask: &mut Mask) {
-        let Some(terms) = self.in_order(find) else { return mask.clear() };
+        // What compares numbers costs least, so it goes first; words cost most, so they go last.
+        let cost = |term: &&Term| match (&term.condition, term.sense) {
+            (Condition::Word(_), Sense::IsNot) => 3,
+            (Condition::Word(_), Sense::Is) => 2,
+            (Condition::Text(..), _) => 1,
+            _ => 0,
+        };
+        let mut terms: Vec<&Term> = find.terms().iter().collect();
+        terms.sort_by_key(cost);
+        let (others, words) = terms.split_at(terms.partition_point(|term| cost(term) < 2));
+        self.narrow(others, mask);
+        // Where few rows are left, each of them is looked at anyway, and to rank the words would cost more than that.
+        let is_ranked = words.len() > 1 && self.columns().iter().all(|column| column.is_worth_it(mask.count()));
+        if !is_ranked {
+            return self.narrow(words, mask);
+        }
+        let Some(words) = self.in_order(words) else { return mask.clear() };
+        self.narrow(&words, mask);
+    }
+
+    /// Leaves the rows that fulfil these conditions, one after the other.
+    fn narrow(&self, terms: &[&Term], mask: &mut Mask) {
         for term in terms {
             if mask.is_empty() {
                 return;
@@ -294,22 +315,18 @@ impl Block {
         }
     }
 
-    /// The conditions in the order in which they are looked at; `None`: there is one that no row fulfils.
-    fn in_order<'f>(&self, find: &'f Find) -> Option<Vec<&'f Term>> {
-        let mut terms = Vec::with_capacity(find.terms().len());
-        for term in find.terms() {
-            // What compares numbers costs least, so it goes first; words cost most, so they go last. Of words, the rare ones
-            // go first, and leave fewer rows to the others.
-            let (cost, rare) = match (&term.condition, term.sense) {
-                (Condition::Word(word), Sense::Is) => (2, self.first(word)?),
-                (Condition::Word(_), Sense::IsNot) => (3, 0),
-                (Condition::Text(..), _) => (1, 0),
-                _ => (0, 0),
+    /// Words, the rarest first: it leaves fewer rows to the others. `None`: there is one that no row has.
+    fn in_order<'f>(&self, words: &[&'f Term]) -> Option<Vec<&'f Term>> {
+        let mut ranked = Vec::with_capacity(words.len());
+        for term in words {
+            let place = match (&term.condition, term.sense) {
+                (Condition::Word(word), Sense::Is) => (0, Reverse(self.first(word)?)),
+                _ => (1, Reverse(0)),
             };
-            terms.push(((cost, Reverse(rare)), term));
+            ranked.push((place, *term));
         }
-        terms.sort_by_key(|(place, _)| *place);
-        Some(terms.into_iter().map(|(_, term)| term).collect())
+        ranked.sort_by_key(|(place, _)| *place);
+        Some(ranked.into_iter().map(|(_, term)| term).collect())
     }
 
     /// How far what a word needs stands from the beginning of the smallest column that holds it; the farther, the rarer it

@@ -52,11 +52,16 @@ impl Texts {
     /// Whether row by row, the text is like the pattern: looked up for each text where `rows` are many, else for each
     /// row.
     pub(super) fn like<'t>(&'t self, pattern: &'t Pattern, rows: usize) -> impl Fn(usize) -> bool + 't {
-        let like = (rows * 4 >= self.ends.len()).then(|| self.all_like(pattern));
+        let like = self.is_worth_it(rows).then(|| self.all_like(pattern));
         move |row| match &like {
             Some(like) => like[usize::from(self.codes[row])],
             None => pattern.is_like_folded(self.at(row)),
         }
+    }
+
+    /// Whether all texts are looked through at once where so many rows are asked for.
+    pub(super) fn is_worth_it(&self, rows: usize) -> bool {
+        rows * 4 >= self.ends.len()
     }
 
     /// Where what the pattern needs stands first, in octets from the beginning: the later, the rarer it is. `None`: no
