@@ -1,7 +1,7 @@
 //! Who may do what, as the pages and the API ask it; and ending other people's sessions and sign-ins, at once, on every
 //! worker, and beyond a restart.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
@@ -30,6 +30,8 @@ use crate::{
 
 /// So many sessions are listed.
 const SESSIONS_SHOWN_MAX: usize = 1000;
+/// What has ended is in the store after that, as far as the store keeps up: records wait in their worker, and for others.
+const ON_THEIR_WAY: Duration = Duration::from_secs(1);
 /// So many entries of the audit log are listed on the page.
 const ENTRIES_SHOWN_MAX: usize = 50;
 
@@ -173,7 +175,8 @@ impl Console {
         self.sessions.lift_person(name, clock::unix_seconds())
     }
 
-    /// Erases what is kept of a person, or of a session: in memory, and in the store.
+    /// Erases what is kept of a person, or of a session: in memory, and in the store; and once more when what had ended
+    /// before is there, too.
     ///
     /// # Errors
     /// Who asks may not, it could not be written down, or the store could not.
@@ -183,14 +186,20 @@ impl Console {
             Whom::Person(name) => format!("person {name}"),
         };
         self.audited(visit, Action::Erase, Deed::Erase, &subject)?;
-        let recent = self.shelf.requests.erase_recent(|row| match &whom {
-            Whom::Session(id) => row.session == Some(*id),
-            Whom::Person(name) => *row.person == **name,
-        });
-        let erased = match self.shelf.requests.store() {
-            Some(store) => store.erase(whom).await.map_err(|error| Denied::Unavailable(error.into()))?,
-            None => Erased::default(),
-        };
+        let (mut recent, mut erased) = (0, Erased::default());
+        for wait in [Duration::ZERO, ON_THEIR_WAY] {
+            tokio::time::sleep(wait).await;
+            recent += self.shelf.requests.erase_recent(|row| match &whom {
+                Whom::Session(id) => row.session == Some(*id),
+                Whom::Person(name) => *row.person == **name,
+            });
+            if let Some(store) = self.shelf.requests.store() {
+                let more = store.erase(whom.clone()).await.map_err(|error| Denied::Unavailable(error.into()))?;
+                erased.requests += more.requests;
+                erased.traces += more.traces;
+                erased.spans += more.spans;
+            }
+        }
         info!(subject, recent, requests = erased.requests, traces = erased.traces, spans = erased.spans, "erased");
         Ok((recent, erased))
     }

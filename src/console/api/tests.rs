@@ -406,6 +406,21 @@ async fn the_house_tells_of_itself_without_secrets() {
     assert_eq!(desk.send(Some(Role::Admin), form).await.status(), StatusCode::UNSUPPORTED_MEDIA_TYPE);
 }
 
+#[tokio::test(start_paused = true)]
+async fn what_was_on_its_way_to_the_store_is_erased_too() {
+    let desk = Desk::new().await;
+    let store = desk.console.shelf.store().ok().unwrap();
+    let late = async {
+        tokio::time::sleep(std::time::Duration::from_millis(700)).await;
+        let row = RequestRow { id: 77, person: "Grace".into(), trace: None, ..row() };
+        store.write_requests(vec![row]).await.unwrap();
+    };
+    let wish = json!({ "person": "Grace" });
+    let (erased, ()) = tokio::join!(desk.post("/erase", &wish), late);
+    assert_eq!(parsed(&erased)["requests"], 1);
+    assert_eq!(store.request(77).await.unwrap(), None);
+}
+
 #[tokio::test]
 async fn a_trace_link_is_made_listed_and_ended() {
     let desk = Desk::new().await;
