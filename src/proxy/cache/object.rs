@@ -1,5 +1,5 @@
-//! A stored response: itself, and one piece of memory for key, variant, header fields and a small body, since whoever is
-//! answered needs all of them. A large body is chunks, which answers share.
+//! A stored response: itself, one piece of memory for key, variant and header fields, and one for a small body. A large
+//! body is chunks, which answers share.
 
 use std::{
     ops::Range,
@@ -36,25 +36,36 @@ pub(super) struct Object {
     pub(super) terms: Terms,
     /// When it came, or was validated last: milliseconds since the Unix epoch.
     pub(super) answered: u64,
-    /// Key, variant and header fields, and the body, if it is small.
+    /// Key, variant and header fields.
     data: Box<[u8]>,
-    rare: Option<Box<Rare>>,
+    content: Content,
     /// How old it was when it was purged softly, in seconds, and one more; 0: it was not.
     purged: AtomicU32,
     vary_end: u32,
-    head_end: u32,
     key_end: u16,
     pub(super) status: StatusCode,
 }
 
-/// What few responses have.
+/// The body, and what few responses have.
+#[derive(Debug)]
+enum Content {
+    /// A small body, and nothing else.
+    Plain(Box<[u8]>),
+    Rare(Box<Rare>),
+}
+
 #[derive(Debug)]
 struct Rare {
-    /// A large body.
-    chunks: Option<Chunks>,
+    body: Stored,
     part: Option<ContentRange>,
     names: Box<[u64]>,
     filled_by: Option<(TraceId, SpanId)>,
+}
+
+#[derive(Debug)]
+enum Stored {
+    Whole(Box<[u8]>),
+    Chunks(Chunks),
 }
 
 /// A small body as answers share it.
@@ -134,29 +145,34 @@ impl Chunks {
 impl Object {
     /// Puts a response away.
     pub(super) fn new(parts: &Parts<'_>, body: &Chunks) -> Self {
-        let mut head = Vec::with_capacity(parts.key.len() + parts.vary.len() + 256);
-        head.extend_from_slice(parts.key.as_bytes());
-        head.extend_from_slice(parts.vary.as_bytes());
-        let place = |octets: &[u8]| u32::try_from(octets.len()).unwrap_or(u32::MAX);
-        let vary_end = place(&head);
-        head::write(parts.headers, body.octets, &mut head);
-        let is_small = body.octets <= WHOLE_BYTES_MAX;
-        let small = if is_small { &*body.chunks } else { &[] };
-        // Exactly as large as it must be.
-        let mut data = Vec::with_capacity(head.len() + small.iter().map(Bytes::len).sum::<usize>());
-        data.extend_from_slice(&head);
-        small.iter().for_each(|chunk| data.extend_from_slice(chunk));
-        let (names, part, filled_by) = (names(parts.key, parts.headers), parts.part, parts.filled_by);
-        let is_rare = !is_small || part.is_some() || !names.is_empty() || filled_by.is_some();
-        let rare = || Rare { chunks: (!is_small).then(|| body.clone()), part, names: names.into(), filled_by };
+        let mut octets = Vec::with_capacity(parts.key.len() + parts.vary.len() + 256);
+        octets.extend_from_slice(parts.key.as_bytes());
+        octets.extend_from_slice(parts.vary.as_bytes());
+        let vary_end = u32::try_from(octets.len()).unwrap_or(u32::MAX);
+        head::write(parts.headers, body.octets, &mut octets);
+        let names = names(parts.key, parts.headers);
+        let body = if body.octets <= WHOLE_BYTES_MAX {
+            Stored::Whole(body.chunks.concat().into())
+        } else {
+            Stored::Chunks(body.clone())
+        };
+        let content = match body {
+            Stored::Whole(body) if parts.part.is_none() && names.is_empty() && parts.filled_by.is_none() => {
+                Content::Plain(body)
+            }
+            body => {
+                let (part, filled_by) = (parts.part, parts.filled_by);
+                Content::Rare(Box::new(Rare { body, part, names: names.into(), filled_by }))
+            }
+        };
         Self {
             terms: parts.terms,
             answered: parts.answered,
-            data: data.into(),
-            rare: is_rare.then(rare).map(Box::new),
+            // Exactly as large as it must be.
+            data: Box::from(octets.as_slice()),
+            content,
             purged: AtomicU32::new(0),
             vary_end,
-            head_end: place(&head),
             // The longest key and its mark are far from it.
             key_end: u16::try_from(parts.key.len()).unwrap_or(u16::MAX),
             status: parts.status,
@@ -185,12 +201,15 @@ impl Object {
 
     /// Its header fields.
     pub(super) fn headers(&self) -> HeaderMap {
-        head::read(&self.data[self.vary_end as usize..self.head_end as usize], self.octets()).unwrap_or_default()
+        head::read(&self.data[self.vary_end as usize..], self.octets()).unwrap_or_default()
     }
 
     /// Its body, in chunks, as it is given out.
     pub(super) fn body(self: &Arc<Self>) -> Chunks {
-        self.chunks().cloned().unwrap_or_else(|| Chunks::new(self.whole().into_iter().collect()))
+        match self.stored() {
+            Some(Stored::Chunks(chunks)) => chunks.clone(),
+            _ => Chunks::new(self.whole().into_iter().collect()),
+        }
     }
 
     /// Its body, if it is in one piece.
@@ -204,12 +223,29 @@ impl Object {
         self.small().into_iter().chain(chunks)
     }
 
+    fn rare(&self) -> Option<&Rare> {
+        if let Content::Rare(rare) = &self.content { Some(rare) } else { None }
+    }
+
+    fn stored(&self) -> Option<&Stored> {
+        self.rare().map(|rare| &rare.body)
+    }
+
     fn small(&self) -> Option<&[u8]> {
-        if self.chunks().is_none() { Some(&self.data[self.head_end as usize..]) } else { None }
+        match &self.content {
+            Content::Plain(body) => Some(body),
+            Content::Rare(rare) => {
+                if let Stored::Whole(body) = &rare.body {
+                    Some(body)
+                } else {
+                    None
+                }
+            }
+        }
     }
 
     fn chunks(&self) -> Option<&Chunks> {
-        self.rare.as_ref()?.chunks.as_ref()
+        if let Some(Stored::Chunks(chunks)) = self.stored() { Some(chunks) } else { None }
     }
 
     /// The octets of its body.
@@ -219,17 +255,17 @@ impl Object {
 
     /// Which part it is, if it is one.
     pub(super) fn part(&self) -> Option<ContentRange> {
-        self.rare.as_ref()?.part
+        self.rare()?.part
     }
 
     /// The span that asked for it, if it was traced.
     pub(super) fn filled_by(&self) -> Option<(TraceId, SpanId)> {
-        self.rare.as_ref()?.filled_by
+        self.rare()?.filled_by
     }
 
     /// Whether it has this tag or group.
     fn is_named(&self, name: u64) -> bool {
-        self.rare.as_ref().is_some_and(|rare| rare.names.contains(&name))
+        self.rare().is_some_and(|rare| rare.names.contains(&name))
     }
 
     /// Whether a purge means it.
@@ -266,10 +302,11 @@ impl Object {
 
     /// What it takes, in octets.
     pub(super) fn weight(&self) -> u64 {
-        let rare = self.rare.as_ref().map_or(0, |rare| size_of::<Rare>() as u64 + rare.names.len() as u64 * 8);
+        let rare = self.rare().map_or(0, |rare| size_of::<Rare>() as u64 + rare.names.len() as u64 * 8);
         let chunks = self.chunks().into_iter().flat_map(Chunks::all);
         let chunks = chunks.map(|chunk| taken(chunk.len()) + CHUNK_BYTES).sum::<u64>();
-        FIXED_BYTES + PLACE_BYTES + taken(self.data.len()) + chunks + rare
+        let small = self.small().map_or(0, |body| taken(body.len()));
+        FIXED_BYTES + PLACE_BYTES + taken(self.data.len()) + small + chunks + rare
     }
 }
 
