@@ -15,26 +15,18 @@ use std::{
 use bytes::Bytes;
 use criterion::{Criterion, criterion_group};
 use http_body_util::BodyExt as _;
-use tower::Layer as _;
 use waylight::{
     body::Body,
-    clock,
-    config::model::{self, Scheme, Toggle},
-    proxy::{
-        cache::{Cache, CacheLayer, CacheStore, RouteCache},
-        context::{Conn, Context, Keeping},
-        handler::Handler,
-        tracer::Tracer,
-    },
-    rules::cache::Policy,
+    config::model,
+    proxy::{cache::CacheStore, context::Context, handler::Handler},
     service::{Outcome, Request},
-    trace::{
-        counters::Counters,
-        outbox::Outbox,
-        quota::Quota,
-        requests::log::{RequestLog, RequestOutbox},
-    },
+    trace::counters::Counters,
 };
+
+use self::stage::Stage;
+
+#[path = "../tests/it/cache/stage.rs"]
+mod stage;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -59,54 +51,24 @@ impl Handler for Origin {
     }
 }
 
-/// The stage, and all that a request needs.
+/// The stage, and what is told of it.
 struct House {
-    cache: Cache<Origin>,
+    stage: Stage<Origin>,
     store: Arc<CacheStore>,
     asked: Rc<Cell<u64>>,
-    conn: Rc<Conn>,
-    counters: Arc<Counters>,
-    keeping: Rc<Keeping>,
 }
 
 impl House {
     fn new(octets: usize, memory_max: u64) -> Self {
         let counters = Arc::new(Counters::default());
-        let (outbox, _) = Outbox::new(8, Arc::clone(&counters));
         let store = Arc::new(CacheStore::new(&model::Cache { memory_max, disk: None }, &counters).unwrap());
-        let route = RouteCache {
-            policy: Policy::default(),
-            mark: RouteCache::mark("bench"),
-            store: Arc::clone(&store),
-            tracer: Rc::new(Tracer {
-                outbox,
-                redaction: Arc::default(),
-                sentry: Arc::default(),
-                spans_max: 100,
-                quota: Arc::new(Quota::unlimited()),
-            }),
-        };
         let asked = Rc::new(Cell::new(0));
-        let layer = CacheLayer { route: Some(Rc::new(route)) };
-        let cache = layer.layer(Origin { octets, asked: Rc::clone(&asked) });
-        let (peer, local) = (([192, 0, 2, 1], 40_000).into(), ([127, 0, 0, 1], 80).into());
-        let conn = Rc::new(Conn::new(peer, local, Scheme::Http, clock::now(), None));
-        let keeping = Rc::new(Keeping {
-            access_log: None,
-            header_sets: Toggle::Off,
-            request_id_header: None,
-            redaction: Arc::default(),
-            log: Rc::new(RequestLog::new(RequestOutbox::new(1, Arc::clone(&counters)).0)),
-        });
-        Self { cache, store, asked, conn, counters, keeping }
+        let stage = Stage::new(Origin { octets, asked: Rc::clone(&asked) }, &store, &counters);
+        Self { stage, store, asked }
     }
 
     async fn get(&self, number: u64) -> usize {
-        let request = http::Request::get(format!("/products/{number:08}")).header("host", "shop.example");
-        let request: Request = Box::new(request.body(Body::empty()).unwrap());
-        let cx = Context::new(Rc::clone(&self.conn), &request, Arc::clone(&self.counters), Rc::clone(&self.keeping));
-        let response = self.cache.handle(request, &Rc::new(cx)).await.unwrap();
-        let mut body = response.into_body();
+        let mut body = self.stage.get(number).await.into_body();
         let mut octets = 0;
         while let Some(frame) = body.frame().await {
             octets += frame.unwrap().into_data().map_or(0, |data: Bytes| data.len());

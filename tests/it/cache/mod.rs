@@ -5,6 +5,7 @@ mod binary;
 mod crowd;
 mod house;
 mod memory;
+mod stage;
 
 use std::{cell::Cell, rc::Rc};
 
