@@ -10,7 +10,7 @@ pub(super) fn run(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
     match Expect::parse(text) {
         Ok(expect) => {
-            assert_eq!(expect.text(), text);
+            assert_eq!(expect.text(), text.trim());
             let trace = Trace::new(Vec::new(), Vec::new());
             let facts = Facts { status: 200, cache: "hit", error: "", first_byte: Some(1), duration: 2, trace: &trace };
             let _ = expect.verify(&facts);
