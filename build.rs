@@ -1,6 +1,6 @@
-//! Packs the console's files for `src/console/assets.rs`: each without its comments and types, which are half of it; and
-//! compressed by brotli and gzip, which takes too long to be done while a browser waits. Every line keeps its number.
-//! Their digest stands in their address.
+//! Packs the console's files for `src/console/assets.rs`: each without its comments, types and indentation, which are half
+//! of it; and compressed by brotli and gzip, which takes too long to be done while a browser waits. Every line keeps its
+//! number. Their digest stands in their address.
 
 use std::{
     env,
@@ -67,8 +67,8 @@ fn list(root: &Path, below: &str, names: &mut Vec<String>) -> Result<(), Box<dyn
     Ok(())
 }
 
-/// A text whose lines of comment are empty: those that begin with `//`, and those of a comment that begins a line. A
-/// lint of the scripts sees to it that no literal has such lines.
+/// A text whose lines of comment are empty, those that begin with `//` and those of a comment that begins a line, and
+/// whose other lines are not indented. A lint of the scripts sees to it that no literal has such lines.
 fn without_comments(text: &str) -> String {
     let mut bare = String::with_capacity(text.len());
     let mut is_within = false;
@@ -90,7 +90,7 @@ fn without_comments(text: &str) -> String {
             }
         };
         is_within = (is_within || begins) && !inner.contains("*/");
-        push_without_types(&mut bare, rest);
+        push_without_types(&mut bare, rest.trim());
         bare.push('\n');
     }
     bare
