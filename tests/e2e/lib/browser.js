@@ -4,10 +4,17 @@ import { chromium } from 'playwright-core';
 
 /** @import { Browser, Page } from 'playwright-core' */
 
-/** @returns {Promise<Browser>} */
-export function launch() {
+/** Where it is. */
+export const CHROMIUM = process.env['CHROMIUM'] ?? '/usr/bin/chromium';
+
+/**
+ * @param {{ keepsPages?: boolean }} [how] `keepsPages`: with the back/forward cache that people's browsers have
+ * @returns {Promise<Browser>}
+ */
+export function launch({ keepsPages = false } = {}) {
   return chromium.launch({
-    executablePath: process.env['CHROMIUM'] ?? '/usr/bin/chromium',
+    executablePath: CHROMIUM,
+    ...(keepsPages ? { ignoreDefaultArgs: ['--disable-back-forward-cache'] } : {}),
     args: [
       '--headless',
       '--no-sandbox',

@@ -60,6 +60,16 @@ export class Toolbar {
     );
   }
 
+  /**
+   * How an element of the toolbar is drawn: the computed values of these properties.
+   * @param {string} selector
+   * @param {...string} names
+   * @returns {Promise<string[]>}
+   */
+  async style(selector, ...names) {
+    return (await this.#inside(`function (selector, ...names) { const style = getComputedStyle(this.querySelector(selector)); return names.map((name) => style.getPropertyValue(name)); }`, selector, ...names)) ?? [];
+  }
+
   /** The entries of the menu. */
   async entries() {
     /** @type {string[]} */

@@ -5,6 +5,8 @@ import { createReadStream } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { extname, join, normalize, resolve } from 'node:path';
 
+import { build } from 'esbuild';
+
 import { listen } from './net.js';
 
 const MODULES = resolve(import.meta.dirname, '../node_modules');
@@ -114,4 +116,10 @@ export function scriptFile(name) {
     response.writeHead(200, { 'content-type': 'text/javascript; charset=utf-8' });
     createReadStream(join(PAGES, name)).pipe(response);
   };
+}
+
+/** A script of `pages/` with the packages that it needs, as an app's own bundle is. @param {string} name @returns {Promise<Handler>} */
+export async function bundle(name) {
+  const { outputFiles: [file] } = await build({ entryPoints: [join(PAGES, name)], bundle: true, write: false, platform: 'browser', format: 'iife' });
+  return (_, response) => response.writeHead(200, { 'content-type': 'text/javascript; charset=utf-8' }).end(file?.contents);
 }

@@ -42,6 +42,10 @@ describe('the toolbar in all kinds of pages', () => {
       '/frames': html('', '<iframe src="/" width="300" height="200"></iframe><p>outside</p>'),
       '/frozen': html('<script>Object.freeze(Object.prototype);Object.freeze(Array.prototype);Object.freeze(Element.prototype);Object.freeze(window.JSON);</script>'),
       '/hostile': html(HOSTILE),
+      '/lcp': html('', '<h1 id="big" style="font-size:80px;width:500px">The largest text</h1>'),
+      '/overridden': html('<script>window.fetch = () => { throw new TypeError("mine"); };</script>'),
+      '/clearing': html('<script>setInterval(() => document.querySelectorAll("html > :not(head, body)").forEach((each) => each.remove()), 100)</script>'),
+      '/rtl': htmlPage(`<!doctype html><html dir="rtl"><head><title>shop</title></head><body>${BODY}</body></html>`),
       '/removing': html('<script>new MutationObserver(() => document.querySelectorAll("html > :not(head, body)").forEach((each) => each.remove())).observe(document, { childList: true, subtree: true })</script>'),
       '*': html(''),
     });
@@ -115,6 +119,71 @@ describe('the toolbar in all kinds of pages', () => {
       }),
     );
     assert.ok(Number(times) > 0 && Number(times) < 12, `it came back ${times} times in three seconds`);
+  });
+
+  test('a page that removes every unknown element ten times a second has none for most of the time, and no error', async () => {
+    await visit('/clearing');
+    await page.evaluate(() => new Promise((resolve) => setTimeout(resolve, 1_000)));
+    await isThere();
+    assert.deepEqual(errors, []);
+  });
+
+  test('where the page put something broken in place of fetch, commands are navigations', async () => {
+    // In a traced page the toolbar would have the browser's own.
+    const tab = await (await browser.newContext()).newPage(), bar = new Toolbar(tab);
+    await signIn(tab, await waylight.link());
+    await tab.goto(`${waylight.origin}/overridden`);
+    const [asked] = await Promise.all([tab.waitForRequest(/_waylight\/command\?do=page/), bar.choose('Run page trace')]);
+    assert.match(asked.url(), /to=%2Foverridden/);
+    await bar.until('the traced page', async () => (await tab.locator('script[data-waylight*="trace"]').count()) > 0);
+    await tab.context().close();
+  });
+
+  test('corners are corners in a page that reads from right to left, too', async () => {
+    await visit('/rtl');
+    for (const [place, x, y] of /** @type {const} */ ([['bl', 16, undefined], ['tl', 16, 16], ['br', undefined, undefined]])) {
+      await page.evaluate((where) => { localStorage.setItem('waylight.place', where); }, place);
+      await page.reload();
+      await isThere();
+      const pill = await toolbar.part('.pill'), view = page.viewportSize();
+      assert.equal(Math.round(pill?.x ?? 0), x ?? (view?.width ?? 0) - 16 - Math.round(pill?.width ?? 0), place);
+      if (y) assert.equal(pill?.y, y, place);
+    }
+    await page.evaluate(() => localStorage.clear());
+  });
+
+  test('it keeps still for whoever wants that, and is drawn in the colours of a system that forces them', async () => {
+    await page.emulateMedia({ reducedMotion: 'reduce' });
+    await visit('/');
+    assert.deepEqual(await toolbar.style('.pill', 'transition-property', 'animation-name'), ['none', 'none']);
+    await page.emulateMedia({ reducedMotion: 'no-preference' });
+    assert.deepEqual(await toolbar.style('.pill', 'transition-property'), ['background']);
+    await page.emulateMedia({ reducedMotion: null, forcedColors: 'active' });
+    await toolbar.open();
+    const [canvas, text] = await page.evaluate(() => ['Canvas', 'CanvasText'].map((color) => {
+      const made = document.body.appendChild(Object.assign(document.createElement('i'), { style: `color:${color}` }));
+      return getComputedStyle(made).color;
+    }));
+    for (const part of ['.pill', '.panel']) assert.deepEqual(await toolbar.style(part, 'background-color', 'color', 'border-top-style'), [canvas, text, 'solid'], part);
+    const [outline, fill] = await toolbar.style('dl i', 'outline-style', 'background-color');
+    assert.deepEqual([outline, fill !== canvas], ['solid', true], 'bars keep their fill and an outline');
+    assert.deepEqual(await toolbar.style('[aria-selected]', 'outline-style'), ['solid']);
+    await page.emulateMedia({ forcedColors: null });
+  });
+
+  test('LCP is framed in the page while the pointer is on it, and nothing of the page changes', async () => {
+    await visit('/lcp');
+    const before = await page.content();
+    await toolbar.open();
+    const told = await toolbar.until('LCP', () => toolbar.part('h2 span', 'LCP'));
+    await page.mouse.move(told.x + 5, told.y + 5);
+    const frame = await toolbar.until('the frame', () => toolbar.part('.frame'));
+    const element = await page.locator('#big').boundingBox();
+    assert.deepEqual([frame.x, frame.y, frame.width, frame.height], [element?.x, element?.y, element?.width, element?.height]);
+    assert.equal(await page.content(), before);
+    await page.mouse.move(5, 5);
+    await toolbar.until('its absence', async () => !(await toolbar.part('.frame')));
+    await page.keyboard.press('Escape');
   });
 
   test('its menu is a modal dialog above one of the page, and the focus goes back', async () => {

@@ -22,7 +22,8 @@ li span{flex:1}li small{color:#9a9aa3}[aria-selected=true],li>:hover{background:
 dl{padding:2px 9px 6px;display:grid;grid-template-columns:72px 1fr 58px;gap:4px 8px;align-items:center;font-size:12px;color:#c3c3cb}dl b{text-align:end;color:#f4f4f6;font-weight:500}
 dd{margin:0;display:flex}dl i{height:7px;border-radius:2px;min-width:2px;background:#f2f2f4}.h{background:repeating-linear-gradient(135deg,#f2f2f4 0 3px,#f2f2f44d 3px 6px)}.n{background:#7c7c86}.l{background:#8398cc}
 .none,.quota{padding:9px 15px;color:#9a9aa3;font-size:12px}.quota{color:#f3c969;border-bottom:1px solid #ffffff17}
-@media(forced-colors:active){[aria-selected=true]{outline:2px solid Highlight}dl i{forced-color-adjust:none}}
+.frame{position:fixed;pointer-events:none;outline:2px solid #5c9bff;outline-offset:2px;background:#5c9bff26}
+@media(forced-colors:active){[aria-selected=true]{outline:2px solid Highlight}dl i{forced-color-adjust:none;outline:1px solid CanvasText}}
 `;
 
 /** @typedef {'start' | 'stop' | 'restart' | 'page' | 'fresh'} Action */
@@ -31,8 +32,8 @@ dd{margin:0;display:flex}dl i{height:7px;border-radius:2px;min-width:2px;backgro
 
 /** @param {any} bar what `toolbar.js` has made @returns {Panel} */
 export function panel(bar) {
-  const { state, host, wrap, slot, el, icon, pressed, link, listen, setAttribute, append, time, local, perTab } = bar;
-  const { fetch, location } = window;
+  const { fetch, state, host, wrap, slot, el, icon, pressed, link, listen, setAttribute, append, time, local, perTab } = bar;
+  const { location } = window;
   const sheet = new CSSStyleSheet();
   sheet.replaceSync(CSS);
   bar.shadow.adoptedStyleSheets = [...bar.shadow.adoptedStyleSheets, sheet];
@@ -56,7 +57,7 @@ export function panel(bar) {
       may && !active && ['bolt', 'Run page trace', () => act('page')],
       may && ['five', 'Run it 5 times', () => act('page', 5)],
       may && ['fresh', 'Run without cache', () => act('fresh')],
-      may && state.spans && bar.mayAsk() && ['arm', 'Arm next interaction', arm],
+      may && state.spans && bar.phase !== 'armed' && bar.mayAsk() && ['arm', 'Arm next interaction', arm],
       may && !active && ['play', 'Start tracing session', () => act('start')],
       may && active && ['redo', 'Restart tracing session', () => act('restart')],
       may && active && ['stop', 'Stop tracing session', () => act('stop'), 'red'],
@@ -203,7 +204,7 @@ export function panel(bar) {
   /** Where this page's time went: until its first byte, and from there to what a person sees last. */
   function thisPage() {
     const [edge, app] = (state.times ?? [0, 0]).map((/** @type {number} */ micros) => micros / 1000), first = bar.firstByte();
-    const right = el('span', null), bars = el('dl', null);
+    const right = el('span', null), bars = el('dl', null), frame = el('i', 'frame'), { activationStart = 0, loadEventEnd = 0 } = bar.timing() ?? {};
     /** @param {number} end @param {string} name */
     const draw = (end, name) => {
       const whole = Math.max(first, edge + app, end) || 1;
@@ -218,14 +219,23 @@ export function panel(bar) {
         from += length;
       }
     };
-    draw(Math.max(first, bar.timing()?.loadEventEnd ?? 0), 'To load');
+    draw(loadEventEnd - activationStart, 'To load');
     try {
       const observer = new PerformanceObserver((list) => {
         const last = list.getEntries().at(-1);
         observer.disconnect();
         if (!last) return;
-        right.textContent = `LCP ${time(last.startTime)}`;
-        draw(last.startTime, 'To LCP');
+        const { startTime, element } = /** @type {any} */ (last), since = startTime - activationStart;
+        right.textContent = `LCP ${time(since)}`;
+        draw(since, 'To LCP');
+        // Where it is in the page: a frame of ours around it, so that nothing of the page changes.
+        listen(right, 'pointerleave', () => frame.remove());
+        listen(right, 'pointerenter', () => {
+          if (!element?.isConnected) return;
+          const { x, y, width, height } = element.getBoundingClientRect();
+          for (const [name, value] of Object.entries({ left: x, top: y, width, height })) frame.style[name] = `${value}px`;
+          append(box, frame);
+        });
       });
       observer.observe({ type: 'largest-contentful-paint', buffered: true });
     } catch { /* not in this browser */ }

@@ -18,12 +18,14 @@ try { (() => {
   const listen = uncurried(EventTarget.prototype.addEventListener);
   const pathOf = uncurried(Event.prototype.composedPath);
   const clock = uncurried(Performance.prototype.now), entriesOf = uncurried(Performance.prototype.getEntriesByType), { now: date } = Date;
-  const { fetch, setTimeout, clearTimeout, performance, navigator, location } = window;
+  const { setTimeout, clearTimeout, performance, navigator, location } = window;
   const local = storage('localStorage'), perTab = storage('sessionStorage');
   /** A page's `<base>` shall not lead us astray. */
   const OURS = `${location.origin}/_waylight/`, HIDDEN = 'waylight.hidden', PLACE = 'waylight.place', RUN = 'waylight.run', SESSION = 'waylight.session';
 
   const element = getter(Document.prototype, 'currentScript')(document);
+  /** The browser's own where the agent, which runs before all of the page, kept it: what a tracer put in its place would tell of us. */
+  const fetch = element.ours ?? window.fetch, isPrerendered = /** @type {any} */ (document).prerendering;
   const told = element?.getAttribute('data-waylight');
   if (!told || window.top !== window || find(document, 'waylight-toolbar').length) return;
   /** @type {any} what the edge told of this page; `rules/toolbar.rs` writes it */
@@ -33,12 +35,12 @@ try { (() => {
   const shadow = uncurried(Element.prototype.attachShadow)(host, { mode: 'closed' });
   const sheet = new CSSStyleSheet();
   sheet.replaceSync(`
-:host{all:initial!important;display:block!important;position:fixed!important;inset:auto 16px 16px auto!important;z-index:2147483647!important;width:max-content!important;height:max-content!important;overflow:visible!important;pointer-events:none!important;visibility:hidden!important;color-scheme:dark!important}
+:host{all:initial!important;direction:ltr!important;display:block!important;position:fixed!important;inset:auto 16px 16px auto!important;z-index:2147483647!important;width:max-content!important;height:max-content!important;overflow:visible!important;pointer-events:none!important;visibility:hidden!important;color-scheme:dark!important}
 :host([data-place^=t]){inset-block:16px auto!important}:host([data-place$=l]){inset-inline:16px auto!important}
 :host([data-off]){display:none!important}
 @media print{:host{display:none!important}}
 *{box-sizing:border-box;margin:0}
-.w{display:flex;flex-direction:column;align-items:flex-end;gap:10px;font:13px/20px system-ui,-apple-system,"Segoe UI",sans-serif;font-variant-numeric:tabular-nums;color:#f4f4f6;text-align:start;direction:ltr}
+.w{display:flex;flex-direction:column;align-items:flex-end;gap:10px;font:13px/20px system-ui,-apple-system,"Segoe UI",sans-serif;font-variant-numeric:tabular-nums;color:#f4f4f6;text-align:start}
 :host([data-place^=t]) .w{flex-direction:column-reverse}:host([data-place$=l]) .w{align-items:flex-start}
 .pill,.toast,.panel{pointer-events:auto;visibility:visible}div:empty{display:none}
 button,a,input{font:inherit;color:inherit;background:none;border:0;padding:0;cursor:pointer;text-align:start;text-decoration:none}
@@ -60,7 +62,7 @@ i{display:block}.dot{width:8px;height:8px;border-radius:8px;background:#fff;anim
 .toast div>*{height:30px;padding:0 11px;border-radius:8px;background:#ffffff1f;color:#fff;display:flex;align-items:center}.toast div>:first-child{background:#fff;color:#131316;font-weight:600}
 .ok{color:#4bc281}.note{color:#e0ac45}.red,.red svg{color:#ff8d8d}
 @media(prefers-reduced-motion:reduce){*{animation:none!important;transition:none!important}}
-@media(forced-colors:active){.pill,.panel,.toast,.badge,.toast div>*{border:1px solid CanvasText}.dot{forced-color-adjust:none}}
+@media(forced-colors:active){.pill,.panel,.toast,.badge,.toast div>*{border:1px solid CanvasText}.dot{forced-color-adjust:none;background:CanvasText}}
 `);
   shadow.adoptedStyleSheets = [sheet];
 
@@ -223,7 +225,7 @@ i{display:block}.dot{width:8px;height:8px;border-radius:8px;background:#fff;anim
   async function follow(id) {
     bar.phase = 'collecting';
     let wait = 500, waited = '', known = 0;
-    for (const until = clock(performance) + 90_000; clock(performance) < until; wait = Math.min(2_000, wait * 1.3)) {
+    for (let left = 90_000; left > 0; wait = Math.min(2_000, wait * 1.3)) {
       /** @type {any} */ let status;
       try {
         if (!document.hidden) status = await ask(`traces/${id}/status`);
@@ -245,6 +247,7 @@ i{display:block}.dot{width:8px;height:8px;border-radius:8px;background:#fff;anim
       if (status || !live.firstChild) toast('spin', 'Collecting the trace', `${spans} so far.${names && ` Waiting for ${names} to report.`}`);
       paint();
       await new Promise((resolve) => setTimeout(resolve, wait));
+      if (!document.hidden) left -= wait;
     }
     bar.phase = '';
     toast('note', 'Still recording', 'The trace goes on.', viewing(id));
@@ -277,7 +280,7 @@ i{display:block}.dot{width:8px;height:8px;border-radius:8px;background:#fff;anim
 
   /** What the panel is made with; `phase` is reloading, collecting, armed, offline, expired, or nothing of these. */
   const bar = {
-    phase: '', state, host, shadow, wrap, slot, local, perTab, OURS, HIDDEN, PLACE, RUN, SESSION, el, icon, pressed, link, listen, setAttribute, append, pathOf,
+    phase: '', fetch, state, host, shadow, wrap, slot, local, perTab, OURS, HIDDEN, PLACE, RUN, SESSION, el, icon, pressed, link, listen, setAttribute, append, pathOf,
     ask, mayAsk, follow, hide, show, paint, toast, dismiss, time, timing, firstByte, isActive, tracePath, sessionPath,
   };
 
@@ -374,7 +377,9 @@ i{display:block}.dot{width:8px;height:8px;border-radius:8px;background:#fff;anim
     setAttribute(host, 'data-place', /^[tb][lr]$/.test(place ?? '') ? place : state.corner);
     if (state.hidden || local.get(HIDDEN) || perTab.get(HIDDEN)) setAttribute(host, 'data-off', '');
     if (state.until * 1000 < date()) bar.phase = 'expired';
-    local.set(SESSION, isActive() ? state.session.id : '');
+    // What a page that was rendered ahead was told may be old by now.
+    if (isPrerendered) sessionIs(local.get(SESSION));
+    else local.set(SESSION, isActive() ? state.session.id : '');
     listen(window, 'storage', (/** @type {StorageEvent} */ event) => { if (event.key === SESSION) sessionIs(event.newValue); });
     listen(window, 'pageshow', (/** @type {PageTransitionEvent} */ event) => { if (event.persisted) sessionIs(local.get(SESSION)); });
     const { navigation } = /** @type {any} */ (window);
@@ -407,6 +412,6 @@ i{display:block}.dot{width:8px;height:8px;border-radius:8px;background:#fff;anim
     if (document.readyState === 'complete') return setTimeout(safely(boot));
     listen(window, 'load', () => setTimeout(safely(boot)), { __proto__: null, once: true });
   }
-  if (/** @type {any} */ (document).prerendering) listen(document, 'prerenderingchange', settled, { __proto__: null, once: true });
+  if (isPrerendered) listen(document, 'prerenderingchange', settled, { __proto__: null, once: true });
   else settled();
 })(); } catch { /* A page that breaks the language itself gets no toolbar, and no error of ours. */ }

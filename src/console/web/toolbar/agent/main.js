@@ -7,7 +7,7 @@ import { Idle, Vitals, actOf, edgeOf, endOf, frame, message, otlp, resource, rou
 /** @import { Span } from './spans.js' */
 /** @typedef {{ kind: string, trace: string, id: string, start: number, url: string, path: string, isOpen: boolean, before: Root | null, idle?: Idle, calls?: Map<string, Call>, target?: any, slow?: any }} Root */
 /** @typedef {{ id: string, root: Root, url: URL, method: string, start: number, isTold: boolean, end: number, status: number, error?: string, isDone?: boolean }} Call */
-/** @typedef {{ told: any, root: Root | null, isOn: boolean, events: [string, any][], tell(kind: string, what: any): void, begin(kind: string, trace: string, start: number): void, hex(octets: number): string, stringify: typeof JSON.stringify, fetch(address: string, wish: any): Promise<Response>, theirs(): boolean }} Agent */
+/** @typedef {{ told: any, root: Root | null, isOn: boolean, events: [string, any][], tell(kind: string, what: any): void, begin(kind: string, trace: string, start: number): void, hex(octets: number): string, now(): number, stringify: typeof JSON.stringify, fetch(address: string, wish: any): Promise<Response>, theirs(): boolean }} Agent */
 /** @typedef {{ told: { trace: string, upload: string }, isAlone: boolean, done(trace: string | null): void }} Wish `isAlone`: nothing else is recorded here */
 
 const SPANS_MAX = 2_000, MANY = 100, MESSAGE_BYTES_MAX = 59_000, FLIGHT_BYTES_MAX = 64_000, LAST_BYTES = 24_000, JOIN_MS = 300, FLUSH_MS = 500, LATE_MS = 3_000, ARMED_MS = 55_000, PREVIOUS_MS = 3_600_000;
@@ -26,14 +26,16 @@ export function arm(wish) {
 
 /** @param {Agent} agent */
 export function start(agent) {
-  const { performance, document, location } = window, origin = performance.timeOrigin, now = () => performance.now();
+  const { performance, document, location } = window, origin = performance.timeOrigin, { now } = agent;
+  const timing = () => /** @type {any} */ (performance.getEntriesByType('navigation')[0]), activation = timing()?.activationStart ?? 0;
   const vitals = new Vitals(), encoder = new TextEncoder();
   /** @type {Root[]} the latest last */ const roots = [];
   /** @type {(Span & { isShared: boolean })[]} */ const ready = [];
   /** @type {any[]} entries of requests that no call was found for yet */ let unclaimed = [];
   /** @type {Set<string>} */ const used = new Set();
   /** @type {Wish | null} */ let wish = null;
-  let dropped = 0, inFlight = 0, due = 0, firstHidden = document.visibilityState === 'hidden' ? 0 : Infinity, firstPaint = 0, firstContent = 0, isFinal = false;
+  let dropped = 0, inFlight = 0, due = 0, firstPaint = 0, firstContent = 0, isFinal = false, isBack = false;
+  let firstHidden = performance.getEntriesByType('visibility-state').find(({ name, startTime }) => name === 'hidden' && startTime >= activation)?.startTime ?? (document.visibilityState === 'hidden' ? 0 : Infinity);
   const told = { shift: -1, slow: 0 };
   /** @type {any} */ let flushing = 0;
   const load = () => roots.find((root) => root.kind === 'pageload');
@@ -46,7 +48,7 @@ export function start(agent) {
   function add(span, root, isShared = false) {
     if (!root || !agent.isOn || span.end < span.start) return;
     if (ready.length >= SPANS_MAX) return void (dropped += 1);
-    const whole = { id: agent.hex(8), parent: root.id, trace: root.trace, ...span, isShared };
+    const whole = { id: agent.hex(8), parent: root.id, trace: root.trace, ...span, isShared: isShared && root.kind !== 'interaction' };
     // First what others hang under: if the page goes, not everything may be sent.
     if (span.op === 'browser.request' || !whole.parent) ready.unshift(whole);
     else ready.push(whole);
@@ -69,7 +71,7 @@ export function start(agent) {
     previous?.idle?.finish(previous.kind === 'interaction' ? 'interactionInterrupted' : 'cancelled');
     if (roots.push(root) > 8) roots.splice(1, 1);
     root.calls = new Map();
-    root.idle = new Idle(root.start + 30_000 - now(), later, (reason) => ended(root, reason));
+    root.idle = new Idle((root.start || activation) + 30_000 - now(), later, (reason) => ended(root, reason));
     if (isLoad && document.readyState === 'loading') document.addEventListener('readystatechange', safely(() => root.idle?.ready()));
     else root.idle.ready();
   }
@@ -79,7 +81,7 @@ export function start(agent) {
     const { idle, start, kind, trace, id, url, path } = /** @type {Root & { idle: Idle }} */ (root), isLoad = kind === 'pageload';
     observer.takeRecords().forEach(take);
     root.isOpen = false;
-    const entry = /** @type {any} */ (performance.getEntriesByType('navigation')[0]), activation = entry?.activationStart ?? 0;
+    const entry = timing();
     if (isLoad && entry) for (const span of steps(entry, agent.told.doc)) {
       add(span, root, span.op !== 'browser.request');
     }
@@ -162,20 +164,20 @@ export function start(agent) {
       if (name.startsWith(`${location.origin}/_waylight/`)) return;
       if (/^(fetch|xmlhttprequest)$/.test(entry.initiatorType)) return void (unclaimed = [...unclaimed.slice(-200), entry]);
       const home = roots.find((each) => each.trace === trace), isJoined = home && id && !used.has(id);
-      if (isJoined) used.add(id);
+      if (isJoined && used.add(id).size > SPANS_MAX) used.clear();
       add(resource(entry, isJoined ? id : undefined), isJoined ? home : root, !isJoined);
     } else if (entryType === 'paint') {
       if (name === 'first-contentful-paint') firstContent = startTime;
       else firstPaint = startTime;
       addShared({ op: 'browser.paint', name, start: startTime, end: startTime }, load());
     } else if (entryType === 'mark' || entryType === 'measure') {
-      const least = root?.kind === 'pageload' ? (/** @type {any} */ (performance.getEntriesByType('navigation')[0])?.requestStart ?? 0) : 0;
+      const least = root?.kind === 'pageload' ? (timing()?.requestStart ?? 0) : 0;
       addShared({ op: entryType, name, start: Math.max(least, startTime), end: Math.max(least, startTime + duration) }, root ?? load());
     } else if (/^long/.test(entryType)) addShared(frame(entry), rootAt(startTime + duration));
-    else if (entryType === 'layout-shift') vitals.shifted(entry);
+    else if (entryType === 'layout-shift') { if (!isBack) vitals.shifted(entry); }
     else if (entryType === 'largest-contentful-paint') { if (!isFinal && startTime < firstHidden) vitals.largest = entry; }
     else {
-      if (entryType === 'first-input' || duration >= 40) vitals.acted(entry);
+      if (!isBack && (entryType === 'first-input' || duration >= 40)) vitals.acted(entry);
       const open = roots.at(-1);
       if (open?.kind === 'interaction' && entry.interactionId && !open.idle?.isOver && Math.abs(startTime - open.start) < 2_000 && !(open.slow?.duration >= duration)) open.slow = entry;
     }
@@ -189,7 +191,7 @@ export function start(agent) {
 
   /** The largest paint is known as soon as somebody does something. */
   function final() {
-    const { largest } = vitals, root = load(), activation = /** @type {any} */ (performance.getEntriesByType('navigation')[0])?.activationStart ?? 0;
+    const { largest } = vitals, root = load();
     if (isFinal || !root) return;
     observer.takeRecords().forEach(take);
     isFinal = true;
@@ -277,7 +279,7 @@ export function start(agent) {
       const { status } = await agent.fetch(`${location.origin}/_waylight/api/v1/spans`, { __proto__: null, method: 'POST', headers, body: message(spans, dropped), keepalive: bytes > 0, priority: 'low' });
       // The session is over: nothing of what follows would be taken.
       if (status === 401 || status === 403 || status === 404) agent.isOn = false;
-      else if (status === 429 || status === 503) dropped += spans.length;
+      else if (status >= 400) dropped += spans.length;
     } catch {
       // The page's own requests share the room: then it goes without.
       if (bytes) void send(spans, 0);
@@ -321,5 +323,7 @@ export function start(agent) {
   window.addEventListener('keydown', once, true);
   window.addEventListener(HIDDEN, safely(() => { if (document.visibilityState === 'hidden') hidden(); }), true);
   window.addEventListener('pagehide', safely(hidden), true);
+  // What shifts or is slow from then on is no page load's.
+  window.addEventListener('pageshow', (event) => { if (event.persisted) isBack = true; }, true);
   if (early) awaits(early);
 }

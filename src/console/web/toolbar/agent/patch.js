@@ -7,9 +7,9 @@
   /** @type {(method: any) => (self: any, ...rest: any[]) => any} */
   const uncurried = Function.prototype.bind.bind(Function.prototype.call);
   const { fetch, performance, location, document, crypto, Headers, Request, Promise, Proxy, URL, Uint8Array, XMLHttpRequest } = window;
-  const then = uncurried(Promise.prototype.then), listen = uncurried(EventTarget.prototype.addEventListener), now = () => performance.now();
+  const then = uncurried(Promise.prototype.then), listen = uncurried(EventTarget.prototype.addEventListener), now = performance.now.bind(performance);
   const has = uncurried(Headers.prototype.has), set = uncurried(Headers.prototype.set), recall = uncurried(WeakMap.prototype.get), keep = uncurried(WeakMap.prototype.set);
-  const told = document.currentScript?.getAttribute('data-waylight'), EVENTS_MAX = 2_000, REDIRECT_MS = 1_500;
+  const element = /** @type {any} */ (document.currentScript), told = element?.getAttribute('data-waylight'), EVENTS_MAX = 2_000, REDIRECT_MS = 1_500;
 
   /** @param {number} octets */
   function hex(octets) {
@@ -21,7 +21,7 @@
 
   /** @type {import('./main.js').Agent} what both halves share */
   const agent = {
-    told: told ? { __proto__: null, ...parse(told) } : null, root: null, isOn: true, events: [], tell, begin, hex, stringify,
+    told: told ? { __proto__: null, ...parse(told) } : null, root: null, isOn: true, events: [], tell, begin, hex, now, stringify,
     fetch: (address, wish) => apply(fetch, window, [address, wish]), theirs,
   };
 
@@ -163,8 +163,16 @@
     if (event.persisted && agent.isOn && agent.root) begin('navigation', hex(16), event.timeStamp);
   }, true);
 
-  if (agent.told) begin('pageload', agent.told.trace, 0);
+  if (agent.told) {
+    // The toolbar's script, which stands before ours, asks as we do.
+    if (element.previousElementSibling) element.previousElementSibling.ours = fetch;
+    begin('pageload', agent.told.trace, 0);
+  }
   // Both at once, before the page can bring a policy along that forbids the second.
   then(import('./spans.js'), null, () => {});
-  then(then(import('./main.js'), (/** @type {any} */ { start }) => start(agent)), null, () => { agent.isOn = false; });
+  then(then(import('./main.js'), (/** @type {any} */ { start }) => {
+    // A page that is rendered ahead is seen later, or never.
+    if (/** @type {any} */ (document).prerendering) listen(document, 'prerenderingchange', () => start(agent), { __proto__: null, once: true });
+    else start(agent);
+  }), null, () => { agent.isOn = false; });
 })();
