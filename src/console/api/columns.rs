@@ -2,6 +2,7 @@
 //! in pieces, so that its reader begins before it is whole.
 
 mod notes;
+mod since;
 mod vitals;
 
 use std::{collections::HashMap, fmt::Write as _};
@@ -58,13 +59,19 @@ const EVENTS_MAX: usize = 10_000;
 pub struct Columns {
     /// What stands before the columns.
     head: Value,
+    /// When the trace began, in nanoseconds since the Unix epoch.
+    began: u64,
     strings: Vec<String>,
     rows: Vec<Line>,
 }
 
 /// One span: texts by their place in the table.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Line {
+    /// Its place among the spans, in the order in which they came.
+    index: usize,
+    /// Its row.
+    place: usize,
     id: SpanId,
     parent: SpanId,
     name: usize,
@@ -79,6 +86,8 @@ struct Line {
     own: u64,
     outcome: Outcome,
     flags: u32,
+    /// Its events, as far as they are listed: when after the trace's beginning, and their names.
+    events: Vec<(u64, usize)>,
 }
 
 impl Columns {
@@ -104,18 +113,18 @@ impl Columns {
         walked.path.iter().for_each(|stretch| flags[stretch.span] |= CRITICAL);
         walked.holes.iter().for_each(|hole| flags[hole.span] |= HOLE);
         let mut texts = Texts::default();
-        let mut events: Vec<Value> = Vec::new();
+        let mut listed = 0;
         let rows = trace.rows.iter().enumerate().map(|(place, row)| {
             let span = &trace.spans[row.index];
             let origin = kept.span(row.index).map(|origin| origin.span);
-            for event in origin.map_or(&[][..], |origin| &origin.events) {
-                if events.len() < EVENTS_MAX {
-                    // By the clock of its span, which may have been moved as a whole.
-                    let after = event.time_unix_nano.saturating_sub(origin.map_or(0, |span| span.start_time_unix_nano));
-                    let at = span.start.saturating_add(after).saturating_sub(began);
-                    events.push(json!([place, micros(at), texts.place(&event.name)]));
-                }
-            }
+            let made = origin.map_or(&[][..], |origin| &origin.events);
+            let events = made.iter().take(EVENTS_MAX - listed).map(|event| {
+                // By the clock of its span, which may have been moved as a whole.
+                let after = event.time_unix_nano.saturating_sub(origin.map_or(0, |span| span.start_time_unix_nano));
+                (span.start.saturating_add(after).saturating_sub(began), texts.place(&event.name))
+            });
+            let events: Vec<_> = events.collect();
+            listed += events.len();
             let maker = match trace.maker(row.index) {
                 Maker::Edge => EDGE,
                 Maker::Browser => BROWSER,
@@ -131,6 +140,8 @@ impl Columns {
                 | flag(span.work == Work::Call, CALL)
                 | flag(span.end < span.start, BACKWARDS);
             Line {
+                index: row.index,
+                place,
                 id: span.id,
                 parent: span.parent,
                 name: texts.place(&span.name),
@@ -144,12 +155,12 @@ impl Columns {
                 own: row.own,
                 outcome: span.outcome,
                 flags: flags[row.index] | maker | more,
+                events,
             }
         });
         let rows = rows.collect();
-        head["events"] = json!(events);
         head["vitals"] = json!(vitals::vitals(kept, trace, began));
-        Self { head, strings: texts.list, rows }
+        Self { head, began, strings: texts.list, rows }
     }
 
     /// Adds a field before the columns.
@@ -177,12 +188,15 @@ impl Columns {
         Pieces { columns: self, column: None, row: 0 }
     }
 
-    /// Up to the first column: the head's fields, the table of texts.
+    /// Up to the first column: the head's fields, events, the table of texts.
     fn opening(&self) -> String {
         let head = self.head.to_string();
         let head = head.strip_suffix('}').unwrap_or(&head);
         let comma = if head.len() > 1 { "," } else { "" };
-        format!("{head}{comma}\"strings\":{},\"spans\":{{", json!(self.strings))
+        let of =
+            |row: &Line| row.events.iter().map(|(at, name)| json!([row.place, micros(*at), name])).collect::<Vec<_>>();
+        let events: Vec<Value> = self.rows.iter().flat_map(of).collect();
+        format!("{head}{comma}\"events\":{},\"strings\":{},\"spans\":{{", json!(events), json!(self.strings))
     }
 }
 

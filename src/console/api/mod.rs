@@ -20,6 +20,7 @@ pub(crate) mod testing;
 mod stream;
 mod traces;
 mod upload;
+mod version;
 
 pub use self::routes::{BASE, IMPORT, SPANS};
 

@@ -125,9 +125,10 @@ impl Console {
     }
 }
 
-fn hide(words: &[String]) -> Result<Hide, Problem> {
+/// What is hidden, by its words.
+pub(super) fn hide<T: AsRef<str>>(words: &[T]) -> Result<Hide, Problem> {
     let kinds = words.iter().map(|word| {
-        let known = Kind::WORDS.iter().find(|(known, _)| known == word).map(|(_, kind)| *kind);
+        let known = Kind::WORDS.iter().find(|(known, _)| *known == word.as_ref()).map(|(_, kind)| *kind);
         let list = || Kind::WORDS.map(|(word, _)| word).join(", ");
         known.ok_or_else(|| Problem::bad("redact", format!("one of {} is expected", list())))
     });

@@ -18,6 +18,8 @@ use super::{
     content, json as answer,
     problem::Problem,
     query::Query,
+    share::hide,
+    version::Version,
 };
 use crate::{
     body::Piped,
@@ -25,7 +27,7 @@ use crate::{
     config::model::ConsoleLimits,
     console::{
         audit::Deed,
-        export::{Export, Format, object, redact::Hide},
+        export::{Export, Format, object},
     },
     rules::{
         access::Action,
@@ -47,29 +49,49 @@ const FOUND_MAX: usize = 20_000;
 
 impl Call<'_> {
     pub(super) async fn trace(&self) -> Answered {
-        let query = Query::parse(self.request.uri(), &["format"])?;
+        let query = Query::parse(self.request.uri(), &["format", "redact", "after"])?;
         let id = self.trace_id()?;
         let format = query.word("format", &Format::WORDS)?;
+        let after = query.text("after").map(Version::parse).transpose()?;
+        let hidden: Vec<&str> = query.text("redact").map(|kinds| kinds.split(',').collect()).unwrap_or_default();
+        let hide = hide(&hidden)?;
+        match format {
+            None if !hidden.is_empty() => return Err(Problem::bad("redact", "with a `format` only")),
+            Some(_) if after.is_some() => return Err(Problem::bad("after", "a file is given as a whole")),
+            _ => {}
+        }
         self.admit_trace(id).await?;
         if let Some(format) = format {
             self.console.audited(self.visit, Action::Export, Deed::Export, &format!("trace {id}"))?;
             let (kept, requests) = (load(self.shelf, id).await?, self.shelf.requests.of_trace(id).await?);
-            return Ok(file(id, format, Export { kept: &kept, requests: &requests }.write(format, Hide::default())));
+            return Ok(file(id, format, Export { kept: &kept, requests: &requests }.write(format, hide)));
         }
         let messages = stored(self.shelf, id).await?;
-        let version = version(&messages);
+        let version = Version::of(&messages);
         let known = self.request.headers().get(header::IF_NONE_MATCH).and_then(|known| known.to_str().ok());
-        if known.is_some_and(|known| self.is_still(id, known, &version)) {
+        if known.is_some_and(|known| self.is_still(id, known, version)) {
             return Ok(unchanged(known));
         }
         let receiver = self.shelf.receiver.clone();
-        let read = move |kept: &Kept| Columns::read(kept, receiver.as_deref());
+        let told = after.and_then(|after| Some((after, after.within(&messages)?.to_vec())));
+        let read = move |kept: &Kept| {
+            let read = |kept: &Kept| Columns::read(kept, receiver.as_deref());
+            let now = read(kept);
+            let since = told.and_then(|(after, messages)| {
+                if after == version {
+                    return now.since(&now, &after.to_string());
+                }
+                now.since(&read(&Kept::decode(&messages).ok()?), &after.to_string())
+            });
+            since.unwrap_or(now)
+        };
         let (kept, mut columns) = read_messages(id, messages, read).await?;
         let progress = self.progress(id, Some(&kept));
-        let tag = tag(&version, progress.word());
+        let tag = version.tag(progress.word());
         if known == Some(&*tag) {
             return Ok(unchanged(known));
         }
+        columns.tell("version", json!(version.to_string()));
         columns.tell("state", json!(progress.word()));
         columns.tell("waiting_for", json!(progress.waiting_for()));
         let (pipe, body) = Piped::new();
@@ -86,13 +108,10 @@ impl Call<'_> {
     }
 
     /// Whether a trace is as it was when it was given this tag, as far as that can be told without reading it.
-    fn is_still(&self, id: TraceId, known: &str, version: &str) -> bool {
-        let now = self.shelf.hub.state(id);
-        match &now {
-            // What is heard of it counts, and what is not heard of any more is over.
-            Some(progress) => known == tag(version, progress.word()),
-            None => known == tag(version, Progress::Done.word()),
-        }
+    fn is_still(&self, id: TraceId, known: &str, version: Version) -> bool {
+        // What is heard of it counts, and what is not heard of any more is over.
+        let now = self.shelf.hub.state(id).unwrap_or(Progress::Done);
+        known == version.tag(now.word())
     }
 
     /// How far a trace is; for a page that waits for it.
@@ -249,17 +268,6 @@ async fn read_messages<T: Send + 'static>(
         tracing::error!(trace = %id, "a stored trace could not be decoded");
         Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "the stored trace could not be decoded")
     })
-}
-
-/// What a stored trace is known by: it only ever grows.
-fn version(messages: &[Bytes]) -> String {
-    let octets: usize = messages.iter().map(Bytes::len).sum();
-    format!("{}-{octets}", messages.len())
-}
-
-/// The tag of an answer: the spans, and how far the trace was.
-fn tag(version: &str, state: &str) -> String {
-    format!("\"{version}-{state}\"")
 }
 
 /// The answer to whoever has it already.

@@ -45,9 +45,10 @@ export class Api {
    * What is there, and its tag; null if it is what was given this tag before.
    * @param {string} path
    * @param {string} tag '': none yet
+   * @param {Query} [query]
    */
-  async renew(path, tag) {
-    const answer = await this.#ask(this.url(path), { headers: tag ? { 'if-none-match': tag } : {} });
+  async renew(path, tag, query) {
+    const answer = await this.#ask(this.url(path, query), { headers: tag ? { 'if-none-match': tag } : {} });
     return answer.status === 304 ? null : { value: await answer.json(), tag: answer.headers.get('etag') ?? '' };
   }
 

@@ -32,7 +32,7 @@ export function wire(made, more = {}) {
     return at >= 0 ? at : strings.push(text) - 1;
   };
   return {
-    trace_id: '0123456789abcdef0123456789abcdef', start_us: 1.7e15, state: 'done', waiting_for: [],
+    trace_id: '0123456789abcdef0123456789abcdef', version: '1-1', start_us: 1.7e15, state: 'done', waiting_for: [],
     entry: made[0]?.id ?? null, clock: null, clocks: [], verdict: null, critical: [], repeats: [], holes: [], vitals: [], network: [],
     events: [], strings,
     spans: {

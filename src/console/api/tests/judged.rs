@@ -64,3 +64,34 @@ async fn a_trace_is_given_again_only_if_there_is_more() {
         assert_eq!(again(&HeaderValue::from_static(other)).await.status(), StatusCode::OK, "{other}");
     }
 }
+
+#[tokio::test]
+async fn whoever_has_a_trace_is_given_what_is_new() {
+    let desk = Desk::new().await;
+    let store = desk.console.shelf.store().ok().unwrap();
+    let path = format!("/traces/{TRACE}");
+    let write = async |ids: std::ops::Range<u64>| {
+        let spans = ids.map(|id| span((id, 2), "more", (20, 30))).collect();
+        store.write(Batch::of(Source::App, &message(spans))).await.unwrap();
+    };
+    write(3..50).await;
+    let known = parsed(&desk.get(&path).await);
+    let version = known["version"].as_str().unwrap();
+    assert!(known.get("since").is_none(), "nothing was told before");
+    let same = parsed(&desk.get(&format!("{path}?after={version}")).await);
+    assert_eq!((&same["since"]["kept"], &same["spans"]["id"]), (&json!([[0, 0, 49]]), &json!([])));
+    write(50..52).await;
+    let grown = parsed(&desk.get(&format!("{path}?after={version}")).await);
+    // The one before them is not the last that is waited for any more.
+    assert_eq!(grown["since"], json!({ "version": version, "shift_us": 0, "kept": [[0, 0, 48]] }));
+    assert_eq!(grown["spans"]["id"], json!(["0000000000000031", "0000000000000032", "0000000000000033"]));
+    assert_eq!(grown["verdict"], parsed(&desk.get(&path).await)["verdict"], "what was read of it is told as a whole");
+    assert_ne!(grown["version"], known["version"]);
+    let other = parsed(&desk.get(&format!("{path}?after=2-7")).await);
+    assert!(other.get("since").is_none(), "there was no such beginning");
+    assert_eq!(other["spans"]["id"].as_array().unwrap().len(), 51);
+    for bad in ["after=", "after=x", "after=1-1&format=otlp", "redact=cookies", "redact=all&format=otlp"] {
+        let expected = if bad == "after=" { StatusCode::OK } else { StatusCode::BAD_REQUEST };
+        assert_eq!(desk.get(&format!("{path}?{bad}")).await.status(), expected, "{bad}");
+    }
+}

@@ -17,7 +17,7 @@
  * @typedef {object} Api
  * @property {ApiState} state
  * @property {<T>(path: string, options?: ReadOptions) => Promise<T>} get JSON; a failure is a `Problem` (api.js)
- * @property {(path: string, tag: string) => Promise<{ value: unknown, tag: string } | null>} renew what is there, and its tag; null if
+ * @property {(path: string, tag: string, query?: Query) => Promise<{ value: unknown, tag: string } | null>} renew what is there, and its tag; null if
  *   it is what was given this tag
  * @property {<T>(path: string, body?: unknown, options?: WriteOptions) => Promise<T>} post
  * @property {<T>(path: string, body?: unknown, options?: WriteOptions) => Promise<T>} patch

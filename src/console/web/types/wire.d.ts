@@ -473,6 +473,14 @@ export type Trace = {
     /** Microseconds */
     total_us: number;
   }>;
+  /** There with `after` only: `spans`, `events` and `strings` have what is new or another, and the rest stands as it did */
+  since?: {
+    /** From this row on, from that row on before, so many; between them stand the spans of this answer, in order */
+    kept: Array<[number, number, number]>;
+    /** Added to the times of what stands as it did: the trace begins earlier or later than was known */
+    shift_us: number;
+    version: string;
+  };
   spans: Columns;
   /** Microseconds */
   start_us: number;
@@ -490,6 +498,8 @@ export type Trace = {
     /** Microseconds */
     total_us: number;
   } | null;
+  /** What `after` takes */
+  version: string;
   /** Of the browser's spans; empty where none carries them */
   vitals: Array<Vital>;
   waiting_for: Array<string>;

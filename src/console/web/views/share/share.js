@@ -1,5 +1,5 @@
 // Giving a trace away: a link to exactly this view for people who may sign in, a link or a file for those who may not, and
-// files for other tools. First it says what is in it, and what of that is hidden.
+// files for other tools. First it says what is in it, and what of that is hidden in all of them.
 
 import { copy, h, sheet, toast } from '../../dom.js';
 import { dialog } from '../../elements/dialog.js';
@@ -102,7 +102,7 @@ export function openShare({ api, trace, link }) {
   /** @param {'otlp' | 'har' | 'chrome'} format */
   async function saveFile(format) {
     try {
-      const answer = await api.file(`/traces/${trace}`, { query: { format } });
+      const answer = await api.file(`/traces/${trace}`, { query: { format, redact: [...hidden].join() } });
       const name = /filename="([^"]+)"/.exec(answer.headers.get('content-disposition') ?? '')?.[1];
       save(await answer.blob(), name ?? `trace-${trace}.json`);
     } catch (error) {
@@ -113,12 +113,13 @@ export function openShare({ api, trace, link }) {
   dialog({ title: 'Export and share', class: 'sh-dialog' },
     h('section', null, h('h3', null, 'For people who may sign in'), h('p', null, 'A link to exactly this span, view and filter.'),
       h('div', { class: 'row' }, h('button', { class: 'button', type: 'button', onclick: () => copy(document.body, link(), 'Link copied') }, 'Copy link'))),
-    h('section', null, h('h3', null, 'For people without access'), summary,
-      h('fieldset', { class: 'sh-kinds' }, h('legend', null, 'Hide'), ...boxes.map(({ row }) => row)),
+    h('section', null, h('h3', null, 'What leaves'), summary,
+      h('fieldset', { class: 'sh-kinds' }, h('legend', null, 'Hide'), ...boxes.map(({ row }) => row))),
+    h('section', null, h('h3', null, 'For people without access'),
       h('div', { class: 'row' },
         h('button', { class: 'button primary', type: 'button', onclick: makeLink }, 'Make a link'), h('label', { class: 'row' }, 'that lives for', life),
         h('button', { class: 'button', type: 'button', onclick: saveHtml }, 'Save one HTML file')), result),
-    h('section', null, h('h3', null, 'For other tools'), h('p', null, 'These files hold everything, hidden or not.'),
+    h('section', null, h('h3', null, 'For other tools'), h('p', null, 'What is hidden above is hidden in these files, too.'),
       h('ul', { class: 'sh-files' }, ...FILES.map(([format, label, use]) => h('li', null,
         h('button', { class: 'button', type: 'button', onclick: () => saveFile(format) }, label), h('span', { class: 'muted' }, use))))));
   void preview();

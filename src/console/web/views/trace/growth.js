@@ -1,5 +1,5 @@
-// How a trace is read, and read again while it grows: as a whole, since the server reads tree, path and verdict anew, but
-// only where there is more than was told before, and the more seldom the longer that takes.
+// How a trace is read, and read again while it grows: what is new of its spans, and the whole of what is read out of them
+// (path, verdict); only where there is more than was told before, and the more seldom the longer that takes.
 
 import { complete, follow } from './source.js';
 
@@ -20,6 +20,8 @@ export class Growth {
   #api;
   #id;
   #tag = '';
+  /** What was told of it so far. @type {Wire | null} */
+  #known = null;
   #took = 0;
   #timer = 0;
   /** Something came while it was being read. */
@@ -39,12 +41,20 @@ export class Growth {
   /** The trace as it is now; null if that is how it was. */
   async read() {
     const began = performance.now();
-    const told = await this.#api.renew(`/traces/${this.#id}`, this.#tag);
+    const told = await this.#api.renew(`/traces/${this.#id}`, this.#tag, { after: this.#known?.version });
     if (!told) return null;
+    this.#known = await this.#whole(/** @type {Wire} */ (told.value));
     this.#tag = told.tag;
-    const trace = await complete(/** @type {Wire} */ (told.value));
+    const trace = await complete(this.#known);
     this.#took = performance.now() - began;
     return trace;
+  }
+
+  /** The whole, of what was told now and before. @param {Wire} told @returns {Promise<Wire>} */
+  async #whole(told) {
+    if (!told.since) return told;
+    const { merged } = await import('../../model/trace/merge.js');
+    return merged(this.#known, told) ?? this.#api.get(`/traces/${this.#id}`);
   }
 
   /** Has it grown whenever there may be more. @param {Live | null} live @param {() => Promise<void>} grow */
@@ -68,7 +78,10 @@ export class Growth {
 
   async #again() {
     this.#missed = false;
+    const began = performance.now();
     await this.#grow?.();
+    // With what it takes to show it.
+    this.#took = performance.now() - began;
     this.#timer = 0;
     if (this.#missed) this.#more();
   }
