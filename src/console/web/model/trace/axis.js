@@ -126,7 +126,7 @@ export class Axis {
    */
   rebound(whole, folding) {
     const wasWhole = this.isWhole;
-    const times = this.times;
+    const { times, folding: before } = this;
     /** @type {Range} */
     const bounds = [folding.to(whole[0]), Math.max(folding.to(whole[1]), folding.to(whole[0]) + 1)];
     const isSame = bounds[0] === this.bounds[0] && bounds[1] === this.bounds[1]
@@ -134,7 +134,7 @@ export class Axis {
     if (isSame) return;
     this.folding = folding;
     this.bounds = bounds;
-    this.undo = [];
+    this.undo = this.undo.map(([from, to]) => [folding.to(before.from(from)), folding.to(before.from(to))]);
     if (wasWhole) this.view = [...this.bounds];
     else this.#set(folding.to(times[0]), folding.to(times[1]));
   }

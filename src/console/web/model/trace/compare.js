@@ -71,6 +71,8 @@ export function compare(now, before, usual = {}) {
   const verdicts = names.map((_, row) => {
     const other = /** @type {number} */ (pair[row]);
     if (other < 0) return 'new';
+    // How long those are says nothing.
+    if (now.endsByInactivity(row)) return 'same';
     const difference = now.duration(row) - before.duration(other);
     const least = Math.max(LEAST_US, before.duration(other) * 0.05);
     if (Math.abs(difference) < least + (now.ways.get(row)?.error ?? 0) * Number(now.has(row, FLAG.DERIVED))) return 'same';

@@ -75,8 +75,8 @@ class Sessions {
       () => document.removeEventListener('wl-me', told),
       place.live.follow(['requests', 'quota'], (events) => this.#heard(events)),
       place.keys.add([
-        { keys: ['j', 'ArrowDown'], label: 'Next session', group, run: () => this.#table.step(1) },
-        { keys: ['k', 'ArrowUp'], label: 'Previous session', group, run: () => this.#table.step(-1) },
+        { keys: ['j', 'ArrowDown'], label: 'Next session', group, run: (event) => this.#step(event, 1) },
+        { keys: ['k', 'ArrowUp'], label: 'Previous session', group, run: (event) => this.#step(event, -1) },
         { keys: 'l', label: 'Largest first, latest first', group, run: () => this.#turn() },
       ]),
     ];
@@ -114,6 +114,14 @@ class Sessions {
       this.#unescape ??= this.#place.keys.escape(() => this.#select(''));
     }
     this.#draw();
+  }
+
+  /** By an arrow in the table only: elsewhere it scrolls. @param {KeyboardEvent} event @param {1 | -1} by */
+  #step(event, by) {
+    const at = document.activeElement;
+    if (event.key.length > 1 && at && at !== document.body && at.id !== 'main' && !this.#table.element.contains(at)) return false;
+    this.#table.step(by);
+    return undefined;
   }
 
   /** @returns {Sort} */

@@ -1,5 +1,6 @@
 // What is looked at in a trace, as the address holds it: a link shows somebody else the same.
 
+import { CAT_WORDS } from '../../model/trace/columns.js';
 import { DIRTY } from './board.js';
 
 /** @import { Router } from '../../model/contract.js' */
@@ -35,10 +36,12 @@ export class Address {
   read() {
     if (this.#isReading) return;
     const board = this.#board;
-    const { span, v, q, fold, cp, idle, view, page } = this.#router.query;
+    const { span, v, q, fold, cp, idle, view, page, hide, diff } = this.#router.query;
     this.#isReading = true;
     const { trace } = board;
     board.folded = new Set((fold ?? '').split('.').map((id) => trace.row(id)).filter((row) => row >= 0));
+    board.hidden = new Set((hide ?? '').split('.').map((word) => CAT_WORDS.indexOf(word)).filter((cat) => cat >= 0));
+    board.onlyChanged = diff === '1';
     board.critical = cp !== '0';
     board.idle = idle === '1';
     board.mode = view === 'tree' || view === 'timeline' ? view : 'waterfall';
@@ -85,6 +88,8 @@ export function stateOf(board) {
     v: axis.isWhole ? null : `${from.toFixed(digits)},${to.toFixed(digits)}`,
     q: board.text || null,
     fold: folded || null,
+    hide: [...board.hidden].sort().map((cat) => CAT_WORDS[cat]).join('.') || null,
+    diff: board.onlyChanged ? '1' : null,
     cp: board.critical ? null : '0',
     idle: board.idle ? '1' : null,
     view: board.mode === 'waterfall' ? null : /** @type {Mode} */ (board.mode),

@@ -17,6 +17,7 @@ const MODES = [['waterfall', 'Waterfall'], ['tree', 'Tree'], ['timeline', 'Timel
 /**
  * @typedef {object} Does
  * @property {(text: string) => void} find
+ * @property {() => void} leave the field, for the rows
  * @property {() => void} table
  */
 
@@ -30,12 +31,14 @@ export class Bar {
     this.input.addEventListener('input', () => does.find(this.input.value));
     this.input.addEventListener('keydown', (event) => {
       if (event.key === 'Enter') board.nextMatch(event.shiftKey ? -1 : 1);
-      else if (event.key === 'Escape' && this.input.value) {
+      else if (event.key === 'Escape') {
         event.preventDefault();
         event.stopPropagation();
+        // First the text goes, then whoever wrote it.
+        if (this.input.value === '') return does.leave();
         this.input.value = '';
         does.find('');
-      } else return;
+      }
     });
     this.hits = h('span', { class: 'tr-hits', role: 'status' });
     this.field = h('label', { class: 'field tr-find' }, icon('search'), this.input, this.hits, h('kbd', null, '/'));

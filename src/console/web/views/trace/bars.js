@@ -144,7 +144,7 @@ export const USUAL_RUNS_MIN = 3;
 
 /** How long a row takes otherwise: from what half of the runs took at most to what 95 of 100 did. @param {Board} board @param {number} row */
 export function usualOf({ trace, usual }, row) {
-  const told = usual[trace.id_(row)];
+  const told = trace.endsByInactivity(row) ? undefined : usual[trace.id_(row)];
   return told && told[0] >= USUAL_RUNS_MIN ? told : null;
 }
 

@@ -11,8 +11,8 @@ import { pages } from '../../model/trace/pages.js';
 /** @import { Judged, Runs } from '../../types/wire.d.ts' */
 /** @typedef {'waterfall' | 'tree' | 'timeline'} Mode */
 
-/** What has to be drawn anew. */
-export const DIRTY = { VIEW: 1, ROWS: 2, SELECTION: 4, TRACE: 8 };
+/** What has to be drawn anew; `REACH`: what is chosen is to be seen. */
+export const DIRTY = { VIEW: 1, ROWS: 2, SELECTION: 4, TRACE: 8, REACH: 16 };
 
 /** A view glides to another one in so many milliseconds. */
 const GLIDE_MS = 160;
@@ -79,13 +79,17 @@ export class Board {
     const old = this.trace;
     this.trace = trace;
     this.comparison = comparison;
+    const rowOf = (/** @type {number} */ row) => trace.row(old.id_(row));
+    const head = this.pages[this.page]?.first;
     const { pages: list, of } = pages(trace);
     this.pages = list;
     this.pageOf = of;
-    this.page = Math.max(0, Math.min(this.page, list.length - 1));
-    const rowOf = (/** @type {number} */ row) => trace.row(old.id_(row));
+    const page = head === undefined ? undefined : of[rowOf(head)];
+    this.page = Math.max(0, Math.min(page ?? this.page, list.length - 1));
     this.folded = new Set([...this.folded].map(rowOf).filter((row) => row >= 0));
     if (this.selected >= 0) this.selected = rowOf(this.selected);
+    // What was missing may have come.
+    this.onHole &&= trace.holes.has(this.selected);
     this.found.clear();
     this.match();
     this.layout();
@@ -175,7 +179,7 @@ export class Board {
     if (row === this.selected && hole === this.onHole) return;
     this.selected = row;
     this.onHole = hole;
-    this.mark(DIRTY.SELECTION);
+    this.mark(DIRTY.SELECTION | DIRTY.REACH);
   }
 
   /** Selects a row wherever it is: unfolds what hides it, turns to its page. @param {number} row */
@@ -188,6 +192,7 @@ export class Board {
     if (page !== this.page) this.turn(page);
     else if (changed) this.relayout();
     this.select(row);
+    this.mark(DIRTY.REACH);
   }
 
   relayout() {

@@ -14,6 +14,7 @@ const PAN = 0.2;
  * @typedef {object} Does
  * @property {() => Board | null} board
  * @property {() => boolean} applies whether keys are meant for this viewer
+ * @property {(key: string) => boolean} onRows whether a key that means something to every control is meant for the rows
  * @property {() => void} details opens or closes the sidebar
  * @property {() => void} find
  * @property {() => void} link
@@ -32,9 +33,11 @@ export function bindings(does) {
    */
   const key = (keys, label, run) => ({
     keys, label, group: 'Trace',
-    run: () => {
+    run: (event) => {
       const board = does.board();
       if (!board || !does.applies()) return false;
+      // A button is pressed by Enter, and details are scrolled by arrows.
+      if (event.key.length > 1 && !does.onRows(event.key)) return false;
       run(board);
       return true;
     },

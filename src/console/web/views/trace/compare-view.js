@@ -1,7 +1,8 @@
 // <wl-compare a="ID" b="ID">: trace `b` in the viewer, and `a`, the older one, as ghosts below its bars. More runs of the
 // same address say which differences are noise.
 
-import { sheet } from '../../dom.js';
+import { Problem } from '../../api.js';
+import { sheet, toast } from '../../dom.js';
 import { compare } from '../../model/trace/compare.js';
 import { readTrace } from './source.js';
 import { TraceView } from './trace-view.js';
@@ -50,7 +51,9 @@ export class CompareView extends HTMLElement {
         return compare(now, ...(await others));
       } catch (error) {
         others = null;
-        throw error;
+        if (!(error instanceof Problem) || error.status !== 404) throw error;
+        this.dispatchEvent(toast('The trace to compare with is not here any more: this one is shown alone', 'error'));
+        return null;
       }
     };
     this.replaceChildren(view);

@@ -80,8 +80,11 @@ export class Rows extends Sight {
   hold(change, settled) {
     const { board, scroll } = this;
     const pointed = this.#pointer === null ? undefined : this.live.get(this.#placeAt(this.#pointer));
-    const shown = pointed ?? this.live.get(Math.ceil(scroll.scrollTop / this.height));
-    const isAtTop = scroll.scrollTop === 0 && !pointed;
+    const [first, last] = this.inSight(board.rows.length, 0);
+    const active = this.activePlace();
+    const looked = pointed ?? (active >= first && active < last ? this.live.get(active) : undefined);
+    const shown = looked ?? this.live.get(Math.ceil(scroll.scrollTop / this.height));
+    const isAtTop = scroll.scrollTop === 0 && !looked;
     if (!shown || isAtTop) return change();
     const id = board.trace.id_(shown.row < 0 ? ~shown.row : shown.row);
     const seenAt = shown.element.getBoundingClientRect().top;

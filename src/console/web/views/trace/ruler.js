@@ -6,8 +6,9 @@ import { ticks } from '../../model/trace/axis.js';
 
 /** @import { Board } from './board.js' */
 
-/** A mark has so much room before its length is left out. */
+/** A mark has so much room before its length is left out; one that is nearer to another stands in one flag with it. */
 const MARK_ROOM = 92;
+const MARK_NEAR = 30;
 
 /**
  * @param {Board} board
@@ -36,18 +37,51 @@ export function drawRuler(board, { ruler, grid }) {
     top.push(at('tr-gap-length', (from + to) / 2, duration(gap.to - gap.from)));
   }
   const marks = [...vitals(board), ...limits(board)].sort((a, b) => a.time - b.time);
-  marks.forEach(({ name, time, rating }, index) => {
-    const x = axis.x(time);
-    if (x < -1 || x > axis.width) return;
-    const next = marks[index + 1];
-    const room = (next ? axis.x(next.time) : axis.width) - x;
-    const flag = at(`tr-flag ${rating}`, x, room < MARK_ROOM || rating.startsWith('limit') ? name : `${name} ${duration(time - first)}`);
-    if (axis.width - x < 44 || (rating.startsWith('limit') && room < MARK_ROOM + 30 && x > MARK_ROOM)) flag.classList.add('before');
+  const flags = near(board, marks);
+  flags.forEach(({ names, time, x, rating }, index) => {
+    const room = (flags[index + 1]?.x ?? axis.width) - x;
+    const isLimit = rating.startsWith('limit');
+    const name = names.join(' \u00b7 ');
+    const flag = at(`tr-flag ${rating}`, x, isLimit || room < MARK_ROOM + (names.length - 1) * MARK_NEAR ? name : `${name} ${duration(time - first)}`);
+    if (axis.width - x < 44 * names.length || (isLimit && room < MARK_ROOM + 30 && x > MARK_ROOM)) flag.classList.add('before');
     top.push(flag);
-    lines.push(at(`tr-vital ${rating}`, x));
   });
+  for (const { time, rating } of marks) {
+    const x = axis.x(time);
+    if (x >= -1 && x <= axis.width) lines.push(at(`tr-vital ${rating}`, x));
+  }
   ruler.replaceChildren(...top);
   grid.replaceChildren(...lines);
+}
+
+/**
+ * Marks in view; those that would lie on each other are one, of the worst of their ratings.
+ * @param {Board} board
+ * @param {{ name: string, time: number, rating: string }[]} marks
+ */
+function near({ axis }, marks) {
+  /** @type {{ names: string[], time: number, x: number, rating: string }[]} */
+  const flags = [];
+  for (const { name, time, rating } of marks) {
+    const x = axis.x(time);
+    if (x < -1 || x > axis.width) continue;
+    const last = flags.at(-1);
+    if (!last || x - last.x > MARK_NEAR || rating.startsWith('limit') || last.rating.startsWith('limit')) flags.push({ names: [name], time, x, rating });
+    else {
+      last.names.push(name);
+      if (RATINGS.indexOf(rating) > RATINGS.indexOf(last.rating)) last.rating = rating;
+    }
+  }
+  return flags;
+}
+
+/** From no judgement to the worst. */
+const RATINGS = ['plain', 'good', 'mid', 'poor'];
+
+/** The heads of the tree's columns. @param {HTMLElement} ruler */
+export function drawHeads(ruler) {
+  ruler.replaceChildren(...['Starts at', 'Duration', 'Own time', 'Own share', 'Service'].map((text, index) =>
+    h('span', { class: `tr-cell${index === 3 ? ' wide' : index === 4 ? ' rest' : ''}` }, text)));
 }
 
 /**

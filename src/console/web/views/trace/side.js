@@ -39,32 +39,48 @@ export class Side {
     this.element = element;
     /** @type {Map<string, Promise<SpanDetail>>} */
     this.known = new Map();
-    this.turn = 0;
-  }
-
-  /** What was told may have changed. */
-  forget() {
-    this.known.clear();
+    /** What is shown, and the part of it that the server tells: once told, it does not change. */
+    this.shown = '';
+    this.rest = h('div');
   }
 
   draw() {
     const { board, element } = this;
-    const row = board.selected;
-    if (row < 0) return element.replaceChildren();
-    const turn = ++this.turn;
-    const hasMoved = board.trace.moved(row) !== 0;
-    const isDerived = board.trace.has(row, FLAG.DERIVED);
-    const rest = h('div', { class: 'tr-rest' }, h('p', { class: 'muted' }, 'Reading the span\u2026'));
-    const top = element.scrollTop;
+    const { selected: row, trace } = board;
+    if (row < 0) {
+      this.shown = '';
+      return element.replaceChildren();
+    }
+    const hasMoved = trace.moved(row) !== 0;
+    const isDerived = trace.has(row, FLAG.DERIVED);
+    const shown = `${trace.id_(row)} ${isDerived} ${board.onHole}`;
+    const isSame = shown === this.shown;
+    this.shown = shown;
+    if (!isSame) this.rest = h('div', { class: 'tr-rest' }, h('p', { class: 'muted' }, 'Reading the span\u2026'));
+    const { rest } = this;
+    const top = isSame ? element.scrollTop : 0;
+    const focused = document.activeElement;
+    const label = element.contains(focused) ? focused?.getAttribute('aria-label') : null;
     element.replaceChildren(this.#top(row), ...(board.onHole ? [this.#hole(row)] : [
-      figures(board, row), this.#inactivity(row), what(kindOf(board.trace, row)), this.#network(row), this.#compared(row), usually(board, row),
+      figures(board, row), this.#inactivity(row), what(kindOf(trace, row)), this.#network(row), this.#compared(row), usually(board, row),
       hasMoved ? clock(board, row) : null, isDerived ? null : rest, hasMoved ? null : clock(board, row), this.#around(row)]).filter((node) => node !== null));
     element.scrollTop = top;
-    if (board.onHole || isDerived) return;
-    this.#told(board.trace.id_(row)).then(
-      (span) => turn === this.turn && rest.replaceChildren(...details(board, row, span, { api: this.api, does: this.does })),
-      (error) => turn === this.turn && rest.replaceChildren(h('p', { class: 'tr-fault', role: 'alert' },
-        error.status === 404 ? 'The span is not here any more.' : `Its attributes could not be read: ${error.message}`)),
+    // Whoever steps from span to span by these buttons goes on.
+    const same = label ? element.querySelector(`[aria-label="${label}"]`) : rest.contains(focused) ? focused : null;
+    if (same instanceof HTMLElement) same.focus({ preventScroll: true });
+    if (isSame || board.onHole || isDerived) return;
+    this.#told(trace.id_(row)).then(
+      (span) => {
+        // It may stand elsewhere by now.
+        const now = board.trace.row(span.id);
+        if (now >= 0) rest.replaceChildren(...details(board, now, span, { api: this.api, does: this.does }));
+      },
+      (error) => {
+        // It is asked for again when there is more of the trace.
+        if (rest === this.rest) this.shown = '';
+        rest.replaceChildren(h('p', { class: 'tr-fault', role: 'alert' },
+          error.status === 404 ? 'The span is not here any more.' : `Its attributes could not be read: ${error.message}`));
+      },
     );
   }
 
@@ -118,7 +134,7 @@ export class Side {
   /** @param {number} row */
   #compared(row) {
     const { comparison, trace } = this.board;
-    if (!comparison) return null;
+    if (!comparison || trace.endsByInactivity(row)) return null;
     const other = comparison.pair[row] ?? -1;
     if (other < 0) return section('Compared', '', h('p', null, 'New: the other trace has no such span.'));
     const spread = comparison.spreads.get(row);

@@ -13,7 +13,7 @@ import { NAMES, frame, keepWidth, keptWidth, separator } from './frame.js';
 import { about, subject, top } from './head.js';
 import { listen } from './pointer.js';
 import { Rows } from './rows.js';
-import { drawRuler } from './ruler.js';
+import { drawHeads, drawRuler } from './ruler.js';
 import { Growth } from './growth.js';
 import { Finder, isArriving, mayGrow, readRequests } from './source.js';
 
@@ -56,7 +56,7 @@ export class TraceView extends HTMLElement {
   live = null;
   /** @type {Keys | null} */
   keys = null;
-  /** Two traces in one, where this shows a comparison. @type {((trace: Trace) => Promise<Comparison>) | null} */
+  /** Two traces in one, where this shows a comparison. @type {((trace: Trace) => Promise<Comparison | null>) | null} */
   comparing = null;
 
   /** @type {Board | null} */
@@ -104,6 +104,10 @@ export class TraceView extends HTMLElement {
     this.#endings.push(this.keys.add(bindings({
       board: () => this.#board,
       applies: () => !this.compact || this.contains(document.activeElement),
+      onRows: (key) => {
+        const at = document.activeElement;
+        return !at || at === document.body || at.id === 'main' || at === this.#scroll || (key === 'Enter' && at === this.#views?.aside);
+      },
       details: () => this.#focusSide(),
       find: () => this.querySelector('input')?.focus(),
       link: () => copyLink(this.#parts),
@@ -233,6 +237,7 @@ export class TraceView extends HTMLElement {
     const aside = h('aside', { class: 'tr-side', 'aria-label': 'Details of the span', tabIndex: -1, hidden: true });
     const bar = new Bar(board, {
       find: (text) => (board.find(text), finder.ask()),
+      leave: () => scroll.focus({ preventScroll: true }),
       table: () => void import('./table.js').then(({ openTable }) => openTable(board, (row) => board.reveal(row))),
     });
     this.#views = { rows, minimap: null, bar, aside, lanes: null, side: null };
@@ -257,7 +262,8 @@ export class TraceView extends HTMLElement {
     this.#measure();
     board.flush();
     if (board !== this.#board) return;
-    if (mayGrow(trace)) this.#follow();
+    // A page's trace goes on as long as somebody has the page.
+    if (!this.compact || mayGrow(trace)) this.#follow();
     void this.#held('first');
   }
 
@@ -291,9 +297,7 @@ export class TraceView extends HTMLElement {
   /** Where the lanes begin. */
   #left() {
     if (this.#isNarrow || this.#board?.mode === 'timeline') return 0;
-    if (this.#names === 0) {
-      this.#names = this.compact ? WIDTH.compact : keptWidth() ?? WIDTH.page;
-    }
+    if (this.#names === 0) this.#names = this.compact ? WIDTH.compact : keptWidth() ?? WIDTH.page;
     return Math.max(NAMES.min, Math.min(this.#names, this.clientWidth * 0.5));
   }
 
@@ -348,7 +352,7 @@ export class TraceView extends HTMLElement {
     else {
       view.draw(dirty);
       // Asking where things are makes the browser lay them out: not while somebody zooms.
-      if (dirty & DIRTY.SELECTION) {
+      if (dirty & DIRTY.REACH) {
         view.reach(view.activePlace());
         view.draw(DIRTY.VIEW);
       }
@@ -357,8 +361,7 @@ export class TraceView extends HTMLElement {
     if (dirty & (DIRTY.VIEW | DIRTY.TRACE)) {
       views.minimap?.draw(dirty);
       const ruler = /** @type {HTMLElement} */ (this.querySelector('.tr-scale'));
-      if (board.mode === 'tree') ruler.replaceChildren(...['Starts at', 'Duration', 'Own time', 'Own share', 'Service'].map((text, index) =>
-        h('span', { class: `tr-cell${index === 3 ? ' wide' : index === 4 ? ' rest' : ''}` }, text)));
+      if (board.mode === 'tree') drawHeads(ruler);
       else drawRuler(board, { ruler, grid: /** @type {HTMLElement} */ (this.querySelector('.tr-grid')) });
       const percent = /** @type {HTMLElement} */ (this.querySelector('.tr-percent'));
       percent.textContent = board.axis.zoom < 1000 ? `${Math.round(board.axis.zoom * 100)} %` : `\u00d7${Math.round(board.axis.zoom).toLocaleString('en-GB')}`;
@@ -395,7 +398,7 @@ export class TraceView extends HTMLElement {
     void import('./lanes.js').then(({ Lanes: Made }) => {
       if (!this.#views || !board || !scroll || board !== this.#board || this.#views.lanes) return;
       this.#views.lanes = new Made(board, { scroll, height: LANE, prefix: this.#prefix });
-      board.mark(DIRTY.VIEW | DIRTY.SELECTION);
+      board.mark(DIRTY.VIEW | DIRTY.SELECTION | DIRTY.REACH);
     });
   }
 
@@ -464,7 +467,6 @@ export class TraceView extends HTMLElement {
       if (this.#requests.length === 0) this.#requests = await readRequests(api, this.trace);
       if (board !== this.#board) return;
       this.#hold(() => {
-        this.#views?.side?.forget();
         board.put(trace, comparison);
         board.flush();
       });
