@@ -191,6 +191,7 @@ export class Shell {
         { text: `This browser is traced. ${count(session.spans_used)} of ${count(session.spans_max)} spans, for another ${left}.` },
         'line',
         { label: 'Its requests', run: () => router.push(`/logs?session=${session.id}`) },
+        { label: 'Its slowest requests', run: () => router.push(`/logs?session=${session.id}&range=all&sort=slow`) },
         { label: 'Stop', run: () => void act('stop', 'This browser is not traced any more') },
         { label: 'Restart, with a full budget', run: () => void act('restart', 'A new session was started') },
       ];

@@ -89,6 +89,14 @@ describe('the trace viewer for everybody', () => {
     const { bars } = await desk.geometry();
     const load = bars['Page load /products/:slug'];
     assert.ok(load && load.right <= 720);
+    // Half of a laptop's screen: the head alone fills it, and rows are a scroll away.
+    await desk.page.setViewportSize({ width: 640, height: 400 });
+    await desk.show(TRACE);
+    assert.ok(await desk.page.evaluate(() => document.documentElement.scrollWidth <= innerWidth));
+    await desk.row('Edge request').click();
+    await desk.page.locator('.tr-side h2', { hasText: 'Edge request' }).waitFor();
+    const room = await desk.page.locator('.tr-scroll').evaluate((element) => element.clientHeight);
+    assert.ok(room >= 110, `${room} pixels of rows`);
     await desk.page.setViewportSize({ width: 1440, height: 1200 });
   });
 
@@ -138,6 +146,43 @@ describe('the trace viewer for everybody', () => {
     await viewer.locator('.tr-find input').fill('kind:app');
     await viewer.locator('.tr-row.hit').first().waitFor();
     await desk.judge('accordion');
+  });
+
+  test('Enter presses what has the focus, and arrows scroll what has it', async () => {
+    await desk.show(TRACE, `?span=${spanId('8')}`);
+    const { keyboard, page } = { keyboard: desk.page.keyboard, page: desk.page };
+    await page.locator('.tr-side .tr-list').first().waitFor();
+    await page.getByRole('button', { name: 'Export' }).focus();
+    await keyboard.press('Enter');
+    await page.getByRole('dialog').waitFor();
+    await keyboard.press('Escape');
+    await page.getByRole('button', { name: 'Span below' }).focus();
+    await keyboard.press('Enter');
+    await desk.settled();
+    assert.equal(desk.parameter('span'), spanId('9'));
+    assert.equal(await page.evaluate(() => document.activeElement?.getAttribute('aria-label')), 'Span below', 'and goes on from there');
+    await page.locator('.tr-output').waitFor();
+    await page.locator('.tr-side').focus();
+    await keyboard.press('ArrowDown');
+    await page.waitForFunction(() => (document.querySelector('.tr-side')?.scrollTop ?? 0) > 0);
+    assert.equal(desk.parameter('span'), spanId('9'), 'the rows stay');
+    await keyboard.press('Enter');
+    await keyboard.press('ArrowDown');
+    await desk.settled();
+    assert.equal(desk.parameter('span'), spanId('a'), 'back in the rows');
+    await page.getByRole('link', { name: 'Sessions' }).focus();
+    await keyboard.press('Enter');
+    await page.getByRole('heading', { name: 'Sessions' }).waitFor();
+  });
+
+  test('Escape leaves the find field, first its text', async () => {
+    await desk.show(TRACE);
+    await desk.page.keyboard.press('/');
+    await desk.page.keyboard.type('svc:postgres');
+    await desk.page.keyboard.press('Escape');
+    assert.equal(await desk.page.locator('.tr-find input').inputValue(), '');
+    await desk.page.keyboard.press('Escape');
+    assert.equal(await desk.page.evaluate(() => document.activeElement?.getAttribute('role')), 'tree');
   });
 
   test('a keyboard alone: from the logs into a trace, to the span to blame, its line copied', async () => {

@@ -1,5 +1,5 @@
 // What the trace viewer tells of a trace: critical path and own time against figures made by hand, every kind's text, the
-// hole, hostile and broken spans, growth, states, comparison, sharing, and a trace of 50,000 spans.
+// hole, hostile and broken spans, states, comparison, sharing, and a trace of 50,000 spans.
 
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
@@ -211,80 +211,6 @@ describe('what the viewer tells', () => {
     assert.equal(((await desk.page.locator('.tr-long pre').textContent()) ?? '').length, 10_240);
   });
 
-  test('a trace that grows moves nothing that is looked at', async () => {
-    // A request that is traced, and an app that tells of it bit by bit.
-    await desk.post('/session', { action: 'start' });
-    await desk.page.request.get(`${desk.origin}/api/products/harbour-lantern/reviews?grows`);
-    const trace = await desk.traced('/api/products/harbour-lantern/reviews', 'grows');
-    /** @type {{ start_us: number, entry: string }} */
-    const told = JSON.parse(await desk.get(`/traces/${trace}`));
-    const began = told.start_us / 1000;
-    /** @param {number} number @param {number} from */
-    const part = (number, from) => app({ id: (number + 4096).toString(16), name: `part ${number}`, parent: told.entry, from, to: from + 5 });
-    await desk.tell(trace, Array.from({ length: 60 }, (_, index) => part(index * 2, index * 20 + 10)), { began });
-    await desk.show(trace);
-    await desk.page.locator('.tr-scroll').evaluate((element) => (element.scrollTop = 500));
-    await desk.settled();
-    const count = Number((await desk.page.locator('.tr-facts b').textContent())?.replace(/\D/g, ''));
-    const watched = desk.row('part 44');
-    await watched.hover();
-    const before = await watched.boundingBox();
-    const seen = await desk.names();
-    await desk.tell(trace, Array.from({ length: 60 }, (_, index) => part(index * 2 + 1, index * 20)), { began });
-    await desk.page.waitForFunction((least) => Number(document.querySelector('.tr-facts b')?.textContent?.replace(/\D/g, '')) >= least, count + 60);
-    await desk.settled();
-    const after = await desk.row('part 44').boundingBox();
-    assert.ok(before && after && Math.abs(before.y - after.y) <= 1, `${before?.y} and ${after?.y}`);
-    const then = (await desk.names()).filter((name) => seen.includes(name));
-    assert.ok(then.length > 5);
-    assert.deepEqual(then, seen.filter((name) => then.includes(name)), 'none overtook another');
-  });
-
-  test('a trace that grows is compared anew, and the way back from a comparison is open', async () => {
-    await desk.post('/session', { action: 'start' });
-    const path = '/api/products/harbour-lantern/reviews';
-    /** @type {string[]} */
-    const traces = [];
-    for (const query of ['older', 'newer']) {
-      await desk.page.request.get(`${desk.origin}${path}?${query}`);
-      traces.push(await desk.traced(path, query));
-    }
-    const [older = '', newer = ''] = traces;
-    /** @param {string} trace @param {string} id @param {string} name @param {number} from */
-    const grow = async (trace, id, name, from) => {
-      const { start_us, entry } = JSON.parse(await desk.get(`/traces/${trace}`));
-      await desk.tell(trace, [app({ id, name, parent: entry, from, to: from + 5 })], { began: start_us / 1000 });
-    };
-    await grow(older, 'b001', 'known before', 30);
-    await grow(newer, 'b002', 'known before', 30);
-    await desk.show(newer);
-    await desk.page.getByRole('button', { name: 'Compare' }).click();
-    await desk.page.locator('.cmp-list .alike button').first().click();
-    await desk.page.locator('wl-compare .tr-row').first().waitFor();
-    await desk.page.goBack();
-    await desk.page.waitForURL((url) => url.pathname.endsWith(newer) && !url.searchParams.has('vs'));
-    await desk.show(newer, `?vs=${older}`);
-    await desk.row('known before').waitFor();
-    await grow(newer, 'b003', 'came later', 1);
-    await desk.row('came later').waitFor();
-    assert.match((await desk.row('came later').textContent()) ?? '', /new/);
-    assert.doesNotMatch((await desk.row('known before').textContent()) ?? '', /new/);
-  });
-
-  test('a trace whose end has not come is open, and one without the app\'s spans is waited for', async () => {
-    const began = Date.now();
-    const trace = ids(0xa7);
-    await desk.import(trace, [edge({ id: '2', name: 'Route', stage: 'route', parent: '1', from: 0, to: 1 })], { began });
-    await desk.show(trace);
-    assert.match((await desk.page.locator('.tr-state').textContent()) ?? '', /Still arriving/);
-    await desk.import(trace, [
-      edge({ id: '1', name: 'GET /', stage: 'request', kind: 2, from: 0, to: 900 }),
-      edge({ id: '3', parent: '1', name: 'GET', stage: 'upstream.request', kind: 3, from: 10, to: 90, attributes: { 'waylight.upstream': 'app', 'http.response.status_code': 200 } }),
-    ], { began: Date.now() });
-    await desk.show(trace);
-    assert.match((await desk.page.locator('.tr-state').textContent()) ?? '', /Waiting for spans of app/);
-  });
-
   test('a trace that lives for hours is read page by page', async () => {
     const trace = ids(0xa8);
     const hour = 3_600_000;
@@ -368,6 +294,19 @@ describe('what the viewer tells', () => {
     assert.deepEqual((await desk.names()).sort(), ['Process cold start', 'Spawn process', 'Wait for readiness', 'fetch GET'].sort());
   });
 
+  test('a trace that is not there any more is no reason to show nothing', async () => {
+    await desk.show(SHOP_TRACE, `?vs=${ids(0xef)}`);
+    await desk.page.getByText('The trace to compare with is not here any more').waitFor();
+    assert.ok((await desk.names()).includes('Edge request'));
+  });
+
+  test('marks that lie on each other are one', async () => {
+    const trace = ids(0xb5);
+    await desk.import(trace, [{ id: '1', name: '/', from: 0, to: 1000, maker: 'browser', stage: 'pageload', attributes: { 'browser.web_vital.ttfb.value': 100, 'browser.web_vital.fcp.value': 500, 'browser.web_vital.lcp.value': 500 } }]);
+    await desk.show(trace);
+    assert.deepEqual(await desk.page.locator('.tr-flag').allTextContents(), ['TTFB 100 ms', 'FCP \u00b7 LCP 500 ms']);
+  });
+
   test('sharing says what is in it, hides what is chosen, and the link needs no sign-in', async () => {
     const trace = ids(0xab);
     await desk.import(trace, [app({ id: '1', name: 'GET /', from: 0, to: 10, attributes: { 'http.request.header.cookie': 'sid=topsecret', 'db.query.text': 'SELECT 1', 'url.full': 'http://a.example/?token=hush&page=2' } })]);
@@ -388,6 +327,9 @@ describe('what the viewer tells', () => {
     const [download] = await Promise.all([desk.page.waitForEvent('download'), dialog.getByRole('button', { name: 'Save one HTML file' }).click()]);
     const saved = await readFile(/** @type {string} */ (await download.path()), 'utf8');
     assert.ok(!saved.includes('topsecret'));
+    const [spans] = await Promise.all([desk.page.waitForEvent('download'), dialog.getByRole('button', { name: 'OpenTelemetry (OTLP JSON)' }).click()]);
+    const otlp = await readFile(/** @type {string} */ (await spans.path()), 'utf8');
+    for (const secret of ['topsecret', 'SELECT 1', 'hush']) assert.ok(!otlp.includes(secret), `${secret} is in the file for other tools`);
     await desk.page.keyboard.press('Escape');
     assert.equal(await dialog.count(), 0);
   });

@@ -161,7 +161,8 @@ describe('the view of a trace', () => {
     const strip = await desk.page.locator('.tr-strip').boundingBox();
     assert.ok(strip);
     const { mouse } = desk.page;
-    const at = (/** @type {number} */ share) => strip.x + strip.width * share;
+    // As far as the lanes: what lies below each other is one moment.
+    const at = (/** @type {number} */ share) => strip.x + (strip.width - PAD) * share;
     const drag = async (/** @type {number} */ from, /** @type {number} */ to) => {
       await mouse.move(at(from), strip.y + 40);
       await mouse.down();
@@ -178,6 +179,21 @@ describe('the view of a trace', () => {
     near(await drag(0.3, 0.5), [0.4, 0.6]);
     near(await drag(0.6, 0.8), [0.4, 0.8]);
     near(await drag(0.4, 0.3), [0.3, 0.8]);
+  });
+
+  test('kinds that are switched off stand in the address, and come back with it', async () => {
+    await desk.page.getByRole('button', { name: /^Browser/ }).click();
+    await desk.page.getByRole('button', { name: /^Network/ }).click();
+    await desk.settled();
+    assert.equal(desk.parameter('hide'), 'browser.network');
+    await desk.page.reload();
+    await desk.row('Edge request').waitFor();
+    assert.ok(!(await desk.names()).some((name) => /^(dns|Network)/.test(name)));
+    assert.equal(await desk.page.getByRole('button', { name: /^Browser/ }).getAttribute('aria-pressed'), 'false');
+    await desk.page.getByRole('button', { name: /^Browser/ }).click();
+    await desk.page.getByRole('button', { name: /^Network/ }).click();
+    await desk.settled();
+    assert.equal(desk.parameter('hide'), null);
   });
 
   test('the pointer says which moment it is at', async () => {

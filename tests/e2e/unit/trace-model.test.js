@@ -25,6 +25,15 @@ const FAMILY = [
 ];
 const all = () => true;
 
+test('what ends by inactivity is never told as slower', () => {
+  const page = (/** @type {number} */ to) => trace([
+    { id: 'p', from: 0, to, flags: FLAG.BROWSER, stage: 'pageload', name: '/' }, { id: 'e', parent: 'p', from: 10, to: 500_000, flags: FLAG.EDGE, stage: 'request', name: 'GET /' },
+  ], { entry: 'e' });
+  const { verdicts, sentence } = compare(page(9e6), page(1e6));
+  assert.deepEqual(verdicts, ['same', 'same']);
+  assert.match(sentence, /No span differs/);
+});
+
 describe('columns', () => {
   test('rows become a tree', () => {
     const it = trace(FAMILY);

@@ -12,6 +12,7 @@ import { cacheLook, statusOf } from './row.js';
 /** @import { Fields } from '../../model/headers.js' */
 /** @import { Request, RequestDetail } from '../../types/wire.d.ts' */
 /** @typedef {Request & RequestDetail} Detail */
+/** @typedef {{ say: (string | HTMLElement)[], show: () => void }} Verdict its words, and what shows the span to blame */
 
 /** Header fields of a traced request are there once it is stored: asked again after so long, so often. */
 const STORED_MS = 700;
@@ -28,6 +29,8 @@ export class RequestPanel extends HTMLElement {
   #body = h('div', { class: 'panel-body', tabIndex: 0, role: 'region', 'aria-label': 'Details' });
   #head = h('div', { class: 'panel-head' });
   #foot = h('div', { class: 'panel-foot' });
+  /** What the trace says of it, once that is read. */
+  #verdict = h('p', { class: 'panel-verdict', hidden: true });
   /** Whether the trace is unfolded; the next request has it so, too. */
   #unfolded = true;
 
@@ -44,7 +47,9 @@ export class RequestPanel extends HTMLElement {
   connectedCallback() {
     this.setAttribute('role', 'complementary');
     this.setAttribute('aria-label', 'Request');
-    if (!this.firstChild) this.append(this.#head, this.#body, this.#foot);
+    if (this.firstChild) return;
+    this.append(this.#head, this.#body, this.#foot);
+    this.addEventListener('wl-verdict', (event) => this.#tell(/** @type {CustomEvent<Verdict | null>} */ (event).detail));
   }
 
   disconnectedCallback() {
@@ -155,8 +160,21 @@ export class RequestPanel extends HTMLElement {
   #draw(detail) {
     this.#detail = detail;
     this.#drawHead(detail);
-    this.#body.replaceChildren(this.#phases(detail), this.#facts(detail), this.#headers(detail), this.#traceBox(detail));
+    this.#verdict.hidden = true;
+    this.#body.replaceChildren(this.#verdict, this.#phases(detail), this.#facts(detail), this.#headers(detail), this.#traceBox(detail));
     this.#drawFoot(detail);
+  }
+
+  /** First of all. @param {Verdict | null} verdict of the trace */
+  #tell(verdict) {
+    this.#verdict.hidden = verdict === null;
+    if (!verdict) return;
+    const { say, show } = verdict;
+    const lead = () => {
+      this.#body.querySelector('.trace-box')?.scrollIntoView({ block: 'start' });
+      show();
+    };
+    this.#verdict.replaceChildren(...say, ' ', h('button', { class: 'link-button', type: 'button', onclick: lead }, 'Show it'));
   }
 
   /** @param {Detail} detail */
@@ -243,6 +261,7 @@ export class RequestPanel extends HTMLElement {
     });
     show();
     return h('section', { class: 'trace-box', 'aria-label': 'Trace' }, h('div', { class: 'trace-head' }, fold,
+      h('a', { class: 'button small', href: router.href(`/compare?b=${id}`) }, 'Compare'),
       h('a', { class: 'button small', href: router.href(`/t/${id}`) }, 'Open full page', icon('out'))), content);
   }
 

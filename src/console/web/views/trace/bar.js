@@ -46,7 +46,7 @@ export class Bar {
       const number = h('span', { class: 'tr-number' });
       const swatch = h('span', { class: `tr-icon ${CAT_WORDS[cat]}` });
       swatch.style.color = `var(--${COLOURS[cat]})`;
-      return { cat, number, button: toggle([swatch, label, number], () => board.toggleKind(cat)) };
+      return { cat, label, number, button: toggle([swatch, label, number], () => board.toggleKind(cat)) };
     });
     this.path = toggle([h('i', { class: 'tr-path-mark' }), 'Critical path'], () => {
       board.critical = !board.critical;
@@ -57,6 +57,7 @@ export class Bar {
       board.relayout();
       board.mark(DIRTY.TRACE);
     });
+    this.legend = h('span', { class: 'tr-key' }, h('i'), 'now', h('i', { class: 'ghost' }), 'before');
     this.changed = toggle(['Only differences'], () => {
       board.onlyChanged = !board.onlyChanged;
       board.relayout();
@@ -68,7 +69,7 @@ export class Bar {
     this.element = h('div', { class: 'tr-bar-line', role: 'toolbar', 'aria-label': 'Spans' },
       this.field,
       h('div', { class: 'tr-kinds', role: 'group', 'aria-label': 'Kinds' }, ...this.kinds.map(({ button }) => button)),
-      h('span', { class: 'tr-push' }),
+      h('span', { class: 'tr-push' }), this.legend,
       this.changed, this.path, this.idle, this.error,
       h('div', { class: 'tr-modes', role: 'group', 'aria-label': 'View' }, ...this.modes.map(({ button }) => button)),
       this.table);
@@ -83,15 +84,17 @@ export class Bar {
       if (trace.has(row, FLAG.RUNNING)) continue;
       numbers[cat] = (numbers[cat] ?? 0) + 1;
     }
-    for (const { cat, number, button } of this.kinds) {
+    for (const { cat, label, number, button } of this.kinds) {
       number.textContent = count(numbers[cat] ?? 0);
+      // Where there is no room for it, it is still said.
+      button.setAttribute('aria-label', `${label} ${number.textContent}`);
       button.hidden = numbers[cat] === 0;
       press(button, !board.hidden.has(cat));
     }
     press(this.path, board.critical);
     press(this.idle, board.idle);
     press(this.changed, board.onlyChanged);
-    this.changed.hidden = !board.comparison;
+    this.changed.hidden = this.legend.hidden = !board.comparison;
     this.path.hidden = board.comparison !== null;
     this.idle.hidden = board.mode === 'tree';
     this.error.hidden = trace.errors === 0;

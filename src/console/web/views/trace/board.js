@@ -11,8 +11,8 @@ import { pages } from '../../model/trace/pages.js';
 /** @import { Judged, Runs } from '../../types/wire.d.ts' */
 /** @typedef {'waterfall' | 'tree' | 'timeline'} Mode */
 
-/** What has to be drawn anew; `REACH`: what is chosen is to be seen. */
-export const DIRTY = { VIEW: 1, ROWS: 2, SELECTION: 4, TRACE: 8, REACH: 16 };
+/** What has to be drawn anew; `REACH`: what is chosen is to be seen; `SCROLL`: what comes into sight. */
+export const DIRTY = { VIEW: 1, ROWS: 2, SELECTION: 4, TRACE: 8, REACH: 16, SCROLL: 32 };
 
 /** A view glides to another one in so many milliseconds. */
 const GLIDE_MS = 160;

@@ -43,12 +43,14 @@ export class CompareView extends HTMLElement {
     view.router = this.router;
     view.live = this.live;
     view.keys = this.keys;
-    /** Read once, however often the newer one grows. @type {Promise<[Trace, Runs['spans']]> | null} */
+    /** Read once, however often the newer one grows. @type {Promise<[Trace, Runs['spans'], unknown]> | null} */
     let others = null;
     view.comparing = async (now) => {
-      others ??= Promise.all([readTrace(api, a), runs(api, a)]);
+      // Ghosts are drawn with the first bars: their style sheet comes along.
+      others ??= Promise.all([readTrace(api, a), runs(api, a), sheet('styles/trace-held.css').catch(() => undefined)]);
       try {
-        return compare(now, ...(await others));
+        const [before, usual] = await others;
+        return compare(now, before, usual);
       } catch (error) {
         others = null;
         if (!(error instanceof Problem) || error.status !== 404) throw error;

@@ -153,16 +153,27 @@ function verdict(board, does) {
     legend.append(h('li', null, swatch, h('span', null, h('bdi', null, partName(part))), h('b', null, duration(part.us))));
   }
   const say = h('p', { class: 'tr-say' });
-  if (comparison) append(say, [emphasised(comparison.sentence)].flat());
-  else append(say, emphasised(told.sentence));
-  if (!comparison && trace.critical.size > 0) {
-    const longest = [...trace.critical].map(([row, parts]) => ({ row, us: parts.reduce((sum, [from, to]) => sum + to - from, 0) }))
-      .sort((a, b) => b.us - a.us)[0];
-    if (longest) {
-      append(say, [' ', h('button', { class: 'link-button', type: 'button', onclick: () => does.select(longest.row) }, 'Show it')]);
-    }
-  }
+  append(say, emphasised((comparison ?? told).sentence));
+  const longest = blamed(trace);
+  if (!comparison && longest >= 0) append(say, [' ', h('button', { class: 'link-button', type: 'button', onclick: () => does.select(longest) }, 'Show it')]);
   return h('div', { class: 'tr-verdict' }, h('div', null, stack, legend), say);
+}
+
+/** The verdict for whoever has the trace in a place of his own: its words, and what shows the span to blame. @param {Board} board */
+export function saying(board) {
+  const told = board.trace.wire.verdict;
+  const detail = told && { say: emphasised(told.sentence), show: () => board.reveal(blamed(board.trace)) };
+  return new CustomEvent('wl-verdict', { bubbles: true, detail });
+}
+
+/** The row that was longest on the critical path; -1: there is none. @param {Board['trace']} trace */
+function blamed({ critical }) {
+  let [longest, most] = [-1, 0];
+  for (const [row, parts] of critical) {
+    const us = parts.reduce((sum, [from, to]) => sum + to - from, 0);
+    if (us > most) [longest, most] = [row, us];
+  }
+  return longest;
 }
 
 /** The first clause is the news. @param {string} text @returns {(string | HTMLElement)[]} */

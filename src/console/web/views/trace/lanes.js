@@ -35,7 +35,7 @@ export class Lanes extends Sight {
     const { board } = this;
     this.fit(board.lanes.length);
     const [first, last] = this.inSight(board.lanes.length, MORE);
-    if (!(dirty & ~DIRTY.TRACE) && first === this.first && last === this.last) return;
+    if (!(dirty & ~(DIRTY.TRACE | DIRTY.SCROLL)) && first === this.first && last === this.last) return;
     this.first = first;
     this.last = last;
     const active = this.activePlace();

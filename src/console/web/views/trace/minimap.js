@@ -24,7 +24,7 @@ export class Minimap {
     this.before = h('div', { class: 'tr-shade' });
     this.after = h('div', { class: 'tr-shade' });
     this.facts = h('div', { class: 'tr-facts' });
-    this.probe = h('i', { class: 'tr-probe' });
+    this.probe = h('i', { hidden: true });
     this.strip = h('div', { class: 'tr-strip' }, this.probe, this.canvas, this.before, this.after, this.brush);
     into.replaceChildren(this.facts, this.strip);
     this.strip.addEventListener('pointerdown', (event) => this.#grab(event));
@@ -46,7 +46,7 @@ export class Minimap {
     const [low, high] = axis.bounds;
     // Measured when something but the view changed: a zoom changes neither width nor colours.
     const isNew = (dirty & ~DIRTY.VIEW) !== 0 || this.width === 0;
-    if (isNew) this.width = this.strip.clientWidth;
+    if (isNew) this.width = Math.max(0, Math.round(this.strip.clientWidth - axis.pad));
     const { width } = this;
     const left = ((axis.view[0] - low) / (high - low)) * width;
     const right = ((axis.view[1] - low) / (high - low)) * width;
@@ -59,7 +59,7 @@ export class Minimap {
       this.after.style.left = `${right}px`;
     }
     if (!isNew) return;
-    const scheme = `${width}|${devicePixelRatio}|${low}|${high}|${getComputedStyle(this.strip).color}|${trace.count}|${board.rows.length}`;
+    const scheme = `${width}|${devicePixelRatio}|${low}|${high}|${getComputedStyle(this.strip).color}|${trace.count}|${trace.errors}|${board.rows.length}`;
     if (scheme !== this.drawn && width > 0) {
       this.drawn = scheme;
       this.#paint(width);
@@ -71,6 +71,8 @@ export class Minimap {
     const { board, canvas } = this;
     const { axis, trace } = board;
     const ratio = devicePixelRatio || 1;
+    // As far as the lanes' longest bar, so that what lies below each other is one moment.
+    canvas.style.width = `${width}px`;
     canvas.width = width * ratio;
     canvas.height = HEIGHT * ratio;
     const context = canvas.getContext('2d');
@@ -119,11 +121,12 @@ export class Minimap {
     event.preventDefault();
     const { board, strip } = this;
     const { axis } = board;
-    const box = strip.getBoundingClientRect();
-    const placeAt = (/** @type {number} */ x) => axis.bounds[0] + ((x - box.left) / box.width) * (axis.bounds[1] - axis.bounds[0]);
+    const { left } = strip.getBoundingClientRect();
+    const perPixel = (axis.bounds[1] - axis.bounds[0]) / Math.max(1, this.width);
+    const placeAt = (/** @type {number} */ x) => axis.bounds[0] + (x - left) * perPixel;
     const start = placeAt(event.clientX);
     const [from, to] = axis.view;
-    const slack = (EDGE / box.width) * (axis.bounds[1] - axis.bounds[0]);
+    const slack = EDGE * perPixel;
     const grip = axis.isWhole ? 'draw' : Math.abs(start - from) < slack ? 'left' : Math.abs(start - to) < slack ? 'right'
       : start > from && start < to ? 'move' : 'draw';
     board.settle();
@@ -148,8 +151,7 @@ export class Minimap {
       }
     };
     strip.addEventListener('pointermove', moved);
-    strip.addEventListener('pointerup', ended, { once: true });
-    strip.addEventListener('pointercancel', ended, { once: true });
+    strip.addEventListener('lostpointercapture', ended, { once: true });
   }
 }
 

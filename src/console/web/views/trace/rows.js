@@ -98,7 +98,7 @@ export class Rows extends Sight {
     settle();
     settled();
     settle();
-    board.mark(DIRTY.VIEW);
+    board.mark(DIRTY.SCROLL);
   }
 
   /** The row that an event is about. @param {MouseEvent} event */
@@ -277,9 +277,10 @@ export function sayRow(board, row) {
 function cells({ trace }, row) {
   if (row < 0) return [];
   const whole = trace.entry >= 0 ? trace.duration(trace.entry) : trace.length;
-  const meter = h('i', { class: 'tr-meter' });
+  const part = trace.endsByInactivity(row) ? 0 : Math.min(1, trace.at(trace.own, row) / Math.max(1, whole));
+  const meter = h('i', { class: 'tr-meter', hidden: part === 0 });
   meter.style.setProperty('--c', `var(--${trace.colour(row)})`);
-  place(meter, { left: 0, width: trace.endsByInactivity(row) ? 0 : Math.min(1, trace.at(trace.own, row) / Math.max(1, whole)) * 96 });
+  place(meter, { left: 0, width: part * 96 });
   return [
     h('span', { class: 'tr-cell' }, duration(trace.at(trace.start, row))),
     h('span', { class: 'tr-cell strong' }, duration(trace.duration(row))),

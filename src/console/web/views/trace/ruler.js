@@ -6,9 +6,9 @@ import { ticks } from '../../model/trace/axis.js';
 
 /** @import { Board } from './board.js' */
 
-/** A mark has so much room before its length is left out; one that is nearer to another stands in one flag with it. */
+/** A mark has so much room before its length is left out, and its name needs so much: nearer ones stand in one flag. */
 const MARK_ROOM = 92;
-const MARK_NEAR = 30;
+const MARK_NAME = 40;
 
 /**
  * @param {Board} board
@@ -38,12 +38,16 @@ export function drawRuler(board, { ruler, grid }) {
   }
   const marks = [...vitals(board), ...limits(board)].sort((a, b) => a.time - b.time);
   const flags = near(board, marks);
-  flags.forEach(({ names, time, x, rating }, index) => {
+  flags.forEach(({ marks: [head, ...more], x, rating }, index) => {
+    if (!head) return;
     const room = (flags[index + 1]?.x ?? axis.width) - x;
     const isLimit = rating.startsWith('limit');
-    const name = names.join(' \u00b7 ');
-    const flag = at(`tr-flag ${rating}`, x, isLimit || room < MARK_ROOM + (names.length - 1) * MARK_NEAR ? name : `${name} ${duration(time - first)}`);
-    if (axis.width - x < 44 * names.length || (isLimit && room < MARK_ROOM + 30 && x > MARK_ROOM)) flag.classList.add('before');
+    const says = (/** @type {{ name: string, time: number }} */ mark) => `${mark.name} ${duration(mark.time - first)}`;
+    const name = [head, ...more].map((mark) => mark.name).join(' \u00b7 ');
+    const isOne = !isLimit && more.every((mark) => mark.time === head.time) && room >= MARK_ROOM + more.length * MARK_NAME;
+    const flag = at(`tr-flag ${rating}`, x, isOne ? `${name} ${duration(head.time - first)}` : name);
+    flag.title = [head, ...more].map(says).join(', ');
+    if (axis.width - x < 44 * (more.length + 1) || (isLimit && room < MARK_ROOM + 30 && x > MARK_ROOM)) flag.classList.add('before');
     top.push(flag);
   });
   for (const { time, rating } of marks) {
@@ -60,15 +64,17 @@ export function drawRuler(board, { ruler, grid }) {
  * @param {{ name: string, time: number, rating: string }[]} marks
  */
 function near({ axis }, marks) {
-  /** @type {{ names: string[], time: number, x: number, rating: string }[]} */
+  /** @type {{ marks: { name: string, time: number, rating: string }[], x: number, rating: string }[]} */
   const flags = [];
-  for (const { name, time, rating } of marks) {
+  for (const mark of marks) {
+    const { time, rating } = mark;
     const x = axis.x(time);
     if (x < -1 || x > axis.width) continue;
     const last = flags.at(-1);
-    if (!last || x - last.x > MARK_NEAR || rating.startsWith('limit') || last.rating.startsWith('limit')) flags.push({ names: [name], time, x, rating });
+    const isFar = !last || x - last.x > MARK_NAME * last.marks.length;
+    if (isFar || rating.startsWith('limit') || last.rating.startsWith('limit')) flags.push({ marks: [mark], x, rating });
     else {
-      last.names.push(name);
+      last.marks.push(mark);
       if (RATINGS.indexOf(rating) > RATINGS.indexOf(last.rating)) last.rating = rating;
     }
   }

@@ -10,7 +10,7 @@ import { Address } from './address.js';
 import { Bar } from './bar.js';
 import { Board, DIRTY } from './board.js';
 import { NAMES, frame, keepWidth, keptWidth, separator } from './frame.js';
-import { about, subject, top } from './head.js';
+import { about, saying, subject, top } from './head.js';
 import { listen } from './pointer.js';
 import { Rows } from './rows.js';
 import { drawHeads, drawRuler } from './ruler.js';
@@ -253,7 +253,7 @@ export class TraceView extends HTMLElement {
     });
     scroll.addEventListener('scroll', () => {
       this.#collapse(scroll);
-      board.mark(DIRTY.VIEW);
+      board.mark(DIRTY.SCROLL);
     }, { passive: true });
     this.#resizes = new ResizeObserver(() => this.#guarded(() => this.#measure()));
     this.#resizes.observe(this);
@@ -354,9 +354,10 @@ export class TraceView extends HTMLElement {
       // Asking where things are makes the browser lay them out: not while somebody zooms.
       if (dirty & DIRTY.REACH) {
         view.reach(view.activePlace());
-        view.draw(DIRTY.VIEW);
+        view.draw(DIRTY.SCROLL);
       }
     }
+    if (!(dirty & ~DIRTY.SCROLL)) return;
     this.#drawNone();
     if (dirty & (DIRTY.VIEW | DIRTY.TRACE)) {
       views.minimap?.draw(dirty);
@@ -429,8 +430,8 @@ export class TraceView extends HTMLElement {
     const place = this.querySelector('.tr-top');
     if (!board || !place) return;
     const request = about(this.#requests);
-    const { method, path } = subject(board, request);
-    this.dispatchEvent(new CustomEvent('wl-told', { bubbles: true, detail: cut(`${method} ${path}`.trim(), 80) }));
+    this.dispatchEvent(new CustomEvent('wl-told', { bubbles: true, detail: cut(Object.values(subject(board, request)).join(' ').trim(), 80) }));
+    if (this.compact) this.dispatchEvent(saying(board));
     place.replaceChildren(...top(board, { facts: { request }, compact: this.compact, does: {
       back: () => this.router?.push('/logs'), compare: () => this.router?.push(`/compare?b=${this.trace}`),
       share: () => share(this.#parts), link: () => copyLink(this.#parts), copyId: () => void copy(this, this.trace, 'Trace id copied'),
