@@ -90,18 +90,18 @@ fn without_comments(text: &str) -> String {
             }
         };
         is_within = (is_within || begins) && !inner.contains("*/");
-        push_without_types(&mut bare, rest.trim());
+        push_without_asides(&mut bare, rest.trim());
         bare.push('\n');
     }
     bare
 }
 
-/// A line without the types within it, which stand in comments for tools: `/** @type {any} */`. No literal has any.
-fn push_without_types(bare: &mut String, mut line: &str) {
-    while let Some((code, (_, rest))) =
-        line.split_once("/** @").and_then(|(code, rest)| Some((code, rest.split_once("*/")?)))
-    {
-        bare.push_str(code);
+/// A line without the comments within it: types, which stand there for tools (`/** @type {any} */`), and why a block does
+/// nothing (`{ /* so be it */ }`). No literal has any.
+fn push_without_asides(bare: &mut String, mut line: &str) {
+    let begin = |line: &str| line.find("/** @").into_iter().chain(line.find("{ /* ").map(|at| at + 2)).min();
+    while let Some((at, (_, rest))) = begin(line).and_then(|at| Some((at, line[at..].split_once("*/")?))) {
+        bare.push_str(&line[..at]);
         line = rest.strip_prefix(' ').unwrap_or(rest);
     }
     bare.push_str(line);

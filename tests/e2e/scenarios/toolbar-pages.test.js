@@ -168,6 +168,7 @@ describe('the toolbar in all kinds of pages', () => {
     const [outline, fill] = await toolbar.style('dl i', 'outline-style', 'background-color');
     assert.deepEqual([outline, fill !== canvas], ['solid', true], 'bars keep their fill and an outline');
     assert.deepEqual(await toolbar.style('[aria-selected]', 'outline-style'), ['solid']);
+    assert.deepEqual(await toolbar.style('li button svg', 'color'), [text], 'icons are seen');
     await page.emulateMedia({ forcedColors: null });
   });
 

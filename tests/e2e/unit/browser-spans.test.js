@@ -125,8 +125,8 @@ describe('entries', () => {
   });
 
   test('name elements and acts as people would', () => {
-    const body = { localName: 'body', className: '' }, list = { localName: 'ul', className: 'menu wide', parentNode: body };
-    assert.equal(selector({ localName: 'li', className: '', parentNode: list }), 'body > ul.menu > li');
+    const body = { localName: 'body', classList: [] }, list = { localName: 'ul', classList: ['menu', 'wide'], parentNode: body };
+    assert.equal(selector({ localName: 'li', classList: [], parentNode: list }), 'body > ul.menu > li');
     assert.equal(selector({ localName: 'button', id: 'buy', parentNode: list }), 'button#buy');
     assert.equal(selector(null), undefined);
     assert.deepEqual(['pointerup', 'click', 'keydown', 'input', 'dragstart', 'mouseover'].map(actOf), ['click', 'click', 'press', 'press', 'drag', 'hover']);

@@ -23,7 +23,8 @@ dl{padding:2px 9px 6px;display:grid;grid-template-columns:72px 1fr 58px;gap:4px 
 dd{margin:0;display:flex}dl i{height:7px;border-radius:2px;min-width:2px;background:#f2f2f4}.h{background:repeating-linear-gradient(135deg,#f2f2f4 0 3px,#f2f2f44d 3px 6px)}.n{background:#7c7c86}.l{background:#8398cc}
 .none,.quota{padding:9px 15px;color:#9a9aa3;font-size:12px}.quota{color:#f3c969;border-bottom:1px solid #ffffff17}
 .frame{position:fixed;pointer-events:none;outline:2px solid #5c9bff;outline-offset:2px;background:#5c9bff26}
-@media(forced-colors:active){[aria-selected=true]{outline:2px solid Highlight}dl i{forced-color-adjust:none;outline:1px solid CanvasText}}
+@media(forced-colors:active){[aria-selected=true]{outline:2px solid Highlight}dl i{forced-color-adjust:none;outline:1px solid CanvasText}dl i,.h{background-color:CanvasText}li svg{color:inherit}}
+@media(max-height:420px){section{display:none}}
 `;
 
 /** @typedef {'start' | 'stop' | 'restart' | 'page' | 'fresh'} Action */

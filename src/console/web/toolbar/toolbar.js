@@ -116,14 +116,12 @@ i{display:block}.dot{width:8px;height:8px;border-radius:8px;background:#fff;anim
 
   /** @param {'localStorage' | 'sessionStorage'} name */
   function storage(name) {
-    /** @type {any} */ let kept = null;
-    try { kept = window[name]; } catch { /* forbidden */ }
     return {
       /** @param {string} key */
-      get(key) { try { return kept.getItem(key); } catch { return null; } },
+      get(key) { try { return window[name].getItem(key); } catch { return null; } },
       /** @param {string} key @param {string | null} value */
       set(key, value) {
-        try { if (value === null) kept.removeItem(key); else kept.setItem(key, value); return true; } catch { return false; }
+        try { if (value === null) window[name].removeItem(key); else window[name].setItem(key, value); return true; } catch { return false; }
       },
     };
   }
@@ -344,7 +342,7 @@ i{display:block}.dot{width:8px;height:8px;border-radius:8px;background:#fff;anim
     watcher.observe(root, { childList: true });
     if (!host.isConnected || host.parentNode !== root) append(root, host);
     listen(window, 'keydown', pressedKey, true);
-    top();
+    setTimeout(safely(top));
   }
 
   /** @param {KeyboardEvent} event */
@@ -387,10 +385,13 @@ i{display:block}.dot{width:8px;height:8px;border-radius:8px;background:#fff;anim
     if (navigation) listen(navigation, 'currententrychange', moved);
     else listen(window, 'popstate', moved);
     paint();
-    mount();
-    each(slot, ['pointerover', 'pointerdown', 'focusin'], () => loaded().catch(() => {}));
-    if (isActive()) count();
-    arrived();
+    // In tasks of their own: on a slow processor each takes as long as all before.
+    setTimeout(safely(mount));
+    setTimeout(safely(() => {
+      each(slot, ['pointerover', 'pointerdown', 'focusin'], () => loaded().catch(() => {}));
+      if (isActive()) count();
+      arrived();
+    }));
   }
 
   /** Requests of this page that the edge has seen, beside those that it told of. */

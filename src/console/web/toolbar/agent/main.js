@@ -2,16 +2,19 @@
 // follows in it. It sends them to Waylight, in parts, and what is left when the page goes. Nothing that fails here reaches
 // the page. `spans.js` says what each span is.
 
-import { Idle, Vitals, actOf, edgeOf, endOf, frame, message, otlp, resource, route, selector, sizes, steps } from './spans.js';
+import { Idle, Vitals, actOf, edgeOf, endOf, frame, measure, message, otlp, resource, route, selector, steps } from './spans.js';
 
 /** @import { Span } from './spans.js' */
-/** @typedef {{ kind: string, trace: string, id: string, start: number, url: string, path: string, isOpen: boolean, before: Root | null, idle?: Idle, calls?: Map<string, Call>, target?: any, slow?: any }} Root */
+/** @typedef {{ kind: string, trace: string, id: string, start: number, url: string, path: string, isOpen: boolean, idle?: Idle, calls?: Map<string, Call>, link?: { trace: string, id: string } | undefined, target?: any, slow?: any }} Root */
+/** @typedef {Span & { isShared: boolean, text: string, bytes: number }} Ready `text`: what is sent, once it is written */
 /** @typedef {{ id: string, root: Root, url: URL, method: string, start: number, isTold: boolean, end: number, status: number, error?: string, isDone?: boolean }} Call */
 /** @typedef {{ told: any, root: Root | null, isOn: boolean, events: [string, any][], tell(kind: string, what: any): void, begin(kind: string, trace: string, start: number): void, hex(octets: number): string, now(): number, stringify: typeof JSON.stringify, fetch(address: string, wish: any): Promise<Response>, theirs(): boolean }} Agent */
 /** @typedef {{ told: { trace: string, upload: string }, isAlone: boolean, done(trace: string | null): void }} Wish `isAlone`: nothing else is recorded here */
 
+/** A slow processor needs a millisecond for each: so many spans or entries are dealt with at once. */
+const AT_ONCE = 6;
 const SPANS_MAX = 2_000, MANY = 100, MESSAGE_BYTES_MAX = 59_000, FLIGHT_BYTES_MAX = 64_000, LAST_BYTES = 24_000, JOIN_MS = 300, FLUSH_MS = 500, LATE_MS = 3_000, ARMED_MS = 55_000, PREVIOUS_MS = 3_600_000;
-const PREVIOUS = 'waylight.previous', HIDDEN = 'visibilitychange';
+const PREVIOUS = 'waylight.previous', ACTS = ['click', 'keydown'];
 
 /** @type {((wish: Wish) => void) | undefined} */ let awaits;
 /** @type {Wish | null} */ let early = null;
@@ -30,7 +33,8 @@ export function start(agent) {
   const timing = () => /** @type {any} */ (performance.getEntriesByType('navigation')[0]), activation = timing()?.activationStart ?? 0;
   const vitals = new Vitals(), encoder = new TextEncoder();
   /** @type {Root[]} the latest last */ const roots = [];
-  /** @type {(Span & { isShared: boolean })[]} */ const ready = [];
+  /** @type {Ready[]} */ let ready = [];
+  /** @type {any[]} entries that nothing was made of yet */ const entries = [];
   /** @type {any[]} entries of requests that no call was found for yet */ let unclaimed = [];
   /** @type {Set<string>} */ const used = new Set();
   /** @type {Wish | null} */ let wish = null;
@@ -41,6 +45,8 @@ export function start(agent) {
   const load = () => roots.find((root) => root.kind === 'pageload');
   /** @template {any[]} T @param {(...values: T) => unknown} act @returns {(...values: T) => void} */
   const safely = (act) => (...values) => { try { act(...values); } catch { /* nothing of it is the page's */ } };
+  /** @param {string} name @param {(event: any) => unknown} act */
+  const listen = (name, act) => window.addEventListener(name, safely(act), true);
   /** @param {() => void} run @param {number} ms */
   const later = (run, ms) => { const timer = setTimeout(safely(run), ms); return () => clearTimeout(timer); };
 
@@ -48,7 +54,7 @@ export function start(agent) {
   function add(span, root, isShared = false) {
     if (!root || !agent.isOn || span.end < span.start) return;
     if (ready.length >= SPANS_MAX) return void (dropped += 1);
-    const whole = { id: agent.hex(8), parent: root.id, trace: root.trace, ...span, isShared: isShared && root.kind !== 'interaction' };
+    const whole = { id: agent.hex(8), parent: root.id, trace: root.trace, ...span, isShared: isShared && root.kind !== 'interaction', text: '', bytes: 0 };
     // First what others hang under: if the page goes, not everything may be sent.
     if (span.op === 'browser.request' || !whole.parent) ready.unshift(whole);
     else ready.push(whole);
@@ -71,6 +77,7 @@ export function start(agent) {
     previous?.idle?.finish(previous.kind === 'interaction' ? 'interactionInterrupted' : 'cancelled');
     if (roots.push(root) > 8) roots.splice(1, 1);
     root.calls = new Map();
+    later(() => { root.link = previousOf(root); }, 0);
     root.idle = new Idle((root.start || activation) + 30_000 - now(), later, (reason) => ended(root, reason));
     if (isLoad && document.readyState === 'loading') document.addEventListener('readystatechange', safely(() => root.idle?.ready()));
     else root.idle.ready();
@@ -79,7 +86,7 @@ export function start(agent) {
   /** @param {Root} root @param {string} reason */
   function ended(root, reason) {
     const { idle, start, kind, trace, id, url, path } = /** @type {Root & { idle: Idle }} */ (root), isLoad = kind === 'pageload';
-    observer.takeRecords().forEach(take);
+    catchUp();
     root.isOpen = false;
     const entry = timing();
     if (isLoad && entry) for (const span of steps(entry, agent.told.doc)) {
@@ -90,7 +97,7 @@ export function start(agent) {
     const act = kind === 'interaction' && root.target;
     const since = (/** @type {number} */ at) => (isLoad && at && at < firstHidden ? Math.max(0, at - activation) : undefined);
     addShared({
-      op: act ? `ui.action.${actOf(act.type)}` : kind, name: act ? `${actOf(act.type)} ${selector(act.target)}` : pattern || path, start, end, id, parent: null, link: previousOf(root),
+      op: act ? `ui.action.${actOf(act.type)}` : kind, name: act ? `${actOf(act.type)} ${selector(act.target)}` : pattern || path, start, end, id, parent: null, link: root.link,
       attributes: {
         'url.full': url, 'http.route': pattern, 'sentry.idle_span_finish_reason': reason, 'browser.navigation.type': isLoad ? entry?.type : undefined,
         'browser.web_vital.ttfb.value': isLoad && entry ? Math.max(0, entry.responseStart - activation) : undefined, 'browser.web_vital.fcp.value': since(firstContent), 'browser.web_vital.fp.value': since(firstPaint),
@@ -101,7 +108,7 @@ export function start(agent) {
       if (wish) {
         const { done, isAlone } = wish;
         wish = null;
-        later(() => { flush(); if (isAlone) agent.isOn = false; done(trace); }, FLUSH_MS);
+        later(() => { flush(true); if (isAlone) agent.isOn = false; done(trace); }, FLUSH_MS);
       }
     }
     soon(FLUSH_MS);
@@ -126,7 +133,7 @@ export function start(agent) {
 
   /** What the browser measured of a call that was answered. @param {Call} call */
   function measured(call) {
-    observer.takeRecords().forEach(take);
+    catchUp();
     const entry = unclaimed.find((each) => each.name === call.url.href.replace(/#.*/, '') && each.startTime >= call.start - 1 && each.startTime <= call.end);
     unclaimed = unclaimed.filter((each) => each !== entry);
     return entry;
@@ -147,14 +154,25 @@ export function start(agent) {
     end = Math.max(end, entry?.responseEnd ?? 0);
     root.calls?.delete(id);
     const attributes = {
-      'url.full': url.href, 'server.address': url.host, 'http.request.method': method, 'http.response.status_code': status || undefined, 'sentry.status': call.end ? undefined : 'cancelled',
-      ...(entry && sizes(entry)),
+      ...(entry && measure(entry)), 'url.full': url.href, 'server.address': url.host, 'http.request.method': method, 'http.response.status_code': status || undefined, 'sentry.status': call.end ? undefined : 'cancelled',
     };
     add({ op: 'http.client', name: `${method} ${url.host}`, start, end, id, kind: 3, attributes, error: error ?? (status >= 400 ? `${status}` : undefined) }, root);
     if (!root.idle?.isOver) root.idle?.ends(id, end);
   }
 
   // What the browser measured.
+
+  /** Makes spans of entries, the next ones in another task. */
+  function deal() {
+    entries.splice(0, AT_ONCE).forEach(take);
+    if (entries.length) later(deal, 0);
+  }
+
+  /** Makes spans of all that is known by now. */
+  function catchUp() {
+    entries.push(...observer.takeRecords());
+    entries.splice(0).forEach(take);
+  }
 
   /** @param {any} entry */
   function take(entry) {
@@ -185,20 +203,21 @@ export function start(agent) {
 
   /** @param {any} entry @param {Root | undefined} root */
   function interaction(entry, root) {
-    const { name, startTime, duration, target } = entry;
-    addShared({ op: `ui.interaction.${actOf(name)}`, name: selector(target) ?? name, start: startTime, end: startTime + duration, attributes: { 'browser.web_vital.inp.value': duration, 'browser.interaction.type': name, 'browser.interaction.target': selector(target) } }, root);
+    const { name, startTime, duration } = entry, target = selector(entry.target);
+    addShared({ op: `ui.interaction.${actOf(name)}`, name: target ?? name, start: startTime, end: startTime + duration, attributes: { 'browser.web_vital.inp.value': duration, 'browser.interaction.type': name, 'browser.interaction.target': target } }, root);
   }
 
   /** The largest paint is known as soon as somebody does something. */
   function final() {
     const { largest } = vitals, root = load();
     if (isFinal || !root) return;
-    observer.takeRecords().forEach(take);
+    catchUp();
     isFinal = true;
-    const value = largest && Math.max(0, largest.startTime - activation);
+    const value = largest && largest.startTime - activation;
     if (!(value > 0 && value <= 60_000)) return;
-    const attributes = { 'browser.web_vital.lcp.value': value, 'browser.web_vital.lcp.element': selector(largest.element), 'browser.web_vital.lcp.url': largest.url, 'browser.web_vital.lcp.size': largest.size };
-    addShared({ op: 'ui.webvital.lcp', name: selector(largest.element) ?? 'Largest contentful paint', start: largest.startTime, end: largest.startTime, attributes }, root);
+    const { startTime, element, url, size } = largest, target = selector(element);
+    const attributes = { 'browser.web_vital.lcp.value': value, 'browser.web_vital.lcp.element': target, 'browser.web_vital.lcp.url': url, 'browser.web_vital.lcp.size': size };
+    addShared({ op: 'ui.webvital.lcp', name: target ?? 'Largest contentful paint', start: startTime, end: startTime, attributes }, root);
     soon(FLUSH_MS);
   }
 
@@ -206,7 +225,7 @@ export function start(agent) {
   function hidden() {
     const root = load();
     firstHidden = Math.min(firstHidden, now());
-    observer.takeRecords().forEach(take);
+    catchUp();
     final();
     roots.at(-1)?.idle?.finish('documentHidden');
     if (root && firstContent && vitals.shift > told.shift) {
@@ -235,9 +254,26 @@ export function start(agent) {
 
   /** Whether policies in `<meta>`, which the edge cannot extend, surely let us send. */
   const maySend = () => [...document.querySelectorAll('meta[http-equiv="content-security-policy" i]')].every((/** @type {any} */ { content }) => {
-    const list = /connect-src([^;]*)/i.exec(content) ?? /default-src([^;]*)/i.exec(content);
-    return !list || /\s(\*|'self')(\s|$)/i.test(list[1] ?? '');
+    const [, list] = /connect-src([^;]*)/i.exec(content) ?? /default-src([^;]*)/i.exec(content) ?? [];
+    return list === undefined || /\s(\*|'self')(\s|$)/i.test(list);
   });
+
+  /** Writes spans as they are sent; false where some are left for another task. @param {boolean} [isLast] all of them now */
+  function written(isLast) {
+    // Known by now: an SDK may have come late.
+    const theirs = agent.theirs();
+    if (theirs) ready = ready.filter(({ isShared }) => !isShared);
+    let left = isLast ? Infinity : AT_ONCE;
+    for (const span of ready) {
+      if (span.text) continue;
+      if ((left -= 1) < 0) return false;
+      // The page load that it hung under is not ours then.
+      const parent = theirs && span.trace === agent.told.trace ? (span.op === 'browser.request' ? null : agent.told.edge) : span.parent;
+      span.text = agent.stringify(otlp({ ...span, parent }, origin));
+      span.bytes = encoder.encode(span.text).length + 1;
+    }
+    return true;
+  }
 
   /** @param {boolean} [isLast] what does not fit into what may still be sent goes all the same */
   function flush(isLast) {
@@ -246,28 +282,20 @@ export function start(agent) {
     if (!maySend()) agent.isOn = false;
     // A page that still loads may bring an SDK along.
     if (!isLast && document.readyState !== 'complete') return soon(FLUSH_MS);
+    if (!written(isLast)) return soon(0);
     for (let most = isLast ? 8_000 : MESSAGE_BYTES_MAX; ready.length && agent.isOn; most = MESSAGE_BYTES_MAX) {
-      /** @type {string[]} */ const spans = [];
       // Room is left for what a page tells when it goes: that begins with a short message.
       const room = FLIGHT_BYTES_MAX - inFlight - (isLast ? 0 : LAST_BYTES);
       if (!isLast || room > 2_000) most = Math.min(most, room);
       let bytes = 200, count = 0;
-      // Known by now: an SDK may have come late.
-      const theirs = agent.theirs();
-      for (; count < ready.length; count += 1) {
-        const span = /** @type {Span & { isShared: boolean }} */ (ready[count]);
-        if (theirs && span.isShared) continue;
-        // The page load that it hung under is not ours then.
-        const parent = theirs && span.trace === agent.told.trace ? (span.op === 'browser.request' ? null : agent.told.edge) : span.parent;
-        const text = agent.stringify(otlp({ ...span, parent }, origin)), more = encoder.encode(text).length + 1;
-        if (spans.length && bytes + more > most) break;
-        bytes += more;
-        spans.push(text);
+      for (const span of ready) {
+        if (count && bytes + span.bytes > most) break;
+        bytes += span.bytes;
+        count += 1;
       }
       const fits = bytes < room;
       if (!fits && !isLast && inFlight) return soon(FLUSH_MS);
-      ready.splice(0, count);
-      if (spans.length) void send(spans, fits ? bytes : 0);
+      void send(ready.splice(0, count).map(({ text }) => text), fits ? bytes : 0);
     }
   }
 
@@ -278,7 +306,7 @@ export function start(agent) {
       const headers = { __proto__: null, 'content-type': 'application/json', 'waylight-request': '1', 'waylight-upload': agent.told.upload };
       const { status } = await agent.fetch(`${location.origin}/_waylight/api/v1/spans`, { __proto__: null, method: 'POST', headers, body: message(spans, dropped), keepalive: bytes > 0, priority: 'low' });
       // The session is over: nothing of what follows would be taken.
-      if (status === 401 || status === 403 || status === 404) agent.isOn = false;
+      if ([401, 403, 404].includes(status)) agent.isOn = false;
       else if (status >= 400) dropped += spans.length;
     } catch {
       // The page's own requests share the room: then it goes without.
@@ -294,19 +322,22 @@ export function start(agent) {
     wish = next;
     (agent.told ??= {}).upload = next.told.upload;
     agent.isOn = true;
-    const stop = later(() => { off(); wish = null; agent.isOn = !next.isAlone; next.done(null); }, ARMED_MS), names = ['click', 'keydown'];
-    const off = () => { stop(); for (const name of names) window.removeEventListener(name, act, true); };
+    const stop = later(() => { off(); wish = null; agent.isOn = !next.isAlone; next.done(null); }, ARMED_MS);
+    const off = () => { stop(); for (const name of ACTS) window.removeEventListener(name, act, true); };
     const act = safely((/** @type {Event} */ event) => {
       const { target, type, timeStamp, isTrusted } = event;
       if (!isTrusted || /** @type {any} */ (target)?.localName === 'waylight-toolbar' || /^(Shift|Control|Alt|Meta)$/.test(/** @type {any} */ (event).key)) return;
       off();
       agent.begin('interaction', next.told.trace, timeStamp);
-      Object.assign(/** @type {Root} */ (agent.root), { target: { type, target } });
+      if (agent.root) agent.root.target = { type, target };
     });
-    for (const name of names) window.addEventListener(name, act, true);
+    for (const name of ACTS) window.addEventListener(name, act, true);
   };
 
-  const observer = new PerformanceObserver(safely((list) => list.getEntries().forEach(take)));
+  const observer = new PerformanceObserver(safely((list) => {
+    entries.push(...list.getEntries());
+    deal();
+  }));
   /** @type {Record<string, (what: any) => void>} */
   const handlers = {
     root: began, call: called, end: answered,
@@ -318,12 +349,10 @@ export function start(agent) {
   for (const type of ['resource', 'paint', 'mark', 'measure', types.includes('long-animation-frame') ? 'long-animation-frame' : 'longtask', 'layout-shift', 'largest-contentful-paint', 'event', 'first-input']) {
     if (types.includes(type)) observer.observe(/** @type {any} */ ({ type, buffered: true, durationThreshold: 16 }));
   }
-  const once = safely((/** @type {Event} */ event) => { if (event.isTrusted) later(final, 0); });
-  window.addEventListener('click', once, true);
-  window.addEventListener('keydown', once, true);
-  window.addEventListener(HIDDEN, safely(() => { if (document.visibilityState === 'hidden') hidden(); }), true);
-  window.addEventListener('pagehide', safely(hidden), true);
+  for (const name of ACTS) listen(name, (event) => { if (event.isTrusted) later(final, 0); });
+  listen('visibilitychange', () => { if (document.visibilityState === 'hidden') hidden(); });
+  listen('pagehide', hidden);
   // What shifts or is slow from then on is no page load's.
-  window.addEventListener('pageshow', (event) => { if (event.persisted) isBack = true; }, true);
+  listen('pageshow', (event) => { isBack ||= event.persisted; });
   if (early) awaits(early);
 }

@@ -22,7 +22,7 @@
   /** @type {import('./main.js').Agent} what both halves share */
   const agent = {
     told: told ? { __proto__: null, ...parse(told) } : null, root: null, isOn: true, events: [], tell, begin, hex, now, stringify,
-    fetch: (address, wish) => apply(fetch, window, [address, wish]), theirs,
+    fetch: (address, wish) => fetch(address, wish), theirs,
   };
 
   /** @type {import('./main.js').Agent['tell']} */
@@ -32,7 +32,7 @@
 
   /** @type {import('./main.js').Agent['begin']} */
   function begin(kind, trace, start) {
-    agent.root = { kind, trace, id: hex(8), start, url: location.href, path: location.pathname, isOpen: true, before: agent.root };
+    agent.root = { kind, trace, id: hex(8), start, url: location.href, path: location.pathname, isOpen: true };
     agent.tell('root', agent.root);
   }
 

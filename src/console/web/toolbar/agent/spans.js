@@ -81,36 +81,35 @@ export function route(patterns, path) {
   return best;
 }
 
-/** The steps of a document's load; what did not happen is 0, and left out. @param {any} entry @param {string | undefined} id of the span that the edge's hangs under @returns {Span[]} */
-export function steps(entry, id) {
-  const { fetchStart, domainLookupStart, domainLookupEnd, connectStart, connectEnd, secureConnectionStart, requestStart, responseStart, responseEnd } = entry;
-  const request = { 'url.full': entry.name, 'http.response.status_code': entry.responseStatus || undefined, ...sizes(entry) };
-  /** @type {[string, string, number, number, Partial<Span>?][]} */
-  const list = [
-    ['redirect', 'Redirect', entry.redirectStart, entry.redirectEnd], ['cache', 'Browser cache', fetchStart, domainLookupStart],
-    ['dns', 'DNS', domainLookupStart, domainLookupEnd], ['connect', 'Connect', connectStart, connectEnd], ['tls_ssl', 'TLS', secureConnectionStart, connectEnd],
-    ['request', 'Document request', requestStart, responseEnd, { id, kind: 3, attributes: request }], ['response', 'Document response', responseStart, responseEnd],
-    ['unload_event', 'Unload', entry.unloadEventStart, entry.unloadEventEnd], ['dom_content_loaded_event', 'DOMContentLoaded', entry.domContentLoadedEventStart, entry.domContentLoadedEventEnd],
-    ['load_event', 'Load', entry.loadEventStart, entry.loadEventEnd],
-  ];
-  // The request is there in any case: the edge's span hangs under it.
-  return list.filter(([op, , start, end]) => op === 'request' || (start > 0 && end > 0 && (end > start || /_event/.test(op)))).map(([op, name, start, end, more]) => ({ op: `browser.${op}`, name, start, end: Math.max(start, end), ...more }));
-}
+/** The steps of a document's load: operation, name, what the names of its times begin with, and those of its end where that is another's. */
+const STEPS = [
+  ['redirect', 'Redirect', 'redirect'], ['cache', 'Browser cache', 'fetch', 'domainLookupStart'], ['dns', 'DNS', 'domainLookup'], ['connect', 'Connect', 'connect'],
+  ['tls_ssl', 'TLS', 'secureConnection', 'connect'], ['request', 'Document request', 'request', 'response'], ['response', 'Document response', 'response'],
+  ['unload_event', 'Unload', 'unloadEvent'], ['dom_content_loaded_event', 'DOMContentLoaded', 'domContentLoadedEvent'], ['load_event', 'Load', 'loadEvent'],
+];
 
-/** @param {any} entry @returns {Attributes} */
-export function sizes(entry) {
+/** What happened of them. @param {any} entry @param {string | undefined} id of the span that the edge's hangs under @returns {Span[]} */
+export const steps = (entry, id) => STEPS.flatMap(([op = '', name = '', from = '', to = from]) => {
+  const start = entry[`${from}Start`], end = entry[to] ?? entry[`${to}End`], isRequest = op === 'request';
+  // What did not happen is 0. The request is there in any case: the edge's span hangs under it.
+  if (!isRequest && !(start > 0 && (end > start || (end > 0 && /_event/.test(op))))) return [];
+  return { op: `browser.${op}`, name, start, end: Math.max(start, end), ...(isRequest && { id, kind: 3, attributes: measure(entry) }) };
+});
+
+/** What was measured of a request. @param {any} entry @returns {Attributes} */
+export function measure(entry) {
   const [, name, version] = /^([a-z]+)[-/]?([\d.]*)/i.exec(entry.nextHopProtocol ?? '') ?? [];
   return {
-    'http.response.size': entry.transferSize, 'http.response.body.size': entry.encodedBodySize,
+    'url.full': entry.name, 'http.response.status_code': entry.responseStatus || undefined, 'http.response.size': entry.transferSize, 'http.response.body.size': entry.encodedBodySize,
     'network.protocol.name': name === 'h' ? 'http' : name, 'network.protocol.version': version || undefined,
   };
 }
 
 /** A file that the page loaded. @param {any} entry @param {string | undefined} id @returns {Span} */
 export function resource(entry, id) {
-  const { origin, host, pathname } = new URL(entry.name), { startTime, responseEnd, initiatorType } = entry;
-  const attributes = { 'url.full': entry.name, 'server.address': host, 'http.response.status_code': entry.responseStatus || undefined, 'resource.render_blocking_status': entry.renderBlockingStatus, ...sizes(entry) };
-  return { op: `resource.${initiatorType || 'other'}`, name: origin === location.origin ? pathname : entry.name, start: startTime, end: Math.max(startTime, responseEnd), id, kind: 3, attributes };
+  const { origin, host, pathname } = new URL(entry.name), { name, startTime, responseEnd, initiatorType } = entry;
+  const attributes = { ...measure(entry), 'server.address': host, 'resource.render_blocking_status': entry.renderBlockingStatus };
+  return { op: `resource.${initiatorType || 'other'}`, name: origin === location.origin ? pathname : name, start: startTime, end: Math.max(startTime, responseEnd), id, kind: 3, attributes };
 }
 
 /** The trace, and the span in it, that the edge says an entry's request belongs to. @param {any} entry @returns {string[]} */
@@ -128,7 +127,7 @@ export function frame({ startTime, duration, blockingDuration, scripts }) {
 export function selector(element) {
   let text = '';
   for (let depth = 0; element?.localName && element.localName !== 'html' && depth < 3; depth += 1) {
-    const kind = typeof element.className === 'string' && element.className.trim().split(/\s+/)[0];
+    const kind = element.classList?.[0];
     text = `${element.localName}${element.id ? `#${element.id}` : kind ? `.${kind}` : ''}${text && ` > ${text}`}`;
     if (element.id) break;
     element = element.parentNode;
