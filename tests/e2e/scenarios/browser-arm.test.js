@@ -3,20 +3,24 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 
-import { launch, signIn } from '../lib/browser.js';
+import { signIn } from '../lib/browser.js';
 import { configuration } from '../lib/config.js';
 import { command, describe as tree, op, recorded } from '../lib/recorded.js';
 import { Toolbar } from '../lib/toolbar.js';
 import { isEdgeRoot } from '../lib/trace.js';
-import { Upstream, htmlPage } from '../lib/upstream.js';
+import { scene } from '../lib/scene.js';
+import { htmlPage } from '../lib/upstream.js';
 import { Waylight } from '../lib/waylight.js';
 
 /** @import { Browser, Page } from 'playwright-core' */
+/** @import { Scene } from '../lib/scene.js' */
+/** @import { Upstream } from '../lib/upstream.js' */
 
 const PAGE = `<!doctype html><html><head><meta charset="utf-8"><title>a</title></head><body><button id="buy">Buy</button><input>
 <script>document.querySelector('#buy').onclick = () => { const end = performance.now() + 90; while (performance.now() < end); fetch('/api/buy', { method: 'POST' }); };</script></body></html>`;
 
 describe('the next interaction', () => {
+  /** @type {Scene} */ let set;
   /** @type {Upstream} */ let upstream;
   /** @type {Waylight} */ let waylight;
   /** @type {Browser} */ let browser;
@@ -24,19 +28,12 @@ describe('the next interaction', () => {
   /** @type {Toolbar} */ let toolbar;
 
   before(async () => {
-    upstream = await Upstream.start({ '/app': htmlPage(PAGE), '*': (_, response) => response.writeHead(200).end('{}') });
-    waylight = await Waylight.run(configuration({ upstream: upstream.url }));
-    browser = await launch();
-    page = await (await browser.newContext()).newPage();
+    set = await scene({ who: 'person', pages: { '/app': htmlPage(PAGE), '*': (_, response) => response.writeHead(200).end('{}') } });
+    ({ upstream, waylight, browser, page } = set);
     toolbar = new Toolbar(page);
-    await signIn(page, await waylight.link('--role', 'admin'));
   });
 
-  after(async () => {
-    await browser?.close();
-    await waylight?.stop();
-    upstream?.stop();
-  });
+  after(() => set?.close());
 
   /** @param {() => Promise<unknown>} act @returns {Promise<string>} */
   async function armed(act) {

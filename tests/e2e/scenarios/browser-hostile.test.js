@@ -3,13 +3,15 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 
-import { launch } from '../lib/browser.js';
 import { configuration } from '../lib/config.js';
 import { command, op, opOf, recorded, runs, startSession, toldAgent } from '../lib/recorded.js';
-import { Upstream, htmlPage } from '../lib/upstream.js';
+import { scene } from '../lib/scene.js';
+import { htmlPage } from '../lib/upstream.js';
 import { Waylight } from '../lib/waylight.js';
 
 /** @import { Browser, Page } from 'playwright-core' */
+/** @import { Scene } from '../lib/scene.js' */
+/** @import { Upstream } from '../lib/upstream.js' */
 
 /** What a page does first of all. @type {Record<string, string>} */
 const HOSTILE = {
@@ -38,6 +40,7 @@ const root = document.documentElement;
 })().catch((error) => root.setAttribute('data-done', error.stack));`;
 
 describe('a hostile page', () => {
+  /** @type {Scene} */ let set;
   /** @type {Upstream} */ let upstream;
   /** @type {Waylight} */ let waylight;
   /** @type {Browser} */ let browser;
@@ -48,19 +51,12 @@ describe('a hostile page', () => {
   before(async () => {
     const page_ = (/** @type {string} */ code, /** @type {number} */ at) => htmlPage(`<!doctype html><html><head><script>${code}</script></head><body><button>go</button><script>${ordinary(at, asks(at))}</script></body></html>`);
     const pages = Object.values(HOSTILE).map((code, at) => [`/${at}`, page_(code, at)]);
-    upstream = await Upstream.start({ ...Object.fromEntries(pages), '/app': htmlPage('<!doctype html><html><head></head><body>app</body></html>'), '*': (_, response) => response.writeHead(200).end('{}') });
-    waylight = await Waylight.run(configuration({ upstream: upstream.url }));
-    browser = await launch();
-    page = await (await browser.newContext()).newPage();
-    await startSession(page, waylight);
+    set = await scene({ pages: { ...Object.fromEntries(pages), '/app': htmlPage('<!doctype html><html><head></head><body>app</body></html>'), '*': (_, response) => response.writeHead(200).end('{}') } });
+    ({ upstream, waylight, browser, page } = set);
     page.on('pageerror', (error) => faults.push(`${page.url()}: ${error.stack}`));
   });
 
-  after(async () => {
-    await browser?.close();
-    await waylight?.stop();
-    upstream?.stop();
-  });
+  after(() => set?.close());
 
   Object.keys(HOSTILE).forEach((what, at) => {
     test(`that ${what} gets no exception of ours`, async () => {

@@ -3,18 +3,16 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 
-import { launch } from '../lib/browser.js';
-import { configuration } from '../lib/config.js';
-import { EnvelopeCollector } from '../lib/envelope.js';
-import { describe as tree, hide, isOfBrowser, op, opOf, recorded, runs, startSession, toldAgent } from '../lib/recorded.js';
+import { describe as tree, hide, isOfBrowser, op, opOf, recorded, runs, toldAgent } from '../lib/recorded.js';
+import { scene } from '../lib/scene.js';
 import { isEdgeRoot } from '../lib/trace.js';
-import { IMPORT_MAP, Upstream, htmlPage, scriptFile } from '../lib/upstream.js';
-import { Waylight } from '../lib/waylight.js';
+import { IMPORT_MAP, IMPORT_MAP_10, htmlPage, scriptFile } from '../lib/upstream.js';
 
-/** @import { Browser, Page } from 'playwright-core' */
-
-/** The same for the version before. */
-const TEN = IMPORT_MAP.replace('"/npm/@sentry/browser/', '"/npm/sentry-browser-10/').replaceAll('"/npm/@sentry/', '"/npm/sentry-browser-10/node_modules/@sentry/');
+/** @import { Page } from 'playwright-core' */
+/** @import { EnvelopeCollector } from '../lib/envelope.js' */
+/** @import { Scene } from '../lib/scene.js' */
+/** @import { Upstream } from '../lib/upstream.js' */
+/** @import { Waylight } from '../lib/waylight.js' */
 
 /** What OpenTelemetry for the web does to a page: a provider that is registered, and a `fetch` around the page's. */
 const OTEL = `
@@ -27,34 +25,25 @@ window.fetch = function (input, init = {}) {
 };`;
 
 describe('a page with a tracer of its own', () => {
+  /** @type {Scene} */ let set;
   /** @type {EnvelopeCollector} */ let collector;
   /** @type {Upstream} */ let upstream;
   /** @type {Waylight} */ let waylight;
-  /** @type {Browser} */ let browser;
   /** @type {Page} */ let page;
 
   before(async () => {
-    collector = await EnvelopeCollector.start();
-    const shop = (/** @type {string} */ map) => htmlPage(`<!doctype html><html data-dsn="${collector.dsn}" data-rate="1"><head><meta charset="utf-8"><title>Shop</title>
+    const shop = (/** @type {string} */ dsn, /** @type {string} */ map) => htmlPage(`<!doctype html><html data-dsn="${dsn}" data-rate="1"><head><meta charset="utf-8"><title>Shop</title>
 <script type="importmap">${map}</script><script type="module" src="/sentry.js"></script></head><body><h1>Shop</h1></body></html>`);
-    upstream = await Upstream.start({
-      '/eleven': shop(IMPORT_MAP), '/ten': shop(TEN), '/sentry.js': scriptFile('sentry.js'),
+    set = await scene({ sentry: true, pages: (dsn) => ({
+      '/eleven': shop(dsn, IMPORT_MAP), '/ten': shop(dsn, IMPORT_MAP_10), '/sentry.js': scriptFile('sentry.js'),
       '/otel': htmlPage(`<!doctype html><html><head><title>a</title><script>${OTEL}</script></head><body>otel</body></html>`),
       '/full': htmlPage(`<!doctype html><html><head><title>a</title><script>fetch('/hangs', { method: 'POST', keepalive: true, body: 'x'.repeat(65_000) }).catch(() => {});</script></head><body>full</body></html>`),
       '/hangs': () => {}, '*': (_, response) => response.writeHead(200).end('{}'),
-    });
-    waylight = await Waylight.run(configuration({ upstream: upstream.url, sentryDsn: collector.dsn }));
-    browser = await launch();
-    page = await (await browser.newContext()).newPage();
-    await startSession(page, waylight);
+    }) });
+    ({ collector, upstream, waylight, page } = set);
   });
 
-  after(async () => {
-    await browser?.close();
-    await waylight?.stop();
-    upstream?.stop();
-    collector?.stop();
-  });
+  after(() => set?.close());
 
   for (const [path, version] of [['/eleven', /^11\./], ['/ten', /^10\./]]) {
     test(`@sentry/browser ${version} tells the page load and its calls; ours are the requests that the edge's spans hang under`, async () => {

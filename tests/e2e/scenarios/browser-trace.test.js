@@ -4,37 +4,33 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 
-import { launch, signIn } from '../lib/browser.js';
-import { configuration } from '../lib/config.js';
+import { signIn } from '../lib/browser.js';
 import { isEdgeRoot } from '../lib/trace.js';
 import { stageOf } from '../lib/edge.js';
 import { KIND } from '../lib/otlp.js';
-import { describe as tree, hide, isOfBrowser, op, opOf, recorded, runs, startSession, toldAgent, traceIn } from '../lib/recorded.js';
+import { describe as tree, hide, isOfBrowser, op, opOf, recorded, runs, toldAgent, traceIn } from '../lib/recorded.js';
+import { scene } from '../lib/scene.js';
 import { Upstream, htmlPage } from '../lib/upstream.js';
-import { Waylight } from '../lib/waylight.js';
 
 /** @import { Browser, Page } from 'playwright-core' */
+/** @import { Scene } from '../lib/scene.js' */
+/** @import { Waylight } from '../lib/waylight.js' */
 
 /** @param {string} head @param {string} body */
 const html = (head, body) => htmlPage(`<!doctype html><html><head><meta charset="utf-8"><title>a</title>${head}</head><body>${body}</body></html>`);
+const missing = (/** @type {unknown} */ _, /** @type {import('node:http').ServerResponse} */ response) => response.writeHead(404).end();
 const json = (/** @type {unknown} */ _, /** @type {import('node:http').ServerResponse} */ response) => response.writeHead(200, { 'content-type': 'application/json' }).end('{}');
 
 describe('a page of the demo', () => {
+  /** @type {Scene} */ let set;
   /** @type {Waylight} */ let waylight;
-  /** @type {Browser} */ let browser;
   /** @type {Page} */ let page;
 
   before(async () => {
-    waylight = await Waylight.demo();
-    browser = await launch();
-    page = await (await browser.newContext()).newPage();
-    await startSession(page, waylight, waylight.signInLink);
+    set = await scene({});
+    ({ waylight, page } = set);
   });
-
-  after(async () => {
-    await browser?.close();
-    await waylight?.stop();
-  });
+  after(() => set?.close());
 
   test('is one tree, from the page load down to the database', async () => {
     await page.goto(`${waylight.origin}/products/harbour-lantern`);
@@ -89,6 +85,7 @@ describe('a page of the demo', () => {
 });
 
 describe('what scripts of a page ask for', () => {
+  /** @type {Scene} */ let set;
   /** @type {Upstream} */ let upstream;
   /** @type {Upstream} */ let stranger;
   /** @type {Upstream} */ let friend;
@@ -99,23 +96,17 @@ describe('what scripts of a page ask for', () => {
   before(async () => {
     const open = () => Upstream.start({ '*': (_, response) => response.writeHead(200, { 'access-control-allow-origin': '*', 'access-control-allow-headers': '*' }).end('{}') });
     [stranger, friend] = [await open(), await open()];
-    upstream = await Upstream.start({
+    const pages = {
       '/app': html('', '<p>app</p><button>go</button>'), '/redirects': html('<script>history.replaceState(null, "", "/app?landed")</script>', 'sent on'),
-      '/missing': (_, response) => response.writeHead(404).end(), '/hangs': () => {}, '*': json,
-    });
-    waylight = await Waylight.run(configuration({
-      upstream: upstream.url, sentryDsn: 'https://abc@o1.ingest.sentry.io/1',
-      extra: ['[[site.route]]', 'path = "/products/:slug"', 'upstream = "app"', '[toolbar]', `propagate_to = ["${friend.url}"]`],
-    }));
-    browser = await launch();
-    page = await (await browser.newContext()).newPage();
-    await startSession(page, waylight);
+      '/missing': missing, '/hangs': () => {}, '*': json,
+    };
+    set = await scene({ pages, sentry: true, settings: { extra: ['[[site.route]]', 'path = "/products/:slug"', 'upstream = "app"', '[toolbar]', `propagate_to = ["${friend.url}"]`] } });
+    ({ upstream, waylight, browser, page } = set);
   });
 
   after(async () => {
-    await browser?.close();
-    await waylight?.stop();
-    for (const each of [upstream, stranger, friend]) each?.stop();
+    await set?.close();
+    for (const each of [stranger, friend]) each?.stop();
   });
 
   test('has no agent while nothing is traced, and nothing of it is patched', async () => {

@@ -3,13 +3,11 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 
-import { launch } from '../lib/browser.js';
-import { configuration } from '../lib/config.js';
-import { describe as tree, hide, op, recorded, startSession, toldAgent } from '../lib/recorded.js';
-import { Upstream, htmlPage } from '../lib/upstream.js';
-import { Waylight } from '../lib/waylight.js';
+import { describe as tree, hide, op, recorded, toldAgent } from '../lib/recorded.js';
+import { scene } from '../lib/scene.js';
+import { htmlPage } from '../lib/upstream.js';
 
-/** @import { Browser, Page } from 'playwright-core' */
+/** @import { Scene } from '../lib/scene.js' */
 
 const PAGE = `<!doctype html><html><head><meta charset="utf-8"><title>vitals</title>
 <script type="module">
@@ -26,27 +24,14 @@ document.querySelector('#slow').onclick = () => { const end = performance.now() 
 </script></body></html>`;
 
 describe('the vitals of a page', () => {
-  /** @type {Upstream} */ let upstream;
-  /** @type {Waylight} */ let waylight;
-  /** @type {Browser} */ let browser;
-  /** @type {Page} */ let page;
+  /** @type {Scene} */ let set;
 
-  before(async () => {
-    upstream = await Upstream.start({ '/vitals': (request, response) => void setTimeout(() => htmlPage(PAGE)(request, response), 60) });
-    waylight = await Waylight.run(configuration({ upstream: upstream.url }));
-    browser = await launch();
-    page = await (await browser.newContext()).newPage();
-    await startSession(page, waylight);
-  });
-
-  after(async () => {
-    await browser?.close();
-    await waylight?.stop();
-    upstream?.stop();
-  });
+  before(async () => { set = await scene({ pages: { '/vitals': (request, response) => void setTimeout(() => htmlPage(PAGE)(request, response), 60) } }); });
+  after(() => set?.close());
 
   test('are those of web-vitals', async () => {
-    await page.goto(`${waylight.origin}/vitals`);
+    const { page, waylight, at } = set;
+    await page.goto(at('/vitals'));
     const { trace: id } = await toldAgent(page);
     await page.waitForFunction(() => [.../** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll('.late'))].every((each) => each.offsetHeight > 0));
     // Later than what would count as the click's own doing.

@@ -5,16 +5,17 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { after, before, describe, test } from 'node:test';
 
-import { launch, metaTags, press, signIn } from '../lib/browser.js';
-import { configuration } from '../lib/config.js';
+import { metaTags, press, signIn } from '../lib/browser.js';
 import { edgeRoot, traceOf } from '../lib/edge.js';
-import { EnvelopeCollector } from '../lib/envelope.js';
 import { within } from '../lib/events.js';
-import { Receiver } from '../lib/receiver.js';
-import { IMPORT_MAP, IMPORT_MAP_10, Upstream, htmlPage, scriptFile } from '../lib/upstream.js';
-import { Waylight } from '../lib/waylight.js';
+import { scene } from '../lib/scene.js';
+import { IMPORT_MAP, IMPORT_MAP_10, htmlPage, scriptFile } from '../lib/upstream.js';
 
 /** @import { Browser, BrowserContext, Page } from 'playwright-core' */
+/** @import { EnvelopeCollector } from '../lib/envelope.js' */
+/** @import { Receiver } from '../lib/receiver.js' */
+/** @import { Scene } from '../lib/scene.js' */
+/** @import { Waylight } from '../lib/waylight.js' */
 
 const READABLE = '/monitoring';
 const VERSIONS = /** @type {const} */ ([
@@ -31,47 +32,28 @@ const shop = (dsn, map, tunnel) => htmlPage(`<!doctype html>
 <body><h1>Shop</h1><button onclick="fetch('/api/stock')">Stock</button></body></html>`);
 
 describe('the tunnel of a site', () => {
+  /** @type {Scene} */ let set;
   /** @type {Receiver} */ let receiver;
   /** @type {EnvelopeCollector} */ let collector;
-  /** @type {Upstream} */ let upstream;
   /** @type {Waylight} */ let waylight;
   /** @type {Browser} */ let browser;
   /** @type {BrowserContext} */ let visitor;
   /** @type {Page} */ let page;
 
   before(async () => {
-    receiver = await Receiver.start();
-    collector = await EnvelopeCollector.start();
-    upstream = await Upstream.start({
-      ...Object.fromEntries(VERSIONS.map(({ path, map, tunnel }) => [path, shop(collector.dsn, map, tunnel)])),
-      '/sentry.js': scriptFile('sentry.js'),
-      '/api/stock': (_, response) => response.writeHead(200, { 'content-type': 'application/json' }).end('{"left":3}'),
-    });
-    waylight = await Waylight.run(
-      configuration({
-        toolbar: false,
-        upstream: upstream.url,
-        exports: [{ name: 'receiver', endpoint: receiver.httpUrl, protocol: 'http/json' }],
-        sentryDsn: collector.dsn,
-        sentry: [`tunnel_path = "${READABLE}"`],
+    set = await scene({
+      sentry: true, receives: true, settings: { toolbar: false, sentry: [`tunnel_path = "${READABLE}"`] }, context: { viewport: { width: 1440, height: 900 } },
+      pages: (dsn) => ({
+        ...Object.fromEntries(VERSIONS.map(({ path, map, tunnel }) => [path, shop(dsn, map, tunnel)])),
+        '/sentry.js': scriptFile('sentry.js'),
+        '/api/stock': (_, response) => response.writeHead(200, { 'content-type': 'application/json' }).end('{"left":3}'),
       }),
-    );
-    browser = await launch();
-    visitor = await browser.newContext({ viewport: { width: 1440, height: 900 } });
-    page = await visitor.newPage();
-    await signIn(page, await waylight.link('--role', 'admin'));
-    await page.goto(`${waylight.origin}/_waylight/plain`);
-    await press(page, /^start/i);
+    });
+    ({ receiver, collector, waylight, browser, context: visitor, page } = set);
     await visitor.addCookies([{ name: 'basket', value: 'full', url: waylight.origin }]);
   });
 
-  after(async () => {
-    await browser?.close();
-    await waylight?.stop();
-    upstream?.stop();
-    collector?.stop();
-    receiver?.stop();
-  });
+  after(() => set?.close());
 
   /** What the API says. @param {string} path @returns {Promise<any>} */
   const api = async (path) => {

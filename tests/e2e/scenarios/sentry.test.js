@@ -3,15 +3,17 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 
-import { launch, metaTags, press, signIn } from '../lib/browser.js';
-import { configuration } from '../lib/config.js';
+import { metaTags } from '../lib/browser.js';
 import { edgeRoot, traceOf } from '../lib/edge.js';
-import { EnvelopeCollector } from '../lib/envelope.js';
-import { Receiver } from '../lib/receiver.js';
-import { IMPORT_MAP, Upstream, htmlPage, scriptFile } from '../lib/upstream.js';
-import { Waylight } from '../lib/waylight.js';
+import { scene } from '../lib/scene.js';
+import { IMPORT_MAP, htmlPage, scriptFile } from '../lib/upstream.js';
 
-/** @import { Browser, Page } from 'playwright-core' */
+/** @import { Page } from 'playwright-core' */
+/** @import { EnvelopeCollector } from '../lib/envelope.js' */
+/** @import { Receiver } from '../lib/receiver.js' */
+/** @import { Scene } from '../lib/scene.js' */
+/** @import { Upstream } from '../lib/upstream.js' */
+/** @import { Waylight } from '../lib/waylight.js' */
 
 /** @param {string} dsn @param {number} rate */
 const shop = (dsn, rate) => htmlPage(`<!doctype html>
@@ -20,44 +22,24 @@ const shop = (dsn, rate) => htmlPage(`<!doctype html>
 <body><h1>Shop</h1></body></html>`);
 
 describe('a page with the Sentry SDK', () => {
+  /** @type {Scene} */ let set;
   /** @type {Receiver} */ let receiver;
   /** @type {EnvelopeCollector} */ let collector;
   /** @type {Upstream} */ let upstream;
   /** @type {Waylight} */ let waylight;
-  /** @type {Browser} */ let browser;
   /** @type {Page} */ let page;
 
   before(async () => {
-    receiver = await Receiver.start();
-    collector = await EnvelopeCollector.start();
-    upstream = await Upstream.start({
-      '/shop': shop(collector.dsn, 1),
-      '/quiet': shop(collector.dsn, 0),
-      '/sentry.js': scriptFile('sentry.js'),
-      '/api/stock': (_, response) => response.writeHead(200, { 'content-type': 'application/json' }).end('{"left":3}'),
-    });
-    waylight = await Waylight.run(
-      configuration({
-        toolbar: false,
-        upstream: upstream.url,
-        exports: [{ name: 'receiver', endpoint: receiver.httpUrl, protocol: 'http/json' }],
-        sentryDsn: collector.dsn,
+    set = await scene({
+      sentry: true, receives: true, link: [], settings: { toolbar: false },
+      pages: (dsn) => ({
+        '/shop': shop(dsn, 1), '/quiet': shop(dsn, 0), '/sentry.js': scriptFile('sentry.js'),
+        '/api/stock': (_, response) => response.writeHead(200, { 'content-type': 'application/json' }).end('{"left":3}'),
       }),
-    );
-    browser = await launch();
-    page = await browser.newPage();
-    await signIn(page, await waylight.link());
-    await page.goto(`${waylight.origin}/_waylight/plain`);
-    await press(page, /^start/i);
+    });
+    ({ receiver, collector, upstream, waylight, page } = set);
   });
-
-  after(async () => {
-    await browser?.close();
-    await waylight?.stop();
-    upstream?.stop();
-    collector?.stop();
-    receiver?.stop();
-  });
+  after(() => set?.close());
 
   test('its envelope proves that it continues the injected trace', async () => {
     await page.goto(`${waylight.origin}/shop`);
