@@ -18,7 +18,7 @@ try { (() => {
   const listen = uncurried(EventTarget.prototype.addEventListener);
   const pathOf = uncurried(Event.prototype.composedPath);
   const clock = uncurried(Performance.prototype.now), entriesOf = uncurried(Performance.prototype.getEntriesByType), { now: date } = Date;
-  const { setTimeout, clearTimeout, performance, navigator, location } = window;
+  const { setTimeout, clearTimeout, performance, navigator, location, CSSStyleSheet } = window;
   const local = storage('localStorage'), perTab = storage('sessionStorage');
   /** A page's `<base>` shall not lead us astray. */
   const OURS = `${location.origin}/_waylight/`, HIDDEN = 'waylight.hidden', PLACE = 'waylight.place', RUN = 'waylight.run', SESSION = 'waylight.session';
@@ -33,8 +33,7 @@ try { (() => {
 
   const host = make(document, 'waylight-toolbar');
   const shadow = uncurried(Element.prototype.attachShadow)(host, { mode: 'closed' });
-  const sheet = new CSSStyleSheet();
-  sheet.replaceSync(`
+  const CSS = `
 :host{all:initial!important;direction:ltr!important;display:block!important;position:fixed!important;inset:auto 16px 16px auto!important;z-index:2147483647!important;width:max-content!important;height:max-content!important;overflow:visible!important;pointer-events:none!important;visibility:hidden!important;color-scheme:dark!important}
 :host([data-place^=t]){inset-block:16px auto!important}:host([data-place$=l]){inset-inline:16px auto!important}
 :host([data-off]){display:none!important}
@@ -63,8 +62,7 @@ i{display:block}.dot{width:8px;height:8px;border-radius:8px;background:#fff;anim
 .ok{color:#4bc281}.note{color:#e0ac45}.red,.red svg{color:#ff8d8d}
 @media(prefers-reduced-motion:reduce){*{animation:none!important;transition:none!important}}
 @media(forced-colors:active){.pill,.panel,.toast,.badge,.toast div>*{border:1px solid CanvasText}.dot{forced-color-adjust:none;background:CanvasText}}
-`);
-  shadow.adoptedStyleSheets = [sheet];
+`;
 
   const ICON = {
     mark: 'M8 2.4 14.4 13.6H1.6z', stop: 'M4.5 4.5h7v7h-7z', check: 'M3 8.5l3.2 3.2L13 4.5', x: 'M4 4l8 8M12 4l-8 8',
@@ -371,6 +369,10 @@ i{display:block}.dot{width:8px;height:8px;border-radius:8px;background:#fff;anim
   const safely = (act) => (/** @type {any[]} */ ...values) => { try { act(...values); } catch { /* so be it */ } };
 
   function boot() {
+    // Not sooner: that takes as long as all of the beginning.
+    const sheet = new CSSStyleSheet();
+    sheet.replaceSync(CSS);
+    shadow.adoptedStyleSheets = [sheet];
     const place = local.get(PLACE);
     setAttribute(host, 'data-place', /^[tb][lr]$/.test(place ?? '') ? place : state.corner);
     if (state.hidden || local.get(HIDDEN) || perTab.get(HIDDEN)) setAttribute(host, 'data-off', '');
