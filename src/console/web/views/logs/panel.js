@@ -160,7 +160,9 @@ export class RequestPanel extends HTMLElement {
   #draw(detail) {
     this.#detail = detail;
     this.#drawHead(detail);
-    this.#verdict.hidden = true;
+    // Its room is kept, so that nothing moves when it comes.
+    this.#verdict.hidden = detail.trace_id === null || !this.#unfolded;
+    this.#verdict.textContent = 'Reading the trace\u2026';
     this.#body.replaceChildren(this.#verdict, this.#phases(detail), this.#facts(detail), this.#headers(detail), this.#traceBox(detail));
     this.#drawFoot(detail);
   }

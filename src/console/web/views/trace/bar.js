@@ -46,7 +46,7 @@ export class Bar {
       const number = h('span', { class: 'tr-number' });
       const swatch = h('span', { class: `tr-icon ${CAT_WORDS[cat]}` });
       swatch.style.color = `var(--${COLOURS[cat]})`;
-      return { cat, label, number, button: toggle([swatch, label, number], () => board.toggleKind(cat)) };
+      return { cat, number, button: toggle([swatch, label, number], () => board.toggleKind(cat)) };
     });
     this.path = toggle([h('i', { class: 'tr-path-mark' }), 'Critical path'], () => {
       board.critical = !board.critical;
@@ -84,10 +84,8 @@ export class Bar {
       if (trace.has(row, FLAG.RUNNING)) continue;
       numbers[cat] = (numbers[cat] ?? 0) + 1;
     }
-    for (const { cat, label, number, button } of this.kinds) {
+    for (const { cat, number, button } of this.kinds) {
       number.textContent = count(numbers[cat] ?? 0);
-      // Where there is no room for it, it is still said.
-      button.setAttribute('aria-label', `${label} ${number.textContent}`);
       button.hidden = numbers[cat] === 0;
       press(button, !board.hidden.has(cat));
     }
