@@ -235,20 +235,22 @@ async fn write_down(requests: Requests, counters: Arc<Counters>, mut writes: mps
                 let Some(store) = requests.store() else { continue };
                 let ids: Vec<u128> = rows.iter().map(|row| row.id).collect();
                 match store.write_requests(rows).await {
-                    Ok(()) => requests.ring().stored(ids),
+                    Ok(()) => patch_stored(&requests, requests.ring().stored(ids)).await,
                     Err(error) => {
                         counters.requests_unstored.add(ids.len() as u64);
                         warn!(%error, requests = ids.len(), "requests were not stored");
                     }
                 }
             }
-            Write::Patches(patches) => {
-                for patch in patches {
-                    if let Err(error) = requests.patch(&patch).await {
-                        warn!(%error, "a stored request could not be joined to its page");
-                    }
-                }
-            }
+            Write::Patches(patches) => patch_stored(&requests, patches).await,
+        }
+    }
+}
+
+async fn patch_stored(requests: &Requests, patches: Vec<Patch>) {
+    for patch in patches {
+        if let Err(error) = requests.patch(&patch).await {
+            warn!(%error, "a stored request could not be joined to its page or its trace");
         }
     }
 }

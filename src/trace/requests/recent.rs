@@ -115,10 +115,17 @@ impl Requests {
     /// The store's.
     pub async fn patch(&self, patch: &Patch) -> Result<Found, StoreError> {
         let here = self.ring.patch(patch);
+        let Some(store) = &self.store else { return Ok(here.map_or(Found::No, |_| Found::Yes)) };
         if here == Some(KeptIn::RingOnly) {
+            // Its trace outlives the ring, so it must, too. Where it is on its way to the store anyway, as it was, the intake
+            // puts that right afterwards.
+            let row = patch.trace.as_ref().and_then(|_| self.ring.find(patch.id)?.row());
+            if let Some(row) = row {
+                store.write_requests(vec![row]).await?;
+                self.ring.put(patch.id);
+            }
             return Ok(Found::Yes);
         }
-        let Some(store) = &self.store else { return Ok(here.map_or(Found::No, |_| Found::Yes)) };
         let Some(mut row) = store.request(patch.id).await? else { return Ok(Found::No) };
         row.page = patch.page.or(row.page);
         if let Some((trace, trigger)) = &patch.trace {

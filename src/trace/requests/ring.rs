@@ -34,6 +34,8 @@ pub struct Slot {
     page: Option<u128>,
     trace: Option<(TraceId, Box<str>)>,
     kept_in: KeptIn,
+    /// Whether a trace was made of it that what is on its way to the store may not know of.
+    is_ahead: bool,
 }
 
 /// Where else a request is.
@@ -48,7 +50,7 @@ pub enum KeptIn {
 impl Slot {
     /// A request that is in no store.
     pub fn new(octets: &[u8], page: Option<u128>) -> Self {
-        Self { octets: octets.into(), page, trace: None, kept_in: KeptIn::RingOnly }
+        Self { octets: octets.into(), page, trace: None, kept_in: KeptIn::RingOnly, is_ahead: false }
     }
 
     /// The same, with the trace that was made of it, and why.
@@ -109,18 +111,30 @@ impl Ring {
         slot.page = patch.page.or(slot.page);
         if let Some(trace) = &patch.trace {
             slot.trace = Some(trace.clone());
+            slot.is_ahead |= slot.kept_in == KeptIn::RingOnly;
         }
         Some(slot.kept_in)
     }
 
-    /// These requests are in the store now.
-    pub fn stored(&self, ids: impl IntoIterator<Item = u128>) {
+    /// This request is in the store now, as it is here.
+    pub fn put(&self, id: u128) {
+        if let Some(slot) = self.lock().slot(id) {
+            Arc::make_mut(slot).kept_in = KeptIn::Store;
+        }
+    }
+
+    /// These requests are in the store now, as they were when they ended. Gives back what became known of them since.
+    pub fn stored(&self, ids: impl IntoIterator<Item = u128>) -> Vec<Patch> {
         let mut inner = self.lock();
+        let mut ahead = Vec::new();
         for id in ids {
-            if let Some(slot) = inner.slot(id) {
-                Arc::make_mut(slot).kept_in = KeptIn::Store;
+            let Some(slot) = inner.slot(id).map(Arc::make_mut) else { continue };
+            slot.kept_in = KeptIn::Store;
+            if std::mem::take(&mut slot.is_ahead) {
+                ahead.push(Patch { id, page: slot.page, trace: slot.trace.clone() });
             }
         }
+        ahead
     }
 
     /// All requests that are in no store, the eldest first.

@@ -152,6 +152,26 @@ async fn a_request_is_kept_by_a_click_with_its_coarse_trace() {
     assert_eq!(rows[0].trace, Some(trace), "in the store, too");
 }
 
+/// A click comes while its request is on its way to the store, or is not to be stored at all.
+#[tokio::test(start_paused = true)]
+async fn what_is_kept_at_once_is_stored_with_its_trace() {
+    for bounds in [all(), StoreBounds { which: StoreRequests::Traced, ..all() }] {
+        let running = start(bounds);
+        // The first look at what is pending is over.
+        tokio::time::sleep(Duration::from_millis(1)).await;
+        running.log.append(&Entry { id: 1, ..entry() }, None);
+        running.log.hand_over();
+        while running.requests.ring().is_empty() {
+            tokio::task::yield_now().await;
+        }
+        let trace = running.keeper.keep(1).await.unwrap();
+        let row = running.requests.request(1).await.unwrap().unwrap();
+        assert_eq!(row.trace, trace);
+        let (rows, _) = end(running).await;
+        assert_eq!(rows.iter().map(|row| (row.id, row.trace)).collect::<Vec<_>>(), [(1, trace)]);
+    }
+}
+
 #[tokio::test]
 async fn rules_keep_requests_within_their_budget() {
     // Two spans a request: the second begins within the budget, and the third does not.

@@ -31,7 +31,9 @@ fn what_becomes_known_is_added() {
     let row = ring.find(1).unwrap().row().unwrap();
     assert_eq!((row.page, row.trace, &*row.trigger), (Some(9), Some(trace), "kept"));
     assert_eq!(ring.patch(&Patch { id: 7, page: None, trace: None }), None);
-    ring.stored([1, 7]);
+    let ahead = Patch { id: 1, page: Some(9), trace: Some((trace, "kept".into())) };
+    assert_eq!(ring.stored([1, 7]), [ahead], "what was written was from before");
+    assert_eq!(ring.stored([1]), []);
     assert_eq!(ring.find(1).unwrap().kept_in(), KeptIn::Store);
     assert_eq!(ring.unstored().len(), 1);
 }
