@@ -1,9 +1,13 @@
 //! A trace as a store gives it back, decoded: the messages that its spans came in, one after the other, and what
 //! reading ([`crate::rules::reading`]) needs to know of each span.
 
-use std::collections::{HashMap, HashSet};
+use std::{
+    collections::{HashMap, HashSet},
+    thread,
+};
 
 use bytes::Bytes;
+use foldhash::quality::RandomState;
 use opentelemetry::trace::{SpanId, SpanKind, TraceId};
 use opentelemetry_proto::tonic::{
     collector::trace::v1::ExportTraceServiceRequest,
@@ -14,6 +18,11 @@ use opentelemetry_proto::tonic::{
 use prost::Message as _;
 
 use crate::rules::reading::{self, Maker, Outcome, Process, Work};
+
+/// Traces of so many octets are decoded by several threads.
+const LONG_BYTES: usize = 2 << 20;
+/// By so many at most.
+const THREADS_MAX: usize = 4;
 
 /// A decoded trace.
 #[derive(Clone, Debug, PartialEq)]
@@ -42,10 +51,20 @@ impl Kept {
     /// # Errors
     /// One of them is no `ExportTraceServiceRequest`.
     pub fn decode(messages: &[Bytes]) -> Result<Self, prost::DecodeError> {
+        let octets = messages.iter().map(Bytes::len).sum::<usize>();
+        let threads = if octets < LONG_BYTES { 1 } else { thread::available_parallelism().map_or(1, usize::from) };
+        let parts = messages.chunks(messages.len().div_ceil(threads.min(THREADS_MAX)).max(1));
+        // Somebody waits for a long trace.
+        let decoded: Vec<_> = thread::scope(|scope| {
+            let mut parts = parts;
+            let first = parts.next().unwrap_or_default();
+            let others: Vec<_> = parts.map(|part| (part, scope.spawn(|| merged(part)))).collect();
+            let others = others.into_iter().map(|(part, decoding)| decoding.join().unwrap_or_else(|_| merged(part)));
+            std::iter::once(merged(first)).chain(others).collect()
+        });
         let mut whole = ExportTraceServiceRequest::default();
-        for message in messages {
-            // Two messages in a row are one, with the spans of both.
-            whole.merge(message.clone())?;
+        for part in decoded {
+            whole.resource_spans.append(&mut part?.resource_spans);
         }
         Ok(Self::of(whole))
     }
@@ -55,7 +74,7 @@ impl Kept {
         let mut places = Vec::new();
         let mut spans = Vec::new();
         let mut processes: HashMap<Process, usize> = HashMap::new();
-        let mut seen = HashSet::new();
+        let mut seen = HashSet::with_hasher(RandomState::default());
         for (at, resource) in request.resource_spans.iter().enumerate() {
             for (scope_at, scope) in resource.scope_spans.iter().enumerate() {
                 let process = process(resource.resource.as_ref(), scope.scope.as_ref());
@@ -97,6 +116,13 @@ impl Kept {
     pub fn id(&self) -> TraceId {
         self.span(0).map_or(TraceId::INVALID, |origin| trace_id(&origin.span.trace_id))
     }
+}
+
+/// Two messages in a row are one, with the spans of both.
+fn merged(messages: &[Bytes]) -> Result<ExportTraceServiceRequest, prost::DecodeError> {
+    let mut whole = ExportTraceServiceRequest::default();
+    messages.iter().try_for_each(|message| whole.merge(message.clone()))?;
+    Ok(whole)
 }
 
 /// A trace id of 16 octets; else the invalid one.

@@ -77,3 +77,27 @@ fn an_app_does_not_pass_for_the_edge_by_an_attribute() {
     assert_eq!(browser.trace.service(0), "unknown service");
     assert!(Kept::decode(&[Bytes::from_static(b"\xff\xff")]).is_err());
 }
+
+#[test]
+fn a_long_trace_is_read_in_order_by_several_threads() {
+    let message = |number: u64| {
+        let span = Span {
+            trace_id: vec![7; 16],
+            span_id: (number + 1).to_be_bytes().into(),
+            name: "n".repeat(LONG_BYTES / 40),
+            ..Span::default()
+        };
+        let scope_spans = vec![ScopeSpans { spans: vec![span], ..ScopeSpans::default() }];
+        let resource_spans = vec![ResourceSpans { scope_spans, ..ResourceSpans::default() }];
+        Bytes::from(ExportTraceServiceRequest { resource_spans }.encode_to_vec())
+    };
+    for count in [0, 1, 39, 41, 47, 100] {
+        let messages: Vec<Bytes> = (0..count).map(message).collect();
+        let kept = Kept::decode(&messages).unwrap();
+        let ids: Vec<_> = (0..kept.trace.spans.len()).map(|at| kept.span(at).unwrap().span.span_id.clone()).collect();
+        assert_eq!(ids, (0..count).map(|number| (number + 1).to_be_bytes().to_vec()).collect::<Vec<_>>());
+    }
+    let mut broken: Vec<Bytes> = (0..50).map(message).collect();
+    broken[45] = Bytes::from_static(b"\xff\xff");
+    assert!(Kept::decode(&broken).is_err());
+}
