@@ -68,25 +68,33 @@ fn weigh(message: &[u8], kind: &Kind, depth: usize) -> Option<usize> {
     Some(octets)
 }
 
+/// What an element takes of a field that nobody knows, while it is read.
+const ELEMENT: usize = 32;
+
 /// Whatever begins in a list may be a span. Within texts it is counted, too: that is too much, never too little.
 fn weigh_json(message: &[u8]) -> usize {
     let begins = |at: usize| {
         let before = message[..at].iter().rev().find(|octet| !octet.is_ascii_whitespace());
         matches!(before, Some(b'[' | b','))
     };
-    let objects = memchr::memchr_iter(b'{', message).filter(|at| begins(*at)).count();
-    let texts = memchr::memchr_iter(b'"', message).filter(|at| begins(*at)).count();
-    message.len() + objects * size_of::<Span>() + texts * size_of::<String>()
+    // A list may stand for an object, too: its elements are taken for the fields.
+    let objects = memchr::memchr2_iter(b'{', b'[', message).filter(|at| begins(*at)).count();
+    let elements = memchr::memchr2_iter(b',', b'[', message).count();
+    message.len() + objects * size_of::<Span>() + elements * ELEMENT
 }
 
 /// The octets that resources and scopes take once a message is taken apart into one for each trace: each has them anew.
 pub(super) fn copied(message: &ExportTraceServiceRequest) -> usize {
     let resources = message.resource_spans.iter().map(|of| {
         let spans = of.scope_spans.iter().flat_map(|scope| &scope.spans);
-        head(of.resource.as_ref(), &RESOURCE).saturating_mul(traces(spans))
+        let head = head(of.resource.as_ref(), &RESOURCE).saturating_add(of.schema_url.len());
+        head.saturating_mul(traces(spans))
     });
     let scopes = message.resource_spans.iter().flat_map(|resource| &resource.scope_spans);
-    let scopes = scopes.map(|of| head(of.scope.as_ref(), &SCOPE).saturating_mul(traces(&of.spans)));
+    let scopes = scopes.map(|of| {
+        let head = head(of.scope.as_ref(), &SCOPE).saturating_add(of.schema_url.len());
+        head.saturating_mul(traces(&of.spans))
+    });
     resources.chain(scopes).fold(0, usize::saturating_add)
 }
 

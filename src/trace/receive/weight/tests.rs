@@ -34,9 +34,13 @@ fn what_is_short_as_sent_and_long_in_memory_is_seen() {
     }
     let entities = within(1, &within(1, &within(3, &within(3, &[]).repeat(COUNT))));
     assert!(protobuf(&entities).unwrap() > COUNT * size_of::<String>());
-    let json =
-        format!("{{\"resourceSpans\":[{{\"scopeSpans\":[{{\"spans\":[{}]}}]}}]}}", vec![" {}"; COUNT].join(", "));
-    assert!(octets(Encoding::Json, json.as_bytes()).unwrap() > COUNT * size_of::<Span>());
+    for span in [" {}", "[]"] {
+        let spans = vec![span; COUNT].join(", ");
+        let json = format!("{{\"resourceSpans\":[{{\"scopeSpans\":[{{\"spans\":[{spans}]}}]}}]}}");
+        assert!(octets(Encoding::Json, json.as_bytes()).unwrap() > COUNT * size_of::<Span>(), "{span}");
+    }
+    let unknown = format!("{{\"value\":{{\"x\":[{}]}}}}", vec!["0"; COUNT].join(","));
+    assert!(octets(Encoding::Json, unknown.as_bytes()).unwrap() > COUNT * ELEMENT);
 }
 
 #[test]
@@ -60,13 +64,15 @@ fn each_trace_has_its_resource_anew() {
     let scope_spans = |scope: Option<InstrumentationScope>, traces: &[u8]| ScopeSpans {
         scope,
         spans: traces.iter().map(|trace| span(*trace)).collect(),
-        ..ScopeSpans::default()
+        schema_url: "s".repeat(100_000),
     };
     let resource = Resource { attributes: vec![long], ..Resource::default() };
     let scopes = vec![scope_spans(Some(scope), &[1, 1, 2]), scope_spans(None, &[2, 3])];
-    let spans = ResourceSpans { resource: Some(resource), scope_spans: scopes, ..ResourceSpans::default() };
+    let schema_url = "r".repeat(1_000_000);
+    let spans = ResourceSpans { resource: Some(resource), scope_spans: scopes, schema_url };
     let message = ExportTraceServiceRequest { resource_spans: vec![spans] };
-    let (three, two) = (3 * 10_000, 2 * 1_000 * size_of::<AnyValue>());
+    // Three traces have the resource, two of them the first scope, and two the other one.
+    let (three, two) = (3 * 1_010_000, 2 * (1_000 * size_of::<AnyValue>() + 100_000) + 2 * 100_000);
     assert!((three + two..three + two + 2_000).contains(&copied(&message)), "{}", copied(&message));
     assert_eq!(copied(&ExportTraceServiceRequest::default()), 0);
 }
