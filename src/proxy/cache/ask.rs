@@ -25,7 +25,7 @@ use super::{
 use crate::{
     body::Body,
     proxy::handler::Handler,
-    rules::cache::{Fwd, Purge, RequestDirectives, Status, Terms, Use, Why, key, stored::is_failure, validate, vary},
+    rules::cache::{Fwd, Purge, Status, Use, Why, key, stored::is_failure, validate, vary},
     service::{Outcome, Request, Response},
     trace::{scope::Span, stage::Stage},
 };
@@ -152,7 +152,8 @@ impl<S: Handler> Visit<S> {
 
     /// Whether the answer may be one for others too, as far as can be told beforehand. That to a HEAD never is.
     fn may_share(&self, asked: &Asked, wish: &Wish, need: &Need) -> bool {
-        let is_own = |stored: &Arc<Object>| !stored.terms.is_for_others();
+        // As it was when it came.
+        let is_own = |stored: &Arc<Object>| !stored.terms.is_for_others(stored.answered);
         wish.method == Method::GET
             && need.fwd != Fwd::Request
             && !asked.said.no_store
@@ -198,7 +199,7 @@ impl<S: Handler> Visit<S> {
                 return Ok(self.stand_in(object, wish, Told::forwarded(Status::Stale, why, need.fwd)));
             }
             Landing::Stored(object) => {
-                let fits = is_shared(object.terms())
+                let fits = object.terms().is_for_others(now())
                     && object.differs(&wish.headers).is_none()
                     && answer::has_all(object, &wish.method, &wish.headers);
                 (fits.then(|| answer::from(object, &wish.method, &wish.headers, now())), object.filled_by())
@@ -209,7 +210,7 @@ impl<S: Handler> Visit<S> {
                 let names = || object::names(&asked.key, &way.headers);
                 let means =
                     |purge: &Purge| purge.means(url, |origin, text| names().contains(&object::name(origin, text)));
-                let is_current = is_shared(way.terms) && !self.route.store.is_outdated(way.since, url, means);
+                let is_current = way.terms.is_for_others(now()) && !self.route.store.is_outdated(way.since, url, means);
                 (is_current.then(|| on_its_way(way, wish)).flatten(), way.filled_by)
             }
         };
@@ -305,12 +306,6 @@ enum Next {
     Alone,
     /// It waits again, or asks for others too.
     Again,
-}
-
-/// Whether an answer may be given to those who waited for it, too: as any stored response, it must be one that needs no
-/// word of the upstream (RFC 9111 section 4). What they demand of age it fulfils as well as one of their own would.
-fn is_shared(terms: Terms) -> bool {
-    !matches!(terms.decide(&RequestDirectives::default(), now()), Use::Ask(_))
 }
 
 /// The answer to somebody who waited, from a response on its way.

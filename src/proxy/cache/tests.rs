@@ -406,10 +406,10 @@ fn whoever_waits_hears_when_the_first_one_leaves_or_fails() {
 #[test]
 fn what_needs_the_upstreams_word_is_for_one_request() {
     on_worker(async || {
-        for said in ["no-cache", "max-age=0", "x"] {
+        for (said, age) in [("no-cache", "0"), ("max-age=0", "0"), ("x", "0"), ("max-age=60", "75")] {
             let house = Rc::new(House::new(Policy::default(), move |request| {
                 let own = if request.headers()["cookie"] == "a" { ("\"a\"", "of a") } else { ("\"b\"", "of b") };
-                let fields = [("cache-control", said), ("etag", own.0)];
+                let fields = [("cache-control", said), ("age", age), ("etag", own.0)];
                 match request.headers().get("if-none-match") {
                     Some(tag) if tag == own.0 => response(304, &fields, Body::empty()).after(100),
                     _ => text(&fields, own.1).after(100),

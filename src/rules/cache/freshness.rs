@@ -50,7 +50,8 @@ impl Answer<'_> {
     /// How long it is fresh, in seconds, and why.
     pub fn lifetime(&self, said: &ResponseDirectives, place: Said, policy: &Policy) -> (u32, Source) {
         let explicit = self.explicit(said, place);
-        let may_be_stored = is_cacheable(self.status) || said.public || explicit.is_some();
+        let lasts = explicit.is_some_and(|(lifetime, _)| lifetime > 0);
+        let may_be_stored = is_cacheable(self.status) || said.public || lasts;
         // What a stranger can cause, or an upstream that is down, must not stand for what is meant to last.
         if let Some(ttl) = policy.ttl.filter(|_| may_be_stored && !is_error(self.status)) {
             return (seconds(ttl), Source::Route);

@@ -291,10 +291,11 @@ impl Terms {
         Use::Ask(expired)
     }
 
-    /// Whether it can ever answer without the upstream's word. What cannot is for the one request that it was answered to:
-    /// many pages say nothing of caching, have an entity tag, and are a visitor's own.
-    pub fn is_for_others(&self) -> bool {
-        self.reuse != Reuse::Never && (self.ttl > 0 || self.stale_while_revalidate > 0)
+    /// Whether it may answer others than the one who asked for it: it then needs no word of the upstream (RFC 9111 section
+    /// 4). Many pages say nothing of caching, have an entity tag, and are a visitor's own. What others demand of its age it
+    /// fulfils as well as one of their own would.
+    pub fn is_for_others(&self, now: u64) -> bool {
+        !matches!(self.decide(&RequestDirectives::default(), now), Use::Ask(_))
     }
 
     /// Whether it may answer where the upstream failed, RFC 5861 section 4.

@@ -7,13 +7,16 @@ use std::fmt::Write as _;
 
 use http::{
     HeaderMap, HeaderName, HeaderValue,
-    header::{ACCEPT_ENCODING, ACCEPT_LANGUAGE, AUTHORIZATION, COOKIE},
+    header::{ACCEPT_ENCODING, ACCEPT_LANGUAGE, COOKIE},
 };
 use sha2::{Digest as _, Sha256};
 
 use super::{directives::element_end, why::Why};
 use crate::rules::{
-    headers::forwarded::{FORWARDED, X_FORWARDED_FOR, X_REAL_IP},
+    headers::{
+        forwarded::{FORWARDED, X_FORWARDED_FOR, X_REAL_IP},
+        redact,
+    },
     hex::Hex,
 };
 
@@ -111,7 +114,7 @@ fn normal(name: &HeaderName, request: &HeaderMap) -> String {
             }
         }
     }
-    if *name == COOKIE || *name == AUTHORIZATION {
+    if redact::is_secret(name) {
         let digest: [u8; 32] = Sha256::digest(&text).into();
         return Hex(digest).to_string();
     }

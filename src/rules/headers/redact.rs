@@ -33,6 +33,11 @@ const HEADERS: [HeaderName; 15] = [
     HeaderName::from_static("waylight-upload"),
 ];
 
+/// Whether a header's value may let somebody in.
+pub fn is_secret(name: &HeaderName) -> bool {
+    HEADERS.contains(name)
+}
+
 /// Query parameters always hidden, in lower case.
 const QUERY_NAMES: [&str; 14] = [
     "x-amz-credential",
