@@ -175,8 +175,8 @@ impl Console {
         self.sessions.lift_person(name, clock::unix_seconds())
     }
 
-    /// Erases what is kept of a person, or of a session: in memory, and in the store; and once more when what had ended
-    /// before is there, too.
+    /// Erases what is kept of a person, or of a session: in memory, and in the store when what had ended before is there,
+    /// too.
     ///
     /// # Errors
     /// Who asks may not, it could not be written down, or the store could not.
@@ -186,20 +186,20 @@ impl Console {
             Whom::Person(name) => format!("person {name}"),
         };
         self.audited(visit, Action::Erase, Deed::Erase, &subject)?;
-        let (mut recent, mut erased) = (0, Erased::default());
-        for wait in [Duration::ZERO, ON_THEIR_WAY] {
-            tokio::time::sleep(wait).await;
-            recent += self.shelf.requests.erase_recent(|row| match &whom {
+        let forget = || {
+            self.shelf.requests.erase_recent(|row| match &whom {
                 Whom::Session(id) => row.session == Some(*id),
                 Whom::Person(name) => *row.person == **name,
-            });
-            if let Some(store) = self.shelf.requests.store() {
-                let more = store.erase(whom.clone()).await.map_err(|error| Denied::Unavailable(error.into()))?;
-                erased.requests += more.requests;
-                erased.traces += more.traces;
-                erased.spans += more.spans;
-            }
-        }
+            })
+        };
+        let before = forget();
+        // In the store spans are found by their requests: they go when all of them are there.
+        tokio::time::sleep(ON_THEIR_WAY).await;
+        let recent = before + forget();
+        let erased = match self.shelf.requests.store() {
+            Some(store) => store.erase(whom).await.map_err(|error| Denied::Unavailable(error.into()))?,
+            None => Erased::default(),
+        };
         info!(subject, recent, requests = erased.requests, traces = erased.traces, spans = erased.spans, "erased");
         Ok((recent, erased))
     }
