@@ -5,11 +5,11 @@
 use std::{
     fmt,
     future::Future as _,
-    pin::Pin,
+    pin::{Pin, pin},
     task::{Context, Poll, Waker, ready},
 };
 
-use tokio::time::Sleep;
+use tokio::{task::unconstrained, time::Sleep};
 
 use crate::clock::{self, Instant};
 
@@ -41,9 +41,10 @@ impl Timer {
 
     /// Forgets the task that waited: it is neither woken nor kept.
     pub(super) fn rest(&mut self) {
-        if let Some(sleep) = &mut self.sleep
-            && sleep.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_ready()
-        {
+        let Some(sleep) = &mut self.sleep else { return };
+        // Whatever the task has done so far: it would not be forgotten where its budget is used up.
+        let sleep = pin!(unconstrained(sleep.as_mut()));
+        if sleep.poll(&mut Context::from_waker(Waker::noop())).is_ready() {
             self.armed = None;
         }
     }

@@ -195,6 +195,15 @@ impl Running {
     }
 }
 
+impl Drop for Running {
+    fn drop(&mut self) {
+        // Where the runtime ends at once nobody else stops the group. Whoever was not waited for keeps its number.
+        if self.child.id().is_some() {
+            self.signal(Signal::KILL);
+        }
+    }
+}
+
 /// Says what was to be started and where: the system names neither, and either may be what is missing.
 fn unspawned(life: &Life, error: &io::Error) -> io::Error {
     let (program, directory) = (life.start.command.first().map_or("", String::as_str), &life.start.directory);
