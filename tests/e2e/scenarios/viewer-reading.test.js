@@ -300,6 +300,26 @@ describe('what the viewer tells', () => {
     assert.ok((await desk.names()).includes('Edge request'));
   });
 
+  test('a trace that is not there any more is told of once, and not asked for again, while the other grows', async () => {
+    const gone = ids(0xef);
+    await desk.post('/session', { action: 'start' });
+    const path = '/api/products/harbour-lantern/reviews';
+    await desk.page.request.get(`${desk.origin}${path}?alone`);
+    const trace = await desk.traced(path, 'alone');
+    const { start_us, entry } = JSON.parse(await desk.get(`/traces/${trace}`));
+    let asked = 0;
+    const counted = (/** @type {import('playwright-core').Request} */ request) => (asked += Number(request.url().endsWith(`/traces/${gone}`)));
+    desk.page.on('request', counted);
+    await desk.show(trace, `?vs=${gone}`);
+    for (const number of [1, 2]) {
+      await desk.tell(trace, [{ id: `c00${number}`, name: `part ${number}`, parent: entry, from: number, to: number + 1 }], { began: start_us / 1000 });
+      await desk.row(`part ${number}`).waitFor();
+    }
+    desk.page.off('request', counted);
+    assert.equal(asked, 1);
+    assert.equal(await desk.page.getByText('The trace to compare with is not here any more').count(), 1);
+  });
+
   test('marks that lie on each other are one', async () => {
     const trace = ids(0xb5);
     await desk.import(trace, [{ id: '1', name: '/', from: 0, to: 1000, maker: 'browser', stage: 'pageload', attributes: { 'browser.web_vital.ttfb.value': 100, 'browser.web_vital.fcp.value': 500, 'browser.web_vital.lcp.value': 500 } }]);

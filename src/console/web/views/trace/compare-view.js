@@ -43,20 +43,20 @@ export class CompareView extends HTMLElement {
     view.router = this.router;
     view.live = this.live;
     view.keys = this.keys;
-    /** Read once, however often the newer one grows. @type {Promise<[Trace, Runs['spans'], unknown]> | null} */
+    /** Read, or missed, once, however often the newer one grows. @type {Promise<[Trace, Runs['spans'], unknown] | null> | null} */
     let others = null;
     view.comparing = async (now) => {
       // Ghosts are drawn with the first bars: their style sheet comes along.
-      others ??= Promise.all([readTrace(api, a), runs(api, a), sheet('styles/trace-held.css').catch(() => undefined)]);
-      try {
-        const [before, usual] = await others;
-        return compare(now, before, usual);
-      } catch (error) {
-        others = null;
-        if (!(error instanceof Problem) || error.status !== 404) throw error;
+      others ??= Promise.all([readTrace(api, a), runs(api, a), sheet('styles/trace-held.css').catch(() => undefined)]).catch((error) => {
+        if (!(error instanceof Problem) || error.status !== 404) {
+          others = null;
+          throw error;
+        }
         this.dispatchEvent(toast('The trace to compare with is not here any more: this one is shown alone', 'error'));
         return null;
-      }
+      });
+      const known = await others;
+      return known && compare(now, known[0], known[1]);
     };
     this.replaceChildren(view);
   }
