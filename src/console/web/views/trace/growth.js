@@ -53,8 +53,9 @@ export class Growth {
   /** The whole, of what was told now and before. @param {Wire} told @returns {Promise<Wire>} */
   async #whole(told) {
     if (!told.since) return told;
-    const { merged } = await import('../../model/trace/merge.js');
-    return merged(this.#known, told) ?? this.#api.get(`/traces/${this.#id}`);
+    // A Waylight that was replaced meanwhile has no such file any more.
+    const merge = await import('../../model/trace/merge.js').catch(() => null);
+    return merge?.merged(this.#known, told) ?? this.#api.get(`/traces/${this.#id}`);
   }
 
   /** Has it grown whenever there may be more. @param {Live | null} live @param {() => Promise<void>} grow */

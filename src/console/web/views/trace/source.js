@@ -21,11 +21,12 @@ export async function readTrace(api, id) {
   return complete(/** @type {Wire} */ (await api.get(`/traces/${id}`)));
 }
 
-/** A trace as it was told, with the rows that no process recorded. @param {Wire} wire */
+/** A trace as it was told, with the rows that no process recorded, unless a Waylight that was replaced has no file for them any more. @param {Wire} wire */
 export async function complete(wire) {
   const trace = new Trace(wire);
   if (wire.network.length === 0 && wire.state !== 'open') return trace;
-  return (await import('../../model/trace/derived.js')).derived(trace);
+  const rows = await import('../../model/trace/derived.js').catch(() => null);
+  return rows?.derived(trace) ?? trace;
 }
 
 /** The requests of a trace; none where they cannot be had: spans tell enough by themselves. @param {Api} api @param {string} id @returns {Promise<RequestItem[]>} */
