@@ -51,6 +51,26 @@ describe('a board whose trace grows', () => {
     assert.equal(board.page, 2);
   });
 
+  test('takes no zoom of another page back', () => {
+    const page = (/** @type {string} */ id, /** @type {number} */ at) => ({ id, from: at * SECOND, to: at * SECOND + 1000, flags: FLAG.BROWSER, stage: 'navigation' });
+    const board = new Board(trace([page('a', 0), page('c', 200)]), draw);
+    board.axis.show(100, 300);
+    board.turn(1);
+    assert.equal(board.axis.back(), false);
+    assert.ok(board.axis.isWhole);
+  });
+
+  test('shows the same when it turns out that its trace began earlier', () => {
+    const board = new Board(trace(EDGE), draw);
+    board.axis.show(20, 80);
+    board.axis.show(30, 50);
+    const earlier = EDGE.map((span) => ({ ...span, from: span.from + 500, to: span.to + 500 }));
+    board.put(trace([{ id: 'b', from: 0, to: 700, flags: FLAG.BROWSER, stage: 'pageload' }, ...earlier], { start_us: 1.7e15 - 500 }), null);
+    assert.deepEqual(board.axis.times, [530, 550]);
+    board.axis.back();
+    assert.deepEqual(board.axis.times, [520, 580]);
+  });
+
   test('can take back a zoom that was made before', () => {
     const axis = new Axis([0, 1000]);
     axis.show(100, 300);
@@ -58,5 +78,10 @@ describe('a board whose trace grows', () => {
     axis.rebound([0, 2000], UNFOLDED);
     assert.ok(axis.back());
     assert.deepEqual(axis.view, [100, 300]);
+    axis.show(1500, 1900);
+    axis.show(1600, 1700);
+    axis.rebound([0, 1000], UNFOLDED);
+    assert.ok(axis.back());
+    assert.deepEqual(axis.view, [600, 1000], 'not beyond what there is');
   });
 });

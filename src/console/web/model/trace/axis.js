@@ -123,20 +123,23 @@ export class Axis {
    * Other bounds, as when a trace grows: whoever saw all of it still does, and whoever looked closer keeps his view.
    * @param {Range} whole real time
    * @param {Folding} folding
+   * @param {number} [shift] what was at a moment is so much later now: the trace begins earlier
    */
-  rebound(whole, folding) {
+  rebound(whole, folding, shift = 0) {
     const wasWhole = this.isWhole;
-    const { times, folding: before } = this;
+    const { view, folding: before } = this;
+    /** @param {Range} places @returns {Range} */
+    const moved = ([from, to]) => [folding.to(before.from(from) + shift), folding.to(before.from(to) + shift)];
     /** @type {Range} */
     const bounds = [folding.to(whole[0]), Math.max(folding.to(whole[1]), folding.to(whole[0]) + 1)];
     const isSame = bounds[0] === this.bounds[0] && bounds[1] === this.bounds[1]
-      && folding.gaps.length === this.folding.gaps.length;
+      && folding.gaps.length === this.folding.gaps.length && shift === 0;
     if (isSame) return;
     this.folding = folding;
     this.bounds = bounds;
-    this.undo = this.undo.map(([from, to]) => [folding.to(before.from(from)), folding.to(before.from(to))]);
+    this.undo = this.undo.map(moved);
     if (wasWhole) this.view = [...this.bounds];
-    else this.#set(folding.to(times[0]), folding.to(times[1]));
+    else this.#set(...moved(view));
   }
 
   /** Shows a stretch of real time, and remembers the one before. @param {number} from @param {number} to */
@@ -168,7 +171,7 @@ export class Axis {
   back() {
     const last = this.undo.pop();
     if (!last) return false;
-    this.view = last;
+    this.#set(...last);
     return true;
   }
 

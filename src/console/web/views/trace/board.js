@@ -77,6 +77,7 @@ export class Board {
    */
   put(trace, comparison) {
     const old = this.trace;
+    this.settle();
     this.trace = trace;
     this.comparison = comparison;
     const rowOf = (/** @type {number} */ row) => trace.row(old.id_(row));
@@ -92,7 +93,8 @@ export class Board {
     this.onHole &&= trace.holes.has(this.selected);
     this.found.clear();
     this.match();
-    this.layout();
+    // A page load that is told late began before.
+    this.layout(old.wire.start_us - trace.wire.start_us);
     this.mark(DIRTY.TRACE | DIRTY.ROWS | DIRTY.VIEW | DIRTY.SELECTION);
   }
 
@@ -119,8 +121,8 @@ export class Board {
       && (!this.onlyChanged || !this.comparison || this.comparison.verdicts[row] !== 'same');
   }
 
-  /** What rows there are, and how long. */
-  layout() {
+  /** What rows there are, and how long. @param {number} [shift] so much later is what was there */
+  layout(shift) {
     const { trace } = this;
     const shown = (/** @type {number} */ row) => this.isShown(row);
     const rows = treeRows(trace, { folded: this.folded, shown });
@@ -136,7 +138,7 @@ export class Board {
     const whole = page ? [page.from, Math.max(page.to, page.from + 1)] : [0, trace.length];
     const comparison = this.comparison;
     if (comparison) whole[1] = Math.max(whole[1], comparison.before.length + comparison.shift);
-    this.axis.rebound(whole, this.idle ? foldIdle(this.#busy(), whole) : UNFOLDED);
+    this.axis.rebound(whole, this.idle ? foldIdle(this.#busy(), whole) : UNFOLDED, shift);
   }
 
   /** @param {Int32Array} rows */
@@ -204,6 +206,7 @@ export class Board {
   turn(page) {
     this.page = Math.max(0, Math.min(page, this.pages.length - 1));
     this.axis.view = [...this.axis.bounds];
+    this.axis.undo = [];
     this.relayout();
     this.mark(DIRTY.TRACE);
   }
