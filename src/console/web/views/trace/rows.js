@@ -86,11 +86,14 @@ export class Rows extends Sight {
     const shown = looked ?? this.live.get(Math.ceil(scroll.scrollTop / this.height));
     const isAtTop = scroll.scrollTop === 0 && !looked;
     if (!shown || isAtTop) return change();
-    const id = board.trace.id_(shown.row < 0 ? ~shown.row : shown.row);
+    const isHole = shown.row < 0;
+    const id = board.trace.id_(isHole ? ~shown.row : shown.row);
     const seenAt = shown.element.getBoundingClientRect().top;
     change();
-    const place = board.placeOf(board.trace.row(id));
-    if (place < 0) return;
+    const row = board.trace.row(id);
+    const span = board.placeOf(row);
+    if (span < 0) return;
+    const place = isHole && board.trace.holes.has(row) ? span + 1 : span;
     const settle = () => {
       const wanted = place * this.height - (seenAt - scroll.getBoundingClientRect().top);
       scroll.scrollTop = Math.max(0, wanted);
