@@ -67,17 +67,25 @@ describe('a trace that grows', () => {
     const heard = async (/** @type {import('playwright-core').Response} */ response) => {
       const address = new URL(response.url());
       if (!address.pathname.endsWith(`/traces/${trace}`) || response.status() !== 200) return;
+      /** @type {typeof answers[number]} */
+      const answer = { address, octets: 0, told: null };
+      // In the order of the answers, whichever is read first.
+      answers.push(answer);
       const text = await response.text();
-      answers.push({ address, octets: text.length, told: JSON.parse(text) });
+      Object.assign(answer, { octets: text.length, told: JSON.parse(text) });
     };
-    desk.page.on('response', heard);
+    /** @type {Promise<void>[]} */
+    const hearing = [];
+    const hears = (/** @type {import('playwright-core').Response} */ response) => hearing.push(heard(response));
+    desk.page.on('response', hears);
     await desk.show(trace);
     const shown = () => desk.page.locator('.tr-facts b').textContent().then((text) => Number(text?.replace(/\D/g, '')));
     const count = await shown();
     assert.ok(count >= 50_000);
     await desk.tell(trace, [part(90_000, 10), part(90_001, 11), part(90_050, 6000)], { began });
     await desk.page.waitForFunction((least) => Number(document.querySelector('.tr-facts b')?.textContent?.replace(/\D/g, '')) >= least, count + 3);
-    desk.page.off('response', heard);
+    desk.page.off('response', hears);
+    await Promise.all(hearing);
     const [first, ...more] = answers;
     assert.ok(first && first.octets > 3_000_000 && !first.address.searchParams.has('after'));
     assert.ok(more.length > 0);
