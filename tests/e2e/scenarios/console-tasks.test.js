@@ -74,7 +74,19 @@ describe('seven tasks', () => {
     await click(named('Show it'));
     const chosen = console.page.locator('wl-request wl-trace .tr-row[aria-selected="true"]');
     await chosen.waitFor();
-    assert.ok(await chosen.evaluate((one) => one.getBoundingClientRect().bottom < innerHeight), 'it is seen');
+    const isSeen = (/** @type {Element} */ one) => {
+      const { left, top, height } = one.getBoundingClientRect();
+      // Where its name is: the details may lie over its bar.
+      return one.contains(document.elementFromPoint(left + 60, top + height / 2));
+    };
+    assert.ok(await chosen.evaluate(isSeen), 'it is seen');
+    // And where the trace is folded.
+    const fold = console.page.locator('wl-request .fold');
+    await fold.click();
+    await named('Show it').click();
+    await chosen.waitFor();
+    assert.equal(await fold.getAttribute('aria-expanded'), 'true');
+    assert.ok(await chosen.evaluate(isSeen), 'it is seen, folded before');
   });
 
   task('what changed between two runs', async () => {

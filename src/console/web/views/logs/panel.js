@@ -31,6 +31,10 @@ export class RequestPanel extends HTMLElement {
   #foot = h('div', { class: 'panel-foot' });
   /** What the trace says of it, once that is read. */
   #verdict = h('p', { class: 'panel-verdict', hidden: true });
+  #said = h('span');
+  #lead = h('button', { class: 'link-button', type: 'button', onclick: () => this.#blame() }, 'Show it');
+  /** @type {() => void} */
+  #show = () => undefined;
   /** Whether the trace is unfolded; the next request has it so, too. */
   #unfolded = true;
 
@@ -171,12 +175,17 @@ export class RequestPanel extends HTMLElement {
   #tell(verdict) {
     this.#verdict.hidden = verdict === null;
     if (!verdict) return;
-    const { say, show } = verdict;
-    const lead = () => {
-      this.#body.querySelector('.trace-box')?.scrollIntoView({ block: 'start' });
-      show();
-    };
-    this.#verdict.replaceChildren(...say, ' ', h('button', { class: 'link-button', type: 'button', onclick: lead }, 'Show it'));
+    this.#show = verdict.show;
+    this.#said.replaceChildren(...verdict.say, ' ');
+    // The button stays: somebody may be about to press it.
+    if (!this.#verdict.contains(this.#lead)) this.#verdict.replaceChildren(this.#said, this.#lead);
+  }
+
+  /** Shows the span to blame. */
+  #blame() {
+    if (!this.#unfolded) /** @type {HTMLElement | null} */ (this.#body.querySelector('.fold'))?.click();
+    this.#body.querySelector('.trace-box')?.scrollIntoView({ block: 'start' });
+    this.#show();
   }
 
   /** @param {Detail} detail */
