@@ -40,11 +40,13 @@ describe('a trace that grows', () => {
     const count = Number((await desk.page.locator('.tr-facts b').textContent())?.replace(/\D/g, ''));
     const watched = desk.row('part 44');
     await watched.hover();
+    await desk.page.getByRole('button', { name: 'Export' }).focus();
     const before = await watched.boundingBox();
     const seen = await desk.names();
     await desk.tell(trace, Array.from({ length: 60 }, (_, index) => part(index * 2 + 1, index * 20)), { began });
     await desk.page.waitForFunction((least) => Number(document.querySelector('.tr-facts b')?.textContent?.replace(/\D/g, '')) >= least, count + 60);
     await desk.settled();
+    assert.equal(await desk.page.evaluate(() => document.activeElement?.textContent), 'Export', 'the keyboard stays where it was');
     const after = await desk.row('part 44').boundingBox();
     assert.ok(before && after && Math.abs(before.y - after.y) <= 1, `${before?.y} and ${after?.y}`);
     const then = (await desk.names()).filter((name) => seen.includes(name));

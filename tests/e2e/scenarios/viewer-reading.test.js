@@ -230,6 +230,17 @@ describe('what the viewer tells', () => {
     await bar.getByRole('button', { name: 'Later' }).click();
     await desk.settled();
     assert.deepEqual(await desk.names(), ['Navigation /cart', 'Edge request']);
+    const focused = () => desk.page.evaluate(() => document.activeElement?.getAttribute('aria-label') ?? document.activeElement?.textContent);
+    assert.equal(await focused(), 'Later', 'the keyboard stays');
+    await bar.getByRole('combobox').focus();
+    await bar.getByRole('combobox').selectOption('2');
+    await desk.settled();
+    assert.deepEqual(await desk.names(), ['Edge request']);
+    assert.equal(await focused(), 'Page of the trace');
+    assert.ok(await bar.getByRole('button', { name: 'Later' }).isDisabled());
+    await bar.getByRole('button', { name: 'Earlier' }).click();
+    await desk.settled();
+    assert.equal(await bar.getByRole('combobox').inputValue(), '1');
     await desk.show(trace, `?span=${spanId('5')}`);
     assert.deepEqual(await desk.names(), ['Edge request']);
   });

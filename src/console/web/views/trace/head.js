@@ -71,6 +71,34 @@ export function top(board, { facts, does, compact }) {
   ].filter((node) => node !== null);
 }
 
+/**
+ * Puts these parts there in place of what they were. The keyboard stays where it was, and a list of pages that somebody has open stays open.
+ * @param {Element} place
+ * @param {Element[]} parts
+ */
+export function renew(place, parts) {
+  const focused = document.activeElement;
+  const [bar, fresh] = [place.querySelector('.tr-pages'), parts.at(-1)];
+  if (focused instanceof HTMLSelectElement && bar?.contains(focused) && fresh?.matches('.tr-pages')) return renewPages(bar, { focused, fresh, above: parts.slice(0, -1) });
+  const name = (/** @type {Element | null} */ one) => one?.getAttribute('aria-label') ?? one?.textContent;
+  const alike = () => [...place.querySelectorAll('button')].filter((one) => name(one) === name(focused));
+  const at = alike().findIndex((one) => one === focused);
+  place.replaceChildren(...parts);
+  alike()[at]?.focus({ preventScroll: true });
+}
+
+/** @param {Element} bar @param {{ focused: HTMLSelectElement, fresh: Element, above: Element[] }} parts */
+function renewPages(bar, { focused, fresh, above }) {
+  while (bar.previousSibling) bar.previousSibling.remove();
+  bar.before(...above);
+  [...fresh.children].forEach((child, at) => {
+    if (!(child instanceof HTMLSelectElement)) return bar.children[at]?.replaceWith(child);
+    const { value } = child;
+    if (child.length !== focused.length) focused.replaceChildren(...child.options);
+    if (focused.value !== value) focused.value = value;
+  });
+}
+
 /** How a budget fared. @param {Board['budgets'][number]} budget */
 function judgement({ text, met, actual, fault }) {
   const tone = met === null ? 'warn' : met ? 'ok' : 'err';

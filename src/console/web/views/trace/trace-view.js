@@ -10,7 +10,7 @@ import { Address } from './address.js';
 import { Bar } from './bar.js';
 import { Board, DIRTY } from './board.js';
 import { NAMES, frame, keepWidth, keptWidth, separator } from './frame.js';
-import { about, saying, subject, top } from './head.js';
+import { about, renew, saying, subject, top } from './head.js';
 import { listen } from './pointer.js';
 import { Rows } from './rows.js';
 import { drawHeads, drawRuler } from './ruler.js';
@@ -432,7 +432,7 @@ export class TraceView extends HTMLElement {
     const request = about(this.#requests);
     this.dispatchEvent(new CustomEvent('wl-told', { bubbles: true, detail: cut(Object.values(subject(board, request)).join(' ').trim(), 80) }));
     if (this.compact) this.dispatchEvent(saying(board));
-    place.replaceChildren(...top(board, { facts: { request }, compact: this.compact, does: {
+    renew(place, top(board, { facts: { request }, compact: this.compact, does: {
       back: () => this.router?.push('/logs'), compare: () => this.router?.push(`/compare?b=${this.trace}`),
       share: () => share(this.#parts), link: () => copyLink(this.#parts), copyId: () => void copy(this, this.trace, 'Trace id copied'),
       again: again(this.#parts, request), budgets: () => void this.#held('open'), select: (row) => board.reveal(row),
