@@ -143,15 +143,23 @@ export function facts(trace, row, span) {
 
 /** The request's phases and headers, as far as they were written down. @param {SpanDetail} span @param {Api} api */
 function request(span, api) {
-  const id = span.attributes['waylight.request_id'];
-  if (typeof id !== 'string') return null;
-  const into = h('section', { class: 'tr-section' }, h('h3', null, 'Phases'), h('p', { class: 'muted' }, 'Reading the request\u2026'));
+  if (typeof span.attributes['waylight.request_id'] !== 'string') return null;
+  const into = h('section', { class: 'tr-section tr-request' }, h('h3', null, 'Phases'), h('p', { class: 'muted' }, 'Reading the request\u2026'));
+  readRequest(into, span, api);
+  return into;
+}
+
+/** Reads a request into its section: what is not known of it may be known later. @param {HTMLElement} into @param {SpanDetail} span @param {Api} api */
+export function readRequest(into, span, api) {
+  const id = String(span.attributes['waylight.request_id']);
   api.get(`/requests/${id.replaceAll('-', '')}`).then((/** @type {RequestItem & RequestDetail} */ told) => {
     const rows = phasesOf(told).map(({ name, length }) => /** @type {[string, string]} */ ([name, duration(length)]));
+    into.hidden = false;
     into.replaceChildren(h('h3', null, 'Phases'), list(rows),
       ...(told.why_not_cached ? [h('h3', null, 'Cache'), h('p', null, told.why_not_cached)] : []), ...headers(told.headers));
-  }, () => into.remove());
-  return into;
+  }, () => {
+    into.hidden = !into.querySelector('dl');
+  });
 }
 
 /** @param {RequestDetail['headers']} sets */

@@ -6,7 +6,7 @@ import { icon as pictogram } from '../../icons.js';
 import { duration, things } from '../../model/format.js';
 import { FLAG } from '../../model/trace/columns.js';
 import { cut, delta, share } from '../../model/trace/words.js';
-import { details, list, section } from './details.js';
+import { details, list, readRequest, section } from './details.js';
 import { usualOf } from './bars.js';
 import { sayClock } from './head.js';
 import { icon, tag, title } from './rows.js';
@@ -42,6 +42,8 @@ export class Side {
     /** What is shown, and the part of it that the server tells: once told, it does not change. */
     this.shown = '';
     this.rest = h('div');
+    /** How far the trace was. */
+    this.state = '';
   }
 
   draw() {
@@ -68,7 +70,10 @@ export class Side {
     // Whoever steps from span to span by these buttons goes on.
     const same = label ? element.querySelector(`[aria-label="${label}"]`) : rest.contains(focused) ? focused : null;
     if (same instanceof HTMLElement) same.focus({ preventScroll: true });
-    if (isSame || board.onHole || isDerived) return;
+    const isFurther = trace.wire.state !== this.state;
+    this.state = trace.wire.state;
+    if (board.onHole || isDerived) return;
+    if (isSame) return void (isFurther && this.#again(row));
     this.#told(trace.id_(row)).then(
       (span) => {
         // It may stand elsewhere by now.
@@ -82,6 +87,13 @@ export class Side {
           error.status === 404 ? 'The span is not here any more.' : `Its attributes could not be read: ${error.message}`));
       },
     );
+  }
+
+  /** What is not known of a request may be now. @param {number} row */
+  #again(row) {
+    /** @type {HTMLElement | null} */
+    const into = this.rest.querySelector('.tr-request:not(:has(.tr-headers))');
+    if (into) this.#told(this.board.trace.id_(row)).then((span) => readRequest(into, span, this.api), () => undefined);
   }
 
   /** @param {string} id */
