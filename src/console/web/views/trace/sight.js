@@ -46,5 +46,8 @@ export class Sight {
     const last = top - scroll.clientHeight + 2 * height;
     if (top - height < scroll.scrollTop) scroll.scrollTop = Math.max(0, top - height);
     else if (last > scroll.scrollTop) scroll.scrollTop = last;
+    // In low windows the viewer scrolls as well.
+    const viewer = scroll.closest('.tr');
+    if (viewer && viewer.scrollHeight > viewer.clientHeight) scroll.scrollIntoView({ block: 'nearest' });
   }
 }
