@@ -16,6 +16,8 @@ const NAME = 'waylight.live';
 const EVENTS = ['request', 'request.patch', 'trace.spans', 'trace.state', 'quota', 'gap'];
 /** What comes within so many milliseconds is one batch. */
 const BATCH_MS = 16;
+/** Traces that one stream follows. */
+const TRACES_MAX = 8;
 /** A stream that was refused is asked for again after so long, and then after longer. */
 const RETRY_MS = [1000, 2000, 4000, 8000];
 
@@ -204,8 +206,13 @@ class Leader {
    * @param {Wish} wish
    */
   wish(tab, wish) {
+    // Who wishes last stands last.
+    this.#wishes.delete(tab);
     this.#wishes.set(tab, wish);
-    const topics = [...new Set([...this.#wishes.values()].flatMap((other) => other.topics))].sort().join(',');
+    const all = [...new Set([...this.#wishes.values()].flatMap((other) => other.topics))];
+    // One trace too many, and the server would refuse them all: the latest count.
+    const traces = all.filter((topic) => topic.startsWith('trace:')).slice(-TRACES_MAX);
+    const topics = [...all.filter((topic) => !topic.startsWith('trace:')), ...traces].sort().join(',');
     const behind = wish.seen !== null && (this.#number === null || wish.seen < this.#number);
     if (!this.#source || topics !== this.#topics || behind) {
       this.#topics = topics;

@@ -187,10 +187,10 @@ function verdict(board, does) {
   return h('div', { class: 'tr-verdict' }, h('div', null, stack, legend), say);
 }
 
-/** The verdict for whoever has the trace in a place of his own: its words, and what shows the span to blame. @param {Board} board */
+/** The verdict for whoever has the trace in a place of his own: its words, and what shows the span to blame. @param {Board | null} board null: there is none to be had */
 export function saying(board) {
-  const told = board.trace.wire.verdict;
-  const detail = told && { say: emphasised(told.sentence), show: () => board.reveal(blamed(board.trace)) };
+  const told = board?.trace.wire.verdict;
+  const detail = board && told ? { say: emphasised(told.sentence), show: () => board.reveal(blamed(board.trace)) } : null;
   return new CustomEvent('wl-verdict', { bubbles: true, detail });
 }
 

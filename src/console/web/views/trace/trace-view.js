@@ -194,6 +194,7 @@ export class TraceView extends HTMLElement {
   /** A page instead of a trace. @param {State} state @param {Element} [into] */
   async #say(state, into = this) {
     const { statePage } = await import('./states.js');
+    if (into === this) this.dispatchEvent(saying(null));
     into.replaceChildren(statePage(state, into === this && !this.compact ? 'h1' : 'h2'));
   }
 
@@ -492,8 +493,7 @@ export class TraceView extends HTMLElement {
     const board = this.#board;
     if (!board || board.selected < 0) return;
     const side = this.#views?.aside;
-    if (side?.contains(document.activeElement)) this.#scroll?.focus();
-    else side?.focus();
+    (side?.contains(document.activeElement) ? this.#scroll : side)?.focus();
   }
 }
 
