@@ -135,6 +135,8 @@ describe('the trace viewer for everybody', () => {
     await desk.page.goto(`${desk.origin}/_waylight/logs/${items[0].id}`);
     const viewer = desk.page.locator('wl-request wl-trace');
     await viewer.locator('.tr-bar').first().waitFor({ state: 'attached' });
+    const [zoom, room] = await Promise.all([viewer.locator('.tr-zoom').boundingBox(), desk.page.locator('.trace-content').boundingBox()]);
+    assert.ok(zoom && room && zoom.y + zoom.height <= room.y + room.height, 'nothing of it is cut off');
     await viewer.locator('.tr-row', { hasText: 'Edge request' }).first().locator('.tr-text').click();
     await viewer.locator('.tr-side h2', { hasText: 'Edge request' }).waitFor();
     await desk.page.keyboard.press('ArrowDown');
