@@ -331,6 +331,29 @@ async fn what_is_exported_can_be_imported() {
 }
 
 #[tokio::test]
+async fn what_an_import_takes_in_memory_is_bounded_and_told_in_short() {
+    let desk = Desk::new().await;
+    desk.console.shelf.limits.send_modify(|limits| limits.import_bytes_max = 10_000);
+    let send = |json: String| {
+        let request = Request::post(format!("{BASE}/traces/import")).header(WRITE_HEADER, "1");
+        desk.send(Some(Role::Admin), request.body(Bytes::from(json)).unwrap())
+    };
+    let file = |resource: &str, spans: &str| {
+        format!(r#"{{"resourceSpans":[{{"resource":{resource},"scopeSpans":[{{"spans":[{spans}]}}]}}]}}"#)
+    };
+    let empty = vec!["{}"; 3_000].join(",");
+    let large = format!(r#"{{"attributes":[{{"key":"{}"}}]}}"#, "k".repeat(4_000));
+    let span = |at: usize| format!(r#"{{"traceId":"{:032x}","spanId":"{:016x}"}}"#, at + 1, at + 1);
+    let spans = |count| (0..count).map(span).collect::<Vec<_>>().join(",");
+    for (resource, spans) in [("{}", empty), (&*large, spans(50))] {
+        assert_eq!(send(file(resource, &spans)).await.status(), StatusCode::PAYLOAD_TOO_LARGE);
+    }
+    assert_eq!(send(file("{}", &spans(50))).await.status(), StatusCode::CREATED);
+    let said = parsed(&desk.get("/audit?limit=1").await)["items"][0]["subject"].as_str().unwrap().to_owned();
+    assert!(said.ends_with(" and 46 more"), "{said}");
+}
+
+#[tokio::test]
 async fn a_shared_trace_hides_what_was_chosen_and_ends_with_its_maker() {
     let desk = Desk::new().await;
     let share = format!("/traces/{TRACE}/share");

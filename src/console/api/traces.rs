@@ -39,11 +39,15 @@ use crate::{
     },
     trace::{
         kept::{self, Kept, Origin},
-        receive::{Encoding, decode},
+        receive::{Encoding, decode, weight},
         sink::{Batch, Source, span_count},
     },
 };
 
+/// A file may take so much more memory than octets.
+const IMPORT_GROWTH_MAX: usize = 16;
+/// So many traces of a file are named in the audit log.
+const IMPORTED_NAMED_MAX: usize = 4;
 /// The most spans that a search gives.
 const FOUND_MAX: usize = 20_000;
 
@@ -178,13 +182,21 @@ impl Call<'_> {
     pub(super) async fn import(&self) -> Answered {
         Query::parse(self.request.uri(), &[])?;
         let ConsoleLimits { import_bytes_max, import_spans_max, .. } = *self.shelf.limits.borrow();
-        if self.request.body().len() > import_bytes_max {
+        let too_large = |what| {
             self.console.counters.imports_refused.one();
-            return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "the file is too large"));
+            Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, what))
+        };
+        let memory_max = import_bytes_max.saturating_mul(IMPORT_GROWTH_MAX);
+        let body = self.request.body();
+        if body.len() > import_bytes_max || weight::octets(Encoding::Json, body).is_none_or(|more| more > memory_max) {
+            return too_large("the file is too large");
         }
         let store = self.shelf.store()?;
-        let message = decode(Encoding::Json, self.request.body().clone())
+        let message = decode(Encoding::Json, body.clone())
             .ok_or_else(|| Problem::bad("body", "the body is no OTLP trace in JSON"))?;
+        if weight::copied(&message) > memory_max {
+            return too_large("the spans are of too many traces for so large a resource");
+        }
         let spans = span_count(&message);
         if spans == 0 || spans > import_spans_max {
             self.console.counters.imports_refused.one();
@@ -195,7 +207,10 @@ impl Call<'_> {
         }
         let traces = traces(&message).ok_or_else(|| Problem::bad("body", "a span without a valid trace or span id"))?;
         let list: Vec<String> = traces.iter().map(ToString::to_string).collect();
-        self.console.audited(self.visit, Action::Keep, Deed::Keep, &format!("import of {}", list.join(" ")))?;
+        let named = list.iter().take(IMPORTED_NAMED_MAX).map(String::as_str).collect::<Vec<_>>().join(" ");
+        let more = list.len().saturating_sub(IMPORTED_NAMED_MAX);
+        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        self.console.audited(self.visit, Action::Keep, Deed::Keep, &format!("import of {named}{more}"))?;
         let written = store.write(Batch::of(Source::App, &marked(message, &self.who.name))).await;
         written.map_err(|error| {
             tracing::error!(%error, "an import could not be stored");

@@ -12,7 +12,7 @@ mod http;
 pub mod room;
 pub mod sentry;
 mod split;
-mod weight;
+pub mod weight;
 
 use std::{io, net::SocketAddr, pin::Pin, sync::Arc, time::Duration};
 

@@ -45,7 +45,7 @@ static VALUES: Kind = Kind { octets: 0, inside: &[(1, &VALUE)] };
 static PAIRS: Kind = Kind { octets: 0, inside: &[(1, &KEY_VALUE)] };
 
 /// The octets that a message takes in memory; `None`: it is none.
-pub(super) fn octets(encoding: Encoding, message: &[u8]) -> Option<usize> {
+pub fn octets(encoding: Encoding, message: &[u8]) -> Option<usize> {
     match encoding {
         Encoding::Protobuf => weigh(message, &MESSAGE, DEPTH_MAX),
         Encoding::Json => Some(weigh_json(message)),
@@ -84,7 +84,7 @@ fn weigh_json(message: &[u8]) -> usize {
 }
 
 /// The octets that resources and scopes take once a message is taken apart into one for each trace: each has them anew.
-pub(super) fn copied(message: &ExportTraceServiceRequest) -> usize {
+pub fn copied(message: &ExportTraceServiceRequest) -> usize {
     let resources = message.resource_spans.iter().map(|of| {
         let spans = of.scope_spans.iter().flat_map(|scope| &scope.spans);
         let head = head(of.resource.as_ref(), &RESOURCE).saturating_add(of.schema_url.len());
