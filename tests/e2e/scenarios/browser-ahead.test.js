@@ -35,8 +35,13 @@ describe('a page that is rendered ahead', () => {
     });
     bare = await Bare.start();
     first = await bare.open(await set.waylight.link('--role', 'admin'));
-    await first.until('the button', () => { const button = document.querySelector('button'); button?.click(); return button !== null; });
-    await first.until('the page behind it', () => !location.pathname.startsWith('/_waylight/link'));
+    await first.until('the button', () => {
+      const button = document.querySelector('button');
+      if (button) Object.assign(window, { isLeft: true });
+      button?.click();
+      return button !== null;
+    });
+    await first.until('the page behind it', () => !('isLeft' in window) && document.readyState === 'complete');
   });
 
   after(async () => {

@@ -368,11 +368,15 @@ i{display:block}.dot{width:8px;height:8px;border-radius:8px;background:#fff;anim
   /** What a page breaks under us is ours to bear: none of it becomes an error of the page. @param {(...values: any[]) => unknown} act */
   const safely = (act) => (/** @type {any[]} */ ...values) => { try { act(...values); } catch { /* so be it */ } };
 
-  function boot() {
-    // Not sooner: that takes as long as all of the beginning.
+  function dress() {
     const sheet = new CSSStyleSheet();
     sheet.replaceSync(CSS);
     shadow.adoptedStyleSheets = [sheet];
+    // In a task of its own, as what it begins: on a slow processor each of them takes some milliseconds.
+    setTimeout(safely(boot));
+  }
+
+  function boot() {
     const place = local.get(PLACE);
     setAttribute(host, 'data-place', /^[tb][lr]$/.test(place ?? '') ? place : state.corner);
     if (state.hidden || local.get(HIDDEN) || perTab.get(HIDDEN)) setAttribute(host, 'data-off', '');
@@ -387,7 +391,6 @@ i{display:block}.dot{width:8px;height:8px;border-radius:8px;background:#fff;anim
     if (navigation) listen(navigation, 'currententrychange', moved);
     else listen(window, 'popstate', moved);
     paint();
-    // In tasks of their own: on a slow processor each takes as long as all before.
     setTimeout(safely(mount));
     setTimeout(safely(() => {
       each(slot, ['pointerover', 'pointerdown', 'focusin'], () => loaded().catch(() => {}));
@@ -412,8 +415,8 @@ i{display:block}.dot{width:8px;height:8px;border-radius:8px;background:#fff;anim
 
   // After the page has had its turn: it hydrates and measures without us.
   function settled() {
-    if (document.readyState === 'complete') return setTimeout(safely(boot));
-    listen(window, 'load', () => setTimeout(safely(boot)), { __proto__: null, once: true });
+    if (document.readyState === 'complete') return setTimeout(safely(dress));
+    listen(window, 'load', () => setTimeout(safely(dress)), { __proto__: null, once: true });
   }
   if (isPrerendered) listen(document, 'prerenderingchange', settled, { __proto__: null, once: true });
   else settled();
