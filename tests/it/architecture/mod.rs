@@ -66,6 +66,7 @@ const MEETING_PLACES: &[&str] = &[
     "snapshot",
     "stack",
     "tasks",
+    "timer",
     "testing",
     "tracer",
     "upstreams",
