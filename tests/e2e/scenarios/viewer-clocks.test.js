@@ -116,6 +116,7 @@ describe('what no process recorded', () => {
     await desk.page.emulateMedia({ reducedMotion: null });
     // It ends, and takes its own place; whoever looked at it still does.
     await desk.row('Edge request').click();
+    await desk.settled();
     await desk.import(trace, [{ id: '1', name: 'GET /', from: 0, to: 9, maker: 'edge', stage: 'request', kind: 2, attributes: { 'url.path': '/' } }], { began: Date.now() - 20 });
     await desk.page.reload();
     await desk.page.locator('.tr-bar').first().waitFor();
