@@ -25,7 +25,7 @@ try { (() => {
 
   const element = getter(Document.prototype, 'currentScript')(document);
   /** The browser's own where the agent, which runs before all of the page, kept it: what a tracer put in its place would tell of us. */
-  const fetch = element.ours ?? window.fetch, isPrerendered = /** @type {any} */ (document).prerendering;
+  const fetch = getOwnPropertyDescriptor(element, 'ours')?.value ?? window.fetch, isPrerendered = /** @type {any} */ (document).prerendering;
   const told = element?.getAttribute('data-waylight');
   if (!told || window.top !== window || find(document, 'waylight-toolbar').length) return;
   /** @type {any} what the edge told of this page; `rules/toolbar.rs` writes it */
@@ -385,7 +385,13 @@ i{display:block}.dot{width:8px;height:8px;border-radius:8px;background:#fff;anim
     if (isPrerendered) sessionIs(local.get(SESSION));
     else local.set(SESSION, isActive() ? state.session.id : '');
     listen(window, 'storage', (/** @type {StorageEvent} */ event) => { if (event.key === SESSION) sessionIs(event.newValue); });
-    listen(window, 'pageshow', (/** @type {PageTransitionEvent} */ event) => { if (event.persisted) sessionIs(local.get(SESSION)); });
+    listen(window, 'pageshow', (/** @type {PageTransitionEvent} */ event) => {
+      if (!event.persisted) return;
+      // It left by a command, and is here again.
+      if (bar.phase === 'reloading') bar.phase = '';
+      sessionIs(local.get(SESSION));
+      paint();
+    });
     const { navigation } = /** @type {any} */ (window);
     const moved = () => { if (!state.hidden && !local.get(HIDDEN) && !perTab.get(HIDDEN)) host.removeAttribute('data-off'); };
     if (navigation) listen(navigation, 'currententrychange', moved);
