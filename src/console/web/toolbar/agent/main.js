@@ -5,7 +5,7 @@
 import { Idle, Vitals, actOf, edgeOf, endOf, frame, measure, message, otlp, resource, route, selector, steps } from './spans.js';
 
 /** @import { Span } from './spans.js' */
-/** @typedef {{ kind: string, trace: string, id: string, start: number, url: string, path: string, isOpen: boolean, idle?: Idle, calls?: Map<string, Call>, link?: { trace: string, id: string } | undefined, target?: any, slow?: any }} Root */
+/** @typedef {{ kind: string, trace: string, id: string, start: number, url: string, path: string, isOpen: boolean, idle?: Idle, calls?: Map<string, Call>, link?: { trace: string, id: string } | undefined, target?: any, slow?: any, until?: any }} Root `until`: when it ended */
 /** @typedef {Span & { isShared: boolean, text: string, bytes: number }} Ready `text`: what is sent, once it is written */
 /** @typedef {{ id: string, root: Root, url: URL, method: string, start: number, isTold: boolean, end: number, status: number, error?: string, isDone?: boolean }} Call */
 /** @typedef {{ told: any, root: Root | null, isOn: boolean, events: [string, any][], tell(kind: string, what: any): void, begin(kind: string, trace: string, start: number): void, hex(octets: number): string, now(): number, stringify: typeof JSON.stringify, fetch(address: string, wish: any): Promise<Response>, theirs(): boolean }} Agent */
@@ -54,7 +54,7 @@ export function start(agent) {
   function add(span, root, isShared = false) {
     if (!root || !agent.isOn || span.end < span.start) return;
     if (ready.length >= SPANS_MAX) return void (dropped += 1);
-    const whole = { id: agent.hex(8), parent: root.id, trace: root.trace, ...span, isShared: isShared && root.kind !== 'interaction', text: '', bytes: 0 };
+    const whole = { id: agent.hex(8), parent: root.id, trace: root.trace, ...span, isShared: isShared && !(root.kind === 'interaction' && !(span.start > root.until)), text: '', bytes: 0 };
     // First what others hang under: if the page goes, not everything may be sent.
     if (span.op === 'browser.request' || !whole.parent) ready.unshift(whole);
     else ready.push(whole);
@@ -89,10 +89,8 @@ export function start(agent) {
     catchUp();
     root.isOpen = false;
     const entry = timing();
-    if (isLoad && entry) for (const span of steps(entry, agent.told.doc)) {
-      add(span, root, span.op !== 'browser.request');
-    }
-    const end = endOf(start, now(), idle.latest), pattern = (isLoad && agent.told.route) || route(agent.told.routes ?? [], path);
+    if (isLoad && entry) for (const span of steps(entry, agent.told.doc)) add(span, root, span.op !== 'browser.request');
+    const end = root.until = endOf(start || activation, now(), idle.latest), pattern = (isLoad && agent.told.route) || route(agent.told.routes ?? [], path);
     root.calls?.forEach((call) => (call.end ? answered(call, 0) : tellCall(call, null, Math.max(call.start, end))));
     const act = kind === 'interaction' && root.target;
     const since = (/** @type {number} */ at) => (isLoad && at && at < firstHidden ? Math.max(0, at - activation) : undefined);
@@ -182,7 +180,7 @@ export function start(agent) {
       if (name.startsWith(`${location.origin}/_waylight/`)) return;
       if (/^(fetch|xmlhttprequest)$/.test(entry.initiatorType)) return void (unclaimed = [...unclaimed.slice(-200), entry]);
       const home = roots.find((each) => each.trace === trace), isJoined = home && id && !used.has(id);
-      if (isJoined && used.add(id).size > SPANS_MAX) used.clear();
+      if (isJoined && used.add(id).size > SPANS_MAX) used.delete([...used][0] ?? '');
       add(resource(entry, isJoined ? id : undefined), isJoined ? home : root, !isJoined);
     } else if (entryType === 'paint') {
       if (name === 'first-contentful-paint') firstContent = startTime;
@@ -325,8 +323,8 @@ export function start(agent) {
     const stop = later(() => { off(); wish = null; agent.isOn = !next.isAlone; next.done(null); }, ARMED_MS);
     const off = () => { stop(); for (const name of ACTS) window.removeEventListener(name, act, true); };
     const act = safely((/** @type {Event} */ event) => {
-      const { target, type, timeStamp, isTrusted } = event;
-      if (!isTrusted || /** @type {any} */ (target)?.localName === 'waylight-toolbar' || /^(Shift|Control|Alt|Meta)$/.test(/** @type {any} */ (event).key)) return;
+      const { target, type, timeStamp } = event;
+      if (!event.isTrusted || /** @type {any} */ (target)?.localName === 'waylight-toolbar' || /^(Shift|Control|Alt|Meta)$/.test(/** @type {any} */ (event).key)) return;
       off();
       agent.begin('interaction', next.told.trace, timeStamp);
       if (agent.root) agent.root.target = { type, target };

@@ -170,9 +170,12 @@
   }
   // Both at once, before the page can bring a policy along that forbids the second.
   then(import('./spans.js'), null, () => {});
-  then(then(import('./main.js'), (/** @type {any} */ { start }) => {
-    // A page that is rendered ahead is seen later, or never.
-    if (/** @type {any} */ (document).prerendering) listen(document, 'prerenderingchange', () => start(agent), { __proto__: null, once: true });
-    else start(agent);
-  }), null, () => { agent.isOn = false; });
+  (async () => {
+    try {
+      const { start } = await import('./main.js');
+      // A page that is rendered ahead is seen later, or never.
+      if (/** @type {any} */ (document).prerendering) await new Promise((seen) => listen(document, 'prerenderingchange', seen));
+      start(agent);
+    } catch { agent.isOn = false; }
+  })();
 })();

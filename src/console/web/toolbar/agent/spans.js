@@ -90,7 +90,7 @@ const STEPS = [
 
 /** What happened of them. @param {any} entry @param {string | undefined} id of the span that the edge's hangs under @returns {Span[]} */
 export const steps = (entry, id) => STEPS.flatMap(([op = '', name = '', from = '', to = from]) => {
-  const start = entry[`${from}Start`], end = entry[to] ?? entry[`${to}End`], isRequest = op === 'request';
+  const start = entry[from + 'Start'], end = entry[to] ?? entry[to + 'End'], isRequest = op === 'request';
   // What did not happen is 0. The request is there in any case: the edge's span hangs under it.
   if (!isRequest && !(start > 0 && (end > start || (end > 0 && /_event/.test(op))))) return [];
   return { op: `browser.${op}`, name, start, end: Math.max(start, end), ...(isRequest && { id, kind: 3, attributes: measure(entry) }) };
@@ -126,7 +126,7 @@ export function frame({ startTime, duration, blockingDuration, scripts }) {
 /** An element, as a person who looks for it would write it. @param {any} element */
 export function selector(element) {
   let text = '';
-  for (let depth = 0; element?.localName && element.localName !== 'html' && depth < 3; depth += 1) {
+  for (let depth = 0; depth < 3 && element?.localName && element.localName !== 'html'; depth += 1) {
     const kind = element.classList?.[0];
     text = `${element.localName}${element.id ? `#${element.id}` : kind ? `.${kind}` : ''}${text && ` > ${text}`}`;
     if (element.id) break;
@@ -166,7 +166,7 @@ export class Vitals {
     if (!id) return;
     this.#ids = [Math.min(/** @type {number} */ (this.#ids[0]), id), Math.max(/** @type {number} */ (this.#ids[1]), id)];
     const known = this.slowest.find((each) => each.interactionId === id);
-    if (known && known.duration >= duration) return;
+    if (known?.duration >= duration) return;
     this.slowest = [...this.slowest.filter((each) => each !== known), entry].sort((a, b) => b.duration - a.duration).slice(0, 10);
   }
 
@@ -180,7 +180,7 @@ export class Vitals {
 const nanos = (origin, ms) => `${Math.round((origin + ms) * 1_000)}000`;
 
 /** @param {Attributes} attributes */
-const pairs = (attributes) => Object.entries(attributes).filter(([, value]) => value !== undefined && value !== null && value !== '').map(([key, value]) => ({
+const pairs = (attributes) => Object.entries(attributes).filter(([, value]) => (value ?? '') !== '').map(([key, value]) => ({
   key, value: typeof value === 'number' ? (Number.isInteger(value) ? { intValue: `${value}` } : { doubleValue: value }) : typeof value === 'boolean' ? { boolValue: value } : { stringValue: `${value}`.slice(0, 2_000) },
 }));
 
