@@ -25,8 +25,19 @@ export class Bare {
     this.directory = directory;
     this.commands = /** @type {import('node:stream').Writable} */ (commands);
     this.number = 0;
+    this.isGone = false;
     /** @type {Map<number, (answer: any) => void>} */
     this.waiting = new Map();
+    /** It is gone, and answers nothing any more. @type {Promise<void>} */
+    this.gone = new Promise((resolve) => {
+      child.once('exit', () => {
+        this.isGone = true;
+        for (const answer of this.waiting.values()) answer({ error: { message: 'the browser is gone' } });
+        resolve();
+      });
+    });
+    // What is written to one that is gone.
+    this.commands.on('error', () => undefined);
     let rest = '';
     answers.setEncoding('utf8').on('data', (/** @type {string} */ text) => {
       const messages = (rest + text).split('\0');
@@ -40,9 +51,12 @@ export class Bare {
 
   /** @param {string} method @param {object} [params] @param {string} [sessionId] @returns {Promise<any>} */
   async send(method, params = {}, sessionId) {
+    assert.ok(!this.isGone, `${method}: the browser is gone`);
     const id = (this.number += 1);
-    this.commands.write(`${JSON.stringify({ id, method, params, ...(sessionId ? { sessionId } : {}) })}\0`);
-    /** @type {any} */ const answer = await new Promise((resolve) => { this.waiting.set(id, resolve); });
+    /** @type {any} */ const answer = await new Promise((resolve) => {
+      this.waiting.set(id, resolve);
+      this.commands.write(`${JSON.stringify({ id, method, params, ...(sessionId ? { sessionId } : {}) })}\0`);
+    });
     if (answer.error) throw new Error(`${method}: ${answer.error.message}`);
     return answer.result;
   }
@@ -73,9 +87,8 @@ export class Bare {
   }
 
   async stop() {
-    const gone = new Promise((resolve) => { this.child.once('exit', resolve); });
     await this.send('Browser.close').catch(() => this.child.kill());
-    await gone;
+    await this.gone;
     await rm(this.directory, { recursive: true, force: true });
   }
 }
