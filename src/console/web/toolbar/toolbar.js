@@ -340,7 +340,7 @@ i{display:block}.dot{width:8px;height:8px;border-radius:8px;background:#fff;anim
     watcher.observe(root, { childList: true });
     if (!host.isConnected || host.parentNode !== root) append(root, host);
     listen(window, 'keydown', pressedKey, true);
-    setTimeout(safely(top));
+    top();
   }
 
   /** @param {KeyboardEvent} event */
