@@ -90,7 +90,7 @@ fn without_comments(text: &str) -> String {
             }
         };
         is_within = (is_within || begins) && !inner.contains("*/");
-        push_without_asides(&mut bare, rest.trim());
+        push_without_asides(&mut bare, rest.trim_start());
         bare.push('\n');
     }
     bare
