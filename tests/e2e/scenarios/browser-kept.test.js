@@ -18,6 +18,7 @@ const KEEPS = `<script>addEventListener('pageshow', (event) => { window.shown = 
 const html = (body) => htmlPage(`<!doctype html><html><head><meta charset="utf-8"><title>a</title>${KEEPS}</head><body>${body}</body></html>`);
 const PAGES = {
   '/app': html('<h1>app</h1><button>go</button>'), '/other': html('<h1>other</h1>'),
+  '/strict': htmlPage(`<!doctype html><html><head><meta charset="utf-8"><meta http-equiv="content-security-policy" content="connect-src 'none'"><title>a</title>${KEEPS}</head><body>strict</body></html>`),
   '*': /** @type {import('../lib/upstream.js').Handler} */ ((_, response) => response.writeHead(200).end('{}')),
 };
 
@@ -80,5 +81,19 @@ describe('a page that a browser keeps', () => {
     assert.equal(opOf(back.root), 'navigation', tree(back));
     assert.equal(back.root.links[0]?.traceId, between, 'the trace before it, of this tab');
     assert.deepEqual(back.children(back.the(op('http.client'))).filter(isEdgeRoot).map((span) => span.attributes['url.path']), ['/api/back']);
+  });
+
+  test('is kept though a command led away from it, and takes commands again', async () => {
+    const { page, at } = set, toolbar = new Toolbar(page);
+    await page.goto(at('/strict'));
+    await toolbar.until('the blue bar', async () => /^Tracing/.test(await toolbar.pill()));
+    await page.evaluate(() => { Object.assign(window, { mark: 1 }); });
+    await Promise.all([page.waitForEvent('load'), toolbar.choose('Restart tracing session')]);
+    await toolbar.until('the new session', async () => /^Tracing/.test(await toolbar.pill()));
+    assert.equal(await page.evaluate(() => /** @type {any} */ (window).mark), undefined);
+    await page.evaluate(() => { history.back(); });
+    await page.waitForFunction(() => /** @type {any} */ (window).mark === 1 && /** @type {any} */ (window).shown.at(-1) === true);
+    await toolbar.until('the bar of before', async () => /^Tracing/.test(await toolbar.pill()));
+    assert.ok((await toolbar.open(), await toolbar.entries()).includes('Restart tracing session'));
   });
 });
