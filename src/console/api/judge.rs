@@ -132,15 +132,21 @@ fn judge(text: &str, facts: &Facts<'_>) -> Value {
 }
 
 fn spreads(own: &[bytes::Bytes], others: &[Vec<bytes::Bytes>]) -> Option<Value> {
-    let own = Kept::decode(own).ok()?;
-    let mut runs = Runs::new(&own.trace);
+    // As they are shown: on one axis, or what each of them is about may differ.
+    let read = |messages: &[bytes::Bytes]| {
+        let Kept { trace, .. } = Kept::decode(messages).ok()?;
+        let offsets = clocks::offsets(&trace);
+        Some(clocks::aligned(trace, &offsets))
+    };
+    let own = read(own)?;
+    let mut runs = Runs::new(&own);
     let mut count = 1;
-    for other in others.iter().filter_map(|messages| Kept::decode(messages).ok()) {
-        runs.add(&other.trace);
+    for other in others.iter().filter_map(|messages| read(messages)) {
+        runs.add(&other);
         count += 1;
     }
     let spreads = runs.spreads();
-    let told = own.trace.spans.iter().zip(spreads).filter_map(|(span, spread)| {
+    let told = own.spans.iter().zip(spreads).filter_map(|(span, spread)| {
         let of = spread?;
         let list = json!([of.runs, micros(of.low), micros(of.p50), micros(of.p95), micros(of.high)]);
         Some((span.id.to_string(), list))

@@ -305,6 +305,12 @@ describe('compare', () => {
     assert.match(it.sentence, /^Within the noise of 2 runs: 300 ms against 100 ms\./);
   });
 
+  test('the longest run of all lies between them, too, whenever it began', () => {
+    const longest = trace([{ id: 'a', name: 'GET', from: 7542.208, to: 7542.208 + 63_384.683 }]);
+    const it = compare(longest, before, { [before.id_(0)]: [2, 100, 100, 63_384.683, 63_384.683] });
+    assert.deepEqual(it.verdicts, ['noise']);
+  });
+
   test('a page load is never what is compared', () => {
     const load = (/** @type {number} */ to) => trace([{ id: 'p', from: 0, to, flags: FLAG.BROWSER, stage: 'pageload' }]);
     assert.match(compare(load(5e6), load(1e6)).sentence, /^There is no request to compare/);

@@ -223,9 +223,9 @@ export class Trace {
     return this.text(this.at(this.svc, row));
   }
 
-  /** Microseconds. @param {number} row */
+  /** Microseconds, exact to the nanosecond as they came: sums of such numbers are not. @param {number} row */
   duration(row) {
-    return this.at(this.end, row) - this.at(this.start, row);
+    return Math.round((this.at(this.end, row) - this.at(this.start, row)) * 1000) / 1000;
   }
 
   /** @param {number} row @param {number} flag */
