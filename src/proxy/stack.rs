@@ -1,7 +1,7 @@
 //! The stages composed, first line first. One stack is built for each worker and snapshot, and shared by all requests of
 //! that worker; nothing in it is cloned for a request.
 
-use std::{cell::RefCell, fmt, pin::pin, rc::Rc, sync::Arc};
+use std::{cell::RefCell, fmt, rc::Rc, sync::Arc};
 
 use tower::ServiceBuilder;
 
@@ -128,9 +128,7 @@ impl Stack {
 
     async fn respond(self: Rc<Self>, request: Request, waiting: Waiting) -> Response {
         let cx = &waiting.0;
-        // Pinned where it is made: awaited by itself it is copied first, with all octets of the stages' futures.
-        let answering = pin!(self.front.handle(request, cx));
-        let response = match answering.await {
+        let response = match self.front.handle(request, cx).await {
             Ok(response) => response,
             // The outermost rescue lets no error through.
             Err(error) => {

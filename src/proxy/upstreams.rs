@@ -3,7 +3,7 @@
 //!
 //! An upstream that did not change keeps its pools and its process over a reload.
 
-use std::{collections::BTreeMap, fmt, pin::pin, rc::Rc, sync::Arc};
+use std::{collections::BTreeMap, fmt, rc::Rc, sync::Arc};
 
 use tokio::runtime::Handle;
 
@@ -156,7 +156,7 @@ impl Forward {
     pub async fn send_as_is(&self, request: Request, cx: &Rc<Context>) -> Outcome {
         // A request reaches one upstream only; should it ever reach another, the first one stays named.
         cx.upstream.get_or_init(|| Arc::clone(&self.0.name));
-        let outcome = pin!(self.0.balance.handle(request, cx)).await;
+        let outcome = self.0.balance.handle(request, cx).await;
         if let Err(error) = &outcome {
             tracing::debug!(upstream = &*self.0.name, %error, "upstream request failed");
         }
