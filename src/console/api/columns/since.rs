@@ -1,6 +1,6 @@
 //! What became of a trace since it was told last: the rows that are new, or say something else than before, and where
-//! those that whoever asks has already stand now. Nothing is remembered between two answers: spans only ever come behind
-//! those that there are, so what was told then can be read again.
+//! those that whoever asks has already stand now. Nothing is remembered between two answers: spans come behind those
+//! that there are, so what was told then can be read again; the version tells where retention took some of it away.
 
 use std::collections::HashMap;
 
