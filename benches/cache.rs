@@ -29,7 +29,7 @@ use self::stage::Stage;
 mod stage;
 
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: waylight::allocator::Mimalloc = waylight::allocator::Mimalloc;
 
 /// Answers everything with so many octets.
 struct Origin {

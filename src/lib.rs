@@ -11,7 +11,9 @@
 //! 6. [`app`]: what lives. The command line, start, reload, drain, the demo.
 //!
 //! Below the floors stand the values that all of them speak of: [`body`],
-//! [`clock`], [`error`] and [`service`].
+//! [`clock`], [`error`] and [`service`]; and beneath everything [`allocator`].
+
+pub mod allocator;
 
 pub mod body;
 pub mod clock;

@@ -2,7 +2,7 @@
 
 /// Every worker allocates and frees on its own thread; this one does so without contention.
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: waylight::allocator::Mimalloc = waylight::allocator::Mimalloc;
 
 fn main() -> std::process::ExitCode {
     waylight::app::cli::main()
