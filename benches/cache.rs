@@ -47,7 +47,7 @@ impl Handler for Origin {
             .header("cache-control", "public, max-age=86400")
             .header("etag", "\"5f3c-1a2b3c4d\"")
             .header("server", "nginx");
-        Ok(response.body(Body::full(vec![b'x'; self.octets])).unwrap())
+        Ok(response.body(Body::full(vec![b'x'; self.octets])).unwrap().into())
     }
 }
 

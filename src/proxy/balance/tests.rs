@@ -13,7 +13,7 @@ impl Attempt for Scripted {
     async fn attempt(&self, request: Request, choice: Choice, _: &mut Span, _: &Rc<Context>) -> Result<Answer, Failed> {
         self.asked.borrow_mut().push(choice);
         match self.failures.borrow_mut().pop() {
-            None => Ok(Answer { response: http::Response::new(Body::empty()), tunnel: None }),
+            None => Ok(Answer { response: Response::new(Body::empty()), tunnel: None }),
             Some((retry, stale)) => {
                 let error = ProxyError::upstream(ErrorType::ConnectionTerminated).with_retry(retry);
                 Err(Failed { error, request: Some(request), stale })

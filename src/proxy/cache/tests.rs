@@ -162,7 +162,7 @@ fn response(status: u16, fields: &[(&str, &str)], body: Body) -> Answer {
     for (name, value) in fields {
         builder = builder.header(*name, *value);
     }
-    Answer { after: Duration::ZERO, outcome: Ok(builder.body(body).unwrap()) }
+    Answer { after: Duration::ZERO, outcome: Ok(builder.body(body).unwrap().into()) }
 }
 
 fn text(fields: &[(&str, &str)], body: &'static str) -> Answer {

@@ -83,7 +83,7 @@ impl<S: Serve> Front<S> {
                 // Here, since streams are called one after another, but begin in any order.
                 number(&conn);
                 let response = serve.serve(&conn, Box::new(request.map(Body::from))).await;
-                Ok(response.map(|body| Counted { body, _busy: busy }))
+                Ok(response.unboxed().map(|body| Counted { body, _busy: busy }))
             }
         })
     }

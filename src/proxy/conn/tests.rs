@@ -34,18 +34,19 @@ impl Serve for Echo {
                     .header("connection", "upgrade")
                     .header("upgrade", "echo")
                     .body(Body::empty())
-                    .unwrap();
+                    .unwrap()
+                    .into();
             }
             if head.uri.path() == "/large" {
-                return http::Response::new(Body::full(vec![b'x'; 1 << 20]));
+                return Response::new(Body::full(vec![b'x'; 1 << 20]));
             }
             let body = body.collect().await;
             if let Some(refusal) = conn.refusal.get().filter(|refusal| refusal.request == number) {
                 let text = format!("refused {}", refusal.reason);
-                return http::Response::builder().status(refusal.status).body(Body::full(text)).unwrap();
+                return http::Response::builder().status(refusal.status).body(Body::full(text)).unwrap().into();
             }
             let body = String::from_utf8(body.unwrap().to_bytes().to_vec()).unwrap();
-            http::Response::new(Body::full(format!("{number} {} {body};", head.uri.path())))
+            Response::new(Body::full(format!("{number} {} {body};", head.uri.path())))
         }
     }
 }

@@ -172,7 +172,7 @@ impl Exchange {
             let reuse = headers::forward_response(&mut response);
             *response.version_mut() = Version::HTTP_11;
             let streaming = Streaming { lease, reuse, sending, timeout_idle: self.bounds.timeout_idle, cx };
-            return Ok(Answer { response: response.map(|()| streaming.body()), tunnel: None });
+            return Ok(Answer { response: response.map(|()| streaming.body()).into(), tunnel: None });
         }
         let offer = (upgrade == Upgrade::Asked).then(|| cx.conn.aside.accept()).flatten();
         let (Some(client), Some(upstream)) = (offer, lease.line.wire.into_stream()) else {
@@ -182,7 +182,7 @@ impl Exchange {
         };
         headers::forward_switch(response.headers_mut());
         let tunnel = tunnel::carry(client, upstream, self.bounds.timeout_idle);
-        Ok(Answer { response: response.map(|()| Body::empty()), tunnel: Some(Box::pin(tunnel)) })
+        Ok(Answer { response: response.map(|()| Body::empty()).into(), tunnel: Some(Box::pin(tunnel)) })
     }
 
     fn host(&self, endpoint: &Endpoint, port: u16) -> Option<HeaderValue> {

@@ -67,7 +67,7 @@ where
         }
         let response = answer.await.map_err(proxy_error)?;
         drop(seat);
-        Ok(response.map(body))
+        Ok(response.map(body).into())
     }
 }
 
@@ -76,9 +76,9 @@ where
 pub struct Rest(());
 
 impl Service<http::Request<Body>> for Rest {
-    type Response = Response;
+    type Response = http::Response<Body>;
     type Error = ProxyError;
-    type Future = LocalBoxFuture<'static, Outcome>;
+    type Future = LocalBoxFuture<'static, Result<Self::Response, ProxyError>>;
 
     fn poll_ready(&mut self, _: &mut TaskContext<'_>) -> Poll<Result<(), ProxyError>> {
         Poll::Ready(Ok(()))
@@ -92,7 +92,7 @@ impl Service<http::Request<Body>> for Rest {
                 return Err(ProxyError::proxy(ErrorType::ProxyInternalError)
                     .with_detail("a layer passed on a request that it was not given"));
             };
-            Pipeline::run(&pipeline, at, Box::new(request), &cx).await
+            Pipeline::run(&pipeline, at, Box::new(request), &cx).await.map(Response::unboxed)
         })
     }
 }

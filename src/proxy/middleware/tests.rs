@@ -190,14 +190,14 @@ async fn an_error_passes_through_a_layer_as_it_was() {
 #[derive(Clone)]
 struct Odd<S>(S);
 
-impl<S: Service<http::Request<Body>, Response = Response>> Service<http::Request<Body>> for Odd<S>
+impl<S: Service<http::Request<Body>, Response = http::Response<Body>>> Service<http::Request<Body>> for Odd<S>
 where
     S::Error: Into<BoxError>,
     S::Future: 'static,
 {
-    type Response = Response;
+    type Response = http::Response<Body>;
     type Error = BoxError;
-    type Future = crate::service::LocalBoxFuture<'static, Result<Response, BoxError>>;
+    type Future = crate::service::LocalBoxFuture<'static, Result<Self::Response, BoxError>>;
 
     fn poll_ready(&mut self, _: &mut std::task::Context<'_>) -> Poll<Result<(), BoxError>> {
         Poll::Ready(Ok(()))

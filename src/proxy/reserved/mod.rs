@@ -158,7 +158,7 @@ impl Door {
         let call = Call { request: http::Request::from_parts(head, body.to_bytes()), facts, reply };
         self.calls.try_send(call).map_err(|_| busy())?;
         let response = answer.await.map_err(|_| busy())?;
-        Ok(response.map(Body::from))
+        Ok(response.map(Body::from).into())
     }
 }
 

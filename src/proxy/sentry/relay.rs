@@ -175,7 +175,7 @@ impl std::fmt::Debug for Relay {
 /// What of Sentry's answer the browser sees. Where a redirect would lead to is not told, and not followed.
 fn answer(response: Response) -> Response {
     let (head, body) = response.into_parts();
-    let mut answer = http::Response::new(body);
+    let mut answer = Response::new(body);
     *answer.status_mut() = head.status;
     for name in ANSWERED {
         if let Some(value) = head.headers.get(&name) {

@@ -34,7 +34,7 @@ impl Serve for Plain {
             let refusal = conn.refusal.get().filter(|refusal| refusal.request == number);
             let status = refusal.map_or(if read.is_ok() { 200 } else { 500 }, |refusal| refusal.status);
             let body = Body::full(if conn.tls.is_some() { "tls" } else { "plain" });
-            http::Response::builder().status(status).body(body).unwrap()
+            http::Response::builder().status(status).body(body).unwrap().into()
         }
     }
 }

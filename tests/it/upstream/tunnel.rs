@@ -32,8 +32,9 @@ impl Serve for Forwarding {
         let (worker, conn) = (Rc::clone(&self.0), Rc::clone(conn));
         async move {
             let cx = worker.context_on(conn, &request);
-            let failed =
-                |error: ProxyError| http::Response::builder().status(error.status()).body(Body::empty()).unwrap();
+            let failed = |error: ProxyError| {
+                http::Response::builder().status(error.status()).body(Body::empty()).unwrap().into()
+            };
             worker.forward.handle(request, &cx).await.unwrap_or_else(failed)
         }
     }

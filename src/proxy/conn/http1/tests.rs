@@ -56,7 +56,7 @@ impl Serve for Scripted {
 async fn answer(path: &str, conn: &Conn, request: Request, log: &Log) -> Response {
     let head = || HttpResponse::builder();
     let parts = |parts: &[&'static str], length| Body::boxed(Parts::of(parts, length));
-    match path {
+    let response = match path {
         "/hints" => {
             for status in [100, 103] {
                 conn.aside.tell(head().status(status).header("link", "</a.css>").body(()).unwrap());
@@ -98,7 +98,8 @@ async fn answer(path: &str, conn: &Conn, request: Request, log: &Log) -> Respons
             log.borrow_mut().push(format!("content {body}"));
             head().body(Body::full(body + ";")).unwrap()
         }
-    }
+    };
+    response.into()
 }
 
 /// A body in parts.

@@ -56,7 +56,7 @@ impl Compress {
     async fn encode(&self, accept: &HeaderMap, response: Response) -> Response {
         let status = response.status();
         let validator = response.headers().get(ETAG).cloned();
-        let mut ready = Some(response);
+        let mut ready = Some(response.unboxed());
         let service = self.layer.layer(service_fn(move |_: http::Request<()>| {
             std::future::ready(Ok::<_, Infallible>(ready.take().unwrap_or_default()))
         }));

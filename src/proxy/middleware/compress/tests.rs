@@ -42,7 +42,7 @@ fn page(headers: &[(&str, &str)]) -> Response {
     for (name, value) in headers {
         response = response.header(*name, *value);
     }
-    response.body(Body::full("hello ".repeat(100))).unwrap()
+    response.body(Body::full("hello ".repeat(100))).unwrap().into()
 }
 
 fn value<'r>(response: &'r Response, name: &str) -> Option<&'r str> {
@@ -90,7 +90,7 @@ async fn what_is_not_worth_it_is_left_alone() {
         };
         assert_eq!(value(&ask(Method::GET, "gzip", build).await, "content-encoding"), None, "{kind}");
     }
-    let empty = || http::Response::builder().status(204).body(Body::empty()).unwrap();
+    let empty = || http::Response::builder().status(204).body(Body::empty()).unwrap().into();
     assert_eq!(value(&ask(Method::GET, "gzip", empty).await, "content-encoding"), None);
 }
 
@@ -169,7 +169,7 @@ async fn each_chunk_of_a_paused_stream_arrives_before_the_next_is_sent() {
         let paused = std::cell::RefCell::new(Some(paused));
         let response = ask(Method::GET, coding, move || {
             let body = Body::boxed(Paused(paused.borrow_mut().take().unwrap()));
-            http::Response::builder().header(CONTENT_TYPE, "text/html").body(body).unwrap()
+            http::Response::builder().header(CONTENT_TYPE, "text/html").body(body).unwrap().into()
         })
         .await;
         assert_eq!(value(&response, "content-encoding"), Some(coding));
