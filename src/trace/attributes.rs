@@ -192,21 +192,17 @@ fn put_any(buffer: &mut Vec<u8>, tag: u32, key: &str, value: impl AttributeValue
 /// Key and value together are shorter than this where each of their lengths takes one octet.
 const SHORT: usize = 116;
 
-/// Most attributes are short: they are written in one piece of known length, `value` being an `AnyValue` in two parts.
-fn put_short(buffer: &mut Vec<u8>, tag: u32, key: &str, (head, value): (&[u8], &[u8])) {
-    let (at, key, value_length) = (buffer.len(), key.as_bytes(), head.len() + value.len());
+/// Most attributes are short: none of their lengths takes more than one octet. `value` is an `AnyValue` in two parts.
+fn put_short<const N: usize>(buffer: &mut Vec<u8>, tag: u32, key: &str, (head, value): ([u8; N], &[u8])) {
+    let value_length = N + value.len();
     let inner = key.len() + value_length + 4;
-    buffer.resize(at + inner + 2, 0);
-    let (start, rest) = buffer[at..].split_at_mut(4);
+    buffer.reserve(inner + 2);
     // None of them is 128 or more.
-    start.copy_from_slice(&[(tag << 3 | 2) as u8, inner as u8, TEXT, key.len() as u8]);
-    let (key_place, rest) = rest.split_at_mut(key.len());
-    key_place.copy_from_slice(key);
-    let (start, rest) = rest.split_at_mut(2);
-    start.copy_from_slice(&[NESTED, value_length as u8]);
-    let (head_place, value_place) = rest.split_at_mut(head.len());
-    head_place.copy_from_slice(head);
-    value_place.copy_from_slice(value);
+    buffer.extend_from_slice(&[(tag << 3 | 2) as u8, inner as u8, TEXT, key.len() as u8]);
+    buffer.extend_from_slice(key.as_bytes());
+    buffer.extend_from_slice(&[NESTED, value_length as u8]);
+    buffer.extend_from_slice(&head);
+    buffer.extend_from_slice(value);
 }
 
 impl AttributeValue for &str {
@@ -216,7 +212,7 @@ impl AttributeValue for &str {
 
     fn put(self, buffer: &mut Vec<u8>, tag: u32, key: &str) {
         if key.len() + self.len() < SHORT {
-            put_short(buffer, tag, key, (&[TEXT, self.len() as u8], self.as_bytes()));
+            put_short(buffer, tag, key, ([TEXT, self.len() as u8], self.as_bytes()));
         } else {
             put_any(buffer, tag, key, self);
         }
@@ -285,17 +281,17 @@ impl AttributeValue for i64 {
     }
 
     fn put(self, buffer: &mut Vec<u8>, tag: u32, key: &str) {
-        // The key of field 3, and up to ten groups of seven bits.
-        let mut octets = [INTEGER; 11];
-        let (mut rest, mut length) = (self.cast_unsigned(), 1);
+        // Up to ten groups of seven bits.
+        let mut octets = [0; 10];
+        let (mut rest, mut length) = (self.cast_unsigned(), 0);
         while rest >= 0x80 {
             octets[length] = rest as u8 | 0x80;
             rest >>= 7;
             length += 1;
         }
         octets[length] = rest as u8;
-        if key.len() < SHORT - octets.len() {
-            put_short(buffer, tag, key, (&octets[..=length], &[]));
+        if key.len() + octets.len() < SHORT {
+            put_short(buffer, tag, key, ([INTEGER], &octets[..=length]));
         } else {
             put_any(buffer, tag, key, self);
         }
