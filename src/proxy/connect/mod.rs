@@ -93,18 +93,19 @@ impl Connect {
     ) -> Result<Lease<Http1>, ProxyError> {
         span.set("server.port", || i64::from(port));
         let way = &self.endpoints[choice.endpoint];
-        let idle = if choice.reuse == Reuse::Pooled { way.pool.take(clock::now()) } else { None };
-        let (line, age) = match idle {
+        let now = clock::now();
+        let idle = if choice.reuse == Reuse::Pooled { way.pool.take(now) } else { None };
+        let (line, age, since) = match idle {
             Some(line) => {
                 self.counters.upstream_connections_reused.one();
-                (line, Age::Reused)
+                (line, Age::Reused, now)
             }
             None => {
                 // Boxed, as what is rare everywhere in the stack: a request that needs none of it does not carry its size.
-                (Box::pin(self.open(way, port, cx)).await?, Age::Fresh)
+                (Box::pin(self.open(way, port, cx)).await?, Age::Fresh, clock::now())
             }
         };
-        cx.phases.mark(Phase::Connected, clock::now());
+        cx.phases.mark(Phase::Connected, since);
         span.set("network.peer.address", || line.peer.ip());
         span.set("network.peer.port", || i64::from(line.peer.port()));
         span.set("waylight.upstream.connection_reused", || age == Age::Reused);

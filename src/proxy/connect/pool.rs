@@ -1,13 +1,16 @@
 //! One endpoint's idle connections on one worker. The one used last is taken first, so that the others may go.
 //!
 //! A connection whose upstream closes it, or sends bytes nobody asked for, leaves at once: whatever arrives on an idle
-//! one rings the pool's bell.
+//! one rings the pool's bell. So as long as the bell is still, nobody has to look at a connection before it is used.
 
 use std::{
     cell::{Cell, RefCell},
     collections::VecDeque,
     rc::{Rc, Weak},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     task::{Context, Wake, Waker},
     time::Duration,
 };
@@ -36,15 +39,20 @@ pub(super) struct Pool<W = crate::proxy::wire::Http1> {
 
 /// Rung when something happened to an idle connection.
 #[derive(Debug, Default)]
-struct Bell(Notify);
+struct Bell {
+    notify: Notify,
+    /// Whether it rang since all idle connections were looked at.
+    has_rung: AtomicBool,
+}
 
 impl Wake for Bell {
     fn wake(self: Arc<Self>) {
-        self.0.notify_one();
+        self.wake_by_ref();
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        self.0.notify_one();
+        self.has_rung.store(true, Ordering::Relaxed);
+        self.notify.notify_one();
     }
 }
 
@@ -75,7 +83,8 @@ impl<W: Wire> Pool<W> {
         let mut idle = self.idle.borrow_mut();
         while let Some(Idle { mut line, since }) = idle.pop_back() {
             self.counters.upstream_connections_idle.down();
-            if !line.wire.is_at_rest(&mut Context::from_waker(Waker::noop())) {
+            let has_rung = self.bell.has_rung.load(Ordering::Relaxed);
+            if has_rung && !line.wire.is_at_rest(&mut Context::from_waker(Waker::noop())) {
                 self.counters.upstream_connections_lost.one();
             } else if now.since(since) < self.timeout_idle {
                 return Some(line);
@@ -86,6 +95,7 @@ impl<W: Wire> Pool<W> {
 
     /// Lets go of connections to which something happened while they were idle.
     fn lose_closed(&self) {
+        self.bell.has_rung.store(false, Ordering::Relaxed);
         let mut cx = Context::from_waker(&self.waker);
         self.retain(|idle| {
             let rests = idle.line.wire.is_at_rest(&mut cx);
@@ -116,7 +126,7 @@ impl<W: Wire> Pool<W> {
             let mut due = tokio::time::Instant::now() + timeout;
             loop {
                 // On time, or rung.
-                let rung = tokio::time::timeout_at(due, bell.0.notified()).await.is_ok();
+                let rung = tokio::time::timeout_at(due, bell.notify.notified()).await.is_ok();
                 let Some(pool) = pool.upgrade() else { return };
                 if rung {
                     pool.lose_closed();

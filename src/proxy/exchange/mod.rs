@@ -144,12 +144,10 @@ impl Exchange {
                 return Poll::Ready(answered.map_err(NoHead::Failed));
             }
             loop {
-                let now = clock::now();
-                let error = match sending.wait(now, self.bounds) {
-                    Wait::For(left) => {
-                        ready!(timer.poll_due(task, now.plus(left)));
-                        continue;
-                    }
+                let (due, wait) = sending.wait(self.bounds);
+                ready!(timer.poll_due(task, due));
+                let error = match wait {
+                    Wait::More => continue,
                     Wait::NotTaken => ProxyError::upstream(ErrorType::ConnectionWriteTimeout)
                         .with_detail(format!("the upstream took nothing for {:?}", self.bounds.timeout_idle)),
                     Wait::NotAnswered => ProxyError::upstream(ErrorType::HttpResponseTimeout)

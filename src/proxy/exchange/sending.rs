@@ -6,7 +6,6 @@ use std::{
     pin::Pin,
     rc::Rc,
     task::{Context as TaskContext, Poll, ready},
-    time::Duration,
 };
 
 use bytes::Bytes;
@@ -48,11 +47,11 @@ enum State {
     Sent(Instant),
 }
 
-/// What a wait for the response's head comes to.
+/// What a wait for the response's head comes to when it is over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Wait {
-    /// So much longer.
-    For(Duration),
+    /// Another one: the client's silence is bounded on its own connection.
+    More,
     /// The upstream took nothing of the request for too long.
     NotTaken,
     /// The upstream took the request, and did not answer.
@@ -82,20 +81,17 @@ impl Sending {
         }
     }
 
-    /// How much longer the response's head is waited for.
-    pub(super) fn wait(&self, now: Instant, bounds: Bounds) -> Wait {
+    /// Until when the response's head is waited for, as things are, and what that comes to.
+    pub(super) fn wait(&self, bounds: Bounds) -> (Instant, Wait) {
         let state = match self {
             Self::Sent(at) => State::Sent(*at),
             Self::Body(progress) => progress.state.get(),
         };
-        let (since, bound, over) = match state {
-            // The client's silence is bounded on its own connection.
-            State::Waiting => return Wait::For(bounds.timeout_idle),
-            State::Offered(since) => (since, bounds.timeout_idle, Wait::NotTaken),
-            State::Sent(since) => (since, bounds.timeout_first_byte, Wait::NotAnswered),
-        };
-        let left = bound.saturating_sub(now.since(since));
-        if left.is_zero() { over } else { Wait::For(left) }
+        match state {
+            State::Waiting => (clock::now().plus(bounds.timeout_idle), Wait::More),
+            State::Offered(since) => (since.plus(bounds.timeout_idle), Wait::NotTaken),
+            State::Sent(since) => (since.plus(bounds.timeout_first_byte), Wait::NotAnswered),
+        }
     }
 }
 

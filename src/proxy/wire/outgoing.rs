@@ -178,6 +178,11 @@ pub fn field(out: &mut Vec<u8>, name: &str, value: &[u8]) {
     out.extend_from_slice(b"\r\n");
 }
 
+/// The number that a field's value is.
+pub fn number(value: &HeaderValue) -> Option<u64> {
+    std::str::from_utf8(value.as_bytes()).ok()?.parse().ok()
+}
+
 /// Writes `Content-Length`.
 pub fn content_length(out: &mut Vec<u8>, mut octets: u64) {
     let mut digits = [0; 20];

@@ -42,11 +42,12 @@ struct Places {
 type Place = (u32, u32);
 
 impl Section {
-    /// Begins again with a section that starts with a request line. The room for places is kept.
+    /// Begins again with a section that starts with a request line. The room for places is kept, and so is the host.
     pub(super) fn begin_head(&mut self) {
         let mut places = std::mem::take(&mut self.places);
         places.fields.clear();
-        *self = Self { places, ..Self::default() };
+        let fields = Fields { host: std::mem::take(&mut self.fields.host), ..Fields::default() };
+        *self = Self { places, fields, ..Self::default() };
     }
 
     /// Begins again with a section of fields only.
@@ -134,6 +135,8 @@ pub(super) struct Fields {
     version: Version,
     hosts: u8,
     host_differs: bool,
+    /// The last host that was found valid: most requests of a connection name the same.
+    host: Box<[u8]>,
     length: Option<u64>,
     chunked: bool,
     upgrade: bool,
@@ -282,8 +285,11 @@ impl Fields {
         if self.hosts > 1 {
             return Err(Fault::bad("more than one Host"));
         }
-        let host = std::str::from_utf8(value).map_err(|_| Fault::bad("a Host that is not valid"))?;
-        authority::without_port(host).map_err(|_| Fault::bad("a Host that is not valid"))?;
+        if value.is_empty() || *self.host != *value {
+            let host = std::str::from_utf8(value).map_err(|_| Fault::bad("a Host that is not valid"))?;
+            authority::without_port(host).map_err(|_| Fault::bad("a Host that is not valid"))?;
+            self.host = value.into();
+        }
         self.host_differs = self.authority.as_ref().is_some_and(|authority| !authority.eq_ignore_ascii_case(value));
         Ok(())
     }

@@ -226,7 +226,7 @@ impl<'a> RequestPath<'a> {
         let mut parts = rest.split('/').enumerate().peekable();
         while let Some((index, part)) = parts.next() {
             let last = parts.peek().is_none();
-            let plain = !part.contains('%');
+            let plain = !part.as_bytes().contains(&b'%');
             let decoded = if plain { Cow::Borrowed(part) } else { decode(part) };
             match &*decoded {
                 "." | ".." => {

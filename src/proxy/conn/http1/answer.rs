@@ -8,7 +8,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{HeaderValue, Method, StatusCode, Version, header, response::Parts};
+use http::{Method, StatusCode, Version, header, response::Parts};
 use http_body::{Body as _, Frame};
 use tokio::io::{AsyncRead, AsyncWrite};
 
@@ -104,7 +104,7 @@ where
         for (name, value) in &head.headers {
             match *name {
                 // What frames the response is written below, once.
-                header::CONTENT_LENGTH => length = number(value),
+                header::CONTENT_LENGTH => length = outgoing::number(value),
                 header::TRANSFER_ENCODING => {}
                 header::CONNECTION if !changes && hop::closes(value) => stays = Stays::No,
                 header::CONNECTION if !changes => {}
@@ -326,11 +326,6 @@ impl Going {
         tracing::warn!("a response's body is not as long as its head says");
         self.state = State::Cut;
     }
-}
-
-/// The number that a field's value is.
-fn number(value: &HeaderValue) -> Option<u64> {
-    std::str::from_utf8(value.as_bytes()).ok()?.parse().ok()
 }
 
 fn status_line(out: &mut Vec<u8>, version: Version, status: StatusCode) {

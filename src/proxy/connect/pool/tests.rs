@@ -101,8 +101,9 @@ async fn what_happens_to_idle_ones_loses_them() {
         tokio::time::sleep(Duration::from_millis(1)).await;
         assert_eq!(case.counters.upstream_connections_lost.value(), 1);
         assert_eq!(case.counters.upstream_connections_idle.value(), 1);
-        // Unheard of until it is taken.
+        // Taken before anybody has looked.
         case.rests[0].set(false);
+        case.pool.waker.wake_by_ref();
         assert_eq!(taken(&case.pool), None);
         assert_eq!(case.counters.upstream_connections_lost.value(), 2);
         assert_eq!(case.counters.upstream_connections_idle.value(), 0);

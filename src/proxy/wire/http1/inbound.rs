@@ -191,8 +191,8 @@ impl Places {
 
     /// The fields, their values sharing `section`; `None` if one is none.
     fn fields(&self, section: &Bytes) -> Option<HeaderMap> {
-        // Room for a few more, which stages add.
-        let mut map = HeaderMap::with_capacity(self.0.len() + 4);
+        // Room for one more: few stages add any.
+        let mut map = HeaderMap::with_capacity(self.0.len() + 1);
         for &(name, value) in &self.0 {
             let name = HeaderName::from_bytes(section.get(range(name))?).ok()?;
             if name == CONNECTION && section.get(range(value))?.eq_ignore_ascii_case(b"keep-alive") {

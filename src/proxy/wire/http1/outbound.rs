@@ -5,7 +5,7 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use http::{HeaderMap, header};
+use http::header;
 use http_body::{Body as _, Frame};
 
 use super::super::{
@@ -46,8 +46,13 @@ impl Outbound {
         for part in [request.method().as_str(), " ", target, " HTTP/1.1\r\n"] {
             own.extend_from_slice(part.as_bytes());
         }
-        outgoing::fields(own, headers);
-        let said = length(headers);
+        let mut said = None;
+        for (name, value) in headers {
+            if *name == header::CONTENT_LENGTH {
+                said = said.or_else(|| outgoing::number(value));
+            }
+            outgoing::field(own, name.as_str(), value.as_bytes());
+        }
         self.rest = match (body, said) {
             (None, None | Some(0)) => Rest::Nothing,
             // Without a body this fails before anything is sent: what follows would be taken for it.
@@ -137,9 +142,4 @@ impl Outbound {
         }
         Poll::Ready(Ok(()))
     }
-}
-
-/// What the head says of the body's length.
-fn length(headers: &HeaderMap) -> Option<u64> {
-    headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
