@@ -3,6 +3,7 @@
 mod beside;
 mod conn;
 mod keeping;
+mod request_id;
 
 use std::{
     borrow::Cow,
@@ -20,16 +21,16 @@ pub use self::{
     beside::{Cached, Kept},
     conn::{Aside, Conn, Duplex, Handshake, Offer, Refusal, Same},
     keeping::{Keeping, Place},
+    request_id::RequestId,
 };
 use super::permits::Permit;
 use crate::{
     body::{Body, End, Watch},
     clock::{self, Instant},
-    config::model::Scheme,
+    config::model::{Inject, Scheme},
     error::ErrorType,
     rules::{
         headers::{forwarded::PeerTrust, hop::Hop, redact::Redaction},
-        hex::Hex,
         privacy, reserved,
         session::Credentials,
         trace_context::{MetaTags, Outgoing},
@@ -80,6 +81,8 @@ pub struct Context {
     pub host: OnceCell<Arc<str>>,
     /// The name of the route taken.
     pub route: OnceCell<Arc<str>>,
+    /// When pages are given tags, as the site has it, and its route where that is known.
+    pub inject: Cell<Inject>,
     /// Path parameters that the route's pattern took.
     pub params: RefCell<Params>,
     /// The name of the upstream that was asked.
@@ -134,6 +137,7 @@ impl Context {
             hop: OnceCell::new(),
             host: OnceCell::new(),
             route: OnceCell::new(),
+            inject: Cell::new(Inject::Off),
             params: RefCell::default(),
             upstream: OnceCell::new(),
             error: Cell::new(None),
@@ -454,47 +458,5 @@ pub fn integer(count: u64) -> i64 {
 impl fmt::Debug for Context {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Context").field("request_id", &self.request_id).finish_non_exhaustive()
-    }
-}
-
-/// A request's name: 128 random bits, written as 32 hexadecimal digits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct RequestId(u128);
-
-impl RequestId {
-    /// A new name.
-    pub fn new() -> Self {
-        Self(fastrand::u128(..))
-    }
-}
-
-impl Default for RequestId {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
-impl RequestId {
-    /// As a number.
-    pub fn number(self) -> u128 {
-        self.0
-    }
-
-    /// As a header's value.
-    pub fn octets(self) -> Vec<u8> {
-        let mut octets = Vec::with_capacity(32);
-        self.hex().write_to(&mut octets);
-        octets
-    }
-
-    /// As it is written.
-    pub fn hex(self) -> Hex<16> {
-        Hex(self.0.to_be_bytes())
-    }
-}
-
-impl fmt::Display for RequestId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.hex().fmt(f)
     }
 }

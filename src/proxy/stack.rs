@@ -15,7 +15,7 @@ use super::{
     inject::{Inject, InjectLayer, Toolbar},
     middleware::{self, Chain, Part},
     policy::{Policy, PolicyLayer},
-    rescue::{Rescue, RescueLayer},
+    rescue::{Rescue, RescueLayer, Tags},
     reserved::{Reserved, ReservedLayer},
     route::Route,
     sentry::{self, Relay, RelayParts, Tunnel, TunnelLayer},
@@ -120,7 +120,7 @@ impl Stack {
             sites.extend(site.hosts.iter().map(|host| (host.clone(), Rc::clone(&pipeline))));
         }
         let front = ServiceBuilder::new()
-            .layer(RescueLayer)
+            .layer(RescueLayer { tags: Tags::Here })
             .layer(ClientLayer { trusted: config.access.trusted_proxies.as_slice().into() })
             .service(Site { sites: Hosts::new(sites) });
         Ok(Self { front, upstreams, sentry })
@@ -181,6 +181,7 @@ impl Builder<'_> {
                 ratio: config.trace.ratio,
                 budget: Arc::clone(&self.snapshot.ratio_budget),
                 policy: site.propagation,
+                inject: site.inject,
                 untraced: Rc::clone(&paths),
                 route_policies: policies,
             })
@@ -213,6 +214,7 @@ impl Builder<'_> {
             .layer(PolicyLayer {
                 tracer: Rc::clone(&self.tracer),
                 propagation: route.propagation.unwrap_or(site.propagation),
+                inject: route.inject.unwrap_or(site.inject),
                 rule,
                 tail: route.tail.is_on().then(|| self.snapshot.keep.clone()),
             })
@@ -232,7 +234,7 @@ impl Builder<'_> {
                 toolbar: toolbar.cloned(),
             })
             // Inside inject: error pages are pages.
-            .layer(RescueLayer)
+            .layer(RescueLayer { tags: Tags::Outside })
             .layer(inside)
             // Inside all that is about one visitor.
             .layer(CacheLayer { route: self.cache(route, names()) })

@@ -129,3 +129,29 @@ fn our_own_error_pages_are_pages() {
         assert!(content(&page, "sentry-trace").is_some(), "{page}");
     });
 }
+
+#[test]
+fn so_are_those_of_requests_that_no_route_takes() {
+    on_worker(async {
+        let origin = origin().await;
+        let mut stage = Stage::set(SITE, origin.address);
+        let cookie = stage.session_cookie();
+        let asked = navigation("/nowhere").header("accept", "text/html").header("cookie", &cookie);
+        let response = stage.ask(asked).await;
+        assert_eq!(response.status(), 404);
+        let page = String::from_utf8(response.body().to_vec()).unwrap();
+        let spans = stage.spans();
+        let root = spans.iter().find(|span| span.stage == Span::Request).unwrap();
+        assert_eq!(content(&page, "sentry-trace"), Some(&*format!("{}-{}-1", root.trace_id, root.span_id)), "{page}");
+        assert_eq!(response.headers()["cache-control"], "no-store");
+
+        let untraced = stage.ask(navigation("/nowhere").header("accept", "text/html")).await;
+        assert!(content(str::from_utf8(untraced.body()).unwrap(), "sentry-trace").is_none());
+
+        let silent = SITE.replace("hosts = [\"shop.test\"]", "hosts = [\"shop.test\"]\ninject = \"off\"");
+        let stage = Stage::set(&silent, origin.address);
+        let asked = navigation("/nowhere").header("accept", "text/html").header("cookie", stage.session_cookie());
+        let page = String::from_utf8(stage.ask(asked).await.body().to_vec()).unwrap();
+        assert!(content(&page, "sentry-trace").is_none(), "{page}");
+    });
+}

@@ -10,6 +10,7 @@ use std::{
 use super::{Conn, Context};
 use crate::{
     clock,
+    config::model::Inject,
     rules::cache::{Status, Why},
     service::{Outcome, Request},
     trace::{
@@ -89,6 +90,7 @@ impl Context {
             hop: self.hop.clone(),
             host: copy(&self.host),
             route: copy(&self.route),
+            inject: Cell::new(Inject::Off),
             params: RefCell::default(),
             upstream: OnceCell::new(),
             error: Cell::new(None),

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     clock,
-    config::model::RouteTrace,
+    config::model::{Inject, RouteTrace},
     rules::{
         headers::{Field, Names, hop},
         sampling::{self, Decision, Share},
@@ -30,6 +30,8 @@ pub struct PolicyLayer {
     pub tracer: Rc<Tracer>,
     /// What is done with trace context that comes in.
     pub propagation: Propagation,
+    /// When pages are given tags.
+    pub inject: Inject,
     /// The route's own trace rule, and its budget.
     pub rule: Option<(RouteTrace, Arc<Budget>)>,
     /// What is kept of the route's requests in tail mode.
@@ -52,7 +54,8 @@ pub struct Policy<S> {
 
 impl<S: Handler> Handler for Policy<S> {
     async fn handle(&self, mut request: Request, cx: &Rc<Context>) -> Outcome {
-        let PolicyLayer { tracer, propagation, rule, tail } = &self.settings;
+        let PolicyLayer { tracer, propagation, inject, rule, tail } = &self.settings;
+        cx.inject.set(*inject);
         if let Some((rule, budget)) = rule
             && !cx.is_traced()
         {

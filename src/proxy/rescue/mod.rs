@@ -1,7 +1,7 @@
 //! Whatever fails becomes a response here: errors of the stages inside, and panics.
 //!
 //! It stands twice in the stack: outermost, so that a connection never sees an error; and inside `inject`, so that the error
-//! pages of a route carry tags and toolbar like any other page.
+//! pages of a route carry tags and toolbar like any other page. Outermost it gives its pages tags by itself.
 
 mod page;
 
@@ -13,27 +13,44 @@ use std::{
     task::{Context as TaskContext, Poll},
 };
 
+use http::Method;
+
 use super::{context::Context, handler::Handler};
 use crate::{
+    config::model::Inject,
     error::{ErrorType, ProxyError, Side},
+    rules::trace_context::MetaTags,
     service::{Outcome, Request},
 };
 
 /// Puts [`Rescue`] around a stage.
 #[derive(Clone, Copy, Debug)]
-pub struct RescueLayer;
+pub struct RescueLayer {
+    /// Where its pages get tags.
+    pub tags: Tags,
+}
+
+/// Where the pages of a traced request get tags.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tags {
+    /// Here: nobody does it afterwards.
+    Here,
+    /// Further out.
+    Outside,
+}
 
 impl<S> tower::Layer<S> for RescueLayer {
     type Service = Rescue<S>;
 
     fn layer(&self, inner: S) -> Rescue<S> {
-        Rescue { inner }
+        Rescue { tags: self.tags, inner }
     }
 }
 
 /// Turns failures into responses.
 #[derive(Debug)]
 pub struct Rescue<S> {
+    tags: Tags,
     inner: S,
 }
 
@@ -49,8 +66,14 @@ impl<S: Handler> Handler for Rescue<S> {
         };
         cx.error.set(Some(error.kind));
         report(&error, cx);
-        Ok(page::render(&error, page::Form::wanted_by(cx.accept.as_ref()), cx))
+        let tags = if self.tags == Tags::Here { tags(cx) } else { None };
+        Ok(page::render(&error, page::Form::wanted_by(cx.accept.as_ref()), tags.as_ref(), cx))
     }
+}
+
+/// The tags of a page that is made for this request.
+fn tags(cx: &Context) -> Option<MetaTags> {
+    if cx.inject.get() == Inject::Off || cx.method != Method::GET { None } else { cx.tags() }
 }
 
 fn report(error: &ProxyError, cx: &Context) {

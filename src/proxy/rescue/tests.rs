@@ -17,7 +17,7 @@ impl Handler for Fails {
 async fn ask(path: &str, accept: &str) -> (http::response::Parts, String, Rc<Context>) {
     let request = Box::new(http::Request::get(path).header("accept", accept).body(Body::empty()).unwrap());
     let cx = testing::context(&request);
-    let response = Rescue { inner: Fails }.handle(request, &cx).await.unwrap();
+    let response = Rescue { tags: Tags::Here, inner: Fails }.handle(request, &cx).await.unwrap();
     let (head, body) = response.into_parts();
     let text = String::from_utf8(body.collect().await.unwrap().to_bytes().to_vec()).unwrap();
     (head, text, cx)

@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     clock,
-    config::model::Toggle,
+    config::model::{Inject, Toggle},
     rules::{
         reserved::is_reserved,
         route::{Ask, RequestPath, Table},
@@ -52,6 +52,8 @@ pub struct SessionLayer {
     pub budget: Arc<Budget>,
     /// What the site does with trace context that comes in.
     pub policy: Policy,
+    /// When its pages are given tags.
+    pub inject: Inject,
     /// Where requests are never traced.
     pub untraced: Rc<[Box<str>]>,
     /// What its routes do, where one of them differs.
@@ -75,6 +77,7 @@ pub struct Session<S> {
 impl<S: Handler> Handler for Session<S> {
     async fn handle(&self, mut request: Request, cx: &Rc<Context>) -> Outcome {
         let settings = &self.settings;
+        cx.inject.set(settings.inject);
         // One look at the names that are there: almost no request has anything for this stage.
         let may_be_ours = request.headers().keys().any(|name| *name == COOKIE || *name == force::FORCE);
         if !may_be_ours && settings.ratio <= 0.0 {
