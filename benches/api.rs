@@ -45,6 +45,10 @@ use waylight::{
     },
 };
 
+/// As in the program.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 const SPANS: u64 = 50_000;
 /// As apps send them.
 const SPANS_OF_BATCH: u64 = 512;

@@ -32,7 +32,7 @@ fn read(message: ExportTraceServiceRequest) {
     let kept = Kept::of(message);
     assert!(kept.trace.spans.len() <= spans);
     assert_eq!(kept.trace.rows.len(), kept.trace.spans.len(), "a tree holds every span once");
-    let trace = clocks::aligned(kept.trace.clone(), &clocks::offsets(&kept.trace));
+    let trace = clocks::aligned(&kept.trace, &clocks::offsets(&kept.trace));
     if let Some(entry) = trace.entry() {
         let _ = critical_path(&trace, entry);
     }

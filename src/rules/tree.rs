@@ -4,6 +4,7 @@
 
 use std::collections::HashMap;
 
+use foldhash::quality::RandomState;
 use opentelemetry::trace::SpanId;
 
 /// What a tree needs to know of a span. Times are nanoseconds of any one clock.
@@ -54,26 +55,65 @@ pub enum Parentage {
     Missing,
 }
 
+/// For each of some nodes, those that hang under it: one list, in which every node's own stand together.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Children {
+    /// Where each node's children begin, and where the last one's end.
+    starts: Vec<usize>,
+    all: Vec<usize>,
+}
+
+impl Children {
+    /// Of nodes that hang under `parents`; those of one parent stand in this order, which has every node once.
+    pub fn new(parents: &[Option<usize>], order: impl Iterator<Item = usize>) -> Self {
+        let mut starts = vec![0; parents.len() + 1];
+        parents.iter().flatten().for_each(|parent| starts[parent + 1] += 1);
+        for index in 0..parents.len() {
+            starts[index + 1] += starts[index];
+        }
+        let mut all = vec![0; starts.last().copied().unwrap_or_default()];
+        let mut next = starts.clone();
+        for child in order {
+            if let Some(parent) = parents[child] {
+                all[next[parent]] = child;
+                next[parent] += 1;
+            }
+        }
+        Self { starts, all }
+    }
+
+    /// Those that hang under a node.
+    pub fn of(&self, index: usize) -> &[usize] {
+        &self.all[self.starts[index]..self.starts[index + 1]]
+    }
+
+    fn sort_by_key<K: Ord>(&mut self, key: impl Fn(&usize) -> K) {
+        for bounds in self.starts.windows(2) {
+            self.all[bounds[0]..bounds[1]].sort_unstable_by_key(&key);
+        }
+    }
+}
+
 /// Every node once, each followed by what hangs under it, siblings in the order in which they began.
 pub fn rows(nodes: &[Node]) -> Vec<Row> {
-    let mut by_id: HashMap<SpanId, usize> = HashMap::with_capacity(nodes.len());
+    let mut by_id = HashMap::with_capacity_and_hasher(nodes.len(), RandomState::default());
     for (index, node) in nodes.iter().enumerate() {
         // Of two spans with one id, the first keeps the children.
         by_id.entry(node.id).or_insert(index);
     }
-    let mut children: Vec<Vec<usize>> = vec![Vec::new(); nodes.len()];
-    let mut roots = Vec::new();
-    for (index, node) in nodes.iter().enumerate() {
-        match by_id.get(&node.parent) {
-            Some(&parent) if parent != index && node.parent != SpanId::INVALID => children[parent].push(index),
-            _ => roots.push(index),
-        }
-    }
+    let parent = |(index, node): (usize, &Node)| {
+        let known = by_id.get(&node.parent).copied().filter(|_| node.parent != SpanId::INVALID);
+        known.filter(|parent| *parent != index)
+    };
+    let parents: Vec<Option<usize>> = nodes.iter().enumerate().map(parent).collect();
     let by_start = |index: &usize| (nodes[*index].start, *index);
-    children.iter_mut().for_each(|siblings| siblings.sort_by_key(by_start));
-    roots.sort_by_key(by_start);
+    let mut children = Children::new(&parents, 0..nodes.len());
+    children.sort_by_key(by_start);
+    let mut roots: Vec<usize> = (0..nodes.len()).filter(|index| parents[*index].is_none()).collect();
+    roots.sort_unstable_by_key(by_start);
 
-    let mut walk = Walk { nodes, children: &children, seen: vec![false; nodes.len()], rows: Vec::new() };
+    let mut walk =
+        Walk { nodes, children: &children, seen: vec![false; nodes.len()], rows: Vec::with_capacity(nodes.len()) };
     walk.from(&roots);
     // Spans that hang under each other in a circle are under no root: the circle is cut where it began.
     let mut rest: Vec<usize> = (0..nodes.len()).filter(|index| !walk.seen[*index]).collect();
@@ -88,7 +128,7 @@ pub fn rows(nodes: &[Node]) -> Vec<Row> {
 
 struct Walk<'a> {
     nodes: &'a [Node],
-    children: &'a [Vec<usize>],
+    children: &'a Children,
     seen: Vec<bool>,
     rows: Vec<Row>,
 }
@@ -107,7 +147,7 @@ impl Walk<'_> {
                 (0, _) => Parentage::Missing,
             };
             self.rows.push(Row { index, depth, place, parentage, own: self.own(index) });
-            push(&mut open, &self.children[index], depth + 1);
+            push(&mut open, self.children.of(index), depth + 1);
         }
     }
 
@@ -116,7 +156,7 @@ impl Walk<'_> {
         let Node { start, end, .. } = self.nodes[index];
         let mut own = end.saturating_sub(start);
         let mut until = start;
-        for &child in &self.children[index] {
+        for &child in self.children.of(index) {
             let from = self.nodes[child].start.max(until);
             let to = self.nodes[child].end.min(end);
             own = own.saturating_sub(to.saturating_sub(from));

@@ -5,10 +5,12 @@ mod notes;
 mod since;
 mod vitals;
 
-use std::{collections::HashMap, fmt::Write as _};
+use std::{collections::HashMap, fmt::Write as _, thread};
 
 use bytes::Bytes;
+use foldhash::quality::RandomState;
 use opentelemetry::trace::{SpanId, SpanKind};
+use opentelemetry_proto::tonic::trace::v1::span::Event;
 use serde_json::{Value, json};
 
 use crate::{
@@ -47,6 +49,8 @@ const BACKWARDS: u32 = 512;
 
 /// Octets of one piece, about.
 const PIECE_BYTES: usize = 64 * 1024;
+/// The words of so many spans are looked for by a thread of their own.
+const LONG_SPANS: usize = 5_000;
 /// Stretches of the critical path that are listed; the flag of a span says it of all.
 const CRITICAL_MAX: usize = 2_000;
 /// Requests of browsers whose way is listed.
@@ -74,12 +78,8 @@ struct Line {
     place: usize,
     id: SpanId,
     parent: SpanId,
-    name: usize,
     kind: SpanKind,
-    service: usize,
-    stage: usize,
-    note: usize,
-    tag: usize,
+    words: Words,
     /// Nanoseconds after the trace's beginning.
     start: u64,
     length: u64,
@@ -90,41 +90,50 @@ struct Line {
     events: Vec<(u64, usize)>,
 }
 
+/// The texts that every span has, by their place in the table.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Words {
+    name: usize,
+    service: usize,
+    stage: usize,
+    note: usize,
+    tag: usize,
+}
+
 impl Columns {
     /// The columns of spans as they are, and nothing more: for those that arrive one by one.
     pub fn bare(kept: &Kept) -> Self {
-        Self::of(kept, &kept.trace, &Walked::of(&kept.trace), json!({}))
+        Self::of(kept, &kept.trace, &Walked::of(&kept.trace), (json!({}), Told::all(kept)))
     }
 
     /// The whole trace, its times by the edge's clock, with what reading it tells.
     pub fn read(kept: &Kept, receiver: Option<&str>) -> Self {
-        let offsets = clocks::offsets(&kept.trace);
-        let trace = clocks::aligned(kept.trace.clone(), &offsets);
-        let walked = Walked::of(&trace);
-        let head = reading(&trace, &walked, &offsets, receiver);
-        Self::of(kept, &trace, &walked, head)
+        thread::scope(|scope| {
+            // What spans say themselves needs none of what they say together.
+            let words = (kept.trace.spans.len() >= LONG_SPANS).then(|| scope.spawn(|| Told::all(kept)));
+            let offsets = clocks::offsets(&kept.trace);
+            let trace = clocks::aligned(&kept.trace, &offsets);
+            let walked = Walked::of(&trace);
+            let head = reading(&trace, &walked, &offsets, receiver);
+            let told = words.and_then(|words| words.join().ok()).unwrap_or_else(|| Told::all(kept));
+            Self::of(kept, &trace, &walked, (head, told))
+        })
     }
 
-    fn of(kept: &Kept, trace: &Trace, walked: &Walked, mut head: Value) -> Self {
+    fn of(kept: &Kept, trace: &Trace, walked: &Walked, (mut head, told): (Value, Told)) -> Self {
         let began = trace.spans.iter().map(|span| span.start).min().unwrap_or_default();
         head["trace_id"] = json!(kept.id().to_string());
         head["start_us"] = micros(began);
         let mut flags = vec![0; trace.spans.len()];
         walked.path.iter().for_each(|stretch| flags[stretch.span] |= CRITICAL);
         walked.holes.iter().for_each(|hole| flags[hole.span] |= HOLE);
-        let mut texts = Texts::default();
-        let mut listed = 0;
+        let Told { texts, mut spans } = told;
         let rows = trace.rows.iter().enumerate().map(|(place, row)| {
             let span = &trace.spans[row.index];
-            let origin = kept.span(row.index).map(|origin| origin.span);
-            let made = origin.map_or(&[][..], |origin| &origin.events);
-            let events = made.iter().take(EVENTS_MAX - listed).map(|event| {
-                // By the clock of its span, which may have been moved as a whole.
-                let after = event.time_unix_nano.saturating_sub(origin.map_or(0, |span| span.start_time_unix_nano));
-                (span.start.saturating_add(after).saturating_sub(began), texts.place(&event.name))
-            });
-            let events: Vec<_> = events.collect();
-            listed += events.len();
+            let told = std::mem::take(&mut spans[row.index]);
+            // By the clock of its span, which may have been moved as a whole.
+            let at = |after: u64| span.start.saturating_add(after).saturating_sub(began);
+            let events = told.events.into_iter().map(|(after, name)| (at(after), name)).collect();
             let maker = match trace.maker(row.index) {
                 Maker::Edge => EDGE,
                 Maker::Browser => BROWSER,
@@ -132,10 +141,7 @@ impl Columns {
             };
             let orphan = span.parent != SpanId::INVALID && trace.parent(row.index).is_none();
             let flag = |is: bool, flag| if is { flag } else { 0 };
-            let of = |key: &str| attribute(origin.map_or(&[][..], |span| &span.attributes), key);
             let more = flag(orphan, ORPHAN)
-                | flag(origin.is_some_and(|span| !span.events.is_empty()), EVENTS)
-                | flag(origin.is_some_and(|span| !span.links.is_empty()), LINKS)
                 | flag(span.work == Work::Query, QUERY)
                 | flag(span.work == Work::Call, CALL)
                 | flag(span.end < span.start, BACKWARDS);
@@ -144,17 +150,13 @@ impl Columns {
                 place,
                 id: span.id,
                 parent: span.parent,
-                name: texts.place(&span.name),
                 kind: span.kind.clone(),
-                service: texts.place(trace.service(row.index)),
-                stage: texts.place(&span.stage),
-                note: texts.place(&notes::note(&span.stage, &span.name, &of)),
-                tag: texts.place(&notes::tag(span.status, &of)),
+                words: told.words,
                 start: span.start - began,
                 length: trace.length(row.index),
                 own: row.own,
                 outcome: span.outcome,
-                flags: flags[row.index] | maker | more,
+                flags: flags[row.index] | told.flags | maker | more,
                 events,
             }
         });
@@ -197,6 +199,52 @@ impl Columns {
             |row: &Line| row.events.iter().map(|(at, name)| json!([row.place, micros(*at), name])).collect::<Vec<_>>();
         let events: Vec<Value> = self.rows.iter().flat_map(of).collect();
         format!("{head}{comma}\"events\":{},\"strings\":{},\"spans\":{{", json!(events), json!(self.strings))
+    }
+}
+
+/// What spans say themselves.
+#[derive(Debug)]
+struct Told {
+    texts: Texts,
+    /// By their place among the spans.
+    spans: Vec<ToldOfSpan>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct ToldOfSpan {
+    words: Words,
+    flags: u32,
+    /// Events, as far as they are listed: when after the span's beginning, and their names.
+    events: Vec<(u64, usize)>,
+}
+
+impl Told {
+    fn all(kept: &Kept) -> Self {
+        let trace = &kept.trace;
+        let mut told = Self { texts: Texts::default(), spans: vec![ToldOfSpan::default(); trace.spans.len()] };
+        let mut listed = 0;
+        for row in &trace.rows {
+            let span = &trace.spans[row.index];
+            let origin = kept.span(row.index).map(|origin| origin.span);
+            let of = |key: &str| attribute(origin.map_or(&[][..], |span| &span.attributes), key);
+            let texts = &mut told.texts;
+            let made = origin.map_or(&[][..], |origin| &origin.events);
+            let began = origin.map_or(0, |span| span.start_time_unix_nano);
+            let event = |event: &Event| (event.time_unix_nano.saturating_sub(began), texts.place(&event.name));
+            let events: Vec<_> = made.iter().take(EVENTS_MAX - listed).map(event).collect();
+            listed += events.len();
+            let words = Words {
+                name: texts.place(&span.name),
+                service: texts.place(trace.service(row.index)),
+                stage: texts.place(&span.stage),
+                note: texts.place(&notes::note(&span.stage, &span.name, &of)),
+                tag: texts.place(&notes::tag(span.status, &of)),
+            };
+            let has_links = origin.is_some_and(|span| !span.links.is_empty());
+            let flags = if made.is_empty() { 0 } else { EVENTS } | if has_links { LINKS } else { 0 };
+            told.spans[row.index] = ToldOfSpan { words, flags, events };
+        }
+        told
     }
 }
 
@@ -251,12 +299,12 @@ const COLUMNS: &[(&str, Write)] = &[
         SpanId::INVALID => text.push_str("null"),
         parent => put(text, format_args!("\"{parent}\"")),
     }),
-    ("name", |text, row| put(text, row.name)),
+    ("name", |text, row| put(text, row.words.name)),
     ("kind", |text, row| put(text, encode::kind(&row.kind))),
-    ("svc", |text, row| put(text, row.service)),
-    ("stage", |text, row| put(text, row.stage)),
-    ("note", |text, row| put(text, row.note)),
-    ("tag", |text, row| put(text, row.tag)),
+    ("svc", |text, row| put(text, row.words.service)),
+    ("stage", |text, row| put(text, row.words.stage)),
+    ("note", |text, row| put(text, row.words.note)),
+    ("tag", |text, row| put(text, row.words.tag)),
     ("start_us", |text, row| decimal(text, row.start)),
     ("dur_us", |text, row| decimal(text, row.length)),
     ("own_us", |text, row| decimal(text, row.own)),
@@ -268,7 +316,7 @@ const COLUMNS: &[(&str, Write)] = &[
 #[derive(Debug, Default)]
 struct Texts {
     list: Vec<String>,
-    places: HashMap<String, usize>,
+    places: HashMap<String, usize, RandomState>,
 }
 
 impl Texts {

@@ -45,7 +45,7 @@ impl Call<'_> {
         let rows = self.shelf.requests.of_trace(id).await?;
         let row = about(&rows).cloned();
         let judged = move |kept: &Kept| {
-            let trace = clocks::aligned(kept.trace.clone(), &clocks::offsets(&kept.trace));
+            let trace = clocks::aligned(&kept.trace, &clocks::offsets(&kept.trace));
             let facts = facts(row.as_ref(), &trace);
             texts.iter().map(|text| judge(text, &facts)).collect::<Vec<_>>()
         };
@@ -136,7 +136,7 @@ fn spreads(own: &[bytes::Bytes], others: &[Vec<bytes::Bytes>]) -> Option<Value> 
     let read = |messages: &[bytes::Bytes]| {
         let Kept { trace, .. } = Kept::decode(messages).ok()?;
         let offsets = clocks::offsets(&trace);
-        Some(clocks::aligned(trace, &offsets))
+        Some(clocks::aligned(&trace, &offsets).into_owned())
     };
     let own = read(own)?;
     let mut runs = Runs::new(&own);

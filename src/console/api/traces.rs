@@ -92,6 +92,8 @@ impl Call<'_> {
         let (kept, mut columns) = read_messages(id, messages, read).await?;
         let progress = self.progress(id, Some(&kept));
         let tag = version.tag(progress.word());
+        // Long traces take a while to be taken apart, too.
+        drop(tokio::task::spawn_blocking(move || drop(kept)));
         if known == Some(&*tag) {
             return Ok(unchanged(known));
         }
@@ -308,7 +310,7 @@ pub(super) fn file(id: TraceId, format: Format, bytes: Vec<u8>) -> Answer {
 /// How many spans of a trace there are, and where its time went.
 fn seen(kept: Option<&Kept>) -> (usize, Option<String>) {
     let Some(kept) = kept else { return (0, None) };
-    let trace = clocks::aligned(kept.trace.clone(), &clocks::offsets(&kept.trace));
+    let trace = clocks::aligned(&kept.trace, &clocks::offsets(&kept.trace));
     (trace.spans.len(), verdict(&trace).map(|verdict| verdict.sentence))
 }
 

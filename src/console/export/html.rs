@@ -53,7 +53,7 @@ fn hash(text: &str) -> String {
 
 fn data(kept: &Kept, requests: &[RequestRow]) -> Value {
     let offsets = clocks::offsets(&kept.trace);
-    let trace = clocks::aligned(kept.trace.clone(), &offsets);
+    let trace = clocks::aligned(&kept.trace, &offsets);
     let began = trace.spans.iter().map(|span| span.start).min().unwrap_or_default();
     let ended = trace.spans.iter().map(|span| span.end).max().unwrap_or_default();
     let mut critical = vec![false; trace.spans.len()];

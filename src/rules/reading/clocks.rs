@@ -2,7 +2,10 @@
 //! server did for a client lies within the client's span. Each such pair bounds the offset between two clocks; many bound
 //! it closer. Without a pair nothing is claimed.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, VecDeque},
+};
 
 use super::{Maker, Trace, pairs::pairs};
 
@@ -57,17 +60,18 @@ pub fn offsets(trace: &Trace) -> Vec<Option<Offset>> {
 }
 
 /// The trace with all times by the edge's clock, as far as offsets are known.
-pub fn aligned(mut trace: Trace, offsets: &[Option<Offset>]) -> Trace {
+pub fn aligned<'t>(trace: &'t Trace, offsets: &[Option<Offset>]) -> Cow<'t, Trace> {
     if offsets.iter().flatten().all(|offset| offset.nanos == 0) {
-        return trace;
+        return Cow::Borrowed(trace);
     }
-    for span in &mut trace.spans {
+    let mut spans = trace.spans.clone();
+    for span in &mut spans {
         if let Some(Some(offset)) = offsets.get(span.process) {
             span.start = span.start.saturating_add_signed(offset.nanos);
             span.end = span.end.saturating_add_signed(offset.nanos);
         }
     }
-    Trace::new(trace.spans, trace.processes)
+    Cow::Owned(Trace::new(spans, trace.processes.clone()))
 }
 
 /// An offset, at least and at most.

@@ -21,7 +21,7 @@ pub mod verdict;
 
 use opentelemetry::trace::{SpanId, SpanKind};
 
-use super::tree::{self, Node, Row};
+use super::tree::{self, Children, Node, Row};
 
 /// What reading needs to know of a span.
 #[derive(Clone, Debug, PartialEq)]
@@ -105,6 +105,7 @@ pub struct Trace {
     pub rows: Vec<Row>,
     /// For each span, the one that it hangs under in the tree.
     parents: Vec<Option<usize>>,
+    children: Children,
 }
 
 impl Trace {
@@ -122,7 +123,8 @@ impl Trace {
             parents[row.index] = above.last().copied();
             above.push(row.index);
         }
-        Self { spans, processes, rows, parents }
+        let children = Children::new(&parents, rows.iter().map(|row| row.index));
+        Self { spans, processes, rows, parents, children }
     }
 
     /// The span that a span hangs under.
@@ -130,15 +132,9 @@ impl Trace {
         self.parents.get(index).copied().flatten()
     }
 
-    /// For each span, those that hang under it, in the order in which they began.
-    pub fn children(&self) -> Vec<Vec<usize>> {
-        let mut children = vec![Vec::new(); self.spans.len()];
-        for row in &self.rows {
-            if let Some(parent) = self.parent(row.index) {
-                children[parent].push(row.index);
-            }
-        }
-        children
+    /// The spans that hang under a span, in the order in which they began.
+    pub fn children(&self, index: usize) -> &[usize] {
+        self.children.of(index)
     }
 
     /// Who made a span.

@@ -20,8 +20,7 @@ pub struct Pair {
 pub fn pairs(trace: &Trace) -> Vec<Pair> {
     let mut pairs: Vec<Pair> = trace.rows.iter().filter_map(|row| direct(trace, row.index)).collect();
     let answered: HashSet<usize> = pairs.iter().map(|pair| pair.client).collect();
-    let children = trace.children();
-    let documents = trace.rows.iter().filter_map(|row| document(trace, &children, row.index));
+    let documents = trace.rows.iter().filter_map(|row| document(trace, row.index));
     pairs.extend(documents.filter(|pair| !answered.contains(&pair.client)));
     pairs
 }
@@ -48,18 +47,18 @@ fn is_edge_request(trace: &Trace, index: usize) -> bool {
 
 /// The request for a page itself. The browser's part of it and the edge's hang beside each other, below the page load, or
 /// the page load hangs below the edge's. After a redirect there were several, and which is which is not said.
-fn document(trace: &Trace, children: &[Vec<usize>], load: usize) -> Option<Pair> {
+fn document(trace: &Trace, load: usize) -> Option<Pair> {
     if trace.maker(load) != Maker::Browser || trace.spans[load].stage != "pageload" {
         return None;
     }
     let of = |stage: &str| {
         let is = |child: &&usize| trace.maker(**child) == Maker::Browser && trace.spans[**child].stage == stage;
-        children[load].iter().find(is).copied()
+        trace.children(load).iter().find(is).copied()
     };
     if of("browser.redirect").is_some_and(|redirect| trace.length(redirect) > 0) {
         return None;
     }
     let above = trace.parent(load).filter(|parent| is_edge_request(trace, *parent));
-    let server = above.or_else(|| children[load].iter().copied().find(|child| is_edge_request(trace, *child)))?;
+    let server = above.or_else(|| trace.children(load).iter().copied().find(|child| is_edge_request(trace, *child)))?;
     Some(Pair { client: of("browser.request")?, server })
 }

@@ -27,14 +27,13 @@ impl Stretch {
 /// The critical path of the span at `root`, in order of time. A child counts only within its parent's time.
 pub fn critical_path(trace: &Trace, root: usize) -> Vec<Stretch> {
     let Some(span) = trace.spans.get(root) else { return Vec::new() };
-    let children = trace.children();
     let mut stretches = Vec::new();
     // A window of a span that is still to be walked, from its end. Not recursive: a trace may be as deep as it is long.
-    let mut open = vec![Window::new(trace, &children, root, (span.start, span.end.max(span.start)))];
+    let mut open = vec![Window::new(trace, root, (span.start, span.end.max(span.start)))];
     while let Some(window) = open.last_mut() {
         match window.step(trace) {
             Step::Own(stretch) => stretches.push(stretch),
-            Step::Into(child, within) => open.push(Window::new(trace, &children, child, within)),
+            Step::Into(child, within) => open.push(Window::new(trace, child, within)),
             Step::Done => drop(open.pop()),
         }
     }
@@ -62,8 +61,8 @@ enum Step {
 }
 
 impl Window {
-    fn new(trace: &Trace, children: &[Vec<usize>], span: usize, (from, to): (u64, u64)) -> Self {
-        let mut children = children[span].clone();
+    fn new(trace: &Trace, span: usize, (from, to): (u64, u64)) -> Self {
+        let mut children = trace.children(span).to_vec();
         // On top: the last to end; of several the longest, so that the others lie within it.
         children.sort_by_key(|&child| (trace.spans[child].end, Reverse(trace.spans[child].start)));
         Self { span, from, to, cursor: to, children, next: None }

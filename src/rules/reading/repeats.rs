@@ -3,6 +3,8 @@
 
 use std::collections::HashMap;
 
+use foldhash::quality::RandomState;
+
 use super::{Trace, Work};
 
 /// So many make a repetition.
@@ -26,7 +28,7 @@ pub struct Repeat {
 /// Operations of one name and service that were done at least [`COUNT_MIN`] times under one span; what took longest
 /// first. A page that loads many resources repeats nothing.
 pub fn repeats(trace: &Trace) -> Vec<Repeat> {
-    let mut groups: HashMap<(usize, usize, &str), Repeat> = HashMap::new();
+    let mut groups: HashMap<(usize, usize, &str), Repeat, RandomState> = HashMap::default();
     for row in &trace.rows {
         let Some(parent) = trace.parent(row.index) else { continue };
         let span = &trace.spans[row.index];

@@ -125,7 +125,7 @@ proptest! {
         holes(&trace);
         runs::Runs::new(&trace).spreads();
         network::network(&trace, &offsets(&trace));
-        aligned(trace.clone(), &offsets(&trace));
+        aligned(&trace, &offsets(&trace));
     }
 }
 
@@ -149,7 +149,7 @@ fn clocks_are_apart_as_far_as_pairs_tell() {
         |trace: &Trace| offsets(trace)[1].map(|offset| (offset.nanos / MS as i64, offset.error / MS, offset.samples));
     let one = skewed(20, Vec::new());
     assert_eq!(of(&one), Some((-1000, 10, 1)));
-    let straight = aligned(one.clone(), &offsets(&one));
+    let straight = aligned(&one, &offsets(&one));
     assert_eq!((straight.spans[2].start / MS, straight.spans[2].end / MS), (20, 80));
     // A second, closer pair.
     let pair = vec![edge((4, 1), "upstream.request", (50, 60)), server((5, 4), "GET", (1054, 1062))];
@@ -181,7 +181,7 @@ fn the_browsers_clock_is_bound_by_its_fetches() {
     let trace = trace(vec![fetch, edge((2, 1), "request", (20, 80))]);
     let browser = offsets(&trace)[2].unwrap();
     assert_eq!((browser.nanos / MS as i64, browser.error / MS), (-5000, 10));
-    let straight = aligned(trace.clone(), &offsets(&trace));
+    let straight = aligned(&trace, &offsets(&trace));
     assert_eq!((straight.spans[0].start / MS, straight.spans[0].end / MS), (10, 90));
 }
 
@@ -336,7 +336,7 @@ fn browsers_clock(trace: &Trace) -> Option<(i64, u64, usize, usize)> {
 /// The ways between browser and edge, in milliseconds: the browser's span, there, back.
 fn ways(trace: &Trace) -> Vec<(u64, u64, u64)> {
     let offsets = offsets(trace);
-    let trace = aligned(trace.clone(), &offsets);
+    let trace = aligned(trace, &offsets);
     let way = |way: &network::Network| {
         (u64::from_be_bytes(trace.spans[way.browser].id.to_bytes()), way.out / MS, way.back / MS)
     };
@@ -408,7 +408,7 @@ fn browser_edge_and_app_come_onto_one_axis() {
     let known: Vec<_> =
         offsets.iter().map(|offset| offset.map(|offset| (offset.nanos / MS as i64, offset.error / 1000))).collect();
     assert_eq!(known, [Some((0, 0)), Some((-7000, 5000)), Some((3000, 10_100))]);
-    let straight = aligned(trace, &offsets);
+    let straight = aligned(&trace, &offsets);
     let times: Vec<_> = straight.spans.iter().map(|span| (span.start / MS, span.end / MS)).collect();
     assert_eq!(times, [(10_000, 10_100), (10_010, 10_090), (10_020, 10_080), (10_025, 10_075), (10_030, 10_070)]);
 }

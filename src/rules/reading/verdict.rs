@@ -96,20 +96,19 @@ pub fn verdict(trace: &Trace) -> Option<Verdict> {
 /// The same, where the critical path of the trace's entry is known.
 pub fn along(trace: &Trace, entry: usize, path: &[Stretch]) -> Verdict {
     let total = trace.length(entry);
-    let children = trace.children();
     let mut sums: HashMap<Culprit, u64> = HashMap::new();
     let mut spans: HashMap<usize, u64> = HashMap::new();
     for stretch in path {
-        *sums.entry(culprit(trace, &children, stretch.span)).or_default() += stretch.length();
+        *sums.entry(culprit(trace, stretch.span)).or_default() += stretch.length();
         *spans.entry(stretch.span).or_default() += stretch.length();
     }
     let mut parts: Vec<Part> = sums.into_iter().map(|(culprit, nanos)| Part { culprit, nanos }).collect();
     parts.sort_by(|a, b| (b.nanos, &a.culprit).cmp(&(a.nanos, &b.culprit)));
-    let sentence = sentence(&Told { trace, children: &children, spans: &spans, entry, total }, parts.first());
+    let sentence = sentence(&Told { trace, spans: &spans, entry, total }, parts.first());
     Verdict { sentence, total, parts }
 }
 
-fn culprit(trace: &Trace, children: &[Vec<usize>], index: usize) -> Culprit {
+fn culprit(trace: &Trace, index: usize) -> Culprit {
     let span = &trace.spans[index];
     match trace.maker(index) {
         Maker::Browser => Culprit::Browser,
@@ -118,7 +117,7 @@ fn culprit(trace: &Trace, children: &[Vec<usize>], index: usize) -> Culprit {
             "tls_handshake" => Culprit::Handshake,
             "upstream.start" | "upstream.spawn" | "upstream.ready" => Culprit::Start,
             "upstream.wait" | "upstream.dns" | "upstream.connect" | "upstream.tls" => Culprit::Connection,
-            "upstream.request" if children[index].iter().any(|child| trace.maker(*child) == Maker::App) => {
+            "upstream.request" if trace.children(index).iter().any(|child| trace.maker(*child) == Maker::App) => {
                 Culprit::Network
             }
             "upstream.request" => Culprit::Unseen,
@@ -130,7 +129,6 @@ fn culprit(trace: &Trace, children: &[Vec<usize>], index: usize) -> Culprit {
 /// What a sentence is made of.
 struct Told<'a> {
     trace: &'a Trace,
-    children: &'a [Vec<usize>],
     /// The time of each span on the critical path.
     spans: &'a HashMap<usize, u64>,
     entry: usize,
@@ -180,7 +178,7 @@ fn detail(told: &Told<'_>, part: &Part) -> String {
     for (&index, &nanos) in told.spans {
         let span = &told.trace.spans[index];
         let is_of = told.trace.maker(index) == Maker::App && told.trace.service(index) == service;
-        let is_last = told.children[index].is_empty();
+        let is_last = told.trace.children(index).is_empty();
         if is_of && is_last && span.work != Work::Other && nanos > 0 {
             let name = if span.work == Work::Query { "" } else { &*span.name };
             let group = groups.entry((span.work, name)).or_default();

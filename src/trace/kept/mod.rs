@@ -58,35 +58,41 @@ impl Kept {
         let decoded: Vec<_> = thread::scope(|scope| {
             let mut parts = parts;
             let first = parts.next().unwrap_or_default();
-            let others: Vec<_> = parts.map(|part| (part, scope.spawn(|| merged(part)))).collect();
-            let others = others.into_iter().map(|(part, decoding)| decoding.join().unwrap_or_else(|_| merged(part)));
-            std::iter::once(merged(first)).chain(others).collect()
+            let others: Vec<_> = parts.map(|part| (part, scope.spawn(|| Part::decode(part)))).collect();
+            let others =
+                others.into_iter().map(|(part, decoding)| decoding.join().unwrap_or_else(|_| Part::decode(part)));
+            std::iter::once(Part::decode(first)).chain(others).collect()
         });
-        let mut whole = ExportTraceServiceRequest::default();
-        for part in decoded {
-            whole.resource_spans.append(&mut part?.resource_spans);
-        }
-        Ok(Self::of(whole))
+        Ok(Self::joined(decoded.into_iter().collect::<Result<_, _>>()?))
     }
 
     /// Reads a message. Spans that came twice, as an SDK may send them, count once.
     pub fn of(request: ExportTraceServiceRequest) -> Self {
-        let mut places = Vec::new();
-        let mut spans = Vec::new();
+        Self::joined(vec![Part::of(request)])
+    }
+
+    fn joined(parts: Vec<Part>) -> Self {
+        let count = parts.iter().map(|part| part.spans.len()).sum();
+        let (mut places, mut spans) = (Vec::with_capacity(count), Vec::with_capacity(count));
+        let mut request = ExportTraceServiceRequest::default();
         let mut processes: HashMap<Process, usize> = HashMap::new();
-        let mut seen = HashSet::with_hasher(RandomState::default());
-        for (at, resource) in request.resource_spans.iter().enumerate() {
-            for (scope_at, scope) in resource.scope_spans.iter().enumerate() {
-                let process = process(resource.resource.as_ref(), scope.scope.as_ref());
+        let mut seen = HashSet::with_capacity_and_hasher(count, RandomState::default());
+        for mut part in parts {
+            let mut known = Vec::with_capacity(part.processes.len());
+            for process in part.processes {
                 let next = processes.len();
-                let process = *processes.entry(process).or_insert(next);
-                for (span_at, span) in scope.spans.iter().enumerate() {
-                    if seen.insert((&span.span_id[..], span.start_time_unix_nano, process)) {
-                        places.push((at, scope_at, span_at));
-                        spans.push(read(span, process));
-                    }
+                known.push(*processes.entry(process).or_insert(next));
+            }
+            let before = request.resource_spans.len();
+            for ((resource, scope, at), span) in part.spans {
+                let span = reading::Span { process: known[span.process], ..span };
+                // What has no valid id cannot be told from others.
+                if span.id == SpanId::INVALID || seen.insert((span.id, span.start, span.process)) {
+                    places.push((before + resource, scope, at));
+                    spans.push(span);
                 }
             }
+            request.resource_spans.append(&mut part.request.resource_spans);
         }
         let mut ordered: Vec<_> = processes.into_iter().collect();
         ordered.sort_by_key(|(_, at)| *at);
@@ -118,11 +124,34 @@ impl Kept {
     }
 }
 
-/// Two messages in a row are one, with the spans of both.
-fn merged(messages: &[Bytes]) -> Result<ExportTraceServiceRequest, prost::DecodeError> {
-    let mut whole = ExportTraceServiceRequest::default();
-    messages.iter().try_for_each(|message| whole.merge(message.clone()))?;
-    Ok(whole)
+/// Some messages of a trace, read.
+struct Part {
+    request: ExportTraceServiceRequest,
+    /// The process of each resource and scope.
+    processes: Vec<Process>,
+    /// Where each span stands, and what is read of it; its process is one of this part's.
+    spans: Vec<((usize, usize, usize), reading::Span)>,
+}
+
+impl Part {
+    /// Two messages in a row are one, with the spans of both.
+    fn decode(messages: &[Bytes]) -> Result<Self, prost::DecodeError> {
+        let mut whole = ExportTraceServiceRequest::default();
+        messages.iter().try_for_each(|message| whole.merge(message.clone()))?;
+        Ok(Self::of(whole))
+    }
+
+    fn of(request: ExportTraceServiceRequest) -> Self {
+        let (mut processes, mut spans) = (Vec::new(), Vec::new());
+        for (resource_at, resource) in request.resource_spans.iter().enumerate() {
+            for (scope_at, scope) in resource.scope_spans.iter().enumerate() {
+                let of_scope = scope.spans.iter().enumerate();
+                spans.extend(of_scope.map(|(at, span)| ((resource_at, scope_at, at), read(span, processes.len()))));
+                processes.push(process(resource.resource.as_ref(), scope.scope.as_ref()));
+            }
+        }
+        Self { request, processes, spans }
+    }
 }
 
 /// A trace id of 16 octets; else the invalid one.

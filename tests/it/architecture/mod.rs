@@ -28,6 +28,7 @@ const PURE: &[&str] = &[
     "base64",
     "bytes",
     "cookie",
+    "foldhash",
     "hkdf",
     "hmac",
     "http",

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 
 use serde_json::json;
 
-use super::{Columns, Line, Texts, signed_micros};
+use super::{Columns, Line, Texts, Words, signed_micros};
 
 /// Rows that stand side by side in both: from this row on, from that one on before, so many.
 type Run = (usize, usize, usize);
@@ -64,12 +64,13 @@ impl Line {
     fn is_still(&self, before: &Self, [began, began_before]: [u64; 2], texts: &[Option<usize>]) -> bool {
         let text = |now: usize, then: usize| texts.get(then).copied().flatten() == Some(now);
         let moment = |now: u64, then: u64| began.checked_add(now) == began_before.checked_add(then);
+        let word = |(now, then)| text(now, then);
         let facts = |line: &Self| (line.id, line.parent, line.length, line.own, line.outcome, line.flags);
-        let words = |line: &Self| [line.name, line.service, line.stage, line.note, line.tag];
+        let words = |Words { name, service, stage, note, tag }: Words| [name, service, stage, note, tag];
         facts(self) == facts(before)
             && self.kind == before.kind
             && moment(self.start, before.start)
-            && words(self).into_iter().zip(words(before)).all(|(now, then)| text(now, then))
+            && words(self.words).into_iter().zip(words(before.words)).all(word)
             && self.events.len() == before.events.len()
             && self.events.iter().zip(&before.events).all(|(now, then)| moment(now.0, then.0) && text(now.1, then.1))
     }
@@ -77,15 +78,15 @@ impl Line {
     /// The same by another table of texts.
     fn told_by(&self, strings: &[String], texts: &mut Texts) -> Self {
         let mut place = |at: usize| strings.get(at).map_or(0, |text| texts.place(text));
-        Self {
-            name: place(self.name),
-            service: place(self.service),
-            stage: place(self.stage),
-            note: place(self.note),
-            tag: place(self.tag),
-            events: self.events.iter().map(|(at, name)| (*at, place(*name))).collect(),
-            ..self.clone()
-        }
+        let Words { name, service, stage, note, tag } = self.words;
+        let words = Words {
+            name: place(name),
+            service: place(service),
+            stage: place(stage),
+            note: place(note),
+            tag: place(tag),
+        };
+        Self { words, events: self.events.iter().map(|(at, name)| (*at, place(*name))).collect(), ..self.clone() }
     }
 }
 
