@@ -8,24 +8,10 @@ use std::{
 };
 
 use bytes::{Buf as _, Bytes};
-use http::{HeaderMap, HeaderName, HeaderValue, header};
+use http::{HeaderMap, HeaderName, HeaderValue};
 use tokio::io::AsyncWrite;
 
-use crate::body::More;
-
-/// Fields that mean something only in a head (RFC 9110 section 6.5.1).
-const NOT_IN_TRAILERS: [HeaderName; 10] = [
-    header::AUTHORIZATION,
-    header::CONNECTION,
-    header::CONTENT_ENCODING,
-    header::CONTENT_LENGTH,
-    header::CONTENT_TYPE,
-    header::COOKIE,
-    header::HOST,
-    header::TE,
-    header::TRAILER,
-    header::TRANSFER_ENCODING,
-];
+use crate::{body::More, rules::headers::trailers::may_trail};
 
 /// Content of so many octets is copied: a second slice costs the kernel more.
 const COPIED_BYTES_MAX: usize = 4 * 1024;
@@ -104,7 +90,7 @@ impl Outgoing {
     /// Adds the last chunk, and `trailers`.
     pub fn trailers(&mut self, trailers: &HeaderMap) {
         self.own.extend_from_slice(b"0\r\n");
-        fields(&mut self.own, trailers.iter().filter(|(name, _)| !NOT_IN_TRAILERS.contains(name)));
+        fields(&mut self.own, trailers.iter().filter(|(name, _)| may_trail(name)));
         self.own.extend_from_slice(b"\r\n");
     }
 

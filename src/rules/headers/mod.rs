@@ -5,6 +5,7 @@ pub mod forwarded;
 pub mod hop;
 pub mod names;
 pub mod redact;
+pub mod trailers;
 pub mod via;
 
 pub use forwarded::Scheme;
