@@ -1,23 +1,16 @@
 //! The connection's side of [`Serve`]: numbers requests, and knows how many are in progress.
 
-use std::{
-    cell::Cell,
-    convert::Infallible,
-    pin::Pin,
-    rc::Rc,
-    sync::Arc,
-    task::{Context, Poll},
-};
+use std::{cell::Cell, convert::Infallible, rc::Rc, sync::Arc};
 
-use bytes::Bytes;
-use http_body::{Frame, SizeHint};
 use hyper::body::Incoming;
 
-use super::Holding;
+use super::{
+    Holding,
+    counted::{Counted, Patience},
+};
 use crate::{
     body::Body,
     clock::{self, Instant},
-    error::BoxError,
     proxy::{context::Conn, handler::Serve},
     trace::counters::Counters,
 };
@@ -76,14 +69,15 @@ impl<S: Serve> Front<S> {
         Future: 'static,
     > + use<S> {
         let (conn, load, serve) = (Rc::clone(&self.conn), Rc::clone(&self.load), self.serve.clone());
+        let patience = Patience { settings: self.settings.clone(), counters: Arc::clone(&self.counters) };
         hyper::service::service_fn(move |request: http::Request<Incoming>| {
             let (conn, serve) = (Rc::clone(&conn), serve.clone());
-            let busy = Busy::new(Rc::clone(&load));
+            let (busy, patience) = (Busy::new(Rc::clone(&load)), patience.clone());
             async move {
                 // Here, since streams are called one after another, but begin in any order.
                 number(&conn);
                 let response = serve.serve(&conn, Box::new(request.map(Body::from))).await;
-                Ok(response.unboxed().map(|body| Counted { body, _busy: busy }))
+                Ok(response.unboxed().map(|body| Counted::new(body, busy, patience)))
             }
         })
     }
@@ -113,29 +107,5 @@ impl Drop for Busy {
         if requests.get() == 0 {
             idle_since.set(clock::now());
         }
-    }
-}
-
-/// A response's body; its request is in progress until it is dropped.
-#[derive(Debug)]
-pub(super) struct Counted {
-    body: Body,
-    _busy: Busy,
-}
-
-impl http_body::Body for Counted {
-    type Data = Bytes;
-    type Error = BoxError;
-
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        Pin::new(&mut self.body).poll_frame(cx)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
     }
 }

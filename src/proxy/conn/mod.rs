@@ -10,6 +10,7 @@
 //! Streams and requests only: where streams come from (`listener`, `tls`) is not known here.
 
 mod alarm;
+mod counted;
 mod front;
 mod http1;
 mod http2;

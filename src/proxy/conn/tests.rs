@@ -1,4 +1,8 @@
-use std::time::Duration;
+use std::{
+    pin::Pin,
+    task::{Context, Poll},
+    time::Duration,
+};
 
 use http_body_util::BodyExt as _;
 use tokio::{
@@ -8,9 +12,10 @@ use tokio::{
 
 use super::*;
 use crate::{
-    body::Body,
+    body::{Body, End, Watch},
     clock,
     config::model::Scheme,
+    error::BoxError,
     proxy::drain::{Drainer, drain},
     service::{Request, Response},
 };
@@ -37,6 +42,9 @@ impl Serve for Echo {
                     .unwrap()
                     .into();
             }
+            if head.uri.path() == "/endless" {
+                return Response::new(Body::boxed(Endless).watched(Rc::new(Ended(conn))));
+            }
             if head.uri.path() == "/large" {
                 return Response::new(Body::full(vec![b'x'; 1 << 20]));
             }
@@ -48,6 +56,33 @@ impl Serve for Echo {
             let body = String::from_utf8(body.unwrap().to_bytes().to_vec()).unwrap();
             Response::new(Body::full(format!("{number} {} {body};", head.uri.path())))
         }
+    }
+}
+
+/// Content without an end.
+struct Endless;
+
+impl http_body::Body for Endless {
+    type Data = bytes::Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<http_body::Frame<bytes::Bytes>, BoxError>>> {
+        Poll::Ready(Some(Ok(http_body::Frame::data(bytes::Bytes::from_static(&[b'x'; 1000])))))
+    }
+}
+
+/// Notes at its connection that a body ended.
+struct Ended(Rc<Conn>);
+
+impl Watch for Ended {
+    fn data(&self, _: usize) {}
+
+    fn end(&self, end: End) {
+        assert_eq!(end, End::Dropped);
+        self.0.requests.set(1000);
     }
 }
 
@@ -337,6 +372,10 @@ fn a_change_of_protocols_ends_http() {
 }
 
 async fn http2(client: DuplexStream) -> hyper::client::conn::http2::SendRequest<Body> {
+    http2_with_window(client, 1 << 20).await
+}
+
+async fn http2_with_window(client: DuplexStream, octets: u32) -> hyper::client::conn::http2::SendRequest<Body> {
     #[derive(Clone)]
     struct Local;
     impl<F: Future<Output: 'static> + 'static> hyper::rt::Executor<F> for Local {
@@ -345,7 +384,8 @@ async fn http2(client: DuplexStream) -> hyper::client::conn::http2::SendRequest<
         }
     }
     let io = hyper_util::rt::TokioIo::new(client);
-    let (sender, connection) = hyper::client::conn::http2::handshake(Local, io).await.unwrap();
+    let mut builder = hyper::client::conn::http2::Builder::new(Local);
+    let (sender, connection) = builder.initial_stream_window_size(octets).handshake(io).await.unwrap();
     tokio::task::spawn_local(async move { drop(connection.await) });
     sender
 }
@@ -385,5 +425,29 @@ fn http2_drains() {
         let body = slow.await.unwrap().unwrap().into_body().collect().await.unwrap().to_bytes();
         assert_eq!(body, "1 /slow ;");
         served.await.unwrap();
+    });
+}
+
+#[test]
+fn a_client_that_takes_nothing_of_a_stream_does_not_hold_it() {
+    run(async {
+        let Client { io, conn, counters, .. } = Client::new(Protocols::Http2);
+        let mut sender = http2_with_window(io, 10_000).await;
+        let start = clock::now();
+        let mut stalled = sender.send_request(get("/endless")).await.unwrap();
+        // As long as it takes something it is served.
+        for _ in 0..5 {
+            tokio::time::sleep(Duration::from_secs(10)).await;
+            for _ in 0..20 {
+                stalled.body_mut().frame().await.unwrap().unwrap();
+            }
+        }
+        assert_eq!((conn.requests.get(), clock::now().since(start).as_secs()), (1, 50));
+        tokio::time::sleep(Duration::from_secs(16)).await;
+        assert_eq!(conn.requests.get(), 1000, "its body was let go");
+        assert_eq!(counters.requests_timed_out.value(), 1);
+        // The connection is as good as before.
+        let other = sender.send_request(get("/a")).await.unwrap();
+        assert_eq!(other.into_body().collect().await.unwrap().to_bytes(), "1001 /a ;");
     });
 }
