@@ -3,8 +3,10 @@
 //! The normal form of a request path (RFC 3986 section 6.2.2): split at `/`, `.` and `..` resolved, whether written
 //! plainly or as `%2e`; empty segments dropped, but a trailing slash kept, since `/a` and `/a/` are different; every
 //! segment percent-decoded on its own, so that `%2F` is a character of a segment and never a separator. Refused:
-//! a path that climbs above its root, and a segment in which decoding uncovers NUL, or `..` beside an encoded
-//! separator, since an upstream that decodes before it routes would see another path than we did.
+//! a path that climbs above its root, and whatever some upstreams take for another path than we did: a segment in which
+//! decoding uncovers NUL, or `..` beside an encoded separator; a `\` as it is, which is a `/` to all that read URLs as
+//! browsers do (WHATWG URL section 4.4), and which browsers therefore never send; and `..;`, which is `..` to those that
+//! take path parameters off first.
 
 use std::{borrow::Cow, fmt};
 
@@ -198,7 +200,7 @@ pub struct RequestPath<'a> {
 pub enum PathError {
     /// It climbs above its root.
     AboveRoot,
-    /// Decoding uncovers NUL, or `..` beside an encoded separator.
+    /// It holds NUL, `\`, or `..` beside an encoded separator or a parameter.
     Hidden,
 }
 
@@ -207,7 +209,7 @@ impl PathError {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::AboveRoot => "the path climbs above its root",
-            Self::Hidden => "the path hides NUL or `..` behind percent-encoding",
+            Self::Hidden => "the path hides NUL, `..` or a separator",
         }
     }
 }
@@ -219,6 +221,9 @@ impl<'a> RequestPath<'a> {
     /// See [`PathError`].
     pub fn parse(path: &'a str) -> Result<Self, PathError> {
         let rest = path.strip_prefix('/').unwrap_or(path);
+        if rest.as_bytes().contains(&b'\\') {
+            return Err(PathError::Hidden);
+        }
         let mut segments = Vec::with_capacity(8);
         let mut raw: Vec<&str> = Vec::new();
         // Kept only from the first dot segment on: other paths are forwarded as they came.
@@ -245,7 +250,7 @@ impl<'a> RequestPath<'a> {
                 }
                 "" if !last => {}
                 text => {
-                    if !plain && is_hidden(text) {
+                    if !plain && is_hidden(text) || text.starts_with('.') && has_parameter(text) {
                         return Err(PathError::Hidden);
                     }
                     if dots {
@@ -269,6 +274,11 @@ impl<'a> RequestPath<'a> {
 fn is_hidden(decoded: &str) -> bool {
     decoded.contains('\0')
         || (decoded.contains(['/', '\\']) && decoded.split(['/', '\\']).any(|part| matches!(part, "." | "..")))
+}
+
+/// Whether it is a dot segment with a parameter.
+fn has_parameter(decoded: &str) -> bool {
+    decoded.split_once(';').is_some_and(|(name, _)| matches!(name, "." | ".."))
 }
 
 fn decode(segment: &str) -> Cow<'_, str> {
