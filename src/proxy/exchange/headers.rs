@@ -12,7 +12,9 @@ use crate::{
     rules::headers::{
         Field, Names,
         forwarded::{self, Client, Told},
-        hop, via,
+        hop,
+        twins::drop_twins,
+        via,
     },
 };
 
@@ -61,6 +63,8 @@ pub(super) fn forward_request(headers: &mut HeaderMap, cx: &Context) -> Result<(
     if let Some(element) = element {
         via::append(headers, element);
     }
+    // Last, so that none is left of what was written here.
+    drop_twins(headers, &[]);
     Ok(())
 }
 

@@ -16,7 +16,7 @@ use crate::{
     config::model::{Scheme, Toggle},
     error::{ErrorType, ProxyError},
     rules::{
-        headers::forwarded::PeerTrust,
+        headers::{forwarded::PeerTrust, twins::drop_twins},
         reserved::is_reserved,
         session::{self, Credentials, upload},
     },
@@ -140,9 +140,13 @@ impl<S: Handler> Reserved<S> {
 }
 
 fn strip(headers: &mut HeaderMap, private: &[HeaderName]) {
+    if private.is_empty() {
+        return;
+    }
     for name in private {
         headers.remove(name);
     }
+    drop_twins(headers, private);
 }
 
 impl Door {

@@ -6,6 +6,7 @@ pub mod hop;
 pub mod names;
 pub mod redact;
 pub mod trailers;
+pub mod twins;
 pub mod via;
 
 pub use forwarded::Scheme;

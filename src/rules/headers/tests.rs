@@ -253,3 +253,29 @@ proptest! {
         prop_assert_eq!(read[0].host.as_deref(), Some(host.as_str()));
     }
 }
+
+#[test]
+fn no_field_passes_for_another_where_both_are_read_alike() {
+    let guarded = [HeaderName::from_static("remote-user")];
+    let mut headers = HeaderMap::new();
+    for name in [
+        "x-forwarded-for",
+        "x_forwarded_for",
+        "x_forwarded-proto",
+        "x_real_ip",
+        "content_length",
+        "transfer_encoding",
+        "remote_user",
+        "waylight_trace",
+        "x-tenant",
+        "x_tenant",
+        "x_api_key",
+        "x_other-key",
+    ] {
+        headers.append(name, HeaderValue::from_static("1"));
+    }
+    twins::drop_twins(&mut headers, &guarded);
+    let mut left: Vec<&str> = headers.keys().map(HeaderName::as_str).collect();
+    left.sort_unstable();
+    assert_eq!(left, ["x-forwarded-for", "x-tenant", "x_api_key", "x_other-key"]);
+}

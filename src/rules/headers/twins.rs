@@ -1,0 +1,25 @@
+//! Fields that are told apart by `_` and `-` only. To a program that is told of them as CGI does it (RFC 3875 section
+//! 4.1.18), which most languages' servers do, they are one: a client could say by the one what an intermediary writes
+//! into the other, or takes off.
+
+use http::{HeaderMap, HeaderName};
+
+use super::trailers::may_trail;
+
+/// Removes fields that could be taken for another one: for one that is there, for one of `guarded`, or for one that
+/// only an intermediary or the head itself may say.
+pub fn drop_twins(headers: &mut HeaderMap, guarded: &[HeaderName]) {
+    let is_twin = |name: &&HeaderName| name.as_str().as_bytes().contains(&b'_');
+    // Almost no request has any.
+    if !headers.keys().any(|name| is_twin(&name)) {
+        return;
+    }
+    let is_taken = |name: &&HeaderName| {
+        let twin = HeaderName::try_from(name.as_str().replace('_', "-"));
+        twin.is_ok_and(|twin| headers.contains_key(&twin) || guarded.contains(&twin) || !may_trail(&twin))
+    };
+    let dropped: Vec<HeaderName> = headers.keys().filter(is_twin).filter(is_taken).cloned().collect();
+    for name in dropped {
+        headers.remove(name);
+    }
+}
