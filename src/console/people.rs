@@ -196,8 +196,13 @@ impl Console {
         // In the store spans are found by their requests: they go when all of them are there.
         tokio::time::sleep(ON_THEIR_WAY).await;
         let recent = before + forget();
+        let sessions = match &whom {
+            Whom::Session(id) => vec![*id],
+            Whom::Person(name) => self.sessions.of_person(name),
+        };
+        let owned = sessions.into_iter().flat_map(|session| self.sessions.traces_of(session)).collect();
         let erased = match self.shelf.requests.store() {
-            Some(store) => store.erase(whom).await.map_err(|error| Denied::Unavailable(error.into()))?,
+            Some(store) => store.erase(whom, owned).await.map_err(|error| Denied::Unavailable(error.into()))?,
             None => Erased::default(),
         };
         info!(subject, recent, requests = erased.requests, traces = erased.traces, spans = erased.spans, "erased");

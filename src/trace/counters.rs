@@ -171,6 +171,8 @@ counters! {
         spans_dropped_store,
         /// Spans dropped because their trace had too many.
         spans_dropped_trace,
+        /// Spans dropped because their trace was erased of late.
+        spans_dropped_erased,
         /// Requests stored.
         requests_stored,
         /// Requests not listed because the store could not write them.

@@ -292,6 +292,18 @@ impl Sessions {
         self.owners.lock().unwrap_or_else(PoisonError::into_inner).find(&trace_id)
     }
 
+    /// The traces that belong to a session, as far as they are remembered. One that its page began by itself may have no
+    /// request at all.
+    pub fn traces_of(&self, session: Id) -> Vec<TraceId> {
+        let owners = self.owners.lock().unwrap_or_else(PoisonError::into_inner);
+        owners.iter().filter(|(_, owner)| **owner == session).map(|(trace, _)| *trace).collect()
+    }
+
+    /// The sessions of a person that this process knows of.
+    pub fn of_person(&self, name: &str) -> Vec<Id> {
+        self.meters.iter().filter(|meter| meter.person == name).map(|meter| meter.session.id).collect()
+    }
+
     /// From now on what refers to the address with this hash, within `session`, belongs to a page's trace.
     pub fn shows(&self, session: Id, url: u64, trace_id: TraceId) {
         self.pages.lock().unwrap_or_else(PoisonError::into_inner).insert((session, url), trace_id);
@@ -381,6 +393,10 @@ impl<K: Eq + Hash + Copy, V: Copy> Recent<K, V> {
     fn insert(&mut self, key: K, value: V) {
         self.get_or_insert(key, value);
         self.young.insert(key, value);
+    }
+
+    fn iter(&self) -> impl Iterator<Item = (&K, &V)> {
+        self.young.iter().chain(&self.old)
     }
 
     fn find(&self, key: &K) -> Option<V> {

@@ -30,6 +30,7 @@ use crate::{
         requests::row::{CacheOutcome, HeaderSets, Moment, RequestRow},
         sessions::{Ephemeral, Sessions},
         sink::{Batch, Source},
+        store::testing::spans,
     },
 };
 
@@ -442,6 +443,19 @@ async fn what_was_on_its_way_to_the_store_is_erased_too() {
     let (erased, ()) = tokio::join!(desk.post("/erase", &wish), late);
     assert_eq!(parsed(&erased)["requests"], 1);
     assert_eq!(store.request(77).await.unwrap(), None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_trace_without_requests_is_erased_with_its_session() {
+    let desk = Desk::new().await;
+    let trace = TraceId::from(0x9999_u128);
+    assert!(desk.console.sessions.owns(Id::parse(ROW).unwrap(), trace), "a page began it by itself");
+    let store = desk.console.shelf.store().ok().unwrap();
+    store.write(spans([0x9999])).await.unwrap();
+    let erased = parsed(&desk.post("/erase", &json!({ "session": ROW })).await);
+    assert_eq!((&erased["traces"], &erased["spans"]), (&json!(1), &json!(1)));
+    store.write(spans([0x9999])).await.unwrap();
+    assert!(store.trace(trace).await.unwrap().is_empty(), "nor does it come back");
 }
 
 #[tokio::test]

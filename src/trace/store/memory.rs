@@ -10,6 +10,7 @@ use opentelemetry::trace::TraceId;
 
 use super::{
     Capabilities, StoreError, Stored, Survives, TraceStore,
+    erased::Erasures,
     index::{Index, Seq, SessionTally},
     query::{Erased, Histogram, Page, RequestQuery, SessionSummary, Usage, Whom},
     split::Splitter,
@@ -85,6 +86,7 @@ struct Kept {
     /// Spans written in each hour since the Unix epoch.
     written: BTreeMap<u64, u64>,
     splitter: Splitter,
+    erased: Erasures,
 }
 
 #[derive(Debug, Default)]
@@ -108,9 +110,12 @@ impl MemoryStore {
     fn keep_spans(&self, batch: &Batch) -> Result<(), SinkError> {
         let mut kept = self.kept();
         let mut splitter = std::mem::take(&mut kept.splitter);
-        let (mut taken, mut refused) = (0, 0);
+        let (mut taken, mut refused, mut erased) = (0, 0, 0);
+        let now = clock::now();
         let split = splitter.split(batch.encoded(), |trace, spans, encoded| {
-            if kept.traces.get(&trace).is_some_and(|known| known.spans >= self.limits.spans_per_trace_max) {
+            if kept.erased.refuse(trace, now) {
+                erased += spans;
+            } else if kept.traces.get(&trace).is_some_and(|known| known.spans >= self.limits.spans_per_trace_max) {
                 refused += spans;
             } else {
                 taken += spans;
@@ -118,7 +123,7 @@ impl MemoryStore {
             }
         });
         kept.splitter = splitter;
-        let now = clock::now().unix_nanos();
+        let now = now.unix_nanos();
         *kept.written.entry(now / HOUR_NANOS).or_default() += taken as u64;
         while kept.written.len() > HOURS_MAX {
             kept.written.pop_first();
@@ -132,6 +137,7 @@ impl MemoryStore {
         self.quota.spend(taken as u64, now / 1_000_000_000);
         self.counters.spans_stored.add(taken as u64);
         self.counters.spans_dropped_trace.add(refused as u64);
+        self.counters.spans_dropped_erased.add(erased as u64);
         self.counters.stored_spans_removed.add(removed as u64);
         split.map_err(|error| {
             self.counters.spans_dropped_store.add(batch.spans() as u64);
@@ -173,7 +179,7 @@ impl MemoryStore {
         tallies.into_iter().filter_map(summary).collect()
     }
 
-    fn erase(&self, whom: &Whom) -> Erased {
+    fn erase(&self, whom: &Whom, owned: Vec<TraceId>) -> Erased {
         let mut kept = self.kept();
         let theirs = |row: &RequestRow| match whom {
             Whom::Session(id) => row.session == Some(*id),
@@ -181,8 +187,9 @@ impl MemoryStore {
         };
         let rows: Vec<_> =
             kept.rows.iter().filter(|(_, row)| theirs(row)).map(|(seq, row)| (*seq, row.trace)).collect();
-        let traces: HashSet<TraceId> = rows.iter().filter_map(|(_, trace)| *trace).collect();
+        let traces: HashSet<TraceId> = rows.iter().filter_map(|(_, trace)| *trace).chain(owned).collect();
         let mut erased = Erased { requests: rows.len() as u64, ..Erased::default() };
+        kept.erased.remember(traces.iter().copied(), clock::now());
         for trace in traces {
             let spans = kept.drop_trace(trace);
             erased.traces += u64::from(spans > 0);
@@ -300,8 +307,8 @@ impl TraceStore for MemoryStore {
         answer(move || self.sessions(limit, identity))
     }
 
-    fn erase(&self, whom: Whom) -> Stored<'_, Erased> {
-        answer(move || self.erase(&whom))
+    fn erase(&self, whom: Whom, owned: Vec<TraceId>) -> Stored<'_, Erased> {
+        answer(move || self.erase(&whom, owned))
     }
 
     fn usage(&self, since: u64) -> Stored<'_, Usage> {

@@ -3,6 +3,7 @@
 //! [`TraceStore`] says nothing of how: SQLite is one store, memory another. Writes are batched off the request path;
 //! reading never waits for writing.
 
+mod erased;
 mod index;
 pub mod memory;
 pub mod query;
@@ -45,8 +46,9 @@ pub trait TraceStore: SpanSink {
     /// Sessions with something kept, the latest first; of one sign-in, or all.
     fn sessions(&self, limit: usize, identity: Option<Id>) -> Stored<'_, Vec<SessionSummary>>;
 
-    /// Removes what is kept of somebody, or of a session.
-    fn erase(&self, whom: Whom) -> Stored<'_, Erased>;
+    /// Removes what is kept of somebody, or of a session: requests, their traces, and the traces that are `owned` though no
+    /// request says so. Spans of all of them that come within the next minutes are not kept.
+    fn erase(&self, whom: Whom, owned: Vec<TraceId>) -> Stored<'_, Erased>;
 
     /// Spans written since the hour of `since` (nanoseconds since the Unix epoch), and the size of what is kept.
     fn usage(&self, since: u64) -> Stored<'_, Usage>;

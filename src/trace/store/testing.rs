@@ -162,15 +162,22 @@ async fn what_is_erased_is_gone(store: &dyn TraceStore) {
         failed: 2,
     };
     assert_eq!(sessions, [expected]);
-    let erased = store.erase(Whom::Session(session)).await.unwrap();
-    assert_eq!(erased, Erased { requests: 2, traces: 2, spans: 3 });
+    store.write(spans([603, 603])).await.unwrap();
+    let owned = vec![TraceId::from(603_u128), TraceId::from(600_u128)];
+    let erased = store.erase(Whom::Session(session), owned).await.unwrap();
+    assert_eq!(erased, Erased { requests: 2, traces: 3, spans: 5 });
+    store.write(spans([600, 602, 603])).await.unwrap();
+    let left = [600_u128, 603].map(|trace| store.trace(TraceId::from(trace)));
+    for batches in left {
+        assert_eq!(batches.await.unwrap().len(), 0, "what comes late is not kept either");
+    }
     assert_eq!(store.sessions(10, None).await.unwrap(), []);
-    assert_eq!(store.trace(TraceId::from(600_u128)).await.unwrap().len(), 0);
-    assert_eq!(store.trace(TraceId::from(602_u128)).await.unwrap().len(), 1, "somebody else's");
+    assert_eq!(store.trace(TraceId::from(602_u128)).await.unwrap().len(), 2, "somebody else's");
     assert_eq!(store.request(600).await.unwrap(), None);
     store.write_requests(vec![RequestRow { person: "Ana".into(), ..full(700) }]).await.unwrap();
-    assert_eq!(store.erase(Whom::Person("Bo".into())).await.unwrap(), Erased::default());
-    assert_eq!(store.erase(Whom::Person("Ana".into())).await.unwrap(), Erased { requests: 1, ..Erased::default() });
+    assert_eq!(store.erase(Whom::Person("Bo".into()), Vec::new()).await.unwrap(), Erased::default());
+    let erased = store.erase(Whom::Person("Ana".into()), Vec::new()).await.unwrap();
+    assert_eq!(erased, Erased { requests: 1, ..Erased::default() });
 }
 
 fn ids(rows: &[RequestRow]) -> Vec<u128> {

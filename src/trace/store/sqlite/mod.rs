@@ -196,8 +196,8 @@ impl TraceStore for SqliteStore {
         }))
     }
 
-    fn erase(&self, whom: Whom) -> Stored<'_, Erased> {
-        Box::pin(self.done(0, |reply| Job::Erase(whom, reply)))
+    fn erase(&self, whom: Whom, owned: Vec<TraceId>) -> Stored<'_, Erased> {
+        Box::pin(self.done(0, |reply| Job::Erase(whom, owned, reply)))
     }
 
     fn usage(&self, since: u64) -> Stored<'_, Usage> {

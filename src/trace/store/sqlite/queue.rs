@@ -2,6 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use opentelemetry::trace::TraceId;
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot},
     time::{Instant, timeout_at},
@@ -25,7 +26,8 @@ const GROUP_MAX: usize = 8_192;
 pub(super) enum Job {
     Spans(Batch, Waiting),
     Rows(Vec<RequestRow>, Reply<()>),
-    Erase(Whom, Reply<Erased>),
+    /// Whom, and the traces that are theirs though no request says so.
+    Erase(Whom, Vec<TraceId>, Reply<Erased>),
     Flush(Reply<()>),
 }
 

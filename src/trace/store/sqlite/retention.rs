@@ -78,9 +78,16 @@ pub(super) fn step(db: &mut Connection, settings: &Settings, shared: &Shared) ->
 }
 
 /// Removes what is kept of somebody, so that the file holds no octet of it. Gives the traces, too.
-pub(super) fn erase(db: &mut Connection, whom: &Whom, shared: &Shared) -> Result<(Erased, Vec<TraceId>), StoreError> {
+pub(super) fn erase(
+    db: &mut Connection,
+    (whom, owned): (&Whom, Vec<TraceId>),
+    shared: &Shared,
+) -> Result<(Erased, Vec<TraceId>), StoreError> {
     let transaction = db.transaction()?;
-    let (rows, traces) = theirs(&transaction, whom)?;
+    let (rows, mut traces) = theirs(&transaction, whom)?;
+    traces.extend(owned);
+    traces.sort_by_key(|trace| trace.to_bytes());
+    traces.dedup();
     let mut erased = Erased { requests: rows.len() as u64, ..Erased::default() };
     for trace in &traces {
         let spans: i64 = transaction
@@ -113,9 +120,7 @@ fn theirs(db: &Transaction<'_>, whom: &Whom) -> rusqlite::Result<(Vec<Seq>, Vec<
             .query_map([name], read)?
             .collect::<rusqlite::Result<_>>()?,
     };
-    let mut traces: Vec<TraceId> = rows.iter().filter_map(|(_, trace)| *trace).collect();
-    traces.sort_by_key(|trace| trace.to_bytes());
-    traces.dedup();
+    let traces = rows.iter().filter_map(|(_, trace)| *trace).collect();
     Ok((rows.into_iter().map(|(seq, _)| seq).collect(), traces))
 }
 

@@ -268,7 +268,7 @@ async fn nothing_erased_is_left_in_the_file() {
     let theirs = |id: u128| RequestRow { person: secret.into(), trace: Some(trace(5)), ..row(id) };
     store.write_requests((1..=100).map(theirs).collect()).await.unwrap();
     store.write(spans([5])).await.unwrap();
-    let erased = store.erase(Whom::Person(secret.into())).await.unwrap();
+    let erased = store.erase(Whom::Person(secret.into()), Vec::new()).await.unwrap();
     assert_eq!(erased, Erased { requests: 100, traces: 1, spans: 1 });
     store.write(spans([5])).await.unwrap();
     assert_eq!(store.trace(trace(5)).await.unwrap().len(), 0, "spans that were still on their way are not kept");

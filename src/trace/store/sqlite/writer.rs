@@ -32,6 +32,7 @@ use crate::{
         sink::Batch,
         store::{
             StoreError,
+            erased::Erasures,
             index::Seq,
             query::{Erased, Whom},
             split::Splitter,
@@ -63,6 +64,7 @@ pub(super) struct Writer {
     splitter: Splitter,
     compressor: zstd::bulk::Compressor<'static>,
     traces: Traces,
+    erased: Erasures,
     next_row: Seq,
     next_batch: Seq,
     /// Rows below this number are not in the index yet.
@@ -77,6 +79,7 @@ struct Change {
     rows: Vec<(Seq, usize, usize)>,
     spans: u64,
     refused: u64,
+    erased: u64,
     /// Jobs that are no message.
     malformed: Vec<usize>,
 }
@@ -93,6 +96,7 @@ impl Writer {
             splitter: Splitter::default(),
             compressor: packing::packer()?,
             traces: Traces::default(),
+            erased: Erasures::default(),
             next_row: 1,
             next_batch: 1,
             loaded_from: 1,
@@ -194,7 +198,7 @@ impl Writer {
             Err(error) => self.refuse(jobs, &error),
         }
         match last {
-            Some(Job::Erase(whom, reply)) => drop(reply.send(self.erase(&whom))),
+            Some(Job::Erase(whom, owned, reply)) => drop(reply.send(self.erase(&whom, owned))),
             Some(Job::Flush(reply)) => drop(reply.send(Ok(()))),
             _ => {}
         }
@@ -264,14 +268,19 @@ impl Writer {
         index: usize,
         change: &mut Change,
     ) -> Result<(), StoreError> {
-        let received = clock::now().unix_nanos().cast_signed();
+        let now = clock::now();
+        let received = now.unix_nanos().cast_signed();
         let mut put = transaction.prepare_cached(
             "INSERT INTO batch (seq, trace, received, spans, size, data) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
         )?;
-        let Self { splitter, compressor, traces, next_batch, settings, .. } = self;
+        let Self { splitter, compressor, traces, erased, next_batch, settings, .. } = self;
         let mut failed = None;
         let split = splitter.split(batch.encoded(), |trace, spans, encoded| {
             if failed.is_some() {
+                return;
+            }
+            if erased.refuse(trace, now) {
+                change.erased += spans as u64;
                 return;
             }
             let mut one = || -> Result<(), StoreError> {
@@ -309,6 +318,7 @@ impl Writer {
         counters.spans_stored.add(change.spans);
         counters.requests_stored.add(change.rows.len() as u64);
         counters.spans_dropped_trace.add(change.refused);
+        counters.spans_dropped_erased.add(change.erased);
         for (index, job) in jobs.into_iter().enumerate() {
             let malformed = change.malformed.contains(&index);
             match job {
@@ -347,12 +357,13 @@ impl Writer {
         }
     }
 
-    fn erase(&mut self, whom: &Whom) -> Result<Erased, StoreError> {
+    fn erase(&mut self, whom: &Whom, owned: Vec<TraceId>) -> Result<Erased, StoreError> {
         self.ensure_open()?;
         let Some(db) = self.db.as_mut() else { return Err(StoreError::Closed) };
-        let (erased, traces) = retention::erase(db, whom, &self.shared)?;
+        let (erased, traces) = retention::erase(db, (whom, owned), &self.shared)?;
         // Spans of theirs that are still on their way are not wanted either.
-        traces.into_iter().for_each(|trace| self.traces.refuse(trace));
+        traces.iter().for_each(|trace| self.traces.forget(*trace));
+        self.erased.remember(traces, clock::now());
         Ok(erased)
     }
 }
@@ -471,8 +482,9 @@ impl Traces {
         }
     }
 
-    /// No more spans of this trace.
-    fn refuse(&mut self, trace: TraceId) {
-        self.young.insert(trace, u64::MAX);
+    /// What was known of this trace holds no more.
+    fn forget(&mut self, trace: TraceId) {
+        self.young.remove(&trace);
+        self.old.remove(&trace);
     }
 }

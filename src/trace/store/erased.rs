@@ -1,0 +1,60 @@
+//! Traces that were erased of late. Exporters send spans some time after they ended, so some of a trace may still come when
+//! it was erased: these are not kept. Forgotten with the process, and after a while: an app that sends later than that
+//! sends what is new here.
+
+use std::time::Duration;
+
+use opentelemetry::trace::TraceId;
+
+use crate::{clock::Instant, trace::bounded::Bounded};
+
+/// So long spans of an erased trace are not kept: most exporters send every few seconds, and give up after some minutes.
+const REFUSED_FOR: Duration = Duration::from_secs(600);
+/// The most traces that are remembered; the eldest are forgotten.
+const TRACES_MAX: usize = 65_536;
+
+/// Traces that were erased of late.
+#[derive(Debug)]
+pub(super) struct Erasures(Bounded<TraceId, Instant>);
+
+impl Default for Erasures {
+    fn default() -> Self {
+        Self(Bounded::new(TRACES_MAX))
+    }
+}
+
+impl Erasures {
+    /// These are erased at `now`.
+    pub(super) fn remember(&mut self, traces: impl IntoIterator<Item = TraceId>, now: Instant) {
+        traces.into_iter().for_each(|trace| self.0.insert(trace, now));
+    }
+
+    /// Whether spans of this trace are not to be kept at `now`.
+    pub(super) fn refuse(&self, trace: TraceId, now: Instant) -> bool {
+        self.0.find(&trace).is_some_and(|erased| now.since(*erased) < REFUSED_FOR)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spans_of_an_erased_trace_are_refused_for_a_while() {
+        let mut erasures = Erasures::default();
+        let [then, just_before, after] = [0, 599, 600].map(|seconds| Instant::from_nanos(seconds * 1_000_000_000));
+        erasures.remember([TraceId::from(1_u128)], then);
+        assert!(erasures.refuse(TraceId::from(1_u128), just_before));
+        assert!(!erasures.refuse(TraceId::from(2_u128), just_before), "somebody else's");
+        assert!(!erasures.refuse(TraceId::from(1_u128), after));
+    }
+
+    #[test]
+    fn so_many_are_remembered() {
+        let mut erasures = Erasures::default();
+        let now = Instant::from_nanos(0);
+        erasures.remember((1..=TRACES_MAX as u128 + 1).map(TraceId::from), now);
+        let refused = [1, 2, TRACES_MAX as u128 + 1].map(|trace| erasures.refuse(TraceId::from(trace), now));
+        assert_eq!(refused, [false, true, true]);
+    }
+}
