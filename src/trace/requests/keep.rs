@@ -72,10 +72,12 @@ impl Keeper {
     pub async fn keep(&self, id: u128) -> Result<Option<TraceId>, StoreError> {
         // Times of an earlier process mean nothing to this one's clock: only what is in the ring is recent.
         let Some(row) = self.requests.ring().find(id).and_then(|slot| slot.row()) else { return Ok(None) };
-        if row.trace.is_some() {
-            return Ok(row.trace);
+        let trace = ids::trace_id();
+        let known = self.requests.ring().trace(id, (trace, TRIGGER));
+        if known != Some(trace) {
+            return Ok(known);
         }
-        let trace = self.record(&row);
+        self.outbox.send(spans(&row, trace));
         let patch = Patch { id, page: None, trace: Some((trace, TRIGGER.into())) };
         self.requests.patch(&patch).await?;
         self.hub.publish(|| Event::RequestPatch(patch));
@@ -97,12 +99,6 @@ impl Keeper {
         let trace = spans.first().map(|span| span.trace_id);
         self.outbox.send(spans);
         self.counters.requests_kept.one();
-        trace
-    }
-
-    fn record(&self, row: &RequestRow) -> TraceId {
-        let trace = ids::trace_id();
-        self.outbox.send(spans(row, trace));
         trace
     }
 }

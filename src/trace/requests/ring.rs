@@ -116,6 +116,20 @@ impl Ring {
         Some(slot.kept_in)
     }
 
+    /// Gives a request this trace, unless it has one, and says which it has then; `None` if it is not here. Of two who
+    /// give it one at the same moment, the first does.
+    pub fn trace(&self, id: u128, trace: (TraceId, &str)) -> Option<TraceId> {
+        let mut inner = self.lock();
+        let slot = inner.slot(id)?;
+        if let Some(known) = slot.row()?.trace {
+            return Some(known);
+        }
+        let slot = Arc::make_mut(slot);
+        slot.trace = Some((trace.0, trace.1.into()));
+        slot.is_ahead |= slot.kept_in == KeptIn::RingOnly;
+        Some(trace.0)
+    }
+
     /// This request is in the store now, as it is here.
     pub fn put(&self, id: u128) {
         if let Some(slot) = self.lock().slot(id) {

@@ -39,6 +39,19 @@ fn what_becomes_known_is_added() {
 }
 
 #[test]
+fn of_two_that_keep_a_request_the_first_does() {
+    let ring = Ring::new(3);
+    ring.push([slot(1)]);
+    let [first, second] = [3, 4].map(|octet| TraceId::from_bytes([octet; 16]));
+    assert_eq!(ring.trace(1, (first, "kept")), Some(first));
+    assert_eq!(ring.trace(1, (second, "kept")), Some(first));
+    assert_eq!(ring.trace(2, (second, "kept")), None, "it is not here");
+    let row = ring.find(1).unwrap().row().unwrap();
+    assert_eq!((row.trace, &*row.trigger), (Some(first), "kept"));
+    assert_eq!(ring.stored([1]).len(), 1, "what was written does not know of it");
+}
+
+#[test]
 fn what_is_erased_is_gone() {
     let ring = Ring::new(8);
     ring.push((1..=6).map(slot));
