@@ -8,8 +8,9 @@ use http::{HeaderName, HeaderValue, Method, Uri};
 
 use super::{
     backup, cache, demo, force, health,
+    instance::Running,
     link::{self, LinkError},
-    run::{self, RunError, Started},
+    run::{self, RunError},
     running,
     source::{self, LoadError, Source},
     terminal, trace, traces,
@@ -330,9 +331,9 @@ fn serve(config: Option<PathBuf>, options: Run) -> ExitCode {
     }))
 }
 
-fn greet(started: &Started<'_>) {
-    let Some(origin) = started.origins.first() else { return };
-    if let Ok(link) = link::sign_in(started.config, started.keys, origin, ("operator", Role::Admin)) {
+fn greet(running: &Running) {
+    let Some(origin) = running.origins.first() else { return };
+    if let Ok(link) = link::for_site(running, Some(origin), ("operator", Role::Admin)) {
         terminal::say(format_args!("Waylight listens at {origin}\nSign in to trace your own requests: {link}"));
     }
 }

@@ -1,5 +1,7 @@
 //! `waylight link`: a one-time link for a running instance, that signs in or has a visitor traced.
 
+use std::fmt;
+
 use super::{
     cli::Link,
     instance::Running,
@@ -43,6 +45,7 @@ pub fn link(source: &Source, options: &Link) -> Result<(), LinkError> {
     let found = Whereabouts::read(&config.state_dir)
         .map_err(|error| format!("no running instance was found in {}: {error}", config.state_dir.display()))?;
     let keys = state::keys(&config.state_dir, &config.access.secrets)?;
+    counts(&config, &options.name)?;
     let origin = origin(&config, options.site.as_deref(), &found.listeners)?;
     let link = if options.trace {
         trace(&config, &keys, &origin, options)?
@@ -53,21 +56,44 @@ pub fn link(source: &Source, options: &Link) -> Result<(), LinkError> {
     Ok(())
 }
 
-/// A link for somebody at the site asked for, or at the only one.
+/// A link of a running instance for somebody at the site asked for, or at the only one.
 ///
 /// # Errors
-/// The site cannot be told, or the operating system gave no random octets.
-pub fn for_site(running: &Running, asked: Option<&str>, who: (&str, Role)) -> Result<String, BoxError> {
-    let origin = origin(&running.config, asked, &running.origins)?;
-    sign_in(&running.config, &running.keys, &origin, who)
+/// His name was revoked, the site cannot be told, or the operating system gave no random octets.
+pub fn for_site(running: &Running, asked: Option<&str>, who: (&str, Role)) -> Result<String, NoLink> {
+    if running.console.is_out(who.0) {
+        return Err(NoLink::Revoked(who.0.to_owned()));
+    }
+    let origin = origin(&running.config, asked, &running.origins).map_err(NoLink::Failed)?;
+    sign_in(&running.config, &running.keys, &origin, who).map_err(NoLink::Failed)
 }
 
+/// Why a running instance makes no link.
+#[derive(Debug)]
+pub enum NoLink {
+    /// This name was revoked: a link for it would be refused when it is opened, by whoever it was sent to.
+    Revoked(String),
+    /// Anything else.
+    Failed(BoxError),
+}
+
+impl fmt::Display for NoLink {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Revoked(name) => {
+                let name = print::clean(name);
+                let what = "so a link for it would not count; let it in again with";
+                write!(f, "the name {name:?} was revoked, {what} `waylight lift {name:?}`")
+            }
+            Self::Failed(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for NoLink {}
+
 /// A link for somebody, at `origin`.
-///
-/// # Errors
-/// His name was revoked, or the operating system gave no random octets.
-pub fn sign_in(config: &Config, keys: &Keys, origin: &str, who: (&str, Role)) -> Result<String, BoxError> {
-    counts(config, who.0)?;
+fn sign_in(config: &Config, keys: &Keys, origin: &str, who: (&str, Role)) -> Result<String, BoxError> {
     Ok(state::sign_in_link(origin, keys, who, config.access.link_ttl.as_secs())?)
 }
 
@@ -75,7 +101,6 @@ pub fn sign_in(config: &Config, keys: &Keys, origin: &str, who: (&str, Role)) ->
 fn trace(config: &Config, keys: &Keys, origin: &str, options: &Link) -> Result<String, BoxError> {
     let origin = origin.trim_end_matches('/');
     let host = origin.parse::<http::Uri>()?.host().ok_or("the site has no host")?.to_ascii_lowercase();
-    counts(config, &options.name)?;
     let path = console::own_path(&options.path).ok_or("the path must begin with one slash, as in /products?page=2")?;
     let (now, access) = (clock::unix_seconds(), &config.access);
     let link = TraceLink {
@@ -94,12 +119,10 @@ fn trace(config: &Config, keys: &Keys, origin: &str, options: &Link) -> Result<S
     Ok(state::trace_link(origin, keys, link)?)
 }
 
-/// A link for a name that was revoked would be refused when it is opened, by whoever it was sent to.
+/// Another process knows from the journal who was revoked.
 fn counts(config: &Config, name: &str) -> Result<(), BoxError> {
     if state::is_barred(&config.state_dir, name)? {
-        let name = print::clean(name);
-        let what = "so a link for it would not count; let it in again with";
-        return Err(format!("the name {name:?} was revoked, {what} `waylight lift {name:?}`").into());
+        return Err(NoLink::Revoked(name.to_owned()).into());
     }
     Ok(())
 }

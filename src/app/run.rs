@@ -9,18 +9,14 @@ use tokio::{
 use tracing::{error, info, warn};
 
 use super::{
-    instance::{Phase, Reason},
+    instance::{Phase, Reason, Running},
     process::{Manner, Process},
     signals::{Signals, Wish},
     source::{LoadError, Source},
     telemetry::{Lines, Telemetry},
     watch,
 };
-use crate::{
-    config::model::{Config, Toggle},
-    error::BoxError,
-    rules::token::Keys,
-};
+use crate::{config::model::Toggle, error::BoxError};
 
 /// Beyond the workers' own deadline, before they are given up.
 const GRACE: Duration = Duration::from_secs(1);
@@ -34,18 +30,7 @@ pub struct Run {
     /// Whether nothing is kept on disk, whatever the configuration says.
     pub ephemeral: Toggle,
     /// Told once when everything runs.
-    pub started: Box<dyn FnOnce(&Started<'_>) + Send>,
-}
-
-/// What runs.
-#[derive(Debug)]
-pub struct Started<'a> {
-    /// The configuration.
-    pub config: &'a Config,
-    /// What tokens are signed with.
-    pub keys: &'a Keys,
-    /// Where clients connect.
-    pub origins: &'a [String],
+    pub started: Box<dyn FnOnce(&Running) + Send>,
 }
 
 /// Why it does not run. Not an `Error` itself, so that every `Error` becomes one with `?`.
@@ -95,10 +80,9 @@ pub fn run(run: Run) -> Result<(), RunError> {
                 .await?;
         process.instance.phase.send_replace(Phase::Ready);
         info!(version = env!("CARGO_PKG_VERSION"), workers = process.life.workers.len(), "ready");
-        let snapshot = std::sync::Arc::clone(&process.snapshots.borrow());
-        let origins = process.origins();
-        (run.started)(&Started { config: &snapshot.config, keys: &snapshot.keys, origins: &origins });
-        drop(snapshot);
+        let running = process.instance.running.borrow().clone();
+        (run.started)(&running);
+        drop(running);
         live(process, signals).await
     });
     end(background);

@@ -27,7 +27,7 @@ use self::{
 };
 use super::{
     instance::{Instance, Phase, Reason, Reloaded},
-    link,
+    link::{self, NoLink},
     pages::{Rest, until_stopped},
     receivers::ReceiverStatus,
 };
@@ -189,17 +189,17 @@ impl Admin {
         };
         let name = value("name");
         let name = name.as_deref().unwrap_or("operator");
-        if running.console.is_out(name) {
-            return text(StatusCode::CONFLICT, "this name was revoked; let it in again first: waylight lift NAME");
-        }
+        let link = match link::for_site(&running, value("site").as_deref(), (name, role)) {
+            Ok(link) => link,
+            Err(refused @ NoLink::Revoked(_)) => return text(StatusCode::CONFLICT, &refused.to_string()),
+            Err(refused) => return text(StatusCode::BAD_REQUEST, &refused.to_string()),
+        };
+        // Nobody has it before it is written down.
         let subject = format!("{name} ({role})");
         if let Err(error) = self.instance.audit.write(&AuditEntry::of_operator(Deed::LinkMade, subject)) {
             return text(StatusCode::SERVICE_UNAVAILABLE, &format!("the audit log could not be written: {error}"));
         }
-        match link::for_site(&running, value("site").as_deref(), (name, role)) {
-            Ok(link) => text(StatusCode::OK, &link),
-            Err(error) => text(StatusCode::BAD_REQUEST, &error.to_string()),
-        }
+        text(StatusCode::OK, &link)
     }
 
     fn lift(&self, query: &str) -> Answer {

@@ -13,8 +13,9 @@ use http::Uri;
 
 use super::{
     cli::Demo,
+    instance::Running,
     link,
-    run::{Run, RunError, Started, run},
+    run::{Run, RunError, run},
     source::{DEFAULT_FILE, Source},
     terminal::{self, FAINT, GOOD, LINK, STRONG, Styled},
 };
@@ -37,7 +38,7 @@ pub fn demo(options: &Demo) -> Result<(), RunError> {
         source: Source::Text(text),
         print: Toggle::On,
         ephemeral: Toggle::Off,
-        started: Box::new(move |started| welcome(started, &file)),
+        started: Box::new(move |running| welcome(running, &file)),
     };
     run(run_options)
 }
@@ -112,11 +113,11 @@ fn quoted(text: &str) -> String {
     serde_json::Value::from(text.replace("${", "$${")).to_string()
 }
 
-fn welcome(started: &Started<'_>, file: &Path) {
-    let Some(origin) = started.origins.first() else { return };
-    let link = link::sign_in(started.config, started.keys, origin, ("you", Role::Admin));
+fn welcome(running: &Running, file: &Path) {
+    let Some(origin) = running.origins.first() else { return };
+    let link = link::for_site(running, Some(origin), ("you", Role::Admin));
     let link = link.unwrap_or_else(|error| format!("(no link: {error})"));
-    let minutes = started.config.access.link_ttl.as_secs() / 60;
+    let minutes = running.config.access.link_ttl.as_secs() / 60;
     terminal::say(format_args!(
         "
 {}
