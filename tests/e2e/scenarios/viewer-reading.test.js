@@ -181,6 +181,8 @@ describe('what the viewer tells', () => {
     const hole = await row.locator('.tr-hole').boundingBox();
     const { bars } = await desk.geometry();
     assert.ok(hole && bars['Upstream request'] && Math.abs(hole.x - bars['Upstream request'].left) <= 1);
+    const [whole, unseen] = await desk.page.evaluate(() => ['.tr-stack', '.tr-stack [title^="Upstream, unseen"]'].map((part) => document.querySelector(part)?.getBoundingClientRect().width ?? 0));
+    assert.ok(whole && unseen && Math.abs(unseen / whole - 0.8) < 0.03, `what was not seen is ${unseen} of ${whole} in the verdict, and took 80 of 100 ms`);
     await row.click();
     assert.match((await desk.page.locator('.tr-mend').textContent()) ?? '', /^OTEL_EXPORTER_OTLP_ENDPOINT=http:\/\/127\.0\.0\.1:\d+$/);
   });
@@ -209,6 +211,21 @@ describe('what the viewer tells', () => {
     await desk.show(trace, `?span=${spanId('3')}`);
     await desk.page.getByText('The whole name').click();
     assert.equal(((await desk.page.locator('.tr-long pre').textContent()) ?? '').length, 10_240);
+  });
+
+  test('a long address and long names push nothing out of sight', async () => {
+    const trace = ids(0xb6);
+    const long = 'a-name-without-an-end-'.repeat(40);
+    await desk.import(trace, [
+      edge({ id: '1', name: `GET /${long}`, stage: 'request', kind: 2, from: 0, to: 100, attributes: { 'url.path': `/${long}`, 'http.request.method': 'GET', 'http.response.status_code': 200 } }),
+      app({ id: '2', parent: '1', name: long, svc: long, from: 10, to: 90 }),
+    ]);
+    await desk.show(trace, `?span=${spanId('2')}`);
+    assert.ok(await desk.page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), 'no sideways scrolling');
+    for (const name of ['Export', 'Copy link', 'Close']) {
+      const box = await desk.page.getByRole('button', { name }).first().boundingBox();
+      assert.ok(box && box.x + box.width <= 1440, `${name} is in sight`);
+    }
   });
 
   test('a trace that lives for hours is read page by page', async () => {

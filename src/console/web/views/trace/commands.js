@@ -26,13 +26,11 @@ const PAN = 0.2;
 /** @param {Does} does @returns {Binding[]} */
 export function bindings(does) {
   /**
-   * @param {string | string[]} keys
-   * @param {string} label
-   * @param {(board: Board) => void} run
-   * @returns {Binding}
+   * @param {string} group
+   * @returns {(keys: string | string[], label: string, run: (board: Board) => void) => Binding}
    */
-  const key = (keys, label, run) => ({
-    keys, label, group: 'Trace',
+  const of = (group) => (keys, label, run) => ({
+    keys, label, group,
     run: (event) => {
       const board = does.board();
       if (!board || !does.applies()) return false;
@@ -42,37 +40,40 @@ export function bindings(does) {
       return true;
     },
   });
+  const span = of('Spans');
+  const time = of('Time');
+  const key = of('Trace');
   return [
-    key(['ArrowDown', 'j'], 'Next span', (board) => board.move(1)),
-    key(['ArrowUp', 'k'], 'Previous span', (board) => board.move(-1)),
-    key('ArrowRight', 'Unfold, or to the first child', right),
-    key('ArrowLeft', 'Fold, or to the parent', left),
-    key('Enter', 'Details', does.details),
-    key('Home', 'First span', (board) => board.pick(0)),
-    key('End', 'Last span', (board) => board.pick(board.rows.length - 1)),
-    key('PageDown', 'A screen down', (board) => board.move(does.page())),
-    key('PageUp', 'A screen up', (board) => board.move(-does.page())),
-    key(['w', '+', '='], 'Zoom in', (board) => board.zoom(ZOOM)),
-    key(['s', '-'], 'Zoom out', (board) => board.zoom(1 / ZOOM)),
-    key('a', 'Pan to the left', (board) => pan(board, -PAN)),
-    key('d', 'Pan to the right', (board) => pan(board, PAN)),
-    key('f', 'Fit the span', (board) => fit(board, board.selected)),
-    key('0', 'Show all of it', (board) => (board.settle(), board.glide(() => board.axis.reset()))),
-    key('z', 'Undo a zoom', (board) => (board.settle(), board.glide(() => board.axis.back()))),
-    key('[', 'Fold one level', (board) => board.level('fold')),
-    key(']', 'Unfold one level', (board) => board.level('unfold')),
+    span(['ArrowDown', 'j'], 'Next span', (board) => board.move(1)),
+    span(['ArrowUp', 'k'], 'Previous span', (board) => board.move(-1)),
+    span('ArrowRight', 'Unfold, or to the first child', right),
+    span('ArrowLeft', 'Fold, or to the parent', left),
+    span('Enter', 'Details', does.details),
+    span('Home', 'First span', (board) => board.pick(0)),
+    span('End', 'Last span', (board) => board.pick(board.rows.length - 1)),
+    span('PageDown', 'A screen down', (board) => board.move(does.page())),
+    span('PageUp', 'A screen up', (board) => board.move(-does.page())),
+    time(['w', '+', '='], 'Zoom in', (board) => board.zoom(ZOOM)),
+    time(['s', '-'], 'Zoom out', (board) => board.zoom(1 / ZOOM)),
+    time('a', 'Pan to the left', (board) => pan(board, -PAN)),
+    time('d', 'Pan to the right', (board) => pan(board, PAN)),
+    time('f', 'Fit the span', (board) => fit(board, board.selected)),
+    time('0', 'Show all of it', (board) => (board.settle(), board.glide(() => board.axis.reset()))),
+    time('z', 'Undo a zoom', (board) => (board.settle(), board.glide(() => board.axis.back()))),
+    span('[', 'Fold one level', (board) => board.level('fold')),
+    span(']', 'Unfold one level', (board) => board.level('unfold')),
     key('c', 'Critical path', (board) => {
       board.critical = !board.critical;
       board.mark(DIRTY.VIEW | DIRTY.TRACE);
     }),
-    key('g', 'Fold idle time', (board) => {
+    time('g', 'Fold idle time', (board) => {
       board.idle = !board.idle;
       board.relayout();
       board.mark(DIRTY.TRACE);
     }),
-    key('e', 'Next error', (board) => board.nextError()),
-    key('n', 'Next match', (board) => board.nextMatch(1)),
-    key('p', 'Previous match', (board) => board.nextMatch(-1)),
+    span('e', 'Next error', (board) => board.nextError()),
+    span('n', 'Next match', (board) => board.nextMatch(1)),
+    span('p', 'Previous match', (board) => board.nextMatch(-1)),
     key('/', 'Find', does.find),
     key('l', 'Copy link', does.link),
     key('y', 'Copy the span', does.copySpan),

@@ -172,11 +172,11 @@ function verdict(board, does) {
   const stack = h('div', { class: 'tr-stack', role: 'img', 'aria-label': told.parts.map((part) => `${partName(part)} ${duration(part.us)}`).join(', ') });
   const legend = h('ul', { class: 'tr-legend' });
   for (const part of told.parts.filter(({ us }) => us > 0)) {
-    const piece = h('i', { class: `tr-part ${part.kind}`, title: `${partName(part)} ${duration(part.us)}` });
+    const piece = h('i', { class: `tr-part of-${part.kind}`, title: `${partName(part)} ${duration(part.us)}` });
     piece.style.flexGrow = String(Math.max(part.us / told.total_us, 0.004));
     piece.style.setProperty('--c', `var(--${partColour(board, part)})`);
     stack.append(piece);
-    const swatch = h('i', { class: `tr-swatch tr-part ${part.kind}` });
+    const swatch = h('i', { class: `tr-swatch tr-part of-${part.kind}` });
     swatch.style.setProperty('--c', `var(--${partColour(board, part)})`);
     legend.append(h('li', null, swatch, h('span', null, h('bdi', null, partName(part))), h('b', null, duration(part.us))));
   }

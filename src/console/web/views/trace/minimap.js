@@ -1,12 +1,14 @@
 // The whole trace in a strip: what is in view is a brush that can be drawn, moved, and pulled at its edges. The only
 // canvas of the viewer, drawn in slices, so that a long trace never holds up a frame.
 
-import { h } from '../../dom.js';
+import { h, sheet } from '../../dom.js';
 import { duration, things } from '../../model/format.js';
 import { DIRTY } from './board.js';
 import { vitals } from './ruler.js';
 
 /** @import { Board } from './board.js' */
+
+await sheet('styles/trace-minimap.css').catch(() => undefined);
 
 const HEIGHT = 56;
 /** Spans between two looks at the clock, and the milliseconds of a slice. */
@@ -126,7 +128,7 @@ export class Minimap {
     const placeAt = (/** @type {number} */ x) => axis.bounds[0] + (x - left) * perPixel;
     const start = placeAt(event.clientX);
     const [from, to] = axis.view;
-    const slack = EDGE * perPixel;
+    const slack = (event.pointerType === 'touch' ? 2 * EDGE : EDGE) * perPixel;
     const grip = axis.isWhole ? 'draw' : Math.abs(start - from) < slack ? 'left' : Math.abs(start - to) < slack ? 'right'
       : start > from && start < to ? 'move' : 'draw';
     board.settle();

@@ -9,6 +9,8 @@ import { ticks } from '../../model/trace/axis.js';
 /** A mark has so much room before its length is left out, and its name needs so much: nearer ones stand in one flag. */
 const MARK_ROOM = 92;
 const MARK_NAME = 40;
+/** The length beside a line needs so much. */
+const TICK_ROOM = 46;
 
 /**
  * @param {Board} board
@@ -23,7 +25,9 @@ export function drawRuler(board, { ruler, grid }) {
   const first = board.pages.length > 1 ? (board.pages[board.page]?.from ?? 0) : 0;
   for (const time of ticks(axis, { origin: first }).times) {
     const x = axis.x(time);
-    top.push(at('tr-tick', x, time - first === 0 ? '0' : duration(time - first).replace(/(\.\d*?)0+ s$/, '$1 s').replace('. s', ' s')));
+    const text = time - first === 0 ? '0' : duration(time - first).replace(/(\.\d*?)0+ s$/, '$1 s').replace('. s', ' s');
+    // A length that is cut off is another length.
+    top.push(at('tr-tick', x, axis.width - x < TICK_ROOM ? '' : text));
     lines.push(at('tr-line', x));
   }
   for (const gap of axis.folding.gaps) {
