@@ -278,6 +278,56 @@ describe('the view of a trace', () => {
     assert.equal(desk.parameter('span'), spanId('f'));
   });
 
+  test('two fingers zoom and pan, one pans sideways and scrolls rows, a tap chooses', async () => {
+    const context = await desk.browser.newContext({ viewport: { width: 1100, height: 900 }, hasTouch: true, storageState: await desk.context.storageState() });
+    const touched = new Desk(context, await context.newPage(), desk.waylight);
+    const loaded = touched.page.waitForResponse(/\/fingers\.js$/);
+    await touched.show(TRACE);
+    await loaded;
+    await touched.settled();
+    const session = await context.newCDPSession(touched.page);
+    /** @param {'touchStart' | 'touchMove' | 'touchEnd'} type @param {[number, number][]} points */
+    const touch = (type, ...points) => session.send('Input.dispatchTouchEvent', { type, touchPoints: points.map(([x, y], id) => ({ x, y, id })) });
+    const { lane, bars } = await touched.geometry();
+    const middle = lane.left + lane.width * 0.4;
+    const top = bars['Edge request']?.top ?? 0;
+
+    await touch('touchStart', [middle - 50, top]);
+    await touch('touchStart', [middle - 50, top], [middle + 50, top]);
+    for (let step = 1; step <= 10; step++) await touch('touchMove', [middle - 50 - 5 * step, top], [middle + 50 + 5 * step, top]);
+    await touched.settled();
+    assert.equal(await touched.status(), '200 %', 'twice as far apart is twice as close');
+    const zoomed = /** @type {[number, number]} */ (touched.view);
+    for (let step = 1; step <= 10; step++) await touch('touchMove', [middle - 100 - 4 * step, top], [middle + 100 - 4 * step, top]);
+    await touch('touchEnd');
+    await touched.settled();
+    assert.equal(await touched.status(), '200 %');
+    const panned = /** @type {[number, number]} */ (touched.view);
+    assert.ok(panned[0] > zoomed[0] + 10_000, `${zoomed} to ${panned}`);
+
+    await touch('touchStart', [middle, top]);
+    for (let step = 1; step <= 10; step++) await touch('touchMove', [middle + 4 * step, top]);
+    await touch('touchEnd');
+    await touched.settled();
+    assert.ok((touched.view?.[0] ?? 0) < panned[0] - 10_000, 'one finger pans back');
+    const before = touched.view;
+    await touch('touchStart', [middle, top + 160]);
+    for (let step = 1; step <= 10; step++) await touch('touchMove', [middle, top + 160 - 12 * step]);
+    await touch('touchEnd');
+    await touched.page.waitForFunction(() => (document.querySelector('.tr-scroll')?.scrollTop ?? 0) > 40);
+    assert.deepEqual(touched.view, before, 'the browser scrolled');
+    await touch('touchStart', [middle, top + 40]);
+    await touch('touchEnd');
+    await touched.page.locator('.tr-row.sel').waitFor();
+    // A gesture was one step each.
+    await touched.focusRows();
+    for (let step = 0; step < 2; step++) await touched.page.keyboard.press('z');
+    await touched.settled();
+    assert.equal(touched.view, null);
+    touched.assertQuiet();
+    await context.close();
+  });
+
   test('the edge between names and bars moves by arrow keys', async () => {
     const edge = desk.page.getByRole('separator', { name: 'Width of the names' });
     const wide = Number(await edge.getAttribute('aria-valuenow'));

@@ -32,7 +32,7 @@ export function listen(board, parts) {
 
   scroll.addEventListener('pointermove', (event) => {
     const at = x(event);
-    const isIn = hasLanes() && at >= 0 && at <= board.axis.width && drag.hidden;
+    const isIn = hasLanes() && at >= 0 && at <= board.axis.width && drag.hidden && event.pointerType !== 'touch';
     cross.hidden = !isIn;
     if (!isIn) return;
     cross.style.left = `${at}px`;
@@ -109,6 +109,7 @@ export function listen(board, parts) {
   });
 
   wheel(board, parts, x);
+  if (navigator.maxTouchPoints > 0) void import('./fingers.js').then(({ listenToFingers }) => listenToFingers(board, { scroll, x }));
 }
 
 /** Shows one span, with some room about it. @param {Board} board @param {number} row */
