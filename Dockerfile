@@ -22,6 +22,8 @@ COPY --from=build /src/target/release/waylight /usr/local/bin/waylight
 USER 10001:10001
 WORKDIR /var/lib/waylight
 VOLUME /var/lib/waylight
+# State goes there if the configuration names no other place.
+ENV STATE_DIRECTORY=/var/lib/waylight
 # Ports above 1023: nothing here needs to be root.
 EXPOSE 8080 8443
 STOPSIGNAL SIGTERM

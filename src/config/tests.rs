@@ -6,7 +6,7 @@ const PROXY_TOML: &str = include_str!("../../proxy.toml");
 
 fn env(name: &str) -> Option<String> {
     match name {
-        "UNSET" | "OTLP_URL" => None,
+        "UNSET" | "OTLP_URL" | "STATE_DIRECTORY" => None,
         "SHORT" => Some("hunter2".to_owned()),
         _ => Some(format!("the-value-of-{name}-which-is-long-enough")),
     }
@@ -174,6 +174,22 @@ fn secrets_come_from_the_environment_and_from_files() {
     let config = read(&PROXY_TOML.replace("[access]", "[access]\nsecrets_file = \"secrets\""));
     assert_eq!(config.access.secrets.len(), 2);
     assert_eq!(config.state_dir, Path::new("/etc/waylight/.waylight"));
+}
+
+#[test]
+fn state_lies_where_the_service_manager_wants_it() {
+    let text = "[[listener]]\naddress = \"127.0.0.1:80\"\n[[site]]\nhosts = [\"*\"]\n[[site.route]]\npath = \"/*\"\nrespond = { status = 204 }\n";
+    let named = format!("state_dir = \"here\"\n{text}");
+    for (text, given, expected) in [
+        (text, "", "/etc/waylight/.waylight"),
+        (text, "/var/lib/waylight", "/var/lib/waylight"),
+        (text, "/var/lib/a:/var/lib/b", "/var/lib/a"),
+        (&named, "/var/lib/waylight", "/etc/waylight/here"),
+    ] {
+        let env = |name: &str| (name == "STATE_DIRECTORY").then(|| given.to_owned());
+        let (config, _) = parse(text, &Source { env: &env, ..source("proxy.toml") }).unwrap();
+        assert_eq!(config.state_dir, Path::new(expected));
+    }
 }
 
 #[test]

@@ -22,12 +22,20 @@ use super::{
     value::{DAY, GIB, HOUR, KIB, MIB, SECOND},
 };
 
+/// Where state lies if the file does not say: where the service manager wants it (systemd.exec(5), `StateDirectory=`; the
+/// first of several), or else beside the file.
+fn usual_state_dir(document: &Document<'_>) -> PathBuf {
+    let given = (document.source.env)("STATE_DIRECTORY").unwrap_or_default();
+    let first = given.split(':').next().unwrap_or_default();
+    document.source.base.join(if first.is_empty() { ".waylight" } else { first })
+}
+
 /// The whole configuration. `None` only where a fault was noted.
 pub(super) fn config(document: &Document<'_>) -> Option<Config> {
     let root = document.root();
     let references = References::new(document);
     let workers = root.opt("workers", |value| value.count(1..=1024));
-    let state_dir = root.opt("state_dir", Value::path).unwrap_or_else(|| document.source.base.join(".waylight"));
+    let state_dir = root.opt("state_dir", Value::path).unwrap_or_else(|| usual_state_dir(document));
     let log = log(&root.sub("log"));
     let certificates: Vec<_> = root.tables("certificate").into_iter().filter_map(certificate).collect();
     let listeners = listeners(&root, !certificates.is_empty() || root.has("certificate"));
