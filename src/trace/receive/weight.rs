@@ -68,19 +68,104 @@ fn weigh(message: &[u8], kind: &Kind, depth: usize) -> Option<usize> {
     Some(octets)
 }
 
-/// What an element takes of a field that nobody knows, while it is read.
+/// What an element takes where a value is read: `serde` keeps what is in it until it knows what it is.
 const ELEMENT: usize = 32;
+/// What an object takes there: places for some pairs.
+const OBJECT: usize = LIST_MIN * 2 * ELEMENT;
+/// So deep values may be within one another: `serde_json` reads no deeper, and what it leaves out takes nothing.
+const JSON_DEPTH_MAX: usize = 128;
+/// A list that grows has room for so many at least, and twice as many each time.
+const LIST_MIN: usize = 4;
+/// What stands under these names is read as what it is.
+const PLAIN: [&[u8]; 8] =
+    [b"resourceSpans", b"scopeSpans", b"spans", b"resource", b"scope", b"attributes", b"events", b"links"];
 
-/// Whatever begins in a list may be a span. Within texts it is counted, too: that is too much, never too little.
+/// An object or a list that is open where JSON is read.
+struct Open {
+    /// What each element takes; nothing in an object.
+    each: usize,
+    /// How many began so far.
+    count: usize,
+    /// Whether it, and all around it, stands under one of the names that are known.
+    is_plain: bool,
+}
+
+impl Open {
+    fn begin(octet: u8, name: &[u8], around: Option<&Self>) -> Self {
+        let is_list = octet == b'[';
+        let is_plain = match around {
+            Some(around) if around.each > 0 => around.is_plain && !is_list,
+            Some(around) => around.is_plain && PLAIN.contains(&name),
+            None => !is_list,
+        };
+        let each = match name {
+            _ if !is_list => 0,
+            b"attributes" if is_plain => size_of::<KeyValue>(),
+            b"events" if is_plain => size_of::<Event>(),
+            b"links" if is_plain => size_of::<Link>(),
+            _ if is_plain => size_of::<Span>(),
+            _ => size_of::<Span>() + OBJECT,
+        };
+        Self { each, count: 0, is_plain }
+    }
+
+    /// What its elements take.
+    fn octets(&self) -> usize {
+        let places = if self.count == 0 { 0 } else { self.count.next_power_of_two().max(LIST_MIN) };
+        self.each.saturating_mul(places)
+    }
+}
+
+/// Whatever begins in a list may be a span, unless the list's name says that it is something smaller; a list may stand for
+/// an object, too, whose fields have no names then.
 fn weigh_json(message: &[u8]) -> usize {
-    let begins = |at: usize| {
-        let before = message[..at].iter().rev().find(|octet| !octet.is_ascii_whitespace());
-        matches!(before, Some(b'[' | b','))
-    };
-    // A list may stand for an object, too: its elements are taken for the fields.
-    let objects = memchr::memchr2_iter(b'{', b'[', message).filter(|at| begins(*at)).count();
-    let elements = memchr::memchr2_iter(b',', b'[', message).count();
-    message.len() + objects * size_of::<Span>() + elements * ELEMENT
+    let mut octets = message.len();
+    let mut open: Vec<Open> = Vec::new();
+    // Lists and objects deeper than any that are read.
+    let mut beyond = 0_usize;
+    let (mut text, mut name): (&[u8], &[u8]) = (&[], &[]);
+    let mut at = 0;
+    while let Some(octet) = message.get(at) {
+        at += 1;
+        let is_plain = open.last().is_none_or(|around| around.is_plain);
+        match octet {
+            b'"' => {
+                let end = text_end(message, at);
+                text = message.get(at..end).unwrap_or_default();
+                at = end + 1;
+            }
+            b':' => name = text,
+            b',' => {
+                octets += if is_plain { ELEMENT } else { 4 * ELEMENT };
+                name = &[];
+            }
+            b'[' | b'{' if open.len() == JSON_DEPTH_MAX => beyond += 1,
+            b'[' | b'{' => {
+                octets += if is_plain { ELEMENT } else { OBJECT };
+                if let Some(around) = open.last_mut() {
+                    around.count += 1;
+                }
+                open.push(Open::begin(*octet, name, open.last()));
+                name = &[];
+            }
+            b']' | b'}' if beyond > 0 => beyond -= 1,
+            b']' | b'}' => octets = octets.saturating_add(open.pop().map_or(0, |closed| closed.octets())),
+            _ => {}
+        }
+    }
+    open.iter().map(Open::octets).fold(octets, usize::saturating_add)
+}
+
+/// Where the text ends that begins at `at`.
+fn text_end(message: &[u8], mut at: usize) -> usize {
+    while let Some(next) = message.get(at..).and_then(|rest| memchr::memchr2(b'"', b'\\', rest)) {
+        at += next;
+        if message[at] == b'"' {
+            return at;
+        }
+        at += 2;
+    }
+    message.len()
 }
 
 /// The octets that resources and scopes take once a message is taken apart into one for each trace: each has them anew.

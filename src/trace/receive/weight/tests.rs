@@ -44,6 +44,52 @@ fn what_is_short_as_sent_and_long_in_memory_is_seen() {
 }
 
 #[test]
+fn lists_in_json_are_weighed_by_their_names() {
+    const COUNT: usize = 1_000;
+    let weight = |json: &str| octets(Encoding::Json, json.as_bytes()).unwrap();
+    let list = |name: &str, element: &str| format!("{{\"{name}\":[{}]}}", vec![element; COUNT].join(","));
+    // Grown by doubling.
+    for (name, each) in
+        [("attributes", size_of::<KeyValue>()), ("events", size_of::<Event>()), ("links", size_of::<Link>())]
+    {
+        let range = 1_024 * each..1_024 * each + 100_000;
+        assert!(range.contains(&weight(&list(name, "{}"))), "{name}");
+    }
+    for name in ["spans", "attribut\\u0065s", "x", "values"] {
+        assert!(weight(&list(name, "{}")) > 1_024 * size_of::<Span>(), "{name}");
+    }
+    // A value is kept as it is until it is known what it is, whatever its parts are called.
+    let attributes = list("attributes", "{}");
+    for (before, behind) in [("{\"value\":", "}"), ("{\"attributes\":[[\"k\",", "]]}"), ("[", "]")] {
+        let json = format!("{before}{attributes}{behind}");
+        assert!(weight(&json) > 1_024 * (size_of::<Span>() + OBJECT), "{before}");
+    }
+    let objects = format!("{{\"value\":{{{}}}}}", vec!["\"value\":{\"y\":0}"; COUNT].join(","));
+    assert!(weight(&objects) > COUNT * (OBJECT + 2 * ELEMENT));
+    let text = list("attributes", r#""[{,{\"[{""#);
+    assert_eq!(weight(&text), text.len() + (COUNT - 1 + 2) * ELEMENT, "what stands in texts is none");
+    // Whatever is open when a message breaks off was read; what is too deep was not, and is not kept here either.
+    let broken = format!("{{\"spans\":[{}", "{},".repeat(COUNT));
+    assert!(weight(&broken) > COUNT * size_of::<Span>());
+    let deep = "[".repeat(1_000_000);
+    assert!(weight(&deep) < 2 * deep.len());
+    assert!(weight(&format!("{deep}{}{}", "]".repeat(deep.len()), list("spans", "{}"))) > COUNT * size_of::<Span>());
+}
+
+#[test]
+fn a_usual_message_in_json_takes_some_times_its_length() {
+    let attribute = r#"{"key":"http.request.header.accept","value":{"stringValue":"text/html,application/xhtml+xml"}}"#;
+    let span = format!(
+        r#"{{"traceId":"5b8efff798038103d269b633813fc60c","spanId":"eee19b7ec3c1b174","name":"GET /products","kind":2,"startTimeUnixNano":"1544712660000000000","endTimeUnixNano":"1544712661000000000","attributes":[{}]}}"#,
+        vec![attribute; 16].join(",")
+    );
+    let spans = vec![span.as_str(); 512].join(",");
+    let json = format!(r#"{{"resourceSpans":[{{"scopeSpans":[{{"spans":[{spans}]}}]}}]}}"#);
+    let weight = octets(Encoding::Json, json.as_bytes()).unwrap();
+    assert!(weight < json.len() * 4, "{weight} of {}", json.len());
+}
+
+#[test]
 fn what_is_no_message_has_no_weight() {
     assert_eq!(protobuf(&[]), Some(size_of::<ExportTraceServiceRequest>()));
     for malformed in [&b"\xff\xff"[..], b"\x0a\x05a", b"\x0b", b"\x0a\x02\x12\x09"] {
