@@ -53,8 +53,10 @@ async function show() {
       title: (title) => void (document.title = `${title} · Waylight`),
     };
     const opened = await module.open(place);
-    if (mine === turn) open = { name, path: router.path, opened };
-    else opened.close();
+    if (mine !== turn) return opened.close();
+    open = { name, path: router.path, opened };
+    // What was pressed went with its screen: whoever goes on by keyboard goes on in the new one.
+    if (mine > 1 && document.activeElement === document.body) main.focus({ preventScroll: true });
   } catch (error) {
     if (mine === turn) failed(error);
   }

@@ -220,13 +220,15 @@ export class Shell {
   async #openPalette() {
     if (document.querySelector('dialog.palette')) return;
     const { openPalette } = await import('./elements/palette.js');
-    const { router, keys } = this.#parts;
+    const { api, router, keys, me } = this.#parts;
+    const may = await me.then((who) => who.may, () => /** @type {string[]} */ ([]));
     /** @type {Command[]} */
     const commands = [
       ...TAB_NAMES.map((name) => ({ label: `${name[0]?.toUpperCase()}${name.slice(1)}`, hint: 'Screen', run: () => router.push(`/${name}`) })),
       { label: 'Open the request', run: () => {}, jump: (id) => () => router.push(`/logs/${id}`) },
       { label: 'Open the trace', run: () => {}, jump: (id) => () => router.push(`/t/${id}`) },
       { label: 'Requests of the session', run: () => {}, jump: (id) => () => router.push(`/logs?session=${id}`) },
+      ...(may.includes('keep') ? [{ label: 'Open a trace from a file', hint: 'OTLP in JSON', run: () => void import('./elements/file.js').then(({ openFile }) => openFile({ api, router })) }] : []),
       { label: 'Change the theme', hint: 'Light, dark, as the system', run: () => this.#turnTheme() },
       { label: 'Keyboard help', keys: '?', run: () => void this.#openHelp() },
       { label: 'Plain page: sign-out, links for visitors', hint: 'Page', run: () => location.assign('/_waylight/plain') },

@@ -118,6 +118,12 @@ describe('the console\'s craft', () => {
     assert.equal(active, 'true', 'the active row is in the document');
     await page.keyboard.press('Escape');
     assert.equal(await page.evaluate(() => document.activeElement?.getAttribute('aria-label')), 'Requests, newest first', 'the focus comes back');
+    await page.locator('.log-row', { hasText: '/slow' }).first().click();
+    const link = page.getByRole('link', { name: 'Trace', exact: true });
+    await link.focus();
+    await page.keyboard.press('Enter');
+    await page.locator('.screen.t').waitFor();
+    await page.waitForFunction(() => document.activeElement?.id === 'main', undefined, { timeout: 10_000 });
   });
 
   test('single letters can be switched off', async () => {

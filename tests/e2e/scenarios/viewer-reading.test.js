@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { after, before, describe, test } from 'node:test';
 
-import { SHOP, spanId } from '../lib/made.js';
+import { SHOP, otlp, spanId } from '../lib/made.js';
 import { Desk } from '../lib/viewer.js';
 
 /** @import { MadeSpan } from '../lib/made.js' */
@@ -400,6 +400,39 @@ describe('what the viewer tells', () => {
     const names = await desk.names();
     await desk.show(SHOP_TRACE);
     assert.deepEqual(await desk.names(), names);
+  });
+
+  test('a trace out of a file is opened from the palette, and what is none is told of', async () => {
+    const trace = ids(0xb7);
+    const lines = [app({ id: '1', name: 'from a file', from: 0, to: 100 }), app({ id: '2', parent: '1', name: 'its second line', from: 10, to: 90 })].map((span) => JSON.stringify(otlp(trace, [span])));
+    const { page } = desk;
+    /** @param {string} name @param {string} text */
+    const choose = async (name, text) => {
+      await page.goto(`${desk.origin}/_waylight/compare`);
+      const chooser = page.waitForEvent('filechooser');
+      await page.keyboard.press('ControlOrMeta+k');
+      await page.getByRole('combobox', { name: 'Jump to' }).fill('from a file');
+      await page.keyboard.press('Enter');
+      await (await chooser).setFiles({ name, mimeType: 'application/json', buffer: Buffer.from(text) });
+    };
+    await choose('spans.jsonl', `${lines.join('\n')}\n`);
+    await desk.row('its second line').waitFor();
+    assert.equal(new URL(page.url()).pathname, `/_waylight/t/${trace}`);
+    await choose('notes.json', 'no JSON at all');
+    await page.getByText('notes.json was not taken in: it is no JSON.').waitFor();
+    await page.goto(`${desk.origin}/_waylight/compare`);
+    const chooser = page.waitForEvent('filechooser');
+    await page.getByRole('button', { name: 'Open a file' }).click();
+    await (await chooser).setFiles({ name: 'spans.json', mimeType: 'application/json', buffer: Buffer.from(lines[0] ?? '') });
+    await desk.row('from a file').waitFor();
+  });
+
+  test('a bar that is out of sight says on which side it is', async () => {
+    await desk.show(SHOP_TRACE, '?v=600000,700000');
+    await desk.row('Routing').locator('.tr-off:not(.after)').waitFor();
+    await desk.show(SHOP_TRACE, '?v=0,20000');
+    await desk.row('Upstream request').locator('.tr-off.after').waitFor();
+    assert.equal(await desk.row('Page load').locator('.tr-off').count(), 0);
   });
 
   test('the table holds what the rows show', async () => {

@@ -12,7 +12,7 @@ const OFFERED_MAX = 200;
 /** @param {Place} place @returns {Promise<Opened>} */
 export async function open(place) {
   await sheet('styles/share.css');
-  const { api, router, main } = place;
+  const { api, router, main, me } = place;
   const { items } = /** @type {Requests} */ (await api.get('/requests', { query: { traced: 1, limit: OFFERED_MAX } }));
   // One for each trace: the first of its requests, which is the page where there is one.
   const traced = [...new Map(items.flatMap((item) => (item.trace_id ? [[item.trace_id, item]] : []))).values()];
@@ -35,6 +35,8 @@ export async function open(place) {
     main.replaceChildren(h('div', { class: 'cmp' },
       h('h1', null, 'Compare two traces'),
       h('p', null, known ? 'Now choose the one to compare it with. Requests of the same address come first.' : 'Choose one, then another: both are drawn in one waterfall, with what changed beside each span.'),
+      me.may.includes('keep') ? h('p', null, 'A trace out of a file, as Export saves it, can be compared, too: ',
+        h('button', { class: 'link-button', type: 'button', onclick: () => void import('../../elements/file.js').then(({ openFile }) => openFile({ api, router })) }, 'Open a file\u2026')) : null,
       known ? h('p', { class: 'cmp-chosen' }, h('b', null, chosen ? `${chosen.method} ${chosen.path}` : `Trace ${known.slice(0, 16)}\u2026`), chosen ? ` of ${moment(chosen.ts_us)}, ${duration(chosen.dur_us)} ` : ' ',
         h('button', { class: 'link-button', type: 'button', onclick: () => router.replace({ a: null, b: null }) }, 'Choose another')) : null,
       offered.length > 0

@@ -31,7 +31,8 @@ export function bar(board, row) {
   const x0 = axis.x(trace.at(trace.start, row));
   const x1 = Math.max(axis.x(trace.at(trace.end, row)), x0 + WIDTH_MIN);
   const ghost = comparison ? ghostOf(board, row) : null;
-  if (x1 < -BEYOND || x0 > axis.width + BEYOND) return ghost ? [ghost] : [];
+  // Out of sight: on which side it is.
+  if (x1 < -BEYOND || x0 > axis.width + BEYOND) return [h('i', { class: x1 < -BEYOND ? 'tr-off' : 'tr-off after' }), ...(ghost ? [ghost] : [])];
   const left = Math.max(x0, -BEYOND);
   const right = Math.min(x1, axis.width + BEYOND);
   const element = h('div', { class: classes(board, row, right - left) });

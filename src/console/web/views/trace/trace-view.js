@@ -366,7 +366,7 @@ export class TraceView extends HTMLElement {
       if (board.mode === 'tree') drawHeads(ruler);
       else drawRuler(board, { ruler, grid: /** @type {HTMLElement} */ (this.querySelector('.tr-grid')) });
       const percent = /** @type {HTMLElement} */ (this.querySelector('.tr-percent'));
-      percent.textContent = board.axis.zoom < 1000 ? `${Math.round(board.axis.zoom * 100)} %` : `\u00d7${Math.round(board.axis.zoom).toLocaleString('en-GB')}`;
+      percent.textContent = board.axis.zoom < 100 ? `${Math.round(board.axis.zoom * 100)} %` : `\u00d7${Math.round(board.axis.zoom).toLocaleString('en-GB')}`;
     }
     if (dirty & DIRTY.SELECTION || dirty & DIRTY.TRACE) {
       this.classList.toggle('chosen', board.selected >= 0);
