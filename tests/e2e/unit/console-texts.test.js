@@ -45,6 +45,12 @@ test('what may come next is offered', () => {
   assert.equal(suggestions('-cache:m', 8, none)[0]?.insert, '-cache:miss');
   assert.deepEqual(labels('path:/a', (field) => (field === 'path' ? ['/api/cart', '/x'] : [])), ['path:/api/cart']);
   assert.equal(suggestions('route:', 6, () => ['a b'])[0]?.insert, 'route:"a b"');
+  // What was copied out of a log.
+  const trace = '0af7651916cd43dd8448eb211c80319c';
+  for (const text of [trace, `00-${trace}-b7ad6b7169203331-01`, trace.toUpperCase()]) {
+    assert.deepEqual(suggestions(text, text.length, none).map((one) => one.insert), [`trace:${trace}`, `id:${trace}`], text);
+  }
+  assert.deepEqual(suggestions('facade', 6, none), []);
   assert.deepEqual(labels('nothing-like-it'), []);
   assert.deepEqual(complete('a st b', 4, 'status:'), { text: 'a status: b', at: 9 });
   assert.deepEqual(complete('st', 2, 'status:5xx'), { text: 'status:5xx ', at: 11 });

@@ -27,6 +27,9 @@ const FIELDS = {
   'id:': { hint: 'first digits of a request id' },
 };
 
+/** An id out of some log, or a `traceparent` that has one. */
+const ID = /^(?:00-)?([\da-f]{8,32})(?:-[\da-f-]*)?$/i;
+
 /**
  * The terms of a search. Quotes hold blanks together.
  * @param {string} text
@@ -58,6 +61,8 @@ export function suggestions(text, at, seen) {
   const typed = term.text.slice(0, at - term.at);
   const minus = typed.startsWith('-') ? '-' : '';
   const bare = typed.slice(minus.length);
+  const id = ID.exec(bare)?.[1]?.toLowerCase();
+  if (id) return ['trace:', 'id:'].map((name) => ({ insert: minus + name + id, label: minus + name + id.slice(0, 12), hint: FIELDS[name]?.hint ?? '' }));
   const field = Object.keys(FIELDS).find((name) => bare.startsWith(name));
   if (field) {
     const begun = bare.slice(field.length).toLowerCase();
