@@ -135,6 +135,8 @@ counters! {
         cache_disk_written,
         /// Responses not written to the cache's disk: too many waited, or it rests after a failure.
         cache_disk_dropped,
+        /// Large responses that the cache's disk could not take as they came.
+        cache_disk_given_up,
         /// Files of the cache's disk that could not be written or read.
         cache_disk_failed,
         /// Files of the cache's disk that were broken, and were removed.

@@ -21,6 +21,7 @@ impl Writer {
             self.path("directory", &disk.directory);
             self.size("disk_max", disk.bytes_max);
             self.size("disk_queue_max", disk.queue_bytes_max);
+            self.size("disk_object_min", disk.object_bytes_min);
         }
     }
 

@@ -20,4 +20,6 @@ pub struct CacheDisk {
     pub bytes_max: u64,
     /// The most octets that wait to be written.
     pub queue_bytes_max: u64,
+    /// Bodies with more octets are on disk only.
+    pub object_bytes_min: u64,
 }

@@ -20,7 +20,8 @@ pub(super) fn cache(table: &Table<'_>) -> Cache {
     let directory = table.opt("directory", Value::path);
     let bytes_max = table.or("disk_max", 10 * GIB, |value| value.size(MIB..=1024 * 1024 * GIB));
     let queue_bytes_max = table.or("disk_queue_max", 64 * MIB, |value| value.size(KIB..=16 * GIB));
-    let disk = directory.map(|directory| CacheDisk { directory, bytes_max, queue_bytes_max });
+    let object_bytes_min = table.or("disk_object_min", 4 * MIB, |value| value.size(64 * KIB..=16 * GIB));
+    let disk = directory.map(|directory| CacheDisk { directory, bytes_max, queue_bytes_max, object_bytes_min });
     let cache = Cache { memory_max, disk };
     table.check();
     cache

@@ -1,23 +1,18 @@
 //! Answers from stored responses: whole, 304 to a client that holds it already, or the parts that it asks for (RFC 9110
 //! sections 13 and 14). Bodies are shared, never copied.
 
-use std::{
-    collections::VecDeque,
-    convert::Infallible,
-    fmt::Write as _,
-    pin::Pin,
-    sync::Arc,
-    task::{Context, Poll},
-};
+use std::{fmt::Write as _, sync::Arc};
 
 use bytes::Bytes;
 use http::{
     HeaderMap, HeaderName, HeaderValue, Method, StatusCode,
     header::{AGE, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, RANGE},
 };
-use http_body::{Frame, SizeHint};
 
-use super::object::Object;
+use super::{
+    object::Object,
+    pieces::{Piece, pieces},
+};
 use crate::{
     body::Body,
     rules::cache::{
@@ -68,9 +63,10 @@ pub(super) fn from(object: &Arc<Object>, method: &Method, request: &HeaderMap, n
             Wanted::Parts(spans) => return parts(object, headers, length, &spans),
         }
     }
-    let body = match object.whole() {
-        Some(whole) => Body::full(whole),
-        None => pieces(object.body().all().to_vec()),
+    let body = match (object.whole(), object.octets().checked_sub(1)) {
+        (Some(whole), _) => Body::full(whole),
+        (None, Some(last)) => pieces(object, part_of(object, Span { first: 0, last })),
+        (None, None) => Body::empty(),
     };
     with(object.status, headers, body)
 }
@@ -98,9 +94,8 @@ fn nothing(mut headers: HeaderMap, length: u64) -> Response {
 /// Parts, RFC 9110 section 15.3.7.
 fn parts(object: &Arc<Object>, mut headers: HeaderMap, length: u64, spans: &[Span]) -> Response {
     let first = object.part().map_or(0, |part| part.span.first);
-    let body = object.body();
-    let of = |span: &Span| body.part(Span { first: span.first - first, last: span.last - first });
-    let chunks = match spans {
+    let of = |span: &Span| part_of(object, Span { first: span.first - first, last: span.last - first });
+    let all = match spans {
         [span] => {
             set(&mut headers, CONTENT_RANGE, &ContentRange { span: *span, length }.to_string());
             of(span)
@@ -110,18 +105,26 @@ fn parts(object: &Arc<Object>, mut headers: HeaderMap, length: u64, spans: &[Spa
             let kind = headers.insert(CONTENT_TYPE, HeaderValue::from_static("multipart/byteranges"));
             set(&mut headers, CONTENT_TYPE, &format!("multipart/byteranges; boundary={boundary}"));
             headers.remove(CONTENT_RANGE);
-            let mut chunks = Vec::new();
+            let mut all = Vec::new();
             for span in spans {
-                chunks.push(part_head(&boundary, kind.as_ref(), ContentRange { span: *span, length }));
-                chunks.extend(of(span));
+                all.push(Piece::There(part_head(&boundary, kind.as_ref(), ContentRange { span: *span, length })));
+                all.extend(of(span));
             }
-            chunks.push(Bytes::from(format!("\r\n--{boundary}--\r\n")));
-            chunks
+            all.push(Piece::There(Bytes::from(format!("\r\n--{boundary}--\r\n"))));
+            all
         }
     };
-    let octets: u64 = chunks.iter().map(|chunk| chunk.len() as u64).sum();
+    let octets: u64 = all.iter().map(Piece::octets).sum();
     headers.insert(CONTENT_LENGTH, HeaderValue::from(octets));
-    with(StatusCode::PARTIAL_CONTENT, headers, pieces(chunks))
+    with(StatusCode::PARTIAL_CONTENT, headers, pieces(object, all))
+}
+
+/// What is stored of a response, from the first octet to the last.
+fn part_of(object: &Arc<Object>, span: Span) -> Vec<Piece> {
+    if object.large().is_some() {
+        return vec![Piece::OnDisk(span)];
+    }
+    object.body().part(span).into_iter().map(Piece::There).collect()
 }
 
 fn part_head(boundary: &str, kind: Option<&HeaderValue>, range: ContentRange) -> Bytes {
@@ -137,35 +140,5 @@ fn part_head(boundary: &str, kind: Option<&HeaderValue>, range: ContentRange) ->
 fn set(headers: &mut HeaderMap, name: HeaderName, value: &str) {
     if let Ok(value) = HeaderValue::from_str(value) {
         headers.insert(name, value);
-    }
-}
-
-/// A body of pieces that are there.
-pub(super) fn pieces(chunks: Vec<Bytes>) -> Body {
-    let left = chunks.iter().map(|chunk| chunk.len() as u64).sum();
-    Body::boxed(Pieces { chunks: chunks.into(), left })
-}
-
-struct Pieces {
-    chunks: VecDeque<Bytes>,
-    left: u64,
-}
-
-impl http_body::Body for Pieces {
-    type Data = Bytes;
-    type Error = Infallible;
-
-    fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        let chunk = self.chunks.pop_front();
-        self.left -= chunk.as_ref().map_or(0, |chunk| chunk.len() as u64);
-        Poll::Ready(chunk.map(|chunk| Ok(Frame::data(chunk))))
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.left == 0
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        SizeHint::with_exact(self.left)
     }
 }

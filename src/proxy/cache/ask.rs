@@ -69,7 +69,7 @@ impl Need {
             }
             (Found::None(why, other), _) => {
                 let fwd = match &why {
-                    Why::KeyDiffers { .. } => Fwd::Miss,
+                    Why::KeyDiffers { .. } | Why::Unreadable => Fwd::Miss,
                     _ if other.is_some() => Fwd::VaryMiss,
                     _ => Fwd::UriMiss,
                 };

@@ -60,7 +60,8 @@ impl CacheStore {
     /// fields. Reads the disk.
     pub fn explain(&self, key: &str, request: &HeaderMap) -> Explained {
         let url = key::url(key);
-        let mut stored: Vec<_> = self.memory.known(url).into_iter().map(|object| (object, "memory")).collect();
+        let mut stored: Vec<_> =
+            self.memory.known(url).into_iter().map(|object| (Arc::clone(&object), object.tier())).collect();
         for object in self.on_disk(url) {
             let same = |known: &Object| known.key() == object.key() && known.vary() == object.vary();
             if !stored.iter().any(|(known, _)| same(known)) {

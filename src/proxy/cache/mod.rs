@@ -13,6 +13,7 @@ mod flight;
 mod head;
 mod memory;
 mod object;
+mod pieces;
 mod purges;
 mod refresh;
 mod report;

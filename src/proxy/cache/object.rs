@@ -1,5 +1,5 @@
-//! A stored response: itself, one piece of memory for key, variant and header fields, and one for a small body. A large
-//! body is chunks, which answers share.
+//! A stored response: itself, one piece of memory for key, variant and header fields, and one for a small body. A larger
+//! body is chunks, which answers share, or is in a file.
 
 use std::{
     ops::Range,
@@ -13,7 +13,7 @@ use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 use opentelemetry::trace::{SpanId, TraceId};
 
-use super::head;
+use super::{disk::large::Large, head};
 use crate::rules::cache::{
     Purge, Terms, key,
     range::{ContentRange, Span},
@@ -28,6 +28,8 @@ const FIXED_BYTES: u64 = 16 + size_of::<Object>() as u64;
 const PLACE_BYTES: u64 = 56;
 /// What each chunk takes beside its octets.
 const CHUNK_BYTES: u64 = 96;
+/// What is held of a body that is on disk.
+const LARGE_BYTES: u64 = 256;
 
 /// A stored response. Its terms count until it is replaced; nothing in it changes but the mark of a soft purge.
 #[derive(Debug)]
@@ -66,6 +68,7 @@ struct Rare {
 enum Stored {
     Whole(Box<[u8]>),
     Chunks(Chunks),
+    File(Arc<Large>),
 }
 
 /// A small body as answers share it.
@@ -145,17 +148,31 @@ impl Chunks {
 impl Object {
     /// Puts a response away.
     pub(super) fn new(parts: &Parts<'_>, body: &Chunks) -> Self {
-        let mut octets = Vec::with_capacity(parts.key.len() + parts.vary.len() + 256);
-        octets.extend_from_slice(parts.key.as_bytes());
-        octets.extend_from_slice(parts.vary.as_bytes());
-        let vary_end = u32::try_from(octets.len()).unwrap_or(u32::MAX);
-        head::write(parts.headers, body.octets, &mut octets);
-        let names = names(parts.key, parts.headers);
-        let body = if body.octets <= WHOLE_BYTES_MAX {
+        let stored = if body.octets <= WHOLE_BYTES_MAX {
             Stored::Whole(body.chunks.concat().into())
         } else {
             Stored::Chunks(body.clone())
         };
+        Self::of(parts, stored, body.octets)
+    }
+
+    /// Puts a response away whose body is on disk.
+    pub(super) fn on_disk(parts: &Parts<'_>, body: &Arc<Large>) -> Self {
+        Self::of(parts, Stored::File(Arc::clone(body)), body.octets())
+    }
+
+    /// Puts a response away that has the body of another one.
+    pub(super) fn with_body_of(parts: &Parts<'_>, other: &Arc<Self>) -> Self {
+        other.large().map_or_else(|| Self::new(parts, &other.body()), |large| Self::on_disk(parts, large))
+    }
+
+    fn of(parts: &Parts<'_>, body: Stored, length: u64) -> Self {
+        let mut octets = Vec::with_capacity(parts.key.len() + parts.vary.len() + 256);
+        octets.extend_from_slice(parts.key.as_bytes());
+        octets.extend_from_slice(parts.vary.as_bytes());
+        let vary_end = u32::try_from(octets.len()).unwrap_or(u32::MAX);
+        head::write(parts.headers, length, &mut octets);
+        let names = names(parts.key, parts.headers);
         let content = match body {
             Stored::Whole(body) if parts.part.is_none() && names.is_empty() && parts.filled_by.is_none() => {
                 Content::Plain(body)
@@ -204,7 +221,17 @@ impl Object {
         head::read(&self.data[self.vary_end as usize..], self.octets()).unwrap_or_default()
     }
 
-    /// Its body, in chunks, as it is given out.
+    /// Its body, if that is on disk.
+    pub(super) fn large(&self) -> Option<&Arc<Large>> {
+        if let Some(Stored::File(large)) = self.stored() { Some(large) } else { None }
+    }
+
+    /// Where its body is.
+    pub(super) fn tier(&self) -> &'static str {
+        if self.large().is_some() { "disk" } else { "memory" }
+    }
+
+    /// Its body, in chunks, as it is given out; none of what is on disk.
     pub(super) fn body(self: &Arc<Self>) -> Chunks {
         match self.stored() {
             Some(Stored::Chunks(chunks)) => chunks.clone(),
@@ -217,7 +244,7 @@ impl Object {
         self.small().map(|body| if body.is_empty() { Bytes::new() } else { Bytes::from_owner(Whole(Arc::clone(self))) })
     }
 
-    /// Its body, piece by piece.
+    /// Its body, piece by piece; none of what is on disk.
     pub(super) fn pieces(&self) -> impl Iterator<Item = &[u8]> {
         let chunks = self.chunks().into_iter().flat_map(Chunks::all).map(|chunk| &chunk[..]);
         self.small().into_iter().chain(chunks)
@@ -250,7 +277,11 @@ impl Object {
 
     /// The octets of its body.
     pub(super) fn octets(&self) -> u64 {
-        self.chunks().map_or_else(|| self.small().unwrap_or_default().len() as u64, |chunks| chunks.octets)
+        match self.stored() {
+            Some(Stored::Chunks(chunks)) => chunks.octets,
+            Some(Stored::File(large)) => large.octets(),
+            _ => self.small().unwrap_or_default().len() as u64,
+        }
     }
 
     /// Which part it is, if it is one.
@@ -306,7 +337,8 @@ impl Object {
         let chunks = self.chunks().into_iter().flat_map(Chunks::all);
         let chunks = chunks.map(|chunk| taken(chunk.len()) + CHUNK_BYTES).sum::<u64>();
         let small = self.small().map_or(0, |body| taken(body.len()));
-        FIXED_BYTES + PLACE_BYTES + taken(self.data.len()) + small + chunks + rare
+        let large = self.large().map_or(0, |_| LARGE_BYTES);
+        FIXED_BYTES + PLACE_BYTES + taken(self.data.len()) + small + chunks + rare + large
     }
 }
 

@@ -137,7 +137,7 @@ pub(super) fn stored(span: &mut Span, object: &Arc<Object>) {
     let (terms, now) = (object.terms(), now());
     span.set("cache.age", || i64::try_from(terms.age(now)).unwrap_or(i64::MAX));
     span.set("cache.ttl", || terms.left(now));
-    span.set("cache.tier", || "memory");
+    span.set("cache.tier", || object.tier());
     span.set("cache.item_size", || i64::try_from(object.octets()).unwrap_or(i64::MAX));
     if let Some((trace_id, span_id)) = object.filled_by() {
         span.link(trace_id, span_id, "filled by");

@@ -1,13 +1,17 @@
-//! Putting a response away: at once, or by a task that takes its body from the upstream while others read it.
+//! Putting a response away: at once, or by a task that takes its body from the upstream while others read it. A large body
+//! goes to disk meanwhile. Whoever reads it waits for the disk for a while at most: what it cannot take is not stored.
 
-use std::{future::poll_fn, rc::Rc, sync::Arc};
+use std::{future::poll_fn, rc::Rc, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use http::{HeaderMap, header::CONTENT_LENGTH};
 use http_body_util::BodyExt as _;
+use tokio::time::{Instant, timeout};
 
 use super::{
     RouteCache,
+    disk::{large::Large, stream::Stream},
+    filling::{Filling, Unwanted},
     flight::{Leader, OnItsWay},
     object::{Chunks, Object, Parts},
     report,
@@ -19,19 +23,42 @@ use crate::{
     trace::scope::Span,
 };
 
+/// So long a body on its way waits for the disk, in all.
+const PATIENCE: Duration = Duration::from_secs(2);
+
 /// How a response is stored.
 pub(super) struct Saving {
     pub(super) route: Rc<RouteCache>,
     pub(super) storable: Storable,
     pub(super) answered: u64,
-    pub(super) bytes_max: u64,
+    pub(super) limits: Limits,
+}
+
+/// How large bodies may be, in octets.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Limits {
+    /// To be stored at all.
+    pub(super) stored: u64,
+    /// To be stored in memory: larger ones go to disk while they come.
+    pub(super) held: u64,
+}
+
+/// A body as it is stored.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Kept<'a> {
+    Here(&'a Chunks),
+    OnDisk(&'a Arc<Large>),
 }
 
 impl Saving {
     /// `None` if its length is not what it says, or what it is was purged meanwhile.
-    pub(super) fn put(&self, key: &str, way: &OnItsWay, body: &Chunks) -> Option<Arc<Object>> {
+    pub(super) fn put(&self, key: &str, way: &OnItsWay, body: Kept<'_>) -> Option<Arc<Object>> {
         let expected = self.storable.part.map(|part| part.span.octets()).or(length(&way.headers));
-        if expected.is_some_and(|expected| expected != body.octets()) {
+        let octets = match body {
+            Kept::Here(chunks) => chunks.octets(),
+            Kept::OnDisk(large) => large.octets(),
+        };
+        if expected.is_some_and(|expected| expected != octets) {
             self.route.store.give_up(key, Why::Interrupted);
             return None;
         }
@@ -46,7 +73,11 @@ impl Saving {
             filled_by: way.filled_by,
         };
         let store = &self.route.store;
-        match store.put(Object::new(&parts, body), way.since) {
+        let object = match body {
+            Kept::Here(chunks) => Object::new(&parts, chunks),
+            Kept::OnDisk(large) => Object::on_disk(&parts, large),
+        };
+        match store.put(object, way.since) {
             Ok(object) => {
                 store.accept(key);
                 Some(object)
@@ -68,27 +99,31 @@ pub(super) struct Filler {
     pub(super) leader: Option<Leader>,
     pub(super) span: Span,
     /// What it takes of the room for bodies on their way, in octets.
-    pub(super) taken: u64,
+    taken: u64,
+    place: Place,
+    patience: Duration,
+}
+
+/// Where a body on its way is kept.
+enum Place {
+    Memory,
+    Disk(Arc<Large>),
+    Nowhere,
 }
 
 impl Filler {
+    pub(super) fn new(saving: Saving, way: Arc<OnItsWay>, (key, leader, span): (String, Option<Leader>, Span)) -> Self {
+        Self { saving, way, key, leader, span, taken: 0, place: Place::Memory, patience: PATIENCE }
+    }
+
     pub(super) async fn fill(mut self, mut body: Body) {
         let filling = Arc::clone(&self.way.filling);
-        let mut is_kept = true;
         loop {
-            if poll_fn(|cx| filling.poll_room(cx)).await.is_err() {
+            if self.room(&filling).await.is_err() {
                 return;
             }
-            let room = self.takes(filling.held());
-            let bytes_max = self.saving.bytes_max;
-            let is_too_large = filling.octets() > bytes_max;
-            if is_kept && (is_too_large || room == 0) {
-                is_kept = false;
-                let why = if is_too_large { Why::TooLarge { bytes_max } } else { Why::NoRoom };
-                drop(self.leader.take());
-                report::reason(&mut self.span, &why);
-                self.saving.route.store.give_up(&self.key, why);
-                filling.let_go();
+            if let Some(why) = self.excess(&filling).await {
+                self.let_go(&filling, why);
                 continue;
             }
             let data = match body.frame().await {
@@ -109,8 +144,72 @@ impl Filler {
                 filling.push(&data);
             }
         }
-        if let Some(chunks) = filling.complete() {
-            self.saving.put(&self.key, &self.way, &chunks);
+        self.finish(&filling).await;
+    }
+
+    /// Waits until more may come.
+    async fn room(&mut self, filling: &Filling) -> Result<(), Unwanted> {
+        let room = poll_fn(|cx| filling.poll_room(cx));
+        if !matches!(self.place, Place::Disk(_)) {
+            return room.await;
+        }
+        let begun = Instant::now();
+        let waited = timeout(self.patience, room).await;
+        self.patience = self.patience.saturating_sub(begun.elapsed());
+        waited.unwrap_or(Ok(()))
+    }
+
+    /// Why it cannot be stored after all, if it cannot. What is too large to be held begins to go to disk.
+    async fn excess(&mut self, filling: &Arc<Filling>) -> Option<Why> {
+        let room = self.takes(filling.held());
+        let limits = self.saving.limits;
+        match self.place {
+            Place::Nowhere => return None,
+            _ if filling.octets() > limits.stored => return Some(Why::TooLarge { bytes_max: limits.stored }),
+            _ if room == 0 => return Some(Why::NoRoom),
+            Place::Disk(_) => {
+                let is_slow = self.patience.is_zero();
+                return (is_slow || filling.is_unwritable()).then_some(Why::DiskBusy);
+            }
+            Place::Memory if filling.expected() <= limits.held => return None,
+            Place::Memory => {}
+        }
+        let store = Arc::clone(&self.saving.route.store);
+        let Some(stream) = store.stream(&self.key, &self.way.vary).await else { return Some(Why::DiskBusy) };
+        self.span.set("cache.tier", || "disk");
+        filling.stream_to(stream.opened());
+        self.place = Place::Disk(Arc::clone(&stream.opened().large));
+        tokio::task::spawn_local(write(stream, Arc::clone(filling)));
+        None
+    }
+
+    fn let_go(&mut self, filling: &Filling, why: Why) {
+        self.place = Place::Nowhere;
+        drop(self.leader.take());
+        self.give_up(why);
+        filling.let_go();
+    }
+
+    fn give_up(&mut self, why: Why) {
+        report::reason(&mut self.span, &why);
+        self.saving.route.store.give_up(&self.key, why);
+    }
+
+    /// All of it came.
+    async fn finish(&mut self, filling: &Filling) {
+        let chunks = filling.complete();
+        match (&self.place, chunks) {
+            (Place::Memory, Some(chunks)) => drop(self.saving.put(&self.key, &self.way, Kept::Here(&chunks))),
+            (Place::Disk(large), _) => {
+                let large = Arc::clone(large);
+                // Whoever reads it has all of it by now.
+                if timeout(PATIENCE, poll_fn(|cx| filling.poll_written(cx))).await == Ok(true) {
+                    self.saving.put(&self.key, &self.way, Kept::OnDisk(&large));
+                } else {
+                    self.give_up(Why::DiskBusy);
+                }
+            }
+            _ => {}
         }
     }
 
@@ -118,6 +217,18 @@ impl Filler {
     fn takes(&mut self, octets: u64) -> u64 {
         let before = std::mem::replace(&mut self.taken, octets);
         self.saving.route.store.comes(before, octets)
+    }
+}
+
+/// Writes a body to disk while it comes.
+async fn write(stream: Stream, filling: Arc<Filling>) {
+    while let Some(pieces) = poll_fn(|cx| filling.poll_unwritten(cx)).await {
+        let octets = pieces.iter().map(|piece| piece.len() as u64).sum();
+        let is_written = stream.write(pieces).await;
+        filling.wrote(is_written.then_some(octets));
+        if !is_written {
+            return;
+        }
     }
 }
 

@@ -12,11 +12,12 @@ use quick_cache::sync::Cache;
 use tokio::time::timeout;
 
 use super::{
-    disk::{Disk, READ_TIMEOUT},
+    disk::{Disk, READ_TIMEOUT, large::Opened, stream::Stream},
     flight::{Flights, Landing, Part},
     memory::{self, Memory},
     object::Object,
     purges::Purges,
+    save::Limits,
 };
 use crate::{
     clock,
@@ -43,6 +44,13 @@ pub struct CacheStore {
     /// The most that they may.
     coming_max: AtomicU64,
     counters: Arc<Counters>,
+}
+
+/// Whether a response is a whole one, or a part.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Whole {
+    Yes,
+    No,
 }
 
 /// A response that was not stored.
@@ -87,6 +95,18 @@ impl CacheStore {
     /// How many files there are on disk, and how many octets they have; `None` without a disk tier.
     pub fn disk_size(&self) -> Option<(usize, u64)> {
         self.disk.as_ref().map(|disk| disk.size())
+    }
+
+    /// Whether it is known what is on disk.
+    #[cfg(test)]
+    pub(super) fn has_looked(&self) -> bool {
+        self.disk.as_ref().is_some_and(|disk| disk.has_looked())
+    }
+
+    /// Waits until all is written.
+    #[cfg(test)]
+    pub(super) fn settled(&self) {
+        self.disk.iter().for_each(|disk| disk.settle());
     }
 
     /// Reads what is on disk for a key's URL. Blocks.
@@ -218,6 +238,44 @@ impl CacheStore {
         self.purges.lock().unwrap_or_else(PoisonError::into_inner).mean(since, url, means)
     }
 
+    /// How large bodies may be, of which a route stores so much: parts are in memory only.
+    pub(super) fn limits(&self, route: u64, is_whole: Whole) -> Limits {
+        let memory = self.memory.object_bytes_max();
+        let disk = self.disk.as_ref().filter(|_| is_whole == Whole::Yes);
+        let streamed = disk.and_then(|disk| Some((disk.object_bytes_max(), disk.streams(memory)?)));
+        let (stored, held) = streamed.unwrap_or((memory, memory));
+        Limits { stored: stored.min(route), held: held.min(route) }
+    }
+
+    /// Begins to take a large body to disk; `None`: it cannot take it.
+    pub(super) async fn stream(&self, key: &str, vary: &str) -> Option<Stream> {
+        self.disk.as_ref()?.stream(key, vary).await
+    }
+
+    /// Opens what is found on disk only, so that it can answer; as long as the file is held it can.
+    pub(super) async fn open(&self, object: &Arc<Object>) -> Result<Option<Arc<Opened>>, Why> {
+        let (Some(large), Some(disk)) = (object.large(), &self.disk) else { return Ok(None) };
+        if let Some(opened) = large.opened() {
+            return Ok(Some(opened));
+        }
+        if disk.is_slow() {
+            return Err(Why::Unreadable);
+        }
+        let own = Arc::clone(large);
+        let open = tokio::task::spawn_blocking(move || own.open().inspect_err(|error| own.lost(error)).ok());
+        match timeout(READ_TIMEOUT, open).await {
+            Ok(Ok(Some(opened))) => Ok(Some(opened)),
+            Ok(_) => {
+                self.forget(object);
+                Err(Why::Unreadable)
+            }
+            Err(_) => {
+                disk.was_slow();
+                Err(Why::Unreadable)
+            }
+        }
+    }
+
     /// A body on its way into the cache takes `now` octets, no longer `before`. Gives back how many octets more all of
     /// them may take.
     pub(super) fn comes(&self, before: u64, now: u64) -> u64 {
@@ -229,6 +287,9 @@ impl CacheStore {
     /// A response that was begun to be stored was not.
     pub(super) fn give_up(&self, key: &str, why: Why) {
         self.counters.cache_not_stored.one();
+        if why == Why::DiskBusy {
+            self.counters.cache_disk_given_up.one();
+        }
         self.refuse(key, why);
     }
 

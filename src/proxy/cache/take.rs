@@ -6,6 +6,7 @@ use http::{
     HeaderMap, Method, StatusCode,
     header::{DATE, RANGE, SET_COOKIE},
 };
+use http_body::Body as _;
 
 use super::{
     answer,
@@ -15,8 +16,8 @@ use super::{
     object::{Chunks, Object, Parts},
     report::{self, Told},
     rest::Answered,
-    save::{Filler, Saving, length},
-    store::now,
+    save::{Filler, Kept, Saving, length},
+    store::{Whole, now},
     visit::Visit,
 };
 use crate::{
@@ -94,7 +95,7 @@ impl<S: Handler> Visit<S> {
             part: object.part(),
             filled_by: self.cx.scope().context().map(|at| (at.trace_id, at.span_id)).or(object.filled_by()),
         };
-        let renewed = Object::new(&parts, &object.body());
+        let renewed = Object::with_body_of(&parts, object);
         let store = &self.route.store;
         if verdict.is_err() || vary != object.vary() {
             store.forget(object);
@@ -121,12 +122,13 @@ impl<S: Handler> Visit<S> {
         } else {
             storable(&errand.wish.headers, &answer, policy)
         };
-        let bytes_max = policy.object_bytes_max.min(self.route.store.memory.object_bytes_max());
-        let is_too_large = length(response.headers()).is_some_and(|length| length > bytes_max);
+        let is_whole = if response.status() == StatusCode::PARTIAL_CONTENT { Whole::No } else { Whole::Yes };
+        let limits = self.route.store.limits(policy.object_bytes_max, is_whole);
+        let is_too_large = length(response.headers()).is_some_and(|length| length > limits.stored);
         match verdict {
-            Ok(_) if is_too_large => self.hand_through(response, errand, Why::TooLarge { bytes_max }),
+            Ok(_) if is_too_large => self.hand_through(response, errand, Why::TooLarge { bytes_max: limits.stored }),
             Ok(storable) => {
-                let saving = Saving { route: Rc::clone(&self.route), storable, answered, bytes_max };
+                let saving = Saving { route: Rc::clone(&self.route), storable, answered, limits };
                 self.save(response, errand, (saving, ours))
             }
             Err(why) => self.hand_through(response, errand, why),
@@ -153,7 +155,8 @@ impl<S: Handler> Visit<S> {
         if let Some(leader) = leader {
             leader.tell(Landing::Private);
         }
-        let is_general = !matches!(why, Why::ForClientOnly | Why::RequestNoStore | Why::Head | Why::PartUnusable);
+        let is_general =
+            !matches!(why, Why::ForClientOnly | Why::RequestNoStore | Why::Head | Why::PartUnusable | Why::Authorized);
         if is_general {
             self.route.store.refuse(&asked.key, why.clone());
         }
@@ -187,9 +190,11 @@ impl<S: Handler> Visit<S> {
             headers,
             since,
         };
-        let mut response = match response.body_mut().take_ready() {
+        // A large body goes to disk as one that comes.
+        let is_held = response.body().size_hint().lower() <= saving.limits.held;
+        let mut response = match is_held.then(|| response.body_mut().take_ready()).flatten() {
             Some(whole) => {
-                let landed = saving.put(&asked.key, &way, &Chunks::new(vec![whole.clone()]));
+                let landed = saving.put(&asked.key, &way, Kept::Here(&Chunks::new(vec![whole.clone()])));
                 if let (Some(leader), Some(object)) = (&leader, &landed) {
                     leader.tell(Landing::Stored(Arc::clone(object)));
                 }
@@ -216,7 +221,7 @@ impl<S: Handler> Visit<S> {
                 let current = ours
                     && way.status == StatusCode::OK
                     && validate::is_current(&wish.headers, &way.headers, saving.answered / 1_000);
-                let filler = Filler { saving, way, key: asked.key, leader, span, taken: 0 };
+                let filler = Filler::new(saving, way, (asked.key, leader, span));
                 tokio::task::spawn_local(filler.fill(body));
                 if current {
                     let mut headers = head.headers;

@@ -1086,7 +1086,8 @@ fn a_slow_disk_is_waited_for_half_a_second() {
     let directory = tempfile::tempdir().unwrap();
     let wish = || {
         let (bytes_max, queue_bytes_max) = (1 << 20, 1 << 20);
-        let disk = model::CacheDisk { directory: directory.path().to_owned(), bytes_max, queue_bytes_max };
+        let directory = directory.path().to_owned();
+        let disk = model::CacheDisk { directory, bytes_max, queue_bytes_max, object_bytes_min: 4 << 20 };
         model::Cache { memory_max: 1 << 26, disk: Some(disk) }
     };
     // On real time: the disk knows no other.
@@ -1135,3 +1136,5 @@ fn a_slow_disk_is_waited_for_half_a_second() {
         })
     });
 }
+
+mod large;

@@ -9,6 +9,7 @@ use super::{
     RouteCache,
     answer::{self, Wish},
     ask::{Errand, Need},
+    disk::large::Opened,
     memory::Found,
     object::{self, Object},
     refresh,
@@ -61,7 +62,8 @@ impl<S: Handler> Visit<S> {
             Obey::No => RequestDirectives::default(),
         };
         let asked = Asked { key, said };
-        match self.look_up(&request, &asked).await {
+        let (found, decided, _opened) = self.look_up(&request, &asked).await;
+        match (found, decided) {
             (Found::Variant(object), Some(Use::Fresh(why))) => Ok(self.hit(&request, &object, (Status::Hit, why))),
             (Found::Variant(object), Some(Use::Stale(why, wish))) => {
                 if wish == Refresh::Background {
@@ -128,7 +130,8 @@ impl<S: Handler> Visit<S> {
         key::bypass(request.headers(), &self.route.policy)
     }
 
-    async fn look_up(&self, request: &Request, asked: &Asked) -> (Found, Option<Use>) {
+    /// What is stored and what it may do; its file, if its body is in one.
+    async fn look_up(&self, request: &Request, asked: &Asked) -> (Found, Option<Use>, Option<Arc<Opened>>) {
         let mut span = self.cx.span(Stage::CacheLookup);
         let store = &self.route.store;
         let mut found = store.memory.find(&asked.key, request.headers());
@@ -136,6 +139,16 @@ impl<S: Handler> Visit<S> {
         if is_unknown && store.promote(&asked.key).await {
             span.set("cache.promoted", || "from disk");
             found = store.memory.find(&asked.key, request.headers());
+        }
+        let mut opened = None;
+        if let Found::Variant(object) = &found
+            && object.large().is_some()
+        {
+            // Boxed, so that others do not carry its size.
+            match Box::pin(store.open(object)).await {
+                Ok(file) => opened = file,
+                Err(why) => found = Found::None(why, None),
+            }
         }
         let decided = match &found {
             Found::Variant(object) if answer::has_all(object, request.method(), request.headers()) => {
@@ -149,7 +162,7 @@ impl<S: Handler> Visit<S> {
         };
         span.set("cache.key", || self.cx.told(key::url(&asked.key)));
         report::found(&mut span, &found, decided.as_ref());
-        (found, decided)
+        (found, decided, opened)
     }
 
     /// Answers from what is stored.

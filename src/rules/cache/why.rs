@@ -244,6 +244,10 @@ reasons! {
     } "too-large" "the response is larger than the {bytes_max} octets that are stored of one",
     /// Too many others.
     NoRoom "no-room" "too many responses were on their way into the cache at once",
+    /// A large body came faster than the disk takes it, or the disk fails.
+    DiskBusy "disk-busy" "the response is too large to be held in memory, and the cache's disk could not take it",
+    /// Its file is not there, or is broken, or the disk does not answer.
+    Unreadable "unreadable" "what is stored is on disk, and could not be read from there",
     /// A 304 to a condition of the client's own.
     ForClientOnly "for-client-only" "the answer is to a condition of the client's own",
     /// The answer to a HEAD.

@@ -1,10 +1,16 @@
 //! What is on disk: names and sizes by URL, and who was used least recently. Some 150 octets of memory for each file.
 
-use std::collections::{BTreeMap, HashMap};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
 
 use sha2::{Digest as _, Sha256};
 
-use super::super::object::Object;
+use super::{
+    super::object::Object,
+    large::{self, Large},
+};
 use crate::rules::cache::key;
 
 /// A file's name: its URL's hash, and that of its variant. The same in every process.
@@ -16,9 +22,13 @@ pub(super) struct Name {
 
 impl Name {
     pub(super) fn of(object: &Object) -> Self {
-        let variant =
-            Sha256::new().chain_update(object.key()).chain_update([0_u8]).chain_update(object.vary()).finalize();
-        Self { url: url_hash(object.url()), variant: first(variant.as_slice()) }
+        Self::new(object.key(), object.vary())
+    }
+
+    /// That of the variant under this key.
+    pub(super) fn new(key: &str, vary: &str) -> Self {
+        let variant = Sha256::new().chain_update(key).chain_update([0_u8]).chain_update(vary).finalize();
+        Self { url: url_hash(key), variant: first(variant.as_slice()) }
     }
 
     /// As the file is called.
@@ -57,34 +67,53 @@ pub(super) struct Index {
     uses: u64,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 struct File {
+    /// Of the record.
     octets: u64,
     used: u64,
+    /// The body, if it has a file of its own.
+    large: Option<Arc<Large>>,
+}
+
+impl File {
+    /// What it takes, in octets, with its body.
+    fn total(&self) -> u64 {
+        self.octets + self.large.as_ref().map_or(0, |large| large::on_disk(large.octets()))
+    }
 }
 
 impl Index {
-    /// There is such a file now.
-    pub(super) fn put(&mut self, name: Name, octets: u64) {
-        self.remove(name);
+    /// There is such a file now, and perhaps a large body. Gives back the one that it takes the place of.
+    pub(super) fn put(&mut self, name: Name, octets: u64, large: Option<Arc<Large>>) -> Option<Arc<Large>> {
+        let is_same = |before: &Arc<Large>| large.as_ref().is_some_and(|large| Arc::ptr_eq(before, large));
+        let replaced = self.remove(name).filter(|before| !is_same(before));
         self.uses += 1;
-        self.files.insert(name, File { octets, used: self.uses });
+        let file = File { octets, used: self.uses, large };
+        self.octets += file.total();
+        self.files.insert(name, file);
         self.by_use.insert(self.uses, name);
         self.by_url.entry(name.url).or_default().push(name);
-        self.octets += octets;
+        replaced
     }
 
-    /// There is no such file any more.
-    pub(super) fn remove(&mut self, name: Name) {
-        let Some(file) = self.files.remove(&name) else { return };
+    /// There is no such file any more; its large body, if it has one, is to go too.
+    pub(super) fn remove(&mut self, name: Name) -> Option<Arc<Large>> {
+        let file = self.files.remove(&name)?;
         self.by_use.remove(&file.used);
-        self.octets -= file.octets;
+        self.octets -= file.total();
         if let Some(names) = self.by_url.get_mut(&name.url) {
             names.retain(|known| *known != name);
             if names.is_empty() {
                 self.by_url.remove(&name.url);
             }
         }
+        file.large
+    }
+
+    /// The large body of this number, if it is that of the file of this name.
+    pub(super) fn large(&self, name: Name, id: u64) -> Option<Arc<Large>> {
+        self.files.get(&name)?.large.clone().filter(|large| large.id() == id)
     }
 
     pub(super) fn knows(&self, name: Name) -> bool {
@@ -95,7 +124,7 @@ impl Index {
         self.by_url.contains_key(&url)
     }
 
-    /// The latest files of a URL, as many as have `octets_max` together.
+    /// The latest files of a URL, as many as have `octets_max` together, without large bodies.
     pub(super) fn latest(&self, url: u64, octets_max: u64) -> Vec<Name> {
         let mut octets = 0;
         let names = self.by_url.get(&url).into_iter().flatten().rev().copied();
@@ -134,7 +163,7 @@ impl Index {
             if over == 0 {
                 break;
             }
-            over = over.saturating_sub(self.files.get(name).map_or(0, |file| file.octets));
+            over = over.saturating_sub(self.files.get(name).map_or(0, File::total));
             names.push(*name);
         }
         names

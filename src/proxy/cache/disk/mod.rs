@@ -2,15 +2,20 @@
 //! what cannot be written is not, what cannot be read is a miss, what is broken is removed; all of it is counted, and
 //! tried again a while later. One thread writes, so that no request waits for the disk but to read what it asks for.
 
+pub(super) mod blocks;
 mod index;
+pub(super) mod large;
+mod purges;
 mod record;
+mod scan;
+pub(super) mod stream;
 
 use std::{
     fs, io,
-    path::{Path, PathBuf},
+    path::PathBuf,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
         mpsc,
     },
     thread::JoinHandle,
@@ -18,9 +23,12 @@ use std::{
 };
 
 use bytes::Bytes;
-use tracing::{info, warn};
+use tracing::warn;
 
-use self::index::{Index, Name};
+use self::{
+    index::{Index, Name},
+    large::Large,
+};
 use super::{memory::VARIANTS_MAX, object::Object, store::now};
 use crate::{
     config::model,
@@ -42,8 +50,6 @@ const PURGES_MAX: usize = 256;
 const PURGES_WAITING_MAX: usize = 4 * PURGES_MAX;
 /// The file that says who uses the directory.
 const LOCK: &str = "lock";
-/// The file of purges.
-const PURGES: &str = "purges";
 
 /// The disk tier.
 pub(super) struct Disk {
@@ -57,7 +63,12 @@ struct Shared {
     directory: PathBuf,
     bytes_max: u64,
     queue_bytes_max: u64,
+    object_bytes_min: u64,
     waiting: AtomicU64,
+    /// What large bodies take that no record names yet, in octets.
+    loose: AtomicU64,
+    /// Whether it is known what an earlier process left.
+    looked: AtomicBool,
     resting_until: AtomicU64,
     unread_until: AtomicU64,
     index: Mutex<Index>,
@@ -69,7 +80,7 @@ struct Shared {
 enum Job {
     Write(Arc<Object>),
     Forget(u64),
-    Remove(Name),
+    Remove(Name, Option<Arc<Large>>),
     Sweep,
     #[cfg(test)]
     Tell(mpsc::SyncSender<()>),
@@ -92,11 +103,14 @@ impl Disk {
             directory: wish.directory.clone(),
             bytes_max: wish.bytes_max,
             queue_bytes_max: wish.queue_bytes_max,
+            object_bytes_min: wish.object_bytes_min,
             waiting: AtomicU64::new(0),
+            loose: AtomicU64::new(0),
+            looked: AtomicBool::new(false),
             resting_until: AtomicU64::new(0),
             unread_until: AtomicU64::new(0),
             index: Mutex::default(),
-            purges: Mutex::new(read_purges(&wish.directory)),
+            purges: Mutex::new(purges::read(&wish.directory)),
             jobs: Mutex::new(Some(jobs)),
             counters,
         });
@@ -110,7 +124,8 @@ impl Disk {
         let terms = object.terms;
         let grace = u64::from(terms.stale_if_error.max(terms.stale_while_revalidate));
         let has_time = u64::try_from(terms.left(now())).unwrap_or(0) + grace >= LIFE_SECONDS_MIN;
-        if object.part().is_some() || !has_time {
+        // A large body is there already.
+        if object.part().is_some() || !has_time && object.large().is_none() {
             return self.outdate(object);
         }
         let octets = object.weight();
@@ -132,7 +147,12 @@ impl Disk {
 
     /// Whether anything is there for a key's URL, and may be read now.
     pub(super) fn has(&self, key: &str) -> bool {
-        self.shared.unread_until.load(Ordering::Relaxed) <= now() && lock(&self.shared.index).has(index::url_hash(key))
+        !self.is_slow() && lock(&self.shared.index).has(index::url_hash(key))
+    }
+
+    /// Whether somebody waited too long, and nothing is read for a while.
+    pub(super) fn is_slow(&self) -> bool {
+        self.shared.unread_until.load(Ordering::Relaxed) > now()
     }
 
     /// Somebody waited too long. For a while nobody else does, or those who wait would be ever more.
@@ -168,15 +188,23 @@ impl Disk {
     /// Removes one response: from the list at once, its file behind what waits to be written.
     pub(super) fn forget(&self, object: &Object) {
         let name = Name::of(object);
-        lock(&self.shared.index).remove(name);
-        if !self.shared.send(Job::Remove(name)) {
+        let large = lock(&self.shared.index).remove(name);
+        if !self.shared.send(Job::Remove(name, large.clone())) {
             self.shared.remove(name);
+            large.iter().for_each(|large| large.remove());
         }
     }
 
     /// How many files there are, and how many octets they have.
     pub(super) fn size(&self) -> (usize, u64) {
-        lock(&self.shared.index).size()
+        let (files, octets) = lock(&self.shared.index).size();
+        (files, octets + self.shared.loose.load(Ordering::Relaxed))
+    }
+
+    /// Whether it is known what an earlier process left.
+    #[cfg(test)]
+    pub(super) fn has_looked(&self) -> bool {
+        self.shared.has_looked()
     }
 
     /// Waits until all that was put is written.
@@ -200,7 +228,7 @@ impl Drop for Disk {
 }
 
 impl Shared {
-    fn run(&self, jobs: &mpsc::Receiver<Job>) {
+    fn run(self: &Arc<Self>, jobs: &mpsc::Receiver<Job>) {
         self.look_around();
         let mut octets = Vec::new();
         while let Ok(job) = jobs.recv() {
@@ -210,7 +238,10 @@ impl Shared {
                     self.waiting.fetch_sub(object.weight(), Ordering::Release);
                 }
                 Job::Forget(url) => self.forget(url),
-                Job::Remove(name) => self.remove(name),
+                Job::Remove(name, large) => {
+                    self.remove(name);
+                    large.iter().for_each(|large| large.remove());
+                }
                 Job::Sweep => self.sweep(),
                 #[cfg(test)]
                 Job::Tell(told) => drop(told.send(())),
@@ -222,33 +253,27 @@ impl Shared {
         lock(&self.jobs).as_ref().is_some_and(|jobs| jobs.try_send(job).is_ok())
     }
 
-    /// Finds what an earlier process left.
-    fn look_around(&self) {
-        let Ok(folders) = fs::read_dir(&self.directory) else { return };
-        let mut found = Vec::new();
-        for folder in folders.filter_map(Result::ok).filter(|entry| entry.file_name().len() == 2) {
-            for file in fs::read_dir(folder.path()).into_iter().flatten().filter_map(Result::ok) {
-                let name = file.file_name().to_str().and_then(Name::parse);
-                match (name, file.metadata()) {
-                    (Some(name), Ok(facts)) => found.push((facts.modified().ok(), name, facts.len())),
-                    // Half of a file that was being written.
-                    _ => drop(fs::remove_file(file.path())),
-                }
-            }
-        }
-        found.sort_by_key(|(modified, ..)| *modified);
-        let mut index = lock(&self.index);
-        for (_, name, octets) in found {
-            index.put(name, octets);
-        }
-        let (files, octets) = index.size();
-        drop(index);
-        self.make_room(Vec::new());
-        info!(files, octets, "the cache's directory was looked at");
+    fn has_looked(&self) -> bool {
+        self.looked.load(Ordering::Acquire)
+    }
+
+    fn is_resting(&self) -> bool {
+        self.resting_until.load(Ordering::Relaxed) > now()
+    }
+
+    /// It could not write, and is left alone for a while.
+    fn failed(&self, error: &io::Error) {
+        self.counters.cache_disk_failed.one();
+        self.resting_until.store(now() + REST_MILLIS, Ordering::Relaxed);
+        warn!(%error, directory = %self.directory.display(), "the cache could not write; it goes on without for a while");
+    }
+
+    fn folder(&self, name: Name) -> PathBuf {
+        self.directory.join(name.folder())
     }
 
     fn path(&self, name: Name) -> PathBuf {
-        self.directory.join(name.folder()).join(name.text())
+        self.folder(name).join(name.text())
     }
 
     fn write(&self, object: &Object, octets: &mut Vec<u8>) {
@@ -257,8 +282,7 @@ impl Shared {
             self.counters.cache_disk_dropped.one();
             self.remove(name);
         };
-        let is_resting = self.resting_until.load(Ordering::Relaxed) > now();
-        if is_resting || self.is_purged(object).is_some_and(|(_, how)| how == How::Hard) {
+        if self.is_resting() || self.is_purged(object).is_some_and(|(_, how)| how == How::Hard) {
             return drop_it();
         }
         record::write(object, octets);
@@ -267,18 +291,23 @@ impl Shared {
         }
         match self.write_file(name, octets) {
             Ok(()) => {
+                let large = object.large().cloned();
+                // Not to be counted twice.
+                let is_there = large.as_ref().is_none_or(|large| large.keep());
                 let mut index = lock(&self.index);
-                index.put(name, octets.len() as u64);
+                let replaced = index.put(name, octets.len() as u64, large);
                 let crowd = index.crowd(name.url, VARIANTS_MAX);
                 drop(index);
+                replaced.iter().for_each(|large| large.remove());
+                if !is_there {
+                    return self.remove(name);
+                }
                 self.counters.cache_disk_written.one();
                 self.make_room(crowd);
             }
             Err(error) => {
                 self.remove(name);
-                self.counters.cache_disk_failed.one();
-                self.resting_until.store(now() + REST_MILLIS, Ordering::Relaxed);
-                warn!(%error, directory = %self.directory.display(), "the cache could not write; it goes on without for a while");
+                self.failed(&error);
             }
         }
     }
@@ -288,7 +317,7 @@ impl Shared {
         let fresh = path.with_extension("new");
         let written = match fs::write(&fresh, octets) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                fs::create_dir_all(self.directory.join(name.folder()))?;
+                fs::create_dir_all(self.folder(name))?;
                 fs::write(&fresh, octets)
             }
             written => written,
@@ -308,13 +337,15 @@ impl Shared {
             self.counters.cache_disk_removed.one();
         };
         crowd.into_iter().for_each(remove);
-        let excess = lock(&self.index).excess(self.bytes_max);
+        let room = self.bytes_max.saturating_sub(self.loose.load(Ordering::Relaxed));
+        let excess = lock(&self.index).excess(room);
         excess.into_iter().for_each(remove);
     }
 
     fn remove(&self, name: Name) {
-        lock(&self.index).remove(name);
+        let large = lock(&self.index).remove(name);
         fs::remove_file(self.path(name)).ok();
+        large.iter().for_each(|large| large.remove());
     }
 
     fn forget(&self, url: u64) {
@@ -334,7 +365,8 @@ impl Shared {
                 return None;
             }
         };
-        let object = record::read(&octets).filter(|object| Name::of(object) == name);
+        let large = |id| lock(&self.index).large(name, id);
+        let object = record::read(&octets, large).filter(|object| Name::of(object) == name);
         let Some(object) = object else {
             warn!(file = name.text(), "a file of the cache was broken, and is removed");
             self.counters.cache_disk_broken.one();
@@ -367,7 +399,7 @@ impl Shared {
             purges.push((now(), Purge::All, How::Hard));
         }
         purges.push((now(), what.clone(), how));
-        if let Err(error) = write_purges(&self.directory, &purges) {
+        if let Err(error) = purges::write(&self.directory, &purges) {
             self.counters.cache_disk_failed.one();
             warn!(%error, "the cache could not write down a purge; after a restart it may be forgotten");
         }
@@ -401,7 +433,7 @@ impl Shared {
         }
         let mut purges = lock(&self.purges);
         purges.retain(|(at, ..)| *at >= until);
-        write_purges(&self.directory, &purges).ok();
+        purges::write(&self.directory, &purges).ok();
     }
 }
 
@@ -409,44 +441,10 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// One line for each purge: when, how, what, and its name.
-fn write_purges(directory: &Path, purges: &[(u64, Purge, How)]) -> io::Result<()> {
-    let mut text = String::new();
-    for (at, what, how) in purges {
-        let (kind, name) = match what {
-            Purge::All => ("all", String::new()),
-            Purge::Url(url) => ("url", url.clone()),
-            Purge::Prefix(prefix) => ("prefix", prefix.clone()),
-            Purge::Tag(tag) => ("tag", tag.clone()),
-            Purge::Groups(origin, groups) => ("groups", format!("{origin}\t{}", groups.join("\t"))),
-        };
-        text.push_str(&format!("{at}\t{}\t{kind}\t{}\n", how.word(), name.replace('\n', " ")));
+impl std::fmt::Debug for Shared {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Shared").field("directory", &self.directory).finish_non_exhaustive()
     }
-    let fresh = directory.join("purges.new");
-    fs::write(&fresh, text)?;
-    fs::rename(&fresh, directory.join(PURGES))
-}
-
-fn read_purges(directory: &Path) -> Vec<(u64, Purge, How)> {
-    let text = fs::read_to_string(directory.join(PURGES)).unwrap_or_default();
-    let line = |line: &str| {
-        let mut parts = line.splitn(4, '\t');
-        let at = parts.next()?.parse().ok()?;
-        let how = if parts.next()? == "soft" { How::Soft } else { How::Hard };
-        let (kind, name) = (parts.next()?, parts.next()?.to_owned());
-        let what = match kind {
-            "all" => Purge::All,
-            "url" => Purge::Url(name),
-            "prefix" => Purge::Prefix(name),
-            "tag" => Purge::Tag(name),
-            _ => {
-                let mut names = name.split('\t').map(str::to_owned);
-                Purge::Groups(names.next()?, names.collect())
-            }
-        };
-        Some((at, what, how))
-    };
-    text.lines().filter_map(line).collect()
 }
 
 impl std::fmt::Debug for Disk {

@@ -1,19 +1,24 @@
 //! A stored response as a file: a fixed head, key, variant, header fields and body, under a checksum. What is not exactly
-//! that is no record.
+//! that is no record. A large body has a file of its own, and is named.
+
+use std::{fs, io::Read as _, path::Path, sync::Arc};
 
 use bytes::Bytes;
 use http::StatusCode;
 
-use super::super::{
-    head,
-    object::{Chunks, Object, Parts},
+use super::{
+    super::{
+        head,
+        object::{Chunks, Object, Parts},
+    },
+    large::Large,
 };
 use crate::rules::cache::{Reuse, Terms};
 
 /// What every record begins with; the digit changes with the form.
-const MAGIC: &[u8; 8] = b"WLCACHE2";
+const MAGIC: &[u8; 8] = b"WLCACHE3";
 /// Magic, checksum, and what always is as long.
-const FIXED_BYTES: usize = 8 + 4 + 8 + 4 * 3 + 1 + 2 + 8 + 8 + 4 * 3 + 8;
+const FIXED_BYTES: usize = 8 + 4 + 8 + 4 * 3 + 1 + 2 + 8 + 8 + 4 * 3 + 8 + 8;
 /// A chunk of a body that is read back, in octets.
 const CHUNK_BYTES: usize = 64 * 1024;
 
@@ -41,6 +46,7 @@ pub(super) fn write(object: &Object, octets: &mut Vec<u8>) {
         octets.extend_from_slice(&u32::try_from(text.len()).unwrap_or(u32::MAX).to_le_bytes());
     }
     octets.extend_from_slice(&object.octets().to_le_bytes());
+    octets.extend_from_slice(&object.large().map_or(0, |large| large.id()).to_le_bytes());
     for text in [object.key().as_bytes(), object.vary().as_bytes(), &fields] {
         octets.extend_from_slice(text);
     }
@@ -49,8 +55,19 @@ pub(super) fn write(object: &Object, octets: &mut Vec<u8>) {
     octets[8..12].copy_from_slice(&sum.to_le_bytes());
 }
 
-/// Reads an object back; `None` where it is not whole, or not what was written.
-pub(super) fn read(octets: &Bytes) -> Option<Object> {
+/// The number of a record's large body, and its length, as its file's head says; no more than that is looked at.
+pub(super) fn large(path: &Path) -> Option<(u64, u64)> {
+    let mut fixed = [0; FIXED_BYTES];
+    fs::File::open(path).ok()?.read_exact(&mut fixed).ok()?;
+    let (_, last) = fixed.split_last_chunk::<16>()?;
+    let (octets, id) = last.split_first_chunk()?;
+    let id = u64::from_le_bytes(id.try_into().ok()?);
+    fixed.starts_with(MAGIC).then_some((id, u64::from_le_bytes(*octets)))
+}
+
+/// Reads an object back, its large body as `find` has it by its number; `None` where it is not whole, or not what was
+/// written.
+pub(super) fn read(octets: &Bytes, find: impl FnOnce(u64) -> Option<Arc<Large>>) -> Option<Object> {
     let mut from = &octets[..];
     if take::<8>(&mut from)? != *MAGIC || u32::from_le_bytes(take(&mut from)?) != checksum(octets.get(12..)?) {
         return None;
@@ -66,7 +83,8 @@ pub(super) fn read(octets: &Bytes) -> Option<Object> {
     let answered = u64::from_le_bytes(take(&mut from)?);
     let purged = u64::from_le_bytes(take(&mut from)?);
     let lengths = [number(&mut from)?, number(&mut from)?, number(&mut from)?];
-    let body = usize::try_from(u64::from_le_bytes(take(&mut from)?)).ok()?;
+    let body = u64::from_le_bytes(take(&mut from)?);
+    let id = u64::from_le_bytes(take(&mut from)?);
     let mut at = FIXED_BYTES;
     let mut part = |length: usize| {
         let end = at.checked_add(length).filter(|end| *end <= octets.len())?;
@@ -75,23 +93,27 @@ pub(super) fn read(octets: &Bytes) -> Option<Object> {
         Some(part)
     };
     let [key, vary, fields] = [part(lengths[0] as usize)?, part(lengths[1] as usize)?, part(lengths[2] as usize)?];
-    let body = part(body)?;
+    let content = part(if id == 0 { usize::try_from(body).ok()? } else { 0 })?;
     if at != octets.len() || key.len() > usize::from(u16::MAX) {
         return None;
     }
-    // Copies: a slice would keep the whole file in memory.
-    let chunks = body.chunks(CHUNK_BYTES).map(Bytes::copy_from_slice).collect();
     let parts = Parts {
         key: std::str::from_utf8(&key).ok()?,
         vary: std::str::from_utf8(&vary).ok()?,
         status,
-        headers: &head::read(&fields, body.len() as u64)?,
+        headers: &head::read(&fields, body)?,
         terms: Terms { born, ttl, stale_while_revalidate, stale_if_error, reuse },
         answered,
         part: None,
         filled_by: None,
     };
-    let object = Object::new(&parts, &Chunks::new(chunks));
+    let object = if id == 0 {
+        // Copies: a slice would keep the whole file in memory.
+        let chunks = content.chunks(CHUNK_BYTES).map(Bytes::copy_from_slice).collect();
+        Object::new(&parts, &Chunks::new(chunks))
+    } else {
+        Object::on_disk(&parts, &find(id).filter(|large| large.octets() == body)?)
+    };
     if purged > 0 {
         object.purge_softly(purged);
     }

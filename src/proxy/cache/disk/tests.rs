@@ -1,4 +1,4 @@
-use std::time::Duration;
+use std::{path::Path, time::Duration};
 
 use http::{HeaderMap, StatusCode};
 
@@ -9,7 +9,12 @@ use super::{
 use crate::rules::cache::Terms;
 
 fn wish(directory: &Path) -> model::CacheDisk {
-    model::CacheDisk { directory: directory.to_owned(), bytes_max: 1 << 20, queue_bytes_max: 1 << 20 }
+    model::CacheDisk {
+        directory: directory.to_owned(),
+        bytes_max: 1 << 20,
+        queue_bytes_max: 1 << 20,
+        object_bytes_min: 4 << 20,
+    }
 }
 
 fn open(directory: &Path) -> Disk {
@@ -79,7 +84,7 @@ fn a_broken_file_is_a_miss_and_goes() {
     let disk = open(directory.path());
     for damage in [
         &b""[..],
-        b"WLCACHE2",
+        b"WLCACHE3",
         b"nonsense that is longer than the head of any record could ever be, and then some more",
     ] {
         disk.put(&object("/a", "shoes", b"one"));
