@@ -47,14 +47,15 @@ pub(super) fn has_all(object: &Object, method: &Method, request: &HeaderMap) -> 
 pub(super) fn from(object: &Arc<Object>, method: &Method, request: &HeaderMap, now: u64) -> Response {
     let mut headers = object.headers();
     headers.insert(AGE, HeaderValue::from(object.terms.age(now)));
-    if object.status == StatusCode::OK && validate::is_current(request, &headers, object.answered / 1_000) {
+    let has_parts = object.status == StatusCode::OK || object.part().is_some();
+    // A part is judged by the validators of its whole, too (RFC 9111 section 4.3.2).
+    if has_parts && validate::is_current(request, &headers, object.answered / 1_000) {
         return without_content(validate::not_modified(&mut headers), headers);
     }
     if *method == Method::HEAD {
         headers.entry(CONTENT_LENGTH).or_insert_with(|| HeaderValue::from(object.octets()));
         return with(object.status, headers, Body::empty());
     }
-    let has_parts = object.status == StatusCode::OK || object.part().is_some();
     if has_parts && request.contains_key(RANGE) && validate::range_holds(request, &headers) {
         let length = object.part().map_or_else(|| object.octets(), |part| part.length);
         match range::wanted(request, length) {

@@ -142,7 +142,6 @@ impl<S: Handler> Visit<S> {
         if is_same && validate::head_is_about(response.headers(), &object.headers()) {
             self.refreshed(object, &errand.wish.headers, response.headers(), (asked, errand.since)).1.ok();
         } else if is_same || matches!(response.status(), StatusCode::NOT_FOUND | StatusCode::GONE) {
-            // Any other status is about this request: its conditions, its method, a moment of the upstream's.
             self.route.store.forget(object);
         }
     }
@@ -163,7 +162,7 @@ impl<S: Handler> Visit<S> {
         if let Some(object) = &need.stored
             && is_general
             && wish.method == Method::GET
-            && !response.status().is_server_error()
+            && is_of_resource(response.status())
         {
             // There is a newer one, which is not to be stored.
             self.route.store.forget(object);
@@ -234,6 +233,12 @@ impl<S: Handler> Visit<S> {
         told.tell(response.headers_mut(), &self.cx);
         response
     }
+}
+
+/// Whether a status says something of what is there, and not of this request only: its credentials, its conditions, its
+/// headers, or a moment of the upstream's. Whoever can provoke one of those must not take from others what is stored.
+fn is_of_resource(status: StatusCode) -> bool {
+    status.is_success() || status.is_redirection() || matches!(status, StatusCode::NOT_FOUND | StatusCode::GONE)
 }
 
 fn told(need: Need, response: &Response) -> Told {

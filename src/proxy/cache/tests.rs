@@ -1137,4 +1137,41 @@ fn a_slow_disk_is_waited_for_half_a_second() {
     });
 }
 
+#[test]
+fn an_answer_to_one_request_takes_nothing_from_others() {
+    on_worker(async || {
+        let house = House::new(Policy::default(), |_| text(&[FRESH, TAG], "one"));
+        house.get("/a", &[]).await;
+        // Credentials of nobody, a header that is too long, too many requests: whoever wants can provoke these.
+        for status in [401, 400, 431, 429] {
+            house.plays(move |_| response(status, &[], Body::empty()));
+            let own = [("cache-control", "no-cache"), ("authorization", "x")];
+            assert_eq!(house.get("/a", &own).await.status, status);
+            assert!(house.get("/a", &[]).await.cache().starts_with("waylight; hit"), "{status}");
+        }
+        house.plays(|_| text(&[FRESH, ("etag", "\"own\"")], "own"));
+        assert_eq!(house.get("/a", &[("cache-control", "no-cache"), ("authorization", "x")]).await.text(), "own");
+        assert_eq!(house.get("/a", &[]).await.text(), "one");
+        // Nor do others ask one by one because of it.
+        house.get("/b", &[("authorization", "x")]).await;
+        let store = &house.cache.route.as_ref().unwrap().store;
+        assert!(!store.is_refused("http://shop.example/b"));
+        house.plays(|_| response(404, &[("cache-control", "no-store")], Body::empty()));
+        house.get("/a", &[("cache-control", "no-cache")]).await;
+        assert!(house.get("/a", &[]).await.cache().starts_with("waylight; fwd=uri-miss"), "it is not there any more");
+    });
+}
+
+#[test]
+fn a_condition_is_judged_by_a_part_too() {
+    on_worker(async || {
+        let house = House::new(Policy::default(), |_| {
+            response(206, &[FRESH, TAG, ("content-range", "bytes 0-4/10")], Body::full("01234"))
+        });
+        house.get("/a", &[("range", "bytes=0-4")]).await;
+        let same = house.get("/a", &[("range", "bytes=0-1"), ("if-none-match", "\"a\"")]).await;
+        assert_eq!((same.status, same.text(), same.header("content-range"), house.asked()), (304, "", "", 1));
+    });
+}
+
 mod large;

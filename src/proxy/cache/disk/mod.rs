@@ -48,6 +48,8 @@ const JOBS_MAX: usize = 4_096;
 const PURGES_MAX: usize = 256;
 /// So many at most, while files are looked at; one more takes all that is there for purged.
 const PURGES_WAITING_MAX: usize = 4 * PURGES_MAX;
+/// So far the clocks of two processes may be apart, in milliseconds.
+const SKEW_MILLIS_MAX: u64 = 60_000;
 /// The file that says who uses the directory.
 const LOCK: &str = "lock";
 
@@ -140,7 +142,7 @@ impl Disk {
 
     /// What is there in the place of a response that is not written is older than that.
     fn outdate(&self, object: &Object) {
-        if lock(&self.shared.index).knows(Name::of(object)) {
+        if !self.shared.has_looked() || lock(&self.shared.index).knows(Name::of(object)) {
             self.forget(object);
         }
     }
@@ -175,7 +177,7 @@ impl Disk {
         if let (Purge::Url(url), How::Hard) = (what, how) {
             let url = index::url_hash(url);
             // Before anything is forgotten: what is being written now is not there to be forgotten yet.
-            let is_idle = self.shared.waiting.load(Ordering::Acquire) == 0;
+            let is_idle = self.shared.has_looked() && self.shared.waiting.load(Ordering::Acquire) == 0;
             self.shared.forget(url);
             // What waits to be written is forgotten behind it. Most often nothing does.
             if is_idle || self.shared.send(Job::Forget(url)) {
@@ -366,7 +368,9 @@ impl Shared {
             }
         };
         let large = |id| lock(&self.index).large(name, id);
-        let object = record::read(&octets, large).filter(|object| Name::of(object) == name);
+        // Nobody knows how old is what came in the future: the clock was ahead then, or is behind now.
+        let is_past = |object: &Object| object.answered <= now() + SKEW_MILLIS_MAX;
+        let object = record::read(&octets, large).filter(|object| Name::of(object) == name && is_past(object));
         let Some(object) = object else {
             warn!(file = name.text(), "a file of the cache was broken, and is removed");
             self.counters.cache_disk_broken.one();

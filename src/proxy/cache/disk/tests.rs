@@ -24,6 +24,10 @@ fn open(directory: &Path) -> Disk {
 }
 
 fn object(path: &str, tag: &str, body: &[u8]) -> Arc<Object> {
+    object_of(path, tag, (body, now()))
+}
+
+fn object_of(path: &str, tag: &str, (body, answered): (&[u8], u64)) -> Arc<Object> {
     let mut headers = HeaderMap::new();
     headers.insert("content-type", "text/plain".parse().unwrap());
     headers.insert("cache-tag", tag.parse().unwrap());
@@ -32,8 +36,8 @@ fn object(path: &str, tag: &str, body: &[u8]) -> Arc<Object> {
         vary: "accept-encoding:gzip\n",
         status: StatusCode::OK,
         headers: &headers,
-        terms: Terms { born: now(), ttl: 3_600, ..Terms::default() },
-        answered: now(),
+        terms: Terms { born: answered, ttl: 3_600, ..Terms::default() },
+        answered,
         part: None,
         filled_by: None,
     };
@@ -227,4 +231,33 @@ fn what_waits_has_a_bound() {
     disk.put(&object("/a", "a", &[7; 1_000]));
     disk.settle();
     assert_eq!((disk.shared.counters.cache_disk_dropped.value(), disk.size().0), (1, 0));
+}
+
+#[test]
+fn what_is_purged_while_the_directory_is_looked_at_stays_purged() {
+    let directory = tempfile::tempdir().unwrap();
+    {
+        let disk = open(directory.path());
+        for number in 0..500 {
+            disk.put(&object(&format!("/{number}"), "a", b"one"));
+        }
+    }
+    let disk = Disk::open(&wish(directory.path()), Arc::default()).unwrap();
+    for number in 0..500 {
+        disk.purge(&Purge::Url(url(&format!("/{number}"))), How::Hard);
+    }
+    disk.settle();
+    assert_eq!(disk.size(), (0, 0));
+}
+
+#[test]
+fn what_came_in_the_future_is_not_believed() {
+    let directory = tempfile::tempdir().unwrap();
+    let disk = open(directory.path());
+    // A clock that was an hour ahead: it would be fresh for an hour too long, and no purge would seem to come after it.
+    disk.put(&object_of("/a", "shoes", (b"one", now() + 3_600_000)));
+    disk.settle();
+    disk.purge(&Purge::Tag("shoes".into()), How::Hard);
+    assert!(disk.read(&url("/a"), u64::MAX).is_empty());
+    assert!(!disk.has(&url("/a")));
 }
