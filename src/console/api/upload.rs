@@ -12,7 +12,10 @@ use crate::{
     clock,
     console::{Console, Visit, form},
     rules::session::{Session, Upload, upload},
-    trace::receive::{Encoding, browser::Cleaned, claims::Claims, decode},
+    trace::{
+        receive::{Encoding, browser::Cleaned, claims::Claims, decode},
+        requests::hints::Hints,
+    },
 };
 
 /// What is said of spans that were not taken.
@@ -53,6 +56,7 @@ impl Console {
             refused(problem.with(header::RETRY_AFTER, HeaderValue::from(seconds)))
         })?;
         let claims = Claims { sessions: &self.sessions, requests: &self.shelf.requests };
+        self.show(request.headers(), session, claims).await?;
         let cleaned = claims.own(message, session, Some(TraceId::from_bytes(upload.trace))).await?;
         self.counters.browser_spans_refused.add(cleaned.rejected as u64);
         let rejected = cleaned.rejected;
@@ -68,6 +72,16 @@ impl Console {
         } else {
             json!({ "partialSuccess": { "rejectedSpans": rejected.to_string(), "errorMessage": REJECTED } })
         }))
+    }
+
+    /// From now on what refers to the page's address belongs to the trace that it names, if that is its session's.
+    async fn show(&self, headers: &HeaderMap, session: &Session, claims: Claims<'_>) -> Result<(), Problem> {
+        let Some(trace) = upload::page(headers) else { return Ok(()) };
+        let Hints { referer, .. } = Hints::read(headers);
+        if referer != 0 && claims.may_claim(session, trace).await? {
+            self.sessions.shows(session.id, referer, trace);
+        }
+        Ok(())
     }
 
     fn message(&self, request: &Request<Bytes>) -> Result<Cleaned, Problem> {

@@ -2,6 +2,7 @@
 //! trace and to a time, and counts with the session's own cookie only.
 
 use http::{HeaderMap, HeaderName};
+use opentelemetry::trace::TraceId;
 
 use super::{
     Id,
@@ -11,6 +12,10 @@ use crate::rules::token::{Keys, Purpose, TokenError};
 
 /// The header's name.
 pub const UPLOAD: HeaderName = HeaderName::from_static("waylight-upload");
+
+/// The header by which a page says, under the other, which trace its address stands for from now on: what it loads after a
+/// navigation within it names that address only.
+pub const PAGE: HeaderName = HeaderName::from_static("waylight-page");
 
 /// What the header says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,6 +46,12 @@ impl Upload {
         })?;
         if upload.expiry > now { Ok(upload) } else { Err(TokenError::Expired) }
     }
+}
+
+/// The trace that [`PAGE`] names.
+pub fn page(headers: &HeaderMap) -> Option<TraceId> {
+    let trace = TraceId::from_hex(headers.get(PAGE)?.to_str().ok()?).ok()?;
+    (trace != TraceId::INVALID).then_some(trace)
 }
 
 /// Reads the header of a request that belongs to `session`.

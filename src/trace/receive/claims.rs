@@ -46,7 +46,10 @@ impl Claims<'_> {
     }
 
     /// Whether a trace that the browser made belongs to its session: nobody else uses it.
-    async fn may_claim(&self, session: &Session, trace: TraceId) -> Result<bool, StoreError> {
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn may_claim(&self, session: &Session, trace: TraceId) -> Result<bool, StoreError> {
         if let Some(owner) = self.sessions.owner(trace) {
             return Ok(owner == session.id);
         }

@@ -35,14 +35,14 @@ describe('the next interaction', () => {
 
   after(() => set?.close());
 
-  /** @param {() => Promise<unknown>} act @returns {Promise<string>} */
-  async function armed(act) {
-    await toolbar.choose('Arm next interaction');
-    await toolbar.until('the armed bar', async () => /^Armed/.test(await toolbar.pill()));
-    await page.evaluate(() => fetch('/api/before'));
+  /** @param {() => Promise<unknown>} act @param {Toolbar} [bar] @returns {Promise<string>} */
+  async function armed(act, bar = toolbar) {
+    await bar.choose('Arm next interaction');
+    await bar.until('the armed bar', async () => /^Armed/.test(await bar.pill()));
+    await bar.page.evaluate(() => fetch('/api/before'));
     await act();
-    await toolbar.until('the trace', async () => /^Trace ready/.test(await toolbar.toast()));
-    return (await toolbar.link('View trace'))?.split('/').at(-1) ?? '';
+    await bar.until('the trace', async () => /^Trace ready/.test(await bar.toast()));
+    return (await bar.link('View trace'))?.split('/').at(-1) ?? '';
   }
 
   /** @param {string} id */
@@ -69,6 +69,29 @@ describe('the next interaction', () => {
     const again = await armed(() => page.locator('#buy').click());
     assert.notEqual(again, id);
     await assertClick(again);
+  });
+
+  test('leaves the page as it was, but for what somebody put around ours since', async () => {
+    // Somebody whom nothing is traced of: who armed one is traced for a minute.
+    const tab = await (await browser.newContext()).newPage(), bar = new Toolbar(tab);
+    await signIn(tab, await waylight.link('--role', 'admin'));
+    await tab.goto(`${waylight.origin}/app`);
+    await tab.evaluate(`
+      window.parts = () => [window.fetch, XMLHttpRequest.prototype.open, XMLHttpRequest.prototype.setRequestHeader, XMLHttpRequest.prototype.send];
+      window.before = parts();`);
+    const same = () => tab.evaluate('parts().map((part, at) => part === before[at])');
+    await armed(() => tab.locator('#buy').click(), bar);
+    assert.deepEqual(await same(), [true, true, true, true]);
+    await armed(async () => {
+      assert.deepEqual(await same(), [false, false, false, false], 'it is patched while it waits, so that the above means something');
+      await tab.evaluate('{ const inner = window.fetch; window.theirs = window.fetch = (...args) => inner(...args); }');
+      await tab.locator('#buy').click();
+    }, bar);
+    assert.deepEqual(await same(), [false, true, true, true]);
+    assert.ok(await tab.evaluate('window.fetch === window.theirs'));
+    const [request] = await Promise.all([tab.waitForRequest(/\/api\/theirs$/), tab.evaluate("fetch('/api/theirs')")]);
+    assert.equal(request.headers()['traceparent'], undefined);
+    await tab.context().close();
   });
 
   test('is recorded within a session, in a trace of its own', async () => {

@@ -234,6 +234,40 @@ describe('what scripts of a page ask for', () => {
     });
   }
 
+  test('of files after a navigation belongs to the navigation, once the edge was told of it', async () => {
+    const tab = await page.context().newPage();
+    await tab.goto(`${waylight.origin}/app`);
+    const { trace: first } = await toldAgent(tab);
+    await recorded(page, waylight, first, (it) => it.find(op('pageload')) !== undefined);
+    const told = tab.waitForResponse((answer) => answer.request().headers()['waylight-page'] !== undefined);
+    await tab.evaluate(() => { history.pushState(null, '', '/products/8'); });
+    const id = (await told).request().headers()['waylight-page'] ?? '';
+    await tab.evaluate(() => new Promise((resolve) => {
+      const picture = document.createElement('img');
+      picture.onload = picture.onerror = resolve;
+      picture.src = '/picture-of-a-route';
+      document.body.append(picture);
+    }));
+    const trace = await recorded(page, waylight, id, (it) => it.find(op('navigation')) !== undefined && it.find(op('resource.img')) !== undefined);
+    const file = trace.the(op('resource.img', '/picture-of-a-route'));
+    assert.equal(trace.parent(file), trace.root, tree(trace));
+    assert.deepEqual(trace.children(file).filter(isEdgeRoot).map((span) => span.attributes['url.path']), ['/picture-of-a-route'], tree(trace));
+    await tab.close();
+  });
+
+  test('is told of a page that goes before the agent is loaded, and what the edge\'s span hangs under', async () => {
+    const tab = await page.context().newPage();
+    await tab.route(/agent\/main\.js$/, () => { /* it never comes */ });
+    await tab.goto(`${waylight.origin}/app`);
+    const { trace: id, edge } = await toldAgent(tab);
+    await tab.goto(`${waylight.origin}/_waylight/plain`);
+    const trace = await recorded(page, waylight, id, (it) => it.find(op('pageload')) !== undefined && it.byId.has(edge));
+    const request = trace.the(op('browser.request'));
+    assert.equal(trace.root, trace.the(op('pageload')), tree(trace));
+    assert.deepEqual([trace.parent(request), trace.parent(/** @type {any} */ (trace.byId.get(edge)))], [trace.root, request], tree(trace));
+    await tab.close();
+  });
+
   test('of a page that came back from the back/forward cache is a navigation', async () => {
     await page.goto(`${waylight.origin}/app`);
     const { trace: first } = await toldAgent(page);

@@ -52,6 +52,22 @@ describe('the toolbar, over the demo', () => {
     await page.keyboard.press('Escape');
   });
 
+  for (const what of ['Waylight cannot be reached', 'You are signed out']) {
+    test(`a command that cannot be loaded says so: ${what}`, async () => {
+      const context = await browser.newContext({ storageState: await page.context().storageState() });
+      const tab = await context.newPage(), bar = new Toolbar(tab);
+      await tab.goto(product());
+      await bar.open();
+      if (what === 'You are signed out') await context.clearCookies();
+      else await context.route(/\/_waylight\//, (route) => route.abort());
+      await bar.choose('Start tracing session');
+      const toast = await bar.until('the toast', () => bar.toast());
+      assert.ok(toast.startsWith(what), toast);
+      assert.equal(await bar.link('Open the plain page'), '/_waylight/plain');
+      await context.close();
+    });
+  }
+
   test('Run page trace: the page is loaded again, collected, and ready', async () => {
     await Promise.all([page.waitForEvent('load'), toolbar.choose('Run page trace')]);
     const toast = await toolbar.until('the trace', async () => /^Trace ready/.test(await toolbar.toast()) && toolbar.toast());

@@ -14,6 +14,7 @@ use crate::{
         collector::{Collector, CollectorHandle, CollectorSettings, Outlet},
         encode::Resource,
         outbox::Outbox,
+        requests::hints::Hints,
         sink::testing::Kept,
     },
 };
@@ -60,12 +61,16 @@ impl Page {
     }
 
     async fn send(&self, token: &str, body: Vec<u8>) -> (u16, Value) {
+        self.tell(token, body, &[]).await
+    }
+
+    async fn tell(&self, token: &str, body: Vec<u8>, more: &[(&str, &str)]) -> (u16, Value) {
         let request = Request::post(format!("{BASE}/spans"))
             .header("host", "app.example")
             .header("content-type", "application/json")
-            .header(UPLOAD, token)
-            .body(Bytes::from(body))
-            .unwrap();
+            .header(UPLOAD, token);
+        let request = more.iter().fold(request, |request, (name, value)| request.header(*name, *value));
+        let request = request.body(Bytes::from(body)).unwrap();
         let answer = reading::read(self.desk.console.answer(&request, &self.visit())).await;
         (answer.status().as_u16(), parsed(&answer))
     }
@@ -104,6 +109,31 @@ async fn a_traced_page_sends_its_browsers_spans() {
     let (status, said) = page.send(&token, spans(TRACE, 3)).await;
     assert_eq!(status, 429, "the session's spans are used up: {said}");
     assert_eq!(page.handed_on().await, 3);
+}
+
+#[tokio::test]
+async fn a_page_tells_which_trace_its_address_stands_for() {
+    let page = Page::new().await;
+    let sessions = Arc::clone(&page.desk.console.sessions);
+    let address = "http://app.example/products/7";
+    let headers = http::HeaderMap::from_iter([(header::REFERER, HeaderValue::from_static(address))]);
+    let hash = Hints::read(&headers).referer;
+    let shown = || sessions.page(page.session.id, hash).map(|trace| trace.to_string());
+    let (own, others) = ("0d0d0d0d0d0d0d0d0d0d0d0d0d0d0d0d", "0e0e0e0e0e0e0e0e0e0e0e0e0e0e0e0e");
+    sessions.owns(Id::from_bytes([5; 16]), TraceId::from_hex(others).unwrap());
+    let token = page.token();
+    for (what, told, expected) in [
+        ("another session's", vec![("referer", address), ("waylight-page", others)], None),
+        ("no trace", vec![("referer", address), ("waylight-page", "0")], None),
+        ("no address", vec![("waylight-page", own)], None),
+        ("its own", vec![("referer", address), ("waylight-page", own)], Some(own.to_owned())),
+    ] {
+        assert_eq!(page.tell(&token, spans(TRACE, 0), &told).await, (200, json!({})), "{what}");
+        assert_eq!(shown(), expected, "{what}");
+    }
+    let told = [("referer", address), ("waylight-page", TRACE)];
+    assert_eq!(page.tell("", spans(TRACE, 0), &told).await.0, 403);
+    assert_eq!(shown().as_deref(), Some(own), "without the page's token nothing is believed");
 }
 
 #[tokio::test]

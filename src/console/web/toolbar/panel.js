@@ -1,5 +1,5 @@
 // The toolbar's panel, loaded when it is wanted first: what a page's time went into, a menu that is a palette of commands
-// as well, and what these do. `toolbar.js` holds what is there from the beginning.
+// as well. `commands.js` holds what these do, `toolbar.js` what is there from the beginning.
 
 const ICON = {
   bolt: 'M9.2 1 3 9.2h4.2L6.6 15 13 6.6H8.6z', stop: 'M4.5 4.5h7v7h-7z', redo: 'M13 8a5 5 0 1 1-1.6-3.66M13 2v3h-3',
@@ -27,14 +27,12 @@ dd{margin:0;display:flex}dl i{height:7px;border-radius:2px;min-width:2px;backgro
 @media(max-height:420px){section{display:none}}
 `;
 
-/** @typedef {'start' | 'stop' | 'restart' | 'page' | 'fresh'} Action */
-/** @typedef {{ toggle(): void, close(): void, isOpen(): boolean, act(action: Action): unknown, several(times: number[]): void, quota(): void }} Panel */
+/** @typedef {{ toggle(): void, close(): void, isOpen(): boolean, run(what: keyof import('./commands.js').Doing, ...values: any[]): unknown }} Panel */
 /** @typedef {readonly [keyof typeof ICON, string, string | (() => unknown), string?]} Command a path of the console is opened in a new tab */
 
 /** @param {any} bar what `toolbar.js` has made @returns {Panel} */
 export function panel(bar) {
-  const { fetch, state, host, wrap, slot, el, icon, pressed, link, listen, setAttribute, append, time, local, perTab } = bar;
-  const { location } = window;
+  const { state, host, wrap, slot, el, icon, pressed, link, listen, setAttribute, append, time, local, perTab } = bar;
   const sheet = new CSSStyleSheet();
   sheet.replaceSync(CSS);
   bar.shadow.adoptedStyleSheets = [...bar.shadow.adoptedStyleSheets, sheet];
@@ -45,6 +43,7 @@ export function panel(bar) {
   let chosen = 0;
   /** @type {any[]} */ let shown = [];
   /** @type {any} */ let before = null;
+  /** @type {import('./commands.js').Doing | undefined} */ let doing;
 
   // Commands.
 
@@ -55,13 +54,13 @@ export function panel(bar) {
     const tracing = [
       state.trace && ['open', 'View page trace', bar.tracePath(state.trace)],
       active && ['list', 'View session traces', bar.sessionPath(state.session.id)],
-      may && !active && ['bolt', 'Run page trace', () => act('page')],
-      may && ['five', 'Run it 5 times', () => act('page', 5)],
-      may && ['fresh', 'Run without cache', () => act('fresh')],
-      may && state.spans && bar.phase !== 'armed' && bar.mayAsk() && ['arm', 'Arm next interaction', arm],
-      may && !active && ['play', 'Start tracing session', () => act('start')],
-      may && active && ['redo', 'Restart tracing session', () => act('restart')],
-      may && active && ['stop', 'Stop tracing session', () => act('stop'), 'red'],
+      may && !active && ['bolt', 'Run page trace', () => run('act', 'page')],
+      may && ['five', 'Run it 5 times', () => run('act', 'page', 5)],
+      may && ['fresh', 'Run without cache', () => run('act', 'fresh')],
+      may && state.spans && bar.phase !== 'armed' && bar.mayAsk() && ['arm', 'Arm next interaction', () => run('arm')],
+      may && !active && ['play', 'Start tracing session', () => run('act', 'start')],
+      may && active && ['redo', 'Restart tracing session', () => run('act', 'restart')],
+      may && active && ['stop', 'Stop tracing session', () => run('act', 'stop'), 'red'],
       ['clock', 'View previous session traces', 'sessions'],
     ];
     /** @type {Command[]} */
@@ -73,78 +72,19 @@ export function panel(bar) {
     return [/** @type {Command[]} */ (tracing.filter(Boolean)), hiding];
   }
 
-  /** @param {Action} action @param {number} [runs] */
-  async function act(action, runs = 1) {
-    if (!state.token || bar.phase === 'reloading') return;
+  /** What commands do is loaded with the first of them. @param {keyof import('./commands.js').Doing} what @param {...any} values */
+  async function run(what, ...values) {
     close();
-    if (action !== 'stop' && state.quota === 'full') return quota();
-    const phase = bar.phase, session = state.session?.id;
-    const loads = action === 'page' || action === 'fresh';
-    if (loads) perTab.set(bar.RUN, JSON.stringify({ path: location.pathname, left: runs - 1, times: [] }));
-    if (action !== 'stop') bar.phase = 'reloading';
-    bar.dismiss();
-    bar.paint();
-    const path = location.pathname + location.search;
-    const command = () => location.assign(`${bar.OURS}command?do=${action}&to=${encodeURIComponent(path)}&token=${state.token}`);
-    if (!bar.mayAsk()) return command();
     try {
-      const answer = loads ? await bar.ask('page-trace', { path, runs, cache: action === 'fresh' ? 'bypass' : 'default' }) : await bar.ask('session', { action });
-      if (!loads || action === 'fresh') local.set(bar.SESSION, loads ? '' : answer?.session?.id ?? '');
-      if (action !== 'stop') return location.reload();
-      state.session = undefined;
-      bar.toast('ok', 'Tracing session stopped', 'What it recorded is kept.', session ? [link('View session traces', bar.sessionPath(session))] : []);
-    } catch (error) {
-      perTab.set(bar.RUN, null);
-      if (bar.phase === 'reloading') bar.phase = phase;
-      failed(/** @type {Error} */ (error), () => act(action, runs), command);
+      doing ??= (await import('./commands.js')).commands(bar);
+    } catch {
+      // Whoever is signed out is not given it either; then the page's own server answers, whatever that says.
+      const isOut = bar.mayAsk() && await bar.ask('me').then((/** @type {any} */ me) => !me?.role, (/** @type {Error} */ error) => error.name !== 'TypeError');
+      bar.phase = isOut ? 'expired' : 'offline';
+      bar.toast('bad', isOut ? 'You are signed out' : 'Waylight cannot be reached', isOut ? 'Sign in again, then reload this page.' : 'Nothing was changed.', [link('Open the plain page', 'plain')]);
+      return bar.paint();
     }
-    bar.paint();
-  }
-
-  /** The next click or key is recorded, with all that it sets off. */
-  async function arm() {
-    close();
-    bar.dismiss();
-    if (state.quota === 'full') return quota();
-    const phase = bar.phase;
-    try {
-      const { browser } = await bar.ask('page-trace', { arm: 'interaction' });
-      bar.phase = 'armed';
-      await (await import('./agent/main.js')).arm({ told: browser, isAlone: !bar.isActive(), done: (trace) => {
-        bar.phase = phase;
-        if (trace) bar.follow(trace);
-        else bar.paint();
-      } });
-    } catch (error) {
-      bar.phase = phase;
-      failed(/** @type {Error} */ (error), arm, () => {});
-    }
-    bar.paint();
-  }
-
-  /** @param {Error} error @param {() => void} again @param {() => void} command */
-  function failed(error, again, command) {
-    // The page put something else in place of `fetch`, and that does not work.
-    if (!error?.name || !/\[native code\]/.test(Function.prototype.toString.call(fetch))) return command();
-    if (bar.phase === 'expired') return bar.toast('bad', 'You are signed out', 'Sign in again, then reload this page.');
-    const isOffline = error.name === 'TypeError';
-    if (isOffline) bar.phase = 'offline';
-    const retry = () => { bar.phase = ''; again(); };
-    bar.toast('bad', isOffline ? 'Waylight cannot be reached' : 'That did not work', isOffline ? 'Nothing was changed.' : error.message, [pressed(el('button', null, 'Try again'), null, retry)]);
-  }
-
-  function quota() {
-    const day = new Date(state.resets * 1000).toLocaleDateString(undefined, { day: 'numeric', month: 'long' });
-    bar.toast('bad', 'Monthly span limit reached', `Pages work as before; tracing starts again on ${day}.`, [link('See the quota', 'settings')]);
-  }
-
-  /** What several runs of a page tell together. @param {number[]} times */
-  function several(times) {
-    times.sort((a, b) => a - b);
-    /** @param {number} share */
-    const at = (share) => time(times[Math.ceil(times.length * share) - 1] ?? times[0] ?? 0);
-    const text = `First byte: half of them within ${at(0.5)}, all within ${at(1)}, the fastest ${at(0)}.`;
-    bar.toast('ok', `${times.length} runs of this page`, text, [link('View last trace', bar.tracePath(state.trace))]);
+    return /** @type {any} */ (doing[what])(...values);
   }
 
   // The menu.
@@ -311,5 +251,5 @@ export function panel(bar) {
   });
   listen(slot, 'click', (/** @type {Event} */ event) => { if (drag?.moved) event.stopPropagation(); }, true);
 
-  return { toggle: () => (box.open ? close() : open()), close, isOpen: () => box.open, act, several, quota };
+  return { toggle: () => (box.open ? close() : open()), close, isOpen: () => box.open, run };
 }

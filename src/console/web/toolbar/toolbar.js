@@ -257,7 +257,7 @@ i{display:block}.dot{width:8px;height:8px;border-radius:8px;background:#fff;anim
     // Without a note of it, it was somebody else's; unless notes are forbidden.
     if (perTab.set(RUN, null) && !run || isOther) return;
     if (!id) {
-      if (state.quota === 'full') return (await loaded())?.quota();
+      if (state.quota === 'full') return (await loaded())?.run('quota');
       return toast('bad', 'This page was not traced', 'Perhaps the browser had it already.');
     }
     if (run) run.times[run.times.length] = firstByte();
@@ -269,7 +269,7 @@ i{display:block}.dot{width:8px;height:8px;border-radius:8px;background:#fff;anim
       toast('spin', `Run ${run.times.length} of ${run.times.length + run.left + 1}`, 'The page is loaded again.', [pressed(el('button', null, 'Stop'), null, stop)]);
       return paint();
     }
-    if (run?.times.length > 1) return (await loaded())?.several(run.times);
+    if (run?.times.length > 1) return (await loaded())?.run('several', run.times);
     if (mayAsk()) return follow(id);
     toast('ok', 'Trace recorded', 'This page forbids to ask how far it is.', [viewing(id)[0]]);
   }
@@ -286,11 +286,11 @@ i{display:block}.dot{width:8px;height:8px;border-radius:8px;background:#fff;anim
     return panel;
   }
 
-  /** @param {import('./panel.js').Action} [action] instead of opening it */
+  /** @param {import('./commands.js').Action} [action] instead of opening it */
   async function toggle(action) {
     try {
       const known = await loaded();
-      if (known) return action ? known.act(action) : known.toggle();
+      if (known) return action ? known.run('act', action) : known.toggle();
     } catch { /* it cannot be had */ }
     window.open(`${OURS}plain`, '_blank', 'noopener');
   }

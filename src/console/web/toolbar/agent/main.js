@@ -5,31 +5,26 @@
 import { Idle, Vitals, actOf, edgeOf, endOf, frame, measure, message, otlp, resource, route, selector, steps } from './spans.js';
 
 /** @import { Span } from './spans.js' */
-/** @typedef {{ kind: string, trace: string, id: string, start: number, url: string, path: string, isOpen: boolean, idle?: Idle, calls?: Map<string, Call>, link?: { trace: string, id: string } | undefined, target?: any, slow?: any, until?: any }} Root `until`: when it ended */
+/** @typedef {{ kind: string, trace: string, id: string, start: number, url: string, path: string, isOpen: boolean, idle?: Idle, calls?: Map<string, Call>, link?: { trace: string, id: string } | undefined, until?: any, act?: Act }} Root `until`: when it ended */
+/** @typedef {{ op: string, name: string, saw(entry: any): void, over(): void }} Act an interaction that was armed: `arm.js` */
 /** @typedef {Span & { isShared: boolean, text: string, bytes: number }} Ready `text`: what is sent, once it is written */
 /** @typedef {{ id: string, root: Root, url: URL, method: string, start: number, isTold: boolean, end: number, status: number, error?: string, isDone?: boolean }} Call */
-/** @typedef {{ told: any, root: Root | null, isOn: boolean, events: [string, any][], tell(kind: string, what: any): void, begin(kind: string, trace: string, start: number): void, hex(octets: number): string, now(): number, stringify: typeof JSON.stringify, fetch(address: string, wish: any): Promise<Response>, theirs(): boolean }} Agent */
-/** @typedef {{ told: { trace: string, upload: string }, isAlone: boolean, done(trace: string | null): void }} Wish `isAlone`: nothing else is recorded here */
+/** @typedef {{ told: any, root: Root | null, isOn: boolean, isLate: boolean, events: [string, any][], wrap(): void, unwrap(): void, tell(kind: string, what: any): void, begin(kind: string, trace: string, start: number): void, send(body: string, isKept: boolean, page?: string): Promise<Response>, hex(octets: number): string, now(): number, stringify: typeof JSON.stringify, theirs(): boolean }} Agent `isLate`: this half is not there yet; `page`: the trace that the page's address stands for from now on */
+/** @typedef {{ agent: Agent, interaction(entry: any, root: Root): void, later(run: () => void, ms: number): () => void, flush(isLast?: boolean): void }} Running */
 
 /** A slow processor needs a millisecond for each: so many spans or entries are dealt with at once. */
 const AT_ONCE = 6;
-const SPANS_MAX = 2_000, MANY = 100, MESSAGE_BYTES_MAX = 59_000, FLIGHT_BYTES_MAX = 64_000, LAST_BYTES = 24_000, JOIN_MS = 300, FLUSH_MS = 500, LATE_MS = 3_000, ARMED_MS = 55_000, PREVIOUS_MS = 3_600_000;
+const SPANS_MAX = 2_000, MANY = 100, MESSAGE_BYTES_MAX = 59_000, FLIGHT_BYTES_MAX = 64_000, LAST_BYTES = 24_000, JOIN_MS = 300, FLUSH_MS = 500, LATE_MS = 3_000, PREVIOUS_MS = 3_600_000;
 const PREVIOUS = 'waylight.previous', ACTS = ['click', 'keydown'];
 
-/** @type {((wish: Wish) => void) | undefined} */ let awaits;
-/** @type {Wish | null} */ let early = null;
-
-/** Records the next thing that is done on this page. @param {Wish} wish */
-export function arm(wish) {
-  if (awaits) return awaits(wish);
-  early = wish;
-  // It calls `start`.
-  return import(/** @type {string} */ ('./patch.js'));
-}
+/** @type {(what: Running) => void} */ let runs;
+/** What `arm.js` needs of the agent, once it runs. @type {Promise<Running>} */
+export const running = new Promise((resolve) => { runs = resolve; });
 
 /** @param {Agent} agent */
 export function start(agent) {
   const { performance, document, location } = window, origin = performance.timeOrigin, { now } = agent;
+  agent.isLate = false;
   const timing = () => /** @type {any} */ (performance.getEntriesByType('navigation')[0]), activation = timing()?.activationStart ?? 0;
   const vitals = new Vitals(), encoder = new TextEncoder();
   /** @type {Root[]} the latest last */ const roots = [];
@@ -37,7 +32,6 @@ export function start(agent) {
   /** @type {any[]} entries that nothing was made of yet */ const entries = [];
   /** @type {any[]} entries of requests that no call was found for yet */ let unclaimed = [];
   /** @type {Set<string>} */ const used = new Set();
-  /** @type {Wish | null} */ let wish = null;
   let dropped = 0, inFlight = 0, due = 0, firstPaint = 0, firstContent = 0, isFinal = false, isBack = false;
   let firstHidden = performance.getEntriesByType('visibility-state').find(({ name, startTime }) => name === 'hidden' && startTime >= activation)?.startTime ?? (document.visibilityState === 'hidden' ? 0 : Infinity);
   const told = { shift: -1, slow: 0 };
@@ -77,6 +71,8 @@ export function start(agent) {
     previous?.idle?.finish(previous.kind === 'interaction' ? 'interactionInterrupted' : 'cancelled');
     if (roots.push(root) > 8) roots.splice(1, 1);
     root.calls = new Map();
+    // Files that follow name the page's address only: the edge is to know whose it is now.
+    if (root.kind === 'navigation' && agent.isOn && !agent.theirs() && maySend()) void agent.send(message([], 0), true, root.trace).catch(() => {});
     later(() => { root.link = previousOf(root); }, 0);
     root.idle = new Idle((root.start || activation) + 30_000 - now(), later, (reason) => ended(root, reason));
     if (isLoad && document.readyState === 'loading') document.addEventListener('readystatechange', safely(() => root.idle?.ready()));
@@ -85,30 +81,23 @@ export function start(agent) {
 
   /** @param {Root} root @param {string} reason */
   function ended(root, reason) {
-    const { idle, start, kind, trace, id, url, path } = /** @type {Root & { idle: Idle }} */ (root), isLoad = kind === 'pageload';
+    const { idle, start, kind, id, url, path } = /** @type {Root & { idle: Idle }} */ (root), isLoad = kind === 'pageload';
     catchUp();
     root.isOpen = false;
     const entry = timing();
     if (isLoad && entry) for (const span of steps(entry, agent.told.doc)) add(span, root, span.op !== 'browser.request');
     const end = root.until = endOf(start || activation, now(), idle.latest), pattern = (isLoad && agent.told.route) || route(agent.told.routes ?? [], path);
     root.calls?.forEach((call) => (call.end ? answered(call, 0) : tellCall(call, null, Math.max(call.start, end))));
-    const act = kind === 'interaction' && root.target;
+    const { act } = root;
     const since = (/** @type {number} */ at) => (isLoad && at && at < firstHidden ? Math.max(0, at - activation) : undefined);
     addShared({
-      op: act ? `ui.action.${actOf(act.type)}` : kind, name: act ? `${actOf(act.type)} ${selector(act.target)}` : pattern || path, start, end, id, parent: null, link: root.link,
+      op: act?.op ?? kind, name: act?.name ?? (pattern || path), start, end, id, parent: null, link: root.link,
       attributes: {
         'url.full': url, 'http.route': pattern, 'sentry.idle_span_finish_reason': reason, 'browser.navigation.type': isLoad ? entry?.type : undefined,
         'browser.web_vital.ttfb.value': isLoad && entry ? Math.max(0, entry.responseStart - activation) : undefined, 'browser.web_vital.fcp.value': since(firstContent), 'browser.web_vital.fp.value': since(firstPaint),
       },
     }, root);
-    if (act) {
-      if (root.slow) interaction(root.slow, root);
-      if (wish) {
-        const { done, isAlone } = wish;
-        wish = null;
-        later(() => { flush(true); if (isAlone) agent.isOn = false; done(trace); }, FLUSH_MS);
-      }
-    }
+    act?.over();
     soon(FLUSH_MS);
   }
 
@@ -194,8 +183,7 @@ export function start(agent) {
     else if (entryType === 'largest-contentful-paint') { if (!isFinal && startTime < firstHidden) vitals.largest = entry; }
     else {
       if (!isBack && (entryType === 'first-input' || duration >= 40)) vitals.acted(entry);
-      const open = roots.at(-1);
-      if (open?.kind === 'interaction' && entry.interactionId && !open.idle?.isOver && Math.abs(startTime - open.start) < 2_000 && !(open.slow?.duration >= duration)) open.slow = entry;
+      roots.at(-1)?.act?.saw(entry);
     }
   }
 
@@ -277,7 +265,7 @@ export function start(agent) {
   function flush(isLast) {
     clearTimeout(flushing);
     flushing = 0;
-    if (!maySend()) agent.isOn = false;
+    if (!maySend()) agent.unwrap();
     // A page that still loads may bring an SDK along.
     if (!isLast && document.readyState !== 'complete') return soon(FLUSH_MS);
     if (!written(isLast)) return soon(0);
@@ -301,10 +289,9 @@ export function start(agent) {
   async function send(spans, bytes) {
     inFlight += bytes;
     try {
-      const headers = { __proto__: null, 'content-type': 'application/json', 'waylight-request': '1', 'waylight-upload': agent.told.upload };
-      const { status } = await agent.fetch(`${location.origin}/_waylight/api/v1/spans`, { __proto__: null, method: 'POST', headers, body: message(spans, dropped), keepalive: bytes > 0, priority: 'low' });
+      const { status } = await agent.send(message(spans, dropped), bytes > 0);
       // The session is over: nothing of what follows would be taken.
-      if ([401, 403, 404].includes(status)) agent.isOn = false;
+      if ([401, 403, 404].includes(status)) agent.unwrap();
       else if (status >= 400) dropped += spans.length;
     } catch {
       // The page's own requests share the room: then it goes without.
@@ -313,24 +300,6 @@ export function start(agent) {
     }
     inFlight -= bytes;
   }
-
-  // Arming.
-
-  awaits = (next) => {
-    wish = next;
-    (agent.told ??= {}).upload = next.told.upload;
-    agent.isOn = true;
-    const stop = later(() => { off(); wish = null; agent.isOn = !next.isAlone; next.done(null); }, ARMED_MS);
-    const off = () => { stop(); for (const name of ACTS) window.removeEventListener(name, act, true); };
-    const act = safely((/** @type {Event} */ event) => {
-      const { target, type, timeStamp } = event;
-      if (!event.isTrusted || /** @type {any} */ (target)?.localName === 'waylight-toolbar' || /^(Shift|Control|Alt|Meta)$/.test(/** @type {any} */ (event).key)) return;
-      off();
-      agent.begin('interaction', next.told.trace, timeStamp);
-      if (agent.root) agent.root.target = { type, target };
-    });
-    for (const name of ACTS) window.addEventListener(name, act, true);
-  };
 
   const observer = new PerformanceObserver(safely((list) => {
     entries.push(...list.getEntries());
@@ -352,5 +321,5 @@ export function start(agent) {
   listen('pagehide', hidden);
   // What shifts or is slow from then on is no page load's.
   listen('pageshow', (event) => { isBack ||= event.persisted; });
-  if (early) awaits(early);
+  runs({ agent, interaction, later, flush });
 }

@@ -21,8 +21,7 @@
 
   /** @type {import('./main.js').Agent} what both halves share */
   const agent = {
-    told: told ? { __proto__: null, ...parse(told) } : null, root: null, isOn: true, events: [], tell, begin, hex, now, stringify,
-    fetch: (address, wish) => fetch(address, wish), theirs,
+    told: told ? { __proto__: null, ...parse(told) } : null, root: null, isOn: true, isLate: true, events: [], wrap, unwrap, tell, begin, send, hex, now, stringify, theirs,
   };
 
   /** @type {import('./main.js').Agent['tell']} */
@@ -34,6 +33,14 @@
   function begin(kind, trace, start) {
     agent.root = { kind, trace, id: hex(8), start, url: location.href, path: location.pathname, isOpen: true };
     agent.tell('root', agent.root);
+  }
+
+  /** @type {import('./main.js').Agent['send']} */
+  function send(body, keepalive, page) {
+    const headers = { __proto__: null, 'content-type': 'application/json', 'waylight-request': '1', 'waylight-upload': agent.told.upload, ...(page && { 'waylight-page': page }) };
+    // The address of the page goes to its own server, whatever its policy is for others.
+    const wish = { __proto__: null, method: 'POST', headers, body, keepalive, priority: page ? 'high' : 'low', referrerPolicy: 'same-origin' };
+    return fetch(`${location.origin}/_waylight/api/v1/spans`, /** @type {any} */ (wish));
   }
 
   /** Whether the page has a tracer of its own: requests and page loads are its to tell. */
@@ -65,12 +72,37 @@
     if (baggage && !isThere('baggage')) write('baggage', baggage);
   }
 
-  /** A function of the page's, with ours around it; to the page it looks as before. @param {any} owner @param {string} name @param {(native: any, self: any, args: any) => any} ours */
-  function wrap(owner, name, ours) {
-    try { owner[name] = new Proxy(owner[name], /** @type {any} */ ({ __proto__: null, apply: ours })); } catch { /* it is frozen, and stays */ }
+  /** @type {{ owner: any, name: string, ours: any, native?: any, made?: any }[]} functions of the page's with ours around them */
+  const places = [];
+
+  /** To the page a function looks as before. @param {any} owner @param {string} name @param {(native: any, self: any, args: any) => any} ours */
+  function around(owner, name, ours) {
+    places[places.length] = { owner, name, ours: { __proto__: null, apply: ours } };
   }
 
-  wrap(window, 'fetch', (native, self, args) => {
+  /** Puts ours around the page's functions. */
+  function wrap() {
+    for (let at = 0; at < places.length; at += 1) {
+      const place = /** @type {any} */ (places[at]), { owner, name, ours } = place;
+      if (!place.made) try { place.native = owner[name]; owner[name] = place.made = new Proxy(place.native, ours); } catch { /* it is frozen, and stays */ }
+    }
+  }
+
+  /** Nothing is recorded any more: the page has its functions back, but those that somebody else has put his around since. */
+  function unwrap() {
+    agent.isOn = false;
+    for (let at = 0; at < places.length; at += 1) {
+      const place = /** @type {any} */ (places[at]), { owner, name, native, made } = place;
+      try {
+        if (made && owner[name] === made) {
+          owner[name] = native;
+          place.made = null;
+        }
+      } catch { /* it was frozen since */ }
+    }
+  }
+
+  around(window, 'fetch', (native, self, args) => {
     /** @type {any} */ let call = null;
     let given = args;
     try {
@@ -112,17 +144,17 @@
   }
 
   const opened = new WeakMap(), { setRequestHeader } = XMLHttpRequest.prototype;
-  wrap(XMLHttpRequest.prototype, 'open', (native, self, args) => {
+  around(XMLHttpRequest.prototype, 'open', (native, self, args) => {
     const made = apply(native, self, args);
     keep(opened, self, { method: args[0], address: args[1], names: ' ' });
     return made;
   });
-  wrap(XMLHttpRequest.prototype, 'setRequestHeader', (native, self, args) => {
+  around(XMLHttpRequest.prototype, 'setRequestHeader', (native, self, args) => {
     const made = apply(native, self, args), known = recall(opened, self);
     if (known) known.names += `${args[0]} `.toLowerCase();
     return made;
   });
-  wrap(XMLHttpRequest.prototype, 'send', (native, self, args) => {
+  around(XMLHttpRequest.prototype, 'send', (native, self, args) => {
     try {
       const known = recall(opened, self), call = known && !/ (traceparent|sentry-trace) /.test(known.names) && called(known.address, known.method);
       if (call) {
@@ -152,8 +184,8 @@
   if (navigation) listen(navigation, 'currententrychange', moved);
   else {
     const after = (/** @type {any} */ native, /** @type {any} */ self, /** @type {any} */ args) => { const made = apply(native, self, args); moved(); return made; };
-    wrap(History.prototype, 'pushState', after);
-    wrap(History.prototype, 'replaceState', after);
+    around(History.prototype, 'pushState', after);
+    around(History.prototype, 'replaceState', after);
     listen(window, 'popstate', moved, true);
   }
   listen(window, 'click', acts, true);
@@ -163,7 +195,28 @@
     if (event.persisted && agent.isOn && agent.root) begin('navigation', hex(16), event.timeStamp);
   }, true);
 
+  // A page that goes before the second half is there: what the edge's spans hang under is told at least.
+  listen(window, 'pagehide', () => { if (agent.told && agent.isLate && agent.isOn) gone(); }, true);
+
+  function gone() {
+    try {
+      agent.isOn = false;
+      const { trace, doc, route } = agent.told, [first] = agent.events, root = first?.[1], { timeOrigin } = performance;
+      const { requestStart = 0, responseEnd = 0 } = /** @type {any} */ (performance.getEntriesByType('navigation')[0]), isTheirs = theirs();
+      const nanos = (/** @type {number} */ at) => `${Math.round((timeOrigin + at) * 1e3)}000`;
+      const span = (/** @type {string} */ op, /** @type {string} */ name, /** @type {string} */ spanId, /** @type {number} */ start, /** @type {number} */ end, more = {}) => ({
+        traceId: trace, spanId, name, startTimeUnixNano: nanos(start), endTimeUnixNano: nanos(end), attributes: [{ key: 'sentry.op', value: { stringValue: op } }], ...more,
+      });
+      const spans = [
+        !isTheirs && span('pageload', route || root.path, root.id, 0, now(), { kind: 1 }),
+        doc && span('browser.request', 'Document request', doc, requestStart, responseEnd || now(), { kind: 3, ...(!isTheirs && { parentSpanId: root.id }) }),
+      ].filter(Boolean);
+      if (spans.length) then(send(stringify({ resourceSpans: [{ scopeSpans: [{ spans }] }] }), true), null, () => {});
+    } catch { /* nothing of it is the page's */ }
+  }
+
   if (agent.told) {
+    wrap();
     // The toolbar's script, which stands before ours, asks as we do.
     if (element.previousElementSibling) element.previousElementSibling.ours = fetch;
     begin('pageload', agent.told.trace, 0);
@@ -176,6 +229,6 @@
       // A page that is rendered ahead is seen later, or never.
       if (/** @type {any} */ (document).prerendering) await new Promise((seen) => listen(document, 'prerenderingchange', seen));
       start(agent);
-    } catch { agent.isOn = false; }
+    } catch { unwrap(); }
   })();
 })();
