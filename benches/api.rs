@@ -47,7 +47,7 @@ use waylight::{
 
 /// As in the program.
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: waylight::allocator::Mimalloc = waylight::allocator::Mimalloc;
 
 const SPANS: u64 = 50_000;
 /// As apps send them.
