@@ -42,8 +42,9 @@ impl Serve for Echo {
                     .unwrap()
                     .into();
             }
-            if head.uri.path() == "/endless" {
-                return Response::new(Body::boxed(Endless).watched(Rc::new(Ended(conn))));
+            if let Some(octets) = head.uri.path().strip_prefix("/endless/") {
+                let part = vec![b'x'; octets.parse().unwrap()].into();
+                return Response::new(Body::boxed(Endless(part)).watched(Rc::new(Ended(conn))));
             }
             if head.uri.path() == "/large" {
                 return Response::new(Body::full(vec![b'x'; 1 << 20]));
@@ -59,8 +60,8 @@ impl Serve for Echo {
     }
 }
 
-/// Content without an end.
-struct Endless;
+/// Content without an end, in such parts.
+struct Endless(bytes::Bytes);
 
 impl http_body::Body for Endless {
     type Data = bytes::Bytes;
@@ -70,7 +71,7 @@ impl http_body::Body for Endless {
         self: Pin<&mut Self>,
         _: &mut Context<'_>,
     ) -> Poll<Option<Result<http_body::Frame<bytes::Bytes>, BoxError>>> {
-        Poll::Ready(Some(Ok(http_body::Frame::data(bytes::Bytes::from_static(&[b'x'; 1000])))))
+        Poll::Ready(Some(Ok(http_body::Frame::data(self.0.clone()))))
     }
 }
 
@@ -434,7 +435,7 @@ fn a_client_that_takes_nothing_of_a_stream_does_not_hold_it() {
         let Client { io, conn, counters, .. } = Client::new(Protocols::Http2);
         let mut sender = http2_with_window(io, 10_000).await;
         let start = clock::now();
-        let mut stalled = sender.send_request(get("/endless")).await.unwrap();
+        let mut stalled = sender.send_request(get("/endless/1000")).await.unwrap();
         // As long as it takes something it is served.
         for _ in 0..5 {
             tokio::time::sleep(Duration::from_secs(10)).await;
@@ -449,5 +450,27 @@ fn a_client_that_takes_nothing_of_a_stream_does_not_hold_it() {
         // The connection is as good as before.
         let other = sender.send_request(get("/a")).await.unwrap();
         assert_eq!(other.into_body().collect().await.unwrap().to_bytes(), "1001 /a ;");
+    });
+}
+
+#[test]
+fn a_client_that_takes_a_long_frame_slowly_is_served_and_forgotten() {
+    run(async {
+        let Client { io, counters, .. } = Client::new(Protocols::Http2);
+        let mut sender = http2_with_window(io, 10_000).await;
+        drop(sender.send_request(get("/a")).await.unwrap().into_body().collect().await);
+        let held = Arc::strong_count(&counters);
+        let mut slow = sender.send_request(get("/endless/65536")).await.unwrap();
+        for _ in 0..10 {
+            tokio::time::sleep(Duration::from_secs(10)).await;
+            let mut taken = 0;
+            while taken < 20_000 {
+                taken += slow.body_mut().frame().await.unwrap().unwrap().into_data().unwrap().len();
+            }
+        }
+        assert_eq!(counters.requests_timed_out.value(), 0);
+        drop(slow);
+        tokio::time::sleep(Duration::from_millis(1)).await;
+        assert_eq!(Arc::strong_count(&counters), held, "nobody looks after it any more");
     });
 }
