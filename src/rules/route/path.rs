@@ -250,7 +250,7 @@ impl<'a> RequestPath<'a> {
                 }
                 "" if !last => {}
                 text => {
-                    if !plain && is_hidden(text) || text.starts_with('.') && has_parameter(text) {
+                    if (!plain || text.starts_with('.')) && is_hidden(text) {
                         return Err(PathError::Hidden);
                     }
                     if dots {
@@ -271,14 +271,10 @@ impl<'a> RequestPath<'a> {
     }
 }
 
+/// Whether a segment, which is no dot segment itself, holds NUL, or a dot segment beside a separator or a parameter.
 fn is_hidden(decoded: &str) -> bool {
-    decoded.contains('\0')
-        || (decoded.contains(['/', '\\']) && decoded.split(['/', '\\']).any(|part| matches!(part, "." | "..")))
-}
-
-/// Whether it is a dot segment with a parameter.
-fn has_parameter(decoded: &str) -> bool {
-    decoded.split_once(';').is_some_and(|(name, _)| matches!(name, "." | ".."))
+    let is_dots = |part: &str| matches!(part.split(';').next(), Some("." | ".."));
+    decoded.contains('\0') || decoded.split(['/', '\\']).any(is_dots)
 }
 
 fn decode(segment: &str) -> Cow<'_, str> {
