@@ -5,6 +5,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use super::{Middleware, Next};
 use crate::{
     config::model::HeadersMiddleware,
+    rules::headers::twins::drop_twins,
     service::{Outcome, Request},
 };
 
@@ -20,6 +21,9 @@ impl Middleware for Headers {
     async fn handle(&self, mut request: Request, next: Next<'_>) -> Outcome {
         let Self(change) = self;
         apply(request.headers_mut(), &change.request_remove, &change.request_set, &change.request_add);
+        if !change.request_remove.is_empty() {
+            drop_twins(request.headers_mut(), &change.request_remove);
+        }
         let mut response = next.run(request).await?;
         apply(response.headers_mut(), &change.response_remove, &change.response_set, &change.response_add);
         Ok(response)

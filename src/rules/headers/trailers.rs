@@ -4,7 +4,7 @@
 
 use http::{HeaderName, header};
 
-use super::names::field;
+use super::{names::field, twins::twin};
 use crate::rules::session::{force::FORCE, upload::UPLOAD};
 
 /// Fields that mean something only in a head, beside those that concern an intermediary.
@@ -19,7 +19,10 @@ const IN_HEADS_ONLY: [HeaderName; 8] = [
     UPLOAD,
 ];
 
-/// Whether a field may trail content.
+/// Whether a field may trail content. One that could be taken for another may do so if that one may.
 pub fn may_trail(name: &HeaderName) -> bool {
-    field(name).is_none() && !IN_HEADS_ONLY.contains(name) && !name.as_str().starts_with("x-forwarded-")
+    let may = |name: &HeaderName| {
+        field(name).is_none() && !IN_HEADS_ONLY.contains(name) && !name.as_str().starts_with("x-forwarded-")
+    };
+    may(name) && twin(name).is_none_or(|twin| may(&twin))
 }

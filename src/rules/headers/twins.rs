@@ -9,17 +9,21 @@ use super::trailers::may_trail;
 /// Removes fields that could be taken for another one: for one that is there, for one of `guarded`, or for one that
 /// only an intermediary or the head itself may say.
 pub fn drop_twins(headers: &mut HeaderMap, guarded: &[HeaderName]) {
-    let is_twin = |name: &&HeaderName| name.as_str().as_bytes().contains(&b'_');
-    // Almost no request has any.
-    if !headers.keys().any(|name| is_twin(&name)) {
-        return;
-    }
     let is_taken = |name: &&HeaderName| {
-        let twin = HeaderName::try_from(name.as_str().replace('_', "-"));
-        twin.is_ok_and(|twin| headers.contains_key(&twin) || guarded.contains(&twin) || !may_trail(&twin))
+        twin(name).is_some_and(|twin| headers.contains_key(&twin) || guarded.contains(&twin) || !may_trail(&twin))
     };
-    let dropped: Vec<HeaderName> = headers.keys().filter(is_twin).filter(is_taken).cloned().collect();
+    // Almost no request has any.
+    let dropped: Vec<HeaderName> = headers.keys().filter(is_taken).cloned().collect();
     for name in dropped {
         headers.remove(name);
     }
+}
+
+/// The field that one with a `_` in its name could be taken for.
+pub(super) fn twin(name: &HeaderName) -> Option<HeaderName> {
+    let name = name.as_str();
+    if !name.as_bytes().contains(&b'_') {
+        return None;
+    }
+    HeaderName::try_from(name.replace('_', "-")).ok()
 }

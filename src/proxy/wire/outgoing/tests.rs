@@ -50,6 +50,8 @@ async fn only_what_may_trail_is_written_as_a_trailer() {
         "x-real-ip",
         "x-forwarded-for",
         "x-forwarded-user",
+        "x_forwarded_for",
+        "content_length",
         "waylight-trace",
         "waylight-upload",
         "proxy",
