@@ -110,7 +110,8 @@ impl Columns {
     pub fn read(kept: &Kept, receiver: Option<&str>) -> Self {
         thread::scope(|scope| {
             // What spans say themselves needs none of what they say together.
-            let words = (kept.trace.spans.len() >= LONG_SPANS).then(|| scope.spawn(|| Told::all(kept)));
+            let begin = || thread::Builder::new().spawn_scoped(scope, || Told::all(kept)).ok();
+            let words = if kept.trace.spans.len() >= LONG_SPANS { begin() } else { None };
             let offsets = clocks::offsets(&kept.trace);
             let trace = clocks::aligned(&kept.trace, &offsets);
             let walked = Walked::of(&trace);

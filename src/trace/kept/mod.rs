@@ -58,9 +58,12 @@ impl Kept {
         let decoded: Vec<_> = thread::scope(|scope| {
             let mut parts = parts;
             let first = parts.next().unwrap_or_default();
-            let others: Vec<_> = parts.map(|part| (part, scope.spawn(|| Part::decode(part)))).collect();
-            let others =
-                others.into_iter().map(|(part, decoding)| decoding.join().unwrap_or_else(|_| Part::decode(part)));
+            // Where no thread is to be had, one does it all.
+            let begin = |part| thread::Builder::new().spawn_scoped(scope, move || Part::decode(part)).ok();
+            let others: Vec<_> = parts.map(|part| (part, begin(part))).collect();
+            let others = others.into_iter().map(|(part, decoding)| {
+                decoding.and_then(|decoding| decoding.join().ok()).unwrap_or_else(|| Part::decode(part))
+            });
             std::iter::once(Part::decode(first)).chain(others).collect()
         });
         Ok(Self::joined(decoded.into_iter().collect::<Result<_, _>>()?))
