@@ -10,6 +10,7 @@ use super::{
     policy::{Pattern, Policy, Query},
     why::Why,
 };
+use crate::rules::headers::twins::twin;
 
 /// The longest key, in octets.
 pub const KEY_BYTES_MAX: usize = 16_384;
@@ -142,11 +143,15 @@ pub fn bypass(headers: &HeaderMap, policy: &Policy) -> Option<Why> {
         if *name == IF_MATCH || *name == IF_UNMODIFIED_SINCE {
             return Some(Why::Precondition);
         }
-        let is_keyed = || policy.key_headers.contains(name);
-        if name.as_str().starts_with("x-") && UNKEYED.contains(&name.as_str()) && !is_keyed() {
+        // Many upstreams cannot tell a field from its twin, but the key can.
+        let twin = twin(name);
+        let read_as = twin.as_ref().unwrap_or(name);
+        let is_unkeyed = read_as.as_str().starts_with("x-") && UNKEYED.contains(&read_as.as_str())
+            || twin.as_ref().is_some_and(|twin| policy.key_headers.contains(twin));
+        if is_unkeyed && !policy.key_headers.contains(name) {
             return Some(Why::UnkeyedHeader { field: name.clone() });
         }
-        if policy.bypass_headers.contains(name) {
+        if policy.bypass_headers.contains(name) || policy.bypass_headers.contains(read_as) {
             return Some(Why::BypassHeader { field: name.clone() });
         }
     }

@@ -295,6 +295,13 @@ fn what_means_the_same_is_the_same_variant() {
     let mut more = one("foo", "1");
     more.insert("bar", "".parse().unwrap());
     assert_eq!(vary::differs(&values, &more), Some("bar".parse().unwrap()), "an empty field is one");
+    let by_tenant = Vary::of([&HeaderValue::from_static("x-tenant")].into_iter()).unwrap();
+    let of_twin = by_tenant.values(&one("x_tenant", "2"));
+    assert!(
+        vary::differs(&of_twin, &HeaderMap::new()).is_some(),
+        "many upstreams read it as the field that they vary by"
+    );
+    assert!(vary::differs(&of_twin, &one("x_tenant", "1")).is_some());
     let mut lines = HeaderMap::new();
     lines.append("foo", "1".parse().unwrap());
     lines.append("foo", "2".parse().unwrap());
@@ -471,6 +478,10 @@ fn requests_that_cannot_be_keyed_pass_by() {
     assert_eq!(word("x-host", "evil.example"), None, "part of the key");
     assert_eq!(word("if-match", "\"a\""), Some("precondition"));
     assert_eq!(word("x-preview", "1"), Some("bypass-header"));
+    assert_eq!(word("x_original_url", "/admin"), Some("unkeyed-header"), "many upstreams read it as the other");
+    assert_eq!(word("x_host", "evil.example"), Some("unkeyed-header"), "no part of the key");
+    assert_eq!(word("x_preview", "1"), Some("bypass-header"));
+    assert_eq!(word("x_api_key", "1"), None);
     assert_eq!(word("cookie", "a=1; session=2"), Some("bypass-cookie"));
     assert_eq!(word("cookie", "a=1"), None);
 }

@@ -16,6 +16,7 @@ use crate::rules::{
     headers::{
         forwarded::{FORWARDED, X_FORWARDED_FOR, X_REAL_IP},
         redact,
+        twins::twin,
     },
     hex::Hex,
 };
@@ -83,17 +84,17 @@ pub fn differs(values: &str, request: &HeaderMap) -> Option<HeaderName> {
     })
 }
 
-/// A field's values in the one form that is compared.
+/// A field's values in the one form that is compared. Where it is not there, a twin of it is what many upstreams read.
 fn normal(name: &HeaderName, request: &HeaderMap) -> String {
-    let mut lines = request.get_all(name).iter().map(HeaderValue::as_bytes).peekable();
-    if lines.peek().is_none() {
-        return ABSENT.to_owned();
-    }
+    let twins = || request.keys().find(|other| twin(other).as_ref() == Some(name));
+    let there = if request.contains_key(name) { Some(name) } else { twins() };
+    let Some(there) = there else { return ABSENT.to_owned() };
+    let lines = request.get_all(there).iter().map(HeaderValue::as_bytes);
     if *name == ACCEPT_ENCODING {
         return codings(lines);
     }
     if *name == ACCEPT_LANGUAGE
-        && let Some(ranked) = languages(request.get_all(name).iter().map(HeaderValue::as_bytes))
+        && let Some(ranked) = languages(request.get_all(there).iter().map(HeaderValue::as_bytes))
     {
         return ranked;
     }

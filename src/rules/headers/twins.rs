@@ -20,7 +20,7 @@ pub fn drop_twins(headers: &mut HeaderMap, guarded: &[HeaderName]) {
 }
 
 /// The field that one with a `_` in its name could be taken for.
-pub(super) fn twin(name: &HeaderName) -> Option<HeaderName> {
+pub fn twin(name: &HeaderName) -> Option<HeaderName> {
     let name = name.as_str();
     if !name.as_bytes().contains(&b'_') {
         return None;
