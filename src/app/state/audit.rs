@@ -64,7 +64,9 @@ impl AuditLog for FileAudit {
         if open.bytes > 0 && open.bytes + bytes > self.bytes_max {
             *open = self.rotate()?;
         }
-        open.file.write_all(format!("{line}\n").as_bytes())?;
+        // What a process that ended half-way, or a full disk, left without its end does not take this one with it.
+        let end = if super::is_torn(&open.file)? { "\n" } else { "" };
+        open.file.write_all(format!("{end}{line}\n").as_bytes())?;
         open.bytes += bytes;
         Ok(())
     }
@@ -74,8 +76,12 @@ impl AuditLog for FileAudit {
         let _open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         let mut lines = Vec::new();
         for place in 0..self.files_max {
-            match fs::read_to_string(path(&self.directory, place)) {
-                Ok(text) => lines.extend(text.lines().rev().take(max - lines.len()).map(str::to_owned)),
+            match fs::read(path(&self.directory, place)) {
+                // A line may be torn within a letter.
+                Ok(octets) => {
+                    let text = String::from_utf8_lossy(&octets);
+                    lines.extend(text.lines().rev().take(max - lines.len()).map(str::to_owned));
+                }
                 Err(error) if error.kind() == io::ErrorKind::NotFound => break,
                 Err(error) => return Err(error.into()),
             }
@@ -88,19 +94,9 @@ impl AuditLog for FileAudit {
 }
 
 fn append_to(path: &Path) -> io::Result<Open> {
-    let mut file = OpenOptions::new().create(true).read(true).append(true).mode(0o600).open(path)?;
+    let file = OpenOptions::new().create(true).read(true).append(true).mode(0o600).open(path)?;
     let bytes = file.metadata()?.len();
-    // A process that ended half-way left a line without its end: the next one begins on its own.
-    if bytes > 0 && !ends_line(&file, bytes)? {
-        file.write_all(b"\n")?;
-    }
     Ok(Open { file, bytes })
-}
-
-fn ends_line(file: &File, bytes: u64) -> io::Result<bool> {
-    let mut last = [0];
-    std::os::unix::fs::FileExt::read_exact_at(file, &mut last, bytes - 1)?;
-    Ok(last == *b"\n")
 }
 
 /// `audit.jsonl`, `audit.1.jsonl`, and so on.

@@ -1,5 +1,6 @@
-//! The journal: revocations, what was lifted of them, and used nonces, one line each, written before they count. Lines are appended in one call;
-//! a process that ends half-way leaves at most one torn line, which is reported and skipped.
+//! The journal: revocations, what was lifted of them, and used nonces, one line each, written before they count. Lines
+//! are appended in one call; a process that ends half-way, or a disk that is full, leaves at most one torn line, which is
+//! reported and skipped.
 //!
 //! A revocation is also flushed to the disk. A used nonce is not, for workers write those: it outlives the process,
 //! and after a loss of power it is spent by its expiry within minutes.
@@ -44,7 +45,7 @@ pub fn open(path: &Path, now: u64, entries_max: usize) -> io::Result<(FileJourna
     let entries = read(path, now)?;
     let file = rewrite(path, &entries)?;
     let open = Mutex::new(Open { file, lines: entries.len() });
-    let lines_max = entries_max.saturating_mul(2).saturating_add(1024);
+    let lines_max = entries_max.saturating_mul(4).saturating_add(1024);
     Ok((FileJournal { path: path.into(), lines_max, open }, entries))
 }
 
@@ -55,7 +56,9 @@ impl Journal for FileJournal {
             let entries = read(&self.path, clock::unix_seconds())?;
             *open = Open { file: rewrite(&self.path, &entries)?, lines: entries.len() };
         }
-        open.file.write_all(line(entry).as_bytes())?;
+        // One that was torn, as on a full disk, must not take this one with it.
+        let end = if super::is_torn(&open.file)? { "\n" } else { "" };
+        open.file.write_all(format!("{end}{}", line(entry)).as_bytes())?;
         if entry.kind != EntryKind::Used {
             open.file.sync_data()?;
         }
@@ -88,7 +91,7 @@ pub(super) fn read(path: &Path, now: u64) -> io::Result<Vec<Entry>> {
 /// Puts a file with just these entries in place, open for appending.
 fn rewrite(path: &Path, entries: &[Entry]) -> io::Result<File> {
     super::replace(path, &entries.iter().copied().map(line).collect::<String>())?;
-    OpenOptions::new().append(true).mode(0o600).open(path)
+    OpenOptions::new().read(true).append(true).mode(0o600).open(path)
 }
 
 /// The dot shows that the line is whole: a number cut short would still be a number.

@@ -9,7 +9,7 @@ use std::{
     fmt,
     fs::{DirBuilder, File, OpenOptions, TryLockError},
     io::{self, Read as _, Seek as _, Write as _},
-    os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _},
+    os::unix::fs::{DirBuilderExt as _, FileExt as _, MetadataExt as _, OpenOptionsExt as _},
     path::{Path, PathBuf},
 };
 
@@ -207,6 +207,14 @@ fn replace(path: &Path, text: &str) -> io::Result<()> {
     file.write_all(text.as_bytes())?;
     file.sync_all()?;
     std::fs::rename(&new, path)
+}
+
+/// Whether the last line of a file has no end.
+fn is_torn(file: &File) -> io::Result<bool> {
+    let Some(last) = file.metadata()?.len().checked_sub(1) else { return Ok(false) };
+    let mut octet = [0];
+    file.read_exact_at(&mut octet, last)?;
+    Ok(octet != *b"\n")
 }
 
 fn random<const N: usize>() -> Result<[u8; N], getrandom::Error> {

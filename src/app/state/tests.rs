@@ -104,6 +104,20 @@ fn lines_that_cannot_be_read_are_skipped() {
 }
 
 #[test]
+fn a_line_that_a_full_disk_tore_takes_no_other_with_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("journal");
+    let (journal, _) = journal::open(&path, 0, 10).unwrap();
+    let revoked = |number| Entry { kind: EntryKind::Revoked, id: id(number), expiry: 100 };
+    journal.append(revoked(1)).unwrap();
+    let mut half = OpenOptions::new().append(true).open(&path).unwrap();
+    half.write_all(b"revoked 0202").unwrap();
+    journal.append(revoked(3)).unwrap();
+    drop(journal);
+    assert_eq!(journal::open(&path, 0, 10).unwrap().1, [revoked(1), revoked(3)]);
+}
+
+#[test]
 fn the_journal_does_not_grow_for_ever() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("journal");

@@ -37,6 +37,17 @@ fn it_goes_on_where_it_was_torn() {
 }
 
 #[test]
+fn a_line_that_a_full_disk_tore_takes_no_other_with_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let log = FileAudit::open(directory.path(), 1000, 2).unwrap();
+    log.append("whole").unwrap();
+    let mut half = OpenOptions::new().append(true).open(path(directory.path(), 0)).unwrap();
+    half.write_all(&"Zoë".as_bytes()[..3]).unwrap();
+    log.append("next").unwrap();
+    assert_eq!(log.recent(9).unwrap(), ["next", "Zo\u{fffd}", "whole"]);
+}
+
+#[test]
 fn what_cannot_be_written_is_told() {
     let directory = tempfile::tempdir().unwrap();
     let log = FileAudit::open(directory.path(), 10, 2).unwrap();
