@@ -128,7 +128,7 @@ pub struct LiveSession {
 }
 
 impl Sessions {
-    /// Remembers at most `entries_max` of each kind; begins with what `entries` tells of an earlier process.
+    /// Remembers at most `entries_max` used tokens, and as many revocations; begins with what `entries` tells of an earlier process.
     pub fn new(entries_max: usize, journal: Box<dyn Journal>, entries: impl IntoIterator<Item = Entry>) -> Self {
         Self {
             entries_max,
@@ -175,8 +175,8 @@ impl Sessions {
     /// # Errors
     /// It could not be written down, or too many are remembered.
     pub fn revoke_person(&self, name: &str, now: u64) -> Result<(), BoxError> {
-        self.make_room(now)?;
         let entry = Entry { kind: EntryKind::Barred, id: person(name), expiry: now.saturating_add(BARRED_SECONDS) };
+        self.make_room(entry.kind, now)?;
         self.journal.append(entry)?;
         self.entries.insert((entry.kind, entry.id), entry.expiry);
         self.meters.retain(|_, meter| meter.person != name || meter.issued > now);
@@ -314,10 +314,15 @@ impl Sessions {
         self.pages.lock().unwrap_or_else(PoisonError::into_inner).find(&(session, url))
     }
 
-    fn make_room(&self, now: u64) -> Result<(), BoxError> {
-        if self.entries.len() >= self.entries_max {
+    /// Used tokens have half of the room: whoever makes many of them keeps nobody from revoking.
+    fn make_room(&self, kind: EntryKind, now: u64) -> Result<(), BoxError> {
+        let max = match kind {
+            EntryKind::Used => self.entries_max,
+            _ => self.entries_max.saturating_mul(2),
+        };
+        if self.entries.len() >= max {
             self.entries.retain(|_, expiry| *expiry > now);
-            if self.entries.len() >= self.entries_max {
+            if self.entries.len() >= max {
                 self.refused.one();
                 return Err("limits.sessions_max entries are remembered".into());
             }
@@ -326,7 +331,7 @@ impl Sessions {
     }
 
     fn remember(&self, entry: Entry, now: u64) -> Result<bool, BoxError> {
-        self.make_room(now)?;
+        self.make_room(entry.kind, now)?;
         // The entry is held while it is written, so that of two who ask at once one is the first.
         match self.entries.entry((entry.kind, entry.id)) {
             dashmap::Entry::Occupied(_) => Ok(false),

@@ -278,7 +278,9 @@ impl Console {
             Err(error) => return actions::unavailable(error),
         }
         let Some(code) = field("code").filter(|code| code.len() <= CODE_BYTES_MAX) else {
-            // What stands there is anybody's words; the provider's log has them, too.
+            // What stands there is anybody's words; the provider's log has them, too. It counts, since each such answer
+            // is remembered as used.
+            self.refuse(visit, now);
             return refused("The provider did not let you in.");
         };
         match provider.person(&flow, code).await {

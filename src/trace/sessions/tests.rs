@@ -70,6 +70,18 @@ fn expired_entries_make_room_and_a_full_house_is_refused() {
 }
 
 #[test]
+fn used_tokens_leave_room_to_revoke() {
+    let sessions = sessions(2);
+    for number in 1..=2 {
+        assert!(sessions.use_once(id(number), 100, 0).unwrap());
+    }
+    sessions.revoke(id(3), 100, 0).unwrap();
+    sessions.revoke_person("ada", 0).unwrap();
+    assert!(sessions.is_revoked(id(3)) && sessions.is_person_barred("ada"));
+    assert!(sessions.revoke(id(4), 100, 0).is_err(), "this room has an end, too");
+}
+
+#[test]
 fn a_session_keeps_its_meter() {
     let sessions = sessions(2);
     let meter = |number: u8| sessions.meter(&session(number), &ada(0), 0);
