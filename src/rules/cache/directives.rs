@@ -4,7 +4,7 @@
 
 use http::{HeaderMap, HeaderName, HeaderValue, header::CACHE_CONTROL};
 
-/// The most directives that are read; what comes after is taken for nothing.
+/// The most directives that are read. More are taken for the strictest that there is: it may be among them.
 const DIRECTIVES_MAX: usize = 64;
 /// The most field names that one directive may list.
 const FIELDS_MAX: usize = 32;
@@ -81,10 +81,14 @@ impl RequestDirectives {
             said.no_cache = headers
                 .get_all("pragma")
                 .iter()
-                .any(|value| Directives::of(value.as_bytes()).any(|found| found.is(b"no-cache")));
+                .any(|value| Directives::of(value.as_bytes()).take(DIRECTIVES_MAX).any(|found| found.is(b"no-cache")));
             return said;
         }
-        for found in each(headers, &CACHE_CONTROL) {
+        for (number, found) in each(headers, &CACHE_CONTROL).enumerate() {
+            if number == DIRECTIVES_MAX {
+                said.no_store = true;
+                break;
+            }
             match &*found.name.to_ascii_lowercase() {
                 b"max-age" => least(&mut said.max_age, found.seconds().unwrap_or(0)),
                 b"min-fresh" => most(&mut said.min_fresh, found.seconds().unwrap_or(SECONDS_MAX)),
@@ -105,9 +109,17 @@ impl ResponseDirectives {
     /// Reads a response's `Cache-Control`.
     pub fn of(headers: &HeaderMap) -> Self {
         let mut said = Self::default();
-        for found in each(headers, &CACHE_CONTROL) {
-            let argument = if found.argument.is_some() { Argument::Text(&found) } else { Argument::None };
-            said.take(&found.name.to_ascii_lowercase(), &argument);
+        for (number, found) in each(headers, &CACHE_CONTROL).enumerate() {
+            if number == DIRECTIVES_MAX {
+                said.private = Scope::All;
+                break;
+            }
+            let name = found.name.to_ascii_lowercase();
+            let forbids = matches!(&*name, b"no-store" | b"no-cache" | b"private");
+            if forbids || !found.is_doubtful {
+                let argument = if found.argument.is_some() { Argument::Text(&found) } else { Argument::None };
+                said.take(&name, &argument);
+            }
         }
         said
     }
@@ -208,7 +220,7 @@ fn most(known: &mut Option<u32>, more: u32) {
 /// All directives of a field's lines.
 fn each<'a>(headers: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item = Directive<'a>> {
     let lines = headers.get_all(name).iter().map(HeaderValue::as_bytes);
-    lines.flat_map(Directives::of).take(DIRECTIVES_MAX)
+    lines.flat_map(Directives::of)
 }
 
 /// One directive, as written.
@@ -217,6 +229,8 @@ pub(super) struct Directive<'a> {
     pub(super) name: &'a [u8],
     /// What stands behind `=`, without quotes.
     pub(super) argument: Option<Vec<u8>>,
+    /// Whether it stands in a quoted string without an end: what forbids counts even so.
+    pub(super) is_doubtful: bool,
 }
 
 impl Directive<'_> {
@@ -240,12 +254,16 @@ pub fn delta_seconds(text: &[u8]) -> Option<u32> {
     Some(u32::try_from(seconds).unwrap_or(SECONDS_MAX).min(SECONDS_MAX))
 }
 
-/// Splits one line of a field into directives. Commas within quoted strings do not split.
-pub(super) struct Directives<'a>(&'a [u8]);
+/// Splits one line of a field into directives. Commas within quoted strings do not split. One without an end reaches to the
+/// end of the line, and what stands in it is given out, too.
+pub(super) struct Directives<'a> {
+    rest: &'a [u8],
+    is_doubtful: bool,
+}
 
 impl<'a> Directives<'a> {
     pub(super) fn of(line: &'a [u8]) -> Self {
-        Self(line)
+        Self { rest: line, is_doubtful: false }
     }
 }
 
@@ -254,44 +272,48 @@ impl<'a> Iterator for Directives<'a> {
 
     fn next(&mut self) -> Option<Directive<'a>> {
         loop {
-            if self.0.is_empty() {
+            if self.rest.is_empty() {
                 return None;
             }
-            let end = element_end(self.0);
-            let (element, rest) = self.0.split_at(end);
-            self.0 = rest.get(1..).unwrap_or_default();
+            let (whole, is_doubtful) = (element_end(self.rest), self.is_doubtful);
+            self.is_doubtful |= whole.is_none();
+            let end = whole.or_else(|| memchr::memchr(b',', self.rest)).unwrap_or(self.rest.len());
+            let element = if whole.is_some() { &self.rest[..end] } else { self.rest };
+            self.rest = self.rest.get(end + 1..).unwrap_or_default();
             let element = element.trim_ascii();
             if !element.is_empty() {
-                return Some(directive(element));
+                return Some(Directive { is_doubtful, ..directive(element) });
             }
         }
     }
 }
 
-/// Where the list element at the beginning of `text` ends.
-pub(super) fn element_end(text: &[u8]) -> usize {
+/// Where the list element at the beginning of `text` ends; `None` where a quoted string in it does not.
+pub(super) fn element_end(text: &[u8]) -> Option<usize> {
     let mut quoted = false;
     let mut at = 0;
     while at < text.len() {
         match text[at] {
             b'"' => quoted = !quoted,
             b'\\' if quoted => at += 1,
-            b',' if !quoted => return at,
+            b',' if !quoted => return Some(at),
             _ => {}
         }
         at += 1;
     }
-    text.len()
+    (!quoted).then_some(text.len())
 }
 
 fn directive(element: &[u8]) -> Directive<'_> {
-    let Some(equals) = memchr::memchr(b'=', element) else { return Directive { name: element, argument: None } };
+    let Some(equals) = memchr::memchr(b'=', element) else {
+        return Directive { name: element, argument: None, is_doubtful: false };
+    };
     let argument = &element[equals + 1..];
     let argument = match argument.trim_ascii_start().strip_prefix(b"\"") {
         None => argument.to_vec(),
         Some(inside) => unquoted(inside),
     };
-    Directive { name: element[..equals].trim_ascii_end(), argument: Some(argument) }
+    Directive { name: element[..equals].trim_ascii_end(), argument: Some(argument), is_doubtful: false }
 }
 
 /// A quoted string behind its first quote, RFC 9110 section 5.6.4; without an end it goes to the end.

@@ -2,6 +2,8 @@
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 
+use super::directives::element_end;
+
 /// Groups of one origin, RFC 9875 section 2.
 pub const CACHE_GROUPS: HeaderName = HeaderName::from_static("cache-groups");
 /// Groups that a successful request of an unsafe method outdates, RFC 9875 section 3.
@@ -37,7 +39,8 @@ pub fn groups(headers: &HeaderMap, name: &HeaderName) -> Vec<String> {
             groups.push(group);
         }
         // Parameters say nothing here.
-        rest = behind[behind.find(',').unwrap_or(behind.len())..].trim_matches([' ', '\t']);
+        let Some(end) = element_end(behind.as_bytes()) else { return Vec::new() };
+        rest = behind[end..].trim_matches([' ', '\t']);
         match rest.strip_prefix(',') {
             Some(more) if !more.trim().is_empty() => rest = more.trim_start_matches([' ', '\t']),
             Some(_) => return Vec::new(),

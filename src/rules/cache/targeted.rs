@@ -6,6 +6,9 @@ use http::{HeaderMap, HeaderName};
 
 use super::directives::{Argument, ResponseDirectives, SECONDS_MAX};
 
+/// The most members that are read, as many as RFC 9651 section 1.1 asks for; a field with more is malformed.
+const MEMBERS_MAX: usize = 1024;
+
 /// The fields that Waylight obeys before `Cache-Control`, in their order (section 2.2).
 pub const TARGETED: [HeaderName; 2] =
     [HeaderName::from_static("waylight-cache-control"), HeaderName::from_static("cdn-cache-control")];
@@ -43,6 +46,9 @@ fn dictionary(headers: &HeaderMap, name: &HeaderName) -> Option<ResponseDirectiv
         // A later member of the same name replaces the earlier one (RFC 9651 section 4.2.2).
         members.retain(|(known, _)| *known != key);
         members.push((key, item));
+        if members.len() > MEMBERS_MAX {
+            return None;
+        }
         reader.separator()?;
     }
     if members.is_empty() {
@@ -174,8 +180,9 @@ impl<'a> Reader<'a> {
             }
             b'@' => {
                 self.eat('@')?;
-                self.number().map(|_| Item::Other)
+                self.number().filter(|date| matches!(date, Item::Integer(_))).map(|_| Item::Other)
             }
+            b'%' => self.display_string(),
             b'*' => Some(self.token()),
             first if first.is_ascii_alphabetic() => Some(self.token()),
             _ => None,
@@ -199,6 +206,24 @@ impl<'a> Reader<'a> {
         }
         let number: i64 = whole.parse().ok()?;
         Some(Item::Integer(if negative { -number } else { number }))
+    }
+
+    /// A string of any characters, RFC 9651 section 4.2.10: octets that are not printable stand as `%` and two digits.
+    fn display_string(&mut self) -> Option<Item> {
+        self.eat('%')?;
+        self.eat('"')?;
+        let mut text = Vec::new();
+        loop {
+            text.extend(self.take_while(|octet| matches!(octet, b' '..=b'~') && !matches!(octet, b'%' | b'"')).bytes());
+            if self.eat('"').is_some() {
+                return String::from_utf8(text).ok().map(|_| Item::Other);
+            }
+            self.eat('%')?;
+            let digits = self.rest.get(..2)?;
+            let is_hex = digits.bytes().all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f'));
+            text.push(u8::from_str_radix(digits, 16).ok().filter(|_| is_hex)?);
+            self.rest = &self.rest[2..];
+        }
     }
 
     fn string(&mut self) -> Option<Item> {

@@ -231,6 +231,16 @@ fn one(name: &'static str, value: &str) -> HeaderMap {
 }
 
 #[test]
+fn more_directives_than_are_read_are_not_stored() {
+    let of = |count: usize| one("cache-control", &(vec!["max-age=60"; count].join(",") + ", no-store"));
+    for (count, is_more) in [(63, false), (64, true), (1_000, true)] {
+        let said = ResponseDirectives::of(&of(count));
+        assert_eq!((said.no_store, said.private.is_all()), (!is_more, is_more), "{count}");
+        assert!(RequestDirectives::of(&of(count)).no_store, "{count}");
+    }
+}
+
+#[test]
 fn a_targeted_field_is_strict() {
     let of = |value: &str| {
         let mut headers = one("cdn-cache-control", value);
@@ -246,6 +256,7 @@ fn a_targeted_field_is_strict() {
         ("max-age=?1", None),
         ("x=(a b);c, max-age=60", Some(60)),
         ("x=:YQ==:, y=@12, max-age=60", Some(60)),
+        ("x=%\"f%c3%bc, r\", max-age=60", Some(60)),
         // Malformed: as if it were not there.
         ("max-age =60", Some(1)),
         ("max-age= 60", Some(1)),
@@ -254,10 +265,16 @@ fn a_targeted_field_is_strict() {
         ("max-age=60;;", Some(1)),
         ("\"max-age\"", Some(1)),
         ("max-age=\"60", Some(1)),
+        ("x=@1.5, max-age=60", Some(1)),
+        ("x=%\"f%C3%BC\", max-age=60", Some(1)),
+        ("x=%\"%ff\", max-age=60", Some(1)),
+        ("x=%\"a, max-age=60", Some(1)),
         ("", Some(1)),
     ] {
         assert_eq!(of(value).max_age, max_age, "{value}");
     }
+    let many = |count: usize| (0..count).map(|number| format!("a{number}, ")).collect::<String>() + "max-age=60";
+    assert_eq!((of(&many(1023)).max_age, of(&many(1024)).max_age), (Some(60), Some(1)));
     assert!(of("no-store").no_store);
     assert!(!of("no-store=?0, max-age=1").no_store);
     let mut both = one("cdn-cache-control", "max-age=10");
@@ -539,6 +556,7 @@ fn tags_and_groups_are_read() {
     assert_eq!(tags::tags(&headers), ["a", "b", "c", "d", "e"]);
     let groups = |text: &str| tags::groups(&one("cache-groups", text), &tags::CACHE_GROUPS);
     assert_eq!(groups("\"a\", \"b c\";x=1"), ["a", "b c"]);
+    assert_eq!(groups("\"a\";x=\"1, \\\"2\", \"b\""), ["a", "b"], "a parameter may have a comma");
     for bad in ["a", "\"a\",", "\"a\" \"b\", c", "\"a"] {
         assert!(groups(bad).is_empty(), "{bad}");
     }

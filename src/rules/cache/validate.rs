@@ -63,7 +63,7 @@ fn tags(line: &[u8]) -> impl Iterator<Item = &[u8]> {
 /// Where a tag's list element ends. A backslash is an octet like any other in a tag (RFC 9110 section 8.8.3).
 fn tag_end(text: &[u8]) -> usize {
     if memchr::memchr(b'\\', text).is_none() {
-        return element_end(text);
+        return element_end(text).unwrap_or(text.len());
     }
     let mut quoted = false;
     let end = |&octet: &u8| {

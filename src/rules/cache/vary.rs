@@ -106,7 +106,7 @@ fn normal(name: &HeaderName, request: &HeaderMap) -> String {
     } else {
         for mut rest in lines {
             while !rest.is_empty() {
-                let (element, behind) = rest.split_at(element_end(rest));
+                let (element, behind) = rest.split_at(element_end(rest).unwrap_or(rest.len()));
                 rest = behind.get(1..).unwrap_or_default();
                 if !text.is_empty() {
                     text.push(b',');
