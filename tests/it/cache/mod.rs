@@ -4,6 +4,7 @@
 mod binary;
 mod crowd;
 mod house;
+mod large;
 mod memory;
 mod stage;
 

@@ -4,6 +4,7 @@
 use std::{
     alloc::{GlobalAlloc, Layout, System},
     cell::Cell,
+    sync::atomic::{AtomicI64, Ordering},
 };
 
 /// What the current thread has asked of the allocator so far.
@@ -27,6 +28,35 @@ pub(crate) fn held() -> i64 {
     HELD.get()
 }
 
+/// What several threads hold together, whichever of them gives back what another one was given.
+#[derive(Debug, Default)]
+pub(crate) struct Account {
+    held: AtomicI64,
+    peak: AtomicI64,
+}
+
+impl Account {
+    /// Begins one; it lasts as long as the process.
+    pub(crate) fn open() -> &'static Self {
+        Box::leak(Box::default())
+    }
+
+    /// From now on the current thread is one of them.
+    pub(crate) fn enter(&'static self) {
+        ACCOUNT.set(Some(self));
+    }
+
+    /// How many octets they hold.
+    pub(crate) fn held(&self) -> i64 {
+        self.held.load(Ordering::Relaxed)
+    }
+
+    /// The most that they held at once, in octets, since this was asked last.
+    pub(crate) fn peak(&self) -> i64 {
+        self.peak.swap(self.held(), Ordering::Relaxed)
+    }
+}
+
 /// What the current thread has asked of the allocator so far.
 pub(crate) fn allocations() -> Allocations {
     ASKED.get()
@@ -34,6 +64,7 @@ pub(crate) fn allocations() -> Allocations {
 
 thread_local! {
     static HELD: Cell<i64> = const { Cell::new(0) };
+    static ACCOUNT: Cell<Option<&'static Account>> = const { Cell::new(None) };
     static ASKED: Cell<Allocations> = const { Cell::new(Allocations { count: 0, octets: 0 }) };
 }
 
@@ -46,11 +77,19 @@ impl Counting {
     fn count(octets: usize) {
         let asked = ASKED.get();
         ASKED.set(Allocations { count: asked.count + 1, octets: asked.octets + octets as u64 });
-        HELD.set(HELD.get() + octets as i64);
+        Self::holds(octets as i64);
+    }
+
+    fn holds(more: i64) {
+        HELD.set(HELD.get() + more);
+        if let Some(account) = ACCOUNT.get() {
+            let held = account.held.fetch_add(more, Ordering::Relaxed) + more;
+            account.peak.fetch_max(held, Ordering::Relaxed);
+        }
     }
 }
 
-// SAFETY: every call goes to the system's allocator as it came. The counter is a thread-local without a destructor
+// SAFETY: every call goes to the system's allocator as it came. The counters are thread-locals without a destructor
 // and without lazy initialisation, so counting neither allocates nor fails.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
@@ -60,7 +99,7 @@ unsafe impl GlobalAlloc for Counting {
     }
 
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        HELD.set(HELD.get() - layout.size() as i64);
+        Self::holds(-(layout.size() as i64));
         // SAFETY: the caller's promise is passed on.
         unsafe { System.dealloc(pointer, layout) }
     }
@@ -73,7 +112,7 @@ unsafe impl GlobalAlloc for Counting {
 
     unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
         Self::count(size);
-        HELD.set(HELD.get() - layout.size() as i64);
+        Self::holds(-(layout.size() as i64));
         // SAFETY: the caller's promise is passed on.
         unsafe { System.realloc(pointer, layout, size) }
     }

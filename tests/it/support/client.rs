@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Empty};
 use hyper_util::rt::TokioIo;
+use tokio::io::DuplexStream;
 use waylight::proxy::{
     conn::{self, Holding, Protocols, Settings, Terms},
     drain,
@@ -23,25 +24,30 @@ pub(crate) enum Client {
     Http2(hyper::client::conn::http2::SendRequest<Empty<Bytes>>),
 }
 
+/// A connection to the stage, which serves it.
+pub(crate) fn connection(stage: &Stage) -> DuplexStream {
+    let (ours, theirs) = tokio::io::duplex(64 * 1024);
+    let config = config("[[site]]\nhosts = [\"*\"]\n");
+    let (drainer, drain) = drain::drain();
+    let terms = Terms {
+        settings: Holding::new(Settings { limits: config.limits, timeouts: config.timeouts }),
+        protocols: Protocols::Either,
+        drain,
+        place: None,
+        counters: std::sync::Arc::clone(&stage.counters),
+    };
+    let served = conn::serve_connection(theirs, stage.conn(), stage.edge.clone(), terms);
+    tokio::task::spawn_local(async move {
+        served.await;
+        drop(drainer);
+    });
+    ours
+}
+
 impl Client {
-    /// A client, and a connection of the stage's that serves it.
+    /// A client on a connection that the stage serves.
     pub(crate) async fn connect(stage: &Stage, protocol: Protocol) -> Self {
-        let (ours, theirs) = tokio::io::duplex(64 * 1024);
-        let config = config("[[site]]\nhosts = [\"*\"]\n");
-        let (drainer, drain) = drain::drain();
-        let terms = Terms {
-            settings: Holding::new(Settings { limits: config.limits, timeouts: config.timeouts }),
-            protocols: Protocols::Either,
-            drain,
-            place: None,
-            counters: std::sync::Arc::clone(&stage.counters),
-        };
-        let served = conn::serve_connection(theirs, stage.conn(), stage.edge.clone(), terms);
-        tokio::task::spawn_local(async move {
-            served.await;
-            drop(drainer);
-        });
-        let io = TokioIo::new(ours);
+        let io = TokioIo::new(connection(stage));
         match protocol {
             Protocol::Http1 => {
                 let (send, connection) = hyper::client::conn::http1::handshake(io).await.unwrap();

@@ -11,5 +11,5 @@ mod shop;
 pub(crate) mod strict;
 
 #[allow(unused_imports, reason = "for modules that come and go")]
-pub(crate) use allocator::{Allocations, allocations, held};
+pub(crate) use allocator::{Account, Allocations, allocations, held};
 pub(crate) use shop::{SITE, shop};

@@ -22,6 +22,8 @@ use super::{Shared, index::Name, lock};
 pub(in super::super) const BLOCK_BYTES: u64 = 64 * 1024;
 /// The octets of a checksum, which stands before its block.
 const SUM_BYTES: u64 = 4;
+/// A checksum and its block.
+const STRIDE: usize = (SUM_BYTES + BLOCK_BYTES) as usize;
 /// So much is written or read at once, in octets: a few blocks.
 pub(in super::super) const BATCH_BYTES: u64 = 4 * BLOCK_BYTES;
 
@@ -193,14 +195,27 @@ impl Opened {
     pub(super) fn append(&self, pieces: &[Bytes]) -> io::Result<()> {
         let large = &self.large;
         let at = large.octets();
-        let content = pieces.concat();
-        let mut octets = Vec::with_capacity(content.len() + 64);
-        for (number, block) in (at / BLOCK_BYTES..).zip(content.chunks(BLOCK_BYTES as usize)) {
-            octets.extend_from_slice(&sum(large.id, number, block).to_le_bytes());
-            octets.extend_from_slice(block);
+        let now = at + pieces.iter().map(|piece| piece.len() as u64).sum::<u64>();
+        let mut octets = Vec::with_capacity(usize::try_from(on_disk(now) - on_disk(at)).unwrap_or(0));
+        for piece in pieces {
+            let mut rest = &piece[..];
+            while !rest.is_empty() {
+                // Its checksum stands before a block, and is known when the block is there.
+                let within = octets.len() % STRIDE;
+                if within == 0 {
+                    octets.extend_from_slice(&[0; SUM_BYTES as usize]);
+                    continue;
+                }
+                let (own, others) = rest.split_at(rest.len().min(STRIDE - within));
+                octets.extend_from_slice(own);
+                rest = others;
+            }
+        }
+        for (number, block) in (at / BLOCK_BYTES..).zip(octets.chunks_mut(STRIDE)) {
+            let (own, block) = block.split_at_mut(SUM_BYTES as usize);
+            own.copy_from_slice(&sum(large.id, number, block).to_le_bytes());
         }
         self.file.write_all_at(&octets, on_disk(at))?;
-        let now = at + content.len() as u64;
         large.loose(on_disk(now));
         large.octets.store(now, Ordering::Release);
         Ok(())
