@@ -1,6 +1,13 @@
-//! The host a request is for: RFC 9112 section 3.2 for HTTP/1.1, RFC 9113 section 8.3.1 for HTTP/2.
+//! The host a request is for: RFC 9112 section 3.2 for HTTP/1.1, RFC 9113 section 8.3.1 for HTTP/2. And whether a page of
+//! that host's own origin sent it.
 
-use http::{HeaderMap, Uri, header::HOST};
+use http::{
+    HeaderMap, Uri,
+    header::{HOST, ORIGIN},
+    uri::Authority,
+};
+
+use super::headers::Scheme;
 
 /// Why a request names no host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,7 +40,7 @@ pub fn asked<'a>(uri: &'a Uri, headers: &'a HeaderMap, version: http::Version) -
         return Err(AuthorityError::Ambiguous);
     }
     let field = field.map(|field| field.to_str().map_err(|_| AuthorityError::Invalid)).transpose()?;
-    let authority = uri.authority().map(http::uri::Authority::as_str);
+    let authority = uri.authority().map(Authority::as_str);
     let chosen = match (authority, field) {
         (Some(authority), Some(field))
             if version == http::Version::HTTP_2 && !authority.eq_ignore_ascii_case(field) =>
@@ -96,6 +103,52 @@ pub fn port(uri: &Uri) -> Result<Option<u16>, AuthorityError> {
     let digits = behind.strip_prefix(':').filter(|digits| digits.bytes().all(|digit| digit.is_ascii_digit()));
     let number = digits.and_then(|digits| digits.parse().ok()).filter(|port| *port > 0);
     number.map(Some).ok_or(AuthorityError::Invalid)
+}
+
+/// Where a site is, as its visitors know it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Site<'s> {
+    /// How it is spoken to.
+    pub scheme: Scheme,
+    /// Its host: lower case, without port.
+    pub host: &'s str,
+}
+
+/// Whether the browser says that a page of the site's own origin sent a request, or says nothing about it. An origin that
+/// it does not name, `null`, is another one.
+///
+/// `Sec-Fetch-Site` cannot be forged by a page, but is not sent over plain http.
+pub fn is_same_origin(headers: &HeaderMap, target: Option<&Authority>, site: Site<'_>) -> bool {
+    match (headers.get("sec-fetch-site"), headers.get(ORIGIN)) {
+        (Some(from), _) => from == "same-origin",
+        (None, Some(origin)) => origin.to_str().is_ok_and(|origin| is_own(origin, headers, target, site)),
+        (None, None) => true,
+    }
+}
+
+fn is_own(origin: &str, headers: &HeaderMap, target: Option<&Authority>, site: Site<'_>) -> bool {
+    let Some((scheme, origin)) = origin.split_once("://") else { return false };
+    let host = headers.get(HOST).and_then(|host| host.to_str().ok());
+    let asked = target.map(Authority::as_str).or(host).unwrap_or_default();
+    let (origin_host, origin_port) = host_and_port(origin, site.scheme);
+    let (asked_host, asked_port) = host_and_port(asked, site.scheme);
+    if scheme != site.scheme.as_str() || !origin_host.eq_ignore_ascii_case(site.host) {
+        return false;
+    }
+    // Behind a proxy that names another host, its port is not ours to compare.
+    origin_port == asked_port || !asked_host.eq_ignore_ascii_case(site.host)
+}
+
+/// Host and port, with the scheme's default.
+pub fn host_and_port(authority: &str, scheme: Scheme) -> (&str, u16) {
+    let default = match scheme {
+        Scheme::Http => 80,
+        Scheme::Https => 443,
+    };
+    match authority.rsplit_once(':') {
+        Some((host, port)) if !port.ends_with(']') => (host, port.parse().unwrap_or(default)),
+        _ => (authority, default),
+    }
 }
 
 #[cfg(test)]

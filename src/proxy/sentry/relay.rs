@@ -26,6 +26,7 @@ use crate::{
         upstreams::{Forward, Upstreams},
     },
     rules::{
+        authority::{self, Site},
         page, privacy,
         sentry::{Dsn, envelope::Head},
     },
@@ -90,7 +91,7 @@ impl Relay {
         let (head, body) = request.into_parts();
         let opening = Opening::read(body, coding).await?;
         let project = self.project(opening.line())?;
-        let mut request = http::Request::new(copy::body(opening, self.wanted(cx)));
+        let mut request = http::Request::new(copy::body(opening, self.wanted(&head, cx)));
         *request.method_mut() = Method::POST;
         *request.uri_mut() = project.target.clone();
         *request.version_mut() = Version::HTTP_11;
@@ -141,8 +142,13 @@ impl Relay {
         headers
     }
 
-    /// The copy that is made for a traced session.
-    fn wanted(&self, cx: &Context) -> Option<Wanted> {
+    /// The copy that is made for a traced session. A page of another origin may have its browser send the cookie along,
+    /// and is not to add to what the session records.
+    fn wanted(&self, asked: &http::request::Parts, cx: &Context) -> Option<Wanted> {
+        let site = Site { scheme: cx.scheme.get(), host: cx.host.get()? };
+        if !authority::is_same_origin(&asked.headers, asked.uri.authority(), site) {
+            return None;
+        }
         let credentials = cx.credentials();
         Some(Wanted {
             session: credentials.session?,

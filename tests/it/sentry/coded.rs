@@ -78,3 +78,27 @@ fn what_cannot_be_copied_goes_on_all_the_same() {
         assert_eq!(stage.copied.try_recv().unwrap().envelope, own.as_bytes());
     });
 }
+
+#[test]
+fn what_pages_of_other_origins_send_is_copied_for_nobody() {
+    on_worker(async {
+        let origin = sentry().await;
+        let mut stage = Stage::set(SITE, origin.address);
+        let cookie = stage.session_cookie();
+        let own = envelope(dsn(&origin).as_str());
+        let (here, elsewhere) = (format!("http://{HOST}"), format!("http://other.{HOST}"));
+        for (name, value, is_copied) in [
+            ("origin", &*here, true),
+            ("origin", &*elsewhere, false),
+            ("origin", "null", false),
+            ("sec-fetch-site", "same-origin", true),
+            ("sec-fetch-site", "same-site", false),
+            ("sec-fetch-site", "cross-site", false),
+        ] {
+            let request = Request::post("/monitoring").header("cookie", &cookie).header(name, value);
+            assert_eq!(stage.ask_with(request, Body::full(own.clone())).await.status(), 200);
+            assert_eq!(origin.last().body(), own.as_bytes(), "it goes on all the same");
+            assert_eq!(stage.copied.try_recv().is_ok(), is_copied, "{name}: {value}");
+        }
+    });
+}
