@@ -62,6 +62,8 @@ use crate::{
 
 /// The header that a write must carry, with the value `1`.
 pub const WRITE_HEADER: HeaderName = HeaderName::from_static("waylight-request");
+/// The header that every answer carries, with the value `1`: what is not the API answers here too, where nobody is signed in.
+pub const ANSWER_HEADER: &str = "waylight-response";
 /// The largest body of a write, in octets; an import may be larger.
 pub const BODY_BYTES_MAX: usize = 16 * 1024;
 
@@ -162,6 +164,7 @@ impl Console {
         let mut answer = answered.unwrap_or_else(|problem| problem.response().into());
         let headers = answer.response.headers_mut();
         for (name, value) in [
+            (ANSWER_HEADER, "1"),
             ("cache-control", "no-store"),
             ("x-content-type-options", "nosniff"),
             ("referrer-policy", "no-referrer"),

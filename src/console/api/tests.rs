@@ -99,6 +99,15 @@ impl Desk {
     }
 }
 
+#[tokio::test]
+async fn every_answer_says_that_it_is_the_apis() {
+    let desk = Desk::new().await;
+    for path in ["/me", "/nothing", "/requests/nothing", "/spans"] {
+        let answer = desk.get(path).await;
+        assert_eq!(answer.headers()[ANSWER_HEADER], "1", "{path}: {}", answer.status());
+    }
+}
+
 fn write(method: Method, path: &str, body: &Value) -> Request<Bytes> {
     Request::builder()
         .method(method)

@@ -133,6 +133,7 @@ impl<S: Handler> Reserved<S> {
         if is_reserved(request.uri().path()) {
             session::strip(request.headers_mut());
             request.headers_mut().remove(upload::UPLOAD);
+            request.headers_mut().remove(upload::PAGE);
         }
         strip(request.headers_mut(), &self.settings.private);
         self.inner.handle(request, cx).await

@@ -184,6 +184,7 @@ describe('what scripts of a page ask for', () => {
       /** @type {string[]} */ const unhandled = [];
       window.addEventListener('unhandledrejection', (event) => { unhandled.push(event.reason.name); event.preventDefault(); });
       await fetch(new Request('/api/quiet', { referrerPolicy: 'no-referrer' }));
+      await fetch(new Request('/api/quieter', { referrerPolicy: 'no-referrer' }), {});
       await fetch('/api/like', new Request('/api/other', { method: 'POST', headers: { 'x-own': '4' } }));
       const request = new Request('/api/stream', { method: 'POST', body: 'text' });
       const made = fetch(request);
@@ -204,9 +205,9 @@ describe('what scripts of a page ask for', () => {
     assert.deepEqual(seen, {
       isPromise: true, isResponse: true, read: 2, used: true, told: null, aborted: true, invalid: 'TypeError', unhandled: ['AbortError'], looks: true, sends: true, own: [],
     });
-    const [quiet, like] = ['/api/quiet', '/api/like'].map((path) => upstream.requestsTo(path)[0]);
-    assert.deepEqual([quiet?.headers.referer, like?.method, like?.headers['x-own']], [undefined, 'POST', '4']);
-    assert.ok(quiet?.headers['traceparent']);
+    const [quiet, quieter, like] = ['/api/quiet', '/api/quieter', '/api/like'].map((path) => upstream.requestsTo(path)[0]);
+    assert.deepEqual([quiet?.headers.referer, quieter?.headers.referer, like?.method, like?.headers['x-own']], [undefined, undefined, 'POST', '4']);
+    assert.ok(quiet?.headers['traceparent'] && quieter?.headers['traceparent']);
   });
 
   for (const api of ['the Navigation API', 'patched history']) {

@@ -68,6 +68,24 @@ describe('the toolbar, over the demo', () => {
     });
   }
 
+  for (const status of [404, 200]) {
+    test(`who is signed out on a site whose own server answers ${status} and JSON is told so`, async () => {
+      const context = await browser.newContext({ storageState: await page.context().storageState() });
+      const tab = await context.newPage(), bar = new Toolbar(tab);
+      await tab.goto(product());
+      await bar.open();
+      await Promise.all([tab.waitForEvent('load'), bar.choose('Start tracing session')]);
+      // What commands do is loaded with the first of them.
+      await bar.choose('Stop tracing session');
+      await bar.until('the end', async () => /^Tracing session stopped/.test(await bar.toast()));
+      await context.clearCookies();
+      await context.route(/\/_waylight\/api\//, (route) => route.fulfill({ status, contentType: 'application/json', body: '{"state":"none"}' }));
+      await bar.choose('Start tracing session');
+      await bar.until('the toast', async () => /^You are signed out/.test(await bar.toast()));
+      await context.close();
+    });
+  }
+
   test('Run page trace: the page is loaded again, collected, and ready', async () => {
     await Promise.all([page.waitForEvent('load'), toolbar.choose('Run page trace')]);
     const toast = await toolbar.until('the trace', async () => /^Trace ready/.test(await toolbar.toast()) && toolbar.toast());

@@ -24,7 +24,7 @@ window.addEventListener('load', () => {
   window.setTimeout = window.fetch = document.createElement = document.querySelectorAll = () => { throw new Error('mine'); };
   Element.prototype.attachShadow = Element.prototype.append = EventTarget.prototype.addEventListener = () => { throw new Error('mine'); };
 });
-</script><img name="createElement" alt=""><form name="currentScript"></form><form name="documentElement"></form>`;
+</script><img name="createElement" alt=""><form name="currentScript"></form>${['documentElement', 'hidden', 'prerendering', 'readyState'].map((name) => `<form name="${name}"></form>`).join('')}`;
 
 describe('the toolbar in all kinds of pages', () => {
   /** @type {Upstream} */ let upstream;

@@ -12,7 +12,7 @@ try { (() => {
   const make = uncurried(Document.prototype.createElement);
   const makeNS = uncurried(Document.prototype.createElementNS);
   const find = uncurried(Document.prototype.querySelectorAll);
-  const rootOf = getter(Document.prototype, 'documentElement');
+  const rootOf = getter(Document.prototype, 'documentElement'), isHidden = getter(Document.prototype, 'hidden'), progress = getter(Document.prototype, 'readyState');
   const append = uncurried(Element.prototype.append);
   const setAttribute = uncurried(Element.prototype.setAttribute);
   const listen = uncurried(EventTarget.prototype.addEventListener);
@@ -25,7 +25,7 @@ try { (() => {
 
   const element = getter(Document.prototype, 'currentScript')(document);
   /** The browser's own where the agent, which runs before all of the page, kept it: what a tracer put in its place would tell of us. */
-  const fetch = getOwnPropertyDescriptor(element, 'ours')?.value ?? window.fetch, isPrerendered = /** @type {any} */ (document).prerendering;
+  const fetch = getOwnPropertyDescriptor(element, 'ours')?.value ?? window.fetch, isPrerendered = /** @type {any} */ (document).prerendering === true;
   const told = element?.getAttribute('data-waylight');
   if (!told || window.top !== window || find(document, 'waylight-toolbar').length) return;
   /** @type {any} what the edge told of this page; `rules/toolbar.rs` writes it */
@@ -208,13 +208,13 @@ i{display:block}.dot{width:8px;height:8px;border-radius:8px;background:#fff;anim
     const headers = { __proto__: null, 'waylight-request': '1', 'content-type': 'application/json' };
     /** @type {any} */ const wish = { __proto__: null, cache: 'no-store', ...(body && { method: 'POST', headers, body: stringify(body) }) };
     const answer = await fetch(`${OURS}api/v1/${path}`, wish);
-    const isOurs = /json/.test(answer.headers.get('content-type') ?? '');
+    const { status } = answer, isOurs = answer.headers.has('waylight-response');
     const told = isOurs ? await answer.json() : {};
     if (answer.ok && isOurs) return told;
-    if (answer.status === 404 && isOurs) return null;
-    // Whoever is not signed in any more is not told that there is anything.
-    if (answer.status === 401 || !isOurs) bar.phase = 'expired';
-    throw new Error(told.detail);
+    if (status === 404 && isOurs) return null;
+    // Whoever is not signed in any more is not told that there is anything: the page's own server answers, whatever it likes.
+    if (status === 401 || (!isOurs && status < 500)) bar.phase = 'expired';
+    throw new (isOurs ? Error : TypeError)(told.detail);
   }
 
   /** @param {string} id */
@@ -224,7 +224,7 @@ i{display:block}.dot{width:8px;height:8px;border-radius:8px;background:#fff;anim
     for (let left = 90_000; left > 0; wait = Math.min(2_000, wait * 1.3)) {
       /** @type {any} */ let status;
       try {
-        if (!document.hidden) status = await ask(`traces/${id}/status`);
+        if (!isHidden(document)) status = await ask(`traces/${id}/status`);
       } catch {
         if (bar.phase === 'collecting') bar.phase = 'offline';
         toast('bad', bar.phase === 'offline' ? 'Waylight cannot be reached' : 'You are signed out', 'The trace is recorded all the same.', [viewing(id)[0]]);
@@ -243,7 +243,7 @@ i{display:block}.dot{width:8px;height:8px;border-radius:8px;background:#fff;anim
       if (status || !live.firstChild) toast('spin', 'Collecting the trace', `${spans} so far.${names && ` Waiting for ${names} to report.`}`);
       paint();
       await new Promise((resolve) => setTimeout(resolve, wait));
-      if (!document.hidden) left -= wait;
+      if (!isHidden(document)) left -= wait;
     }
     bar.phase = '';
     toast('note', 'Still recording', 'The trace goes on.', viewing(id));
@@ -421,7 +421,7 @@ i{display:block}.dot{width:8px;height:8px;border-radius:8px;background:#fff;anim
 
   // After the page has had its turn: it hydrates and measures without us.
   function settled() {
-    if (document.readyState === 'complete') return setTimeout(safely(dress));
+    if (progress(document) === 'complete') return setTimeout(safely(dress));
     listen(window, 'load', () => setTimeout(safely(dress)), { __proto__: null, once: true });
   }
   if (isPrerendered) listen(document, 'prerenderingchange', settled, { __proto__: null, once: true });

@@ -3,7 +3,7 @@
 // override or freeze whatever it likes: what is used is taken first, and nothing that fails here reaches the page.
 (() => {
   'use strict';
-  const { apply } = Reflect, { stringify, parse } = JSON, { getPrototypeOf, prototype } = Object;
+  const { apply } = Reflect, { stringify, parse } = JSON, { getPrototypeOf, keys, prototype } = Object;
   /** @type {(method: any) => (self: any, ...rest: any[]) => any} */
   const uncurried = Function.prototype.bind.bind(Function.prototype.call);
   const { fetch, performance, location, document, crypto, Headers, Request, Promise, Proxy, URL, Uint8Array, XMLHttpRequest } = window;
@@ -115,7 +115,7 @@
         else if (call.isTold && (init === undefined || getPrototypeOf(init) === prototype)) {
           propagate(call, (name) => has(headers, name), (name, value) => set(headers, name, value));
           // A request that is given anything forgets these (Fetch Standard, `Request` constructor).
-          const kept = isRequest && !init ? { referrer: input.referrer, referrerPolicy: input.referrerPolicy } : null;
+          const kept = isRequest && !(init && keys(init).length) ? { referrer: input.referrer, referrerPolicy: input.referrerPolicy } : null;
           given = [input, { __proto__: init ?? null, ...kept, headers }];
         }
       }
@@ -227,7 +227,7 @@
     try {
       const { start } = await import('./main.js');
       // A page that is rendered ahead is seen later, or never.
-      if (/** @type {any} */ (document).prerendering) await new Promise((seen) => listen(document, 'prerenderingchange', seen));
+      if (/** @type {any} */ (document).prerendering === true) await new Promise((seen) => listen(document, 'prerenderingchange', seen));
       start(agent);
     } catch { unwrap(); }
   })();
