@@ -12,14 +12,14 @@ pub(super) fn run(data: &[u8]) {
     let before = headers.clone();
     let at = |path| Address { scheme: "https", host: "shop.example", port: 443, path };
     let needs = Needs { script: at("/_waylight/assets/ab/toolbar/"), connect: at("/_waylight/api/v1/") };
-    let Ok(first) = fit(&mut headers, needs, mode, || "new".to_owned()) else {
+    let Ok(first) = fit(&mut headers, needs, mode, || Some("new".to_owned())) else {
         assert_eq!(headers, before, "a page without toolbar was changed");
         return;
     };
     assert_eq!(first.changes.is_empty(), headers == before, "{:?}", first.changes);
     if mode == Mode::Extend {
         let after = headers.clone();
-        let again = fit(&mut headers, needs, mode, || "other".to_owned());
+        let again = fit(&mut headers, needs, mode, || Some("other".to_owned()));
         assert!(again.is_ok_and(|again| again.changes.is_empty()), "extended twice: {before:?}, {after:?}");
     }
 }

@@ -3,7 +3,7 @@
 
 use std::{fmt, fmt::Write as _};
 
-use http::HeaderMap;
+use http::{HeaderMap, HeaderName};
 use opentelemetry::trace::TraceId;
 
 use super::session::{Session, SessionKind};
@@ -13,7 +13,9 @@ mod browser;
 pub use browser::{Browser, Origin, SiteFacts, agent, server_timing};
 
 /// The field by which a response asks for a page without toolbar, with the value `off`.
-pub const SKIP: &str = "waylight-toolbar";
+pub const SKIP: HeaderName = HeaderName::from_static("waylight-toolbar");
+
+const CACHE_STATUS: HeaderName = HeaderName::from_static("cache-status");
 
 /// Whether a response asks for a page without toolbar.
 pub fn is_skipped(headers: &HeaderMap) -> bool {
@@ -152,9 +154,9 @@ pub struct SessionState<'a> {
 }
 
 impl State<'_> {
-    /// As JSON; short names, since it stands in a page.
-    fn json(&self) -> String {
-        let mut json = Json::default();
+    /// As JSON, behind what is there; short names, since it stands in a page.
+    fn json(&self, html: String) -> String {
+        let mut json = Json::behind(html);
         if let Some(trace) = self.trace {
             json.text("trace", &trace.to_string());
         }
@@ -199,17 +201,34 @@ impl State<'_> {
     }
 }
 
+/// The most octets of most elements.
+const ELEMENT_BYTES: usize = 640;
+
 /// The element, to be written into a page. It waits for nothing, and nothing waits for it.
 pub fn element(script: &str, nonce: Option<&str>, state: &State<'_>) -> String {
-    let nonce = nonce.map(|nonce| format!(" nonce=\"{nonce}\"")).unwrap_or_default();
+    let mut html = String::with_capacity(ELEMENT_BYTES);
+    html += "<script async fetchpriority=\"low\"";
+    html = opened(html, script, nonce);
     // The state has no quotes, ampersands or angle brackets but JSON's own.
-    let state = state.json();
-    format!("<script async fetchpriority=\"low\" src=\"{script}\"{nonce} data-waylight='{state}'></script>")
+    state.json(html) + "'></script>"
+}
+
+/// What the elements of our scripts have in common, up to what they are told.
+fn opened(mut html: String, script: &str, nonce: Option<&str>) -> String {
+    for text in [" src=\"", script, "\""] {
+        html += text;
+    }
+    if let Some(nonce) = nonce {
+        for text in [" nonce=\"", nonce, "\""] {
+            html += text;
+        }
+    }
+    html + " data-waylight='"
 }
 
 /// What a cache did, as the response tells it: the last one of `Cache-Status` is the nearest (RFC 9211 section 2).
 pub fn cache_result(headers: &HeaderMap) -> Option<&'static str> {
-    let value = headers.get_all("cache-status").iter().next_back()?.to_str().ok()?;
+    let value = headers.get_all(CACHE_STATUS).iter().next_back()?.to_str().ok()?;
     let member = value.rsplit(',').next()?;
     let mut parameters = member.split(';').skip(1).map(str::trim);
     parameters.find_map(|parameter| match parameter {
@@ -221,28 +240,46 @@ pub fn cache_result(headers: &HeaderMap) -> Option<&'static str> {
     })
 }
 
-/// An object, member by member. Texts are ids, tokens and words of ours: nothing in them needs an escape.
+/// An object, member by member, behind other text. Texts are ids, tokens and words of ours: nothing in them needs an escape.
 #[derive(Default)]
-struct Json(String);
+struct Json {
+    text: String,
+    has_members: bool,
+}
 
 impl Json {
+    const fn behind(text: String) -> Self {
+        Self { text, has_members: false }
+    }
+
+    fn name(&mut self, name: &str) {
+        for text in [if self.has_members { ",\"" } else { "{\"" }, name, "\":"] {
+            self.text += text;
+        }
+        self.has_members = true;
+    }
+
     fn raw(&mut self, name: &str, value: &str) {
-        let comma = if self.0.is_empty() { "{" } else { "," };
-        // Writing to a string does not fail.
-        write!(self.0, "{comma}\"{name}\":{value}").ok();
+        self.name(name);
+        self.text += value;
     }
 
     fn text(&mut self, name: &str, value: &str) {
         debug_assert!(value.bytes().all(|octet| octet.is_ascii_alphanumeric() || b"-_+=.".contains(&octet)));
-        self.raw(name, &format!("\"{value}\""));
+        self.name(name);
+        for text in ["\"", value, "\""] {
+            self.text += text;
+        }
     }
 
     fn number(&mut self, name: &str, value: u64) {
-        self.raw(name, &value.to_string());
+        self.name(name);
+        // Writing to a string does not fail.
+        write!(self.text, "{value}").ok();
     }
 
     fn close(self) -> String {
-        self.0 + "}"
+        self.text + "}"
     }
 }
 

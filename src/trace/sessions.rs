@@ -11,7 +11,7 @@ use std::{
     hash::Hash,
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
 };
 
@@ -82,6 +82,8 @@ pub struct Sessions {
     entries_max: usize,
     journal: Box<dyn Journal>,
     entries: DashMap<(EntryKind, Id), u64>,
+    /// Whether some of them are about a person.
+    tells_of_people: AtomicBool,
     meters: DashMap<Id, Meter>,
     owners: Mutex<Recent<TraceId, Id>>,
     pages: Mutex<Recent<(Id, u64), TraceId>>,
@@ -130,10 +132,14 @@ pub struct LiveSession {
 impl Sessions {
     /// Remembers at most `entries_max` used tokens, and as many revocations; begins with what `entries` tells of an earlier process.
     pub fn new(entries_max: usize, journal: Box<dyn Journal>, entries: impl IntoIterator<Item = Entry>) -> Self {
+        let entries: DashMap<_, _> = entries.into_iter().map(|entry| ((entry.kind, entry.id), entry.expiry)).collect();
+        let is_of_person = |kind| matches!(kind, EntryKind::Person | EntryKind::Barred);
+        let tells_of_people = entries.iter().any(|entry| is_of_person(entry.key().0)).into();
         Self {
             entries_max,
             journal,
-            entries: entries.into_iter().map(|entry| ((entry.kind, entry.id), entry.expiry)).collect(),
+            entries,
+            tells_of_people,
             meters: DashMap::new(),
             owners: Mutex::new(Recent::new(entries_max)),
             pages: Mutex::new(Recent::new(entries_max)),
@@ -178,6 +184,7 @@ impl Sessions {
         let entry = Entry { kind: EntryKind::Barred, id: person(name), expiry: now.saturating_add(BARRED_SECONDS) };
         self.make_room(entry.kind, now)?;
         self.journal.append(entry)?;
+        self.tells_of_people.store(true, Ordering::Release);
         self.entries.insert((entry.kind, entry.id), entry.expiry);
         self.meters.retain(|_, meter| meter.person != name || meter.issued > now);
         Ok(())
@@ -206,8 +213,13 @@ impl Sessions {
 
     /// Whether what a person of this name was given at `issued` does not count.
     pub fn is_person_revoked(&self, name: &str, issued: u64) -> bool {
-        let cut = self.entries.get(&(EntryKind::Person, person(name))).map(|expiry| *expiry - IDENTITY_SECONDS_MAX);
-        cut.is_some_and(|cut| issued <= cut) || self.is_person_barred(name)
+        // Each request asks, and almost nowhere is there anything to be found with the name's digest.
+        if !self.tells_of_people.load(Ordering::Acquire) {
+            return false;
+        }
+        let id = person(name);
+        let cut = self.entries.get(&(EntryKind::Person, id)).map(|expiry| *expiry - IDENTITY_SECONDS_MAX);
+        cut.is_some_and(|cut| issued <= cut) || self.entries.contains_key(&(EntryKind::Barred, id))
     }
 
     /// Whether somebody is still who he was when he signed in.

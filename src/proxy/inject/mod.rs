@@ -182,7 +182,9 @@ async fn edit(mut response: Response, wanted: Wanted, cx: &Rc<Context>) -> Respo
     }
     page::make_personal(&mut headers);
     page::forget_octets(&mut headers);
-    altered(response.headers(), &headers, &wanted.taken_off, &mut span);
+    if span.is_on() {
+        altered(response.headers(), &headers, &wanted.taken_off, &mut span);
+    }
     let script = fitted.zip(wanted.person).and_then(|(fitted, person)| {
         toolbar::tell(&fitted, &mut span);
         Some(person.elements(&fitted.ok()?, response.headers(), cx))

@@ -530,6 +530,18 @@ async fn who_is_not_and_what_fills_no_window_gets_none() {
 }
 
 #[tokio::test]
+async fn a_nonce_is_not_told_by_the_ids_around_it() {
+    let fields = [("content-security-policy", "script-src 'strict-dynamic' 'sha256-abc='")];
+    let mut policies = Vec::new();
+    for _ in 0..2 {
+        fastrand::seed(7);
+        let visit = visit_by(Role::Admin, request(&[]), response(PAGE, &fields), Toggle::Off).await;
+        policies.push(visit.header("content-security-policy").unwrap().to_owned());
+    }
+    assert!(policies[0].contains("'nonce-") && policies[0] != policies[1], "{policies:?}");
+}
+
+#[tokio::test]
 async fn what_a_policy_needs_is_changed_and_told() {
     let policy = "default-src 'self'; script-src 'strict-dynamic' 'nonce-abc'; connect-src 'none'";
     let fields = [("content-security-policy", policy)];

@@ -13,6 +13,7 @@ use crate::{
         access::{Action, may},
         authority,
         csp::{self, Address, Fit, Misfit, Needs},
+        hex::Hex,
         reserved::API,
         session::{Id, Identity, NAVIGATION_TTL_SECONDS, Navigation, Session, Upload},
         token::Keys,
@@ -141,7 +142,7 @@ impl Person {
         let script = &*self.toolbar.script;
         let folder = script.rsplit_once('/').map_or(script, |(folder, _)| &script[..=folder.len()]);
         let needs = Needs { script: at(folder), connect: at(API) };
-        csp::fit(headers, needs, self.toolbar.settings.csp, || format!("{:032x}", fastrand::u128(..)))
+        csp::fit(headers, needs, self.toolbar.settings.csp, new_nonce)
     }
 
     fn session_state<'a>(&self, session: &'a Session) -> SessionState<'a> {
@@ -164,6 +165,12 @@ impl Person {
         let state = self.toolbar.quota.state(now);
         (state.level != QuotaLevel::Fine).then(|| (state.level.word(), state.resets_at))
     }
+}
+
+/// A nonce that nobody can guess, whatever ids he has seen of us: who could would have his own scripts run in the page.
+fn new_nonce() -> Option<String> {
+    let mut octets = [0; 16];
+    getrandom::fill(&mut octets).ok().map(|()| Hex(octets).to_string())
 }
 
 /// Tells whether the page got the toolbar, and what was done to its policies.

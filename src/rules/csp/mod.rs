@@ -10,7 +10,7 @@ mod source;
 
 use std::fmt;
 
-use http::HeaderMap;
+use http::{HeaderMap, HeaderName};
 
 pub use self::{policy::Disposition, source::Address};
 use self::{
@@ -122,8 +122,12 @@ impl Misfit {
 const SCRIPT: [&str; 3] = ["script-src-elem", "script-src", "default-src"];
 const CONNECT: [&str; 2] = ["connect-src", "default-src"];
 
+/// Fields of pages that demand that scripts prove what they are (Integrity Policy).
+const INTEGRITY: [HeaderName; 2] =
+    [HeaderName::from_static("integrity-policy"), HeaderName::from_static("integrity-policy-report-only")];
+
 /// Fits the script into a page with these headers, and changes them where that is needed and allowed. `new_nonce` is
-/// asked for a nonce where only that will do.
+/// asked for a nonce where only that will do; without one the page gets no script.
 ///
 /// # Errors
 /// The page gets no script, and its headers stay.
@@ -131,29 +135,34 @@ pub fn fit(
     headers: &mut HeaderMap,
     needs: Needs<'_>,
     mode: Mode,
-    new_nonce: impl FnOnce() -> String,
+    new_nonce: impl FnOnce() -> Option<String>,
 ) -> Result<Fit, Misfit> {
-    if ["integrity-policy", "integrity-policy-report-only"].iter().any(|name| headers.contains_key(*name)) {
+    if headers.keys().any(|name| INTEGRITY.contains(name)) {
         return Err(Misfit::Integrity);
     }
-    let mut policies = policy::read(headers).ok_or(Misfit::Unreadable)?;
+    let lines = policy::lines(headers);
+    let mut policies = policy::read(&lines).ok_or(Misfit::Unreadable)?;
     if policies.iter().any(is_sandboxed) {
         return Err(Misfit::Sandboxed);
     }
-    if mode == Mode::Off && policies.iter().any(|policy| policy.effective(&SCRIPT).is_some()) {
+    let decided: Vec<_> = policies.iter().map(|policy| Decided::of(policy, &needs.script)).collect();
+    if mode == Mode::Off && decided.iter().any(Option::is_some) {
         return Err(Misfit::Forbidden);
     }
-    let nonce = choose_nonce(&policies, &needs.script, new_nonce);
+    let nonce = choose_nonce(&decided, new_nonce)?;
     let mut fit = Fit { nonce, connect: Connect::Allowed, changes: Vec::new() };
-    for policy in &mut policies {
-        let wanted = script(policy, &needs.script, fit.nonce.as_deref());
-        change(policy, wanted, mode, &mut fit.changes)?;
-        let wanted = connect(policy, &needs.connect);
-        if change(policy, wanted, mode, &mut fit.changes).is_err() {
+    let wanted = |(policy, decided): (&Policy<'_>, &Option<Decided<'_>>)| {
+        let script = decided.as_ref().and_then(|decided| script(decided, &needs.script, fit.nonce.as_deref()));
+        (script, connect(policy, &needs.connect))
+    };
+    let wanted: Vec<_> = policies.iter().zip(&decided).map(wanted).collect();
+    for (policy, (script, connect)) in policies.iter_mut().zip(wanted) {
+        change(policy, script, mode, &mut fit.changes)?;
+        if change(policy, connect, mode, &mut fit.changes).is_err() {
             fit.connect = Connect::Refused;
         }
     }
-    policy::write(headers, &policies);
+    policy::write(headers, &lines, &policies);
     Ok(fit)
 }
 
@@ -162,37 +171,43 @@ struct Wanted {
     from: &'static str,
     to: &'static str,
     source: String,
-    shown: String,
 }
 
 impl Wanted {
     /// `specific` takes over from `default-src`, which decides of styles and images too.
     fn new(from: &'static str, specific: &'static str, source: String) -> Self {
         let to = if from == "default-src" { specific } else { from };
-        Self { from, to, shown: source.clone(), source }
+        Self { from, to, source }
     }
 }
 
-fn change(policy: &mut Policy, wanted: Option<Wanted>, mode: Mode, changes: &mut Vec<Change>) -> Result<(), Misfit> {
-    let Some(Wanted { from, to, source, shown }) = wanted else { return Ok(()) };
+fn change(
+    policy: &mut Policy<'_>,
+    wanted: Option<Wanted>,
+    mode: Mode,
+    changes: &mut Vec<Change>,
+) -> Result<(), Misfit> {
+    let Some(Wanted { from, to, source }) = wanted else { return Ok(()) };
     if mode != Mode::Extend {
         return Err(Misfit::Forbidden);
     }
     policy.allow(from, to, &source);
-    changes.push(Change { disposition: policy.disposition, from, to, source: shown });
+    let source = if nonce(&source).is_some() { NONCE.to_owned() } else { source };
+    changes.push(Change { disposition: policy.disposition, from, to, source });
     Ok(())
 }
 
 /// Only enforced policies sandbox.
-fn is_sandboxed(policy: &Policy) -> bool {
-    let has = |sources: &[String], flag: &str| sources.iter().any(|source| source.eq_ignore_ascii_case(flag));
+fn is_sandboxed(policy: &Policy<'_>) -> bool {
+    let has = |sources: &[&str], flag: &str| sources.iter().any(|source| source.eq_ignore_ascii_case(flag));
     policy.disposition == Disposition::Enforce
         && policy
             .sources("sandbox")
-            .is_some_and(|sources| !has(sources, "allow-scripts") || !has(sources, "allow-same-origin"))
+            .is_some_and(|sources| !has(&sources, "allow-scripts") || !has(&sources, "allow-same-origin"))
 }
 
 /// How a policy decides of our script.
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum Script {
     /// It lets it run.
     Allowed,
@@ -204,11 +219,26 @@ enum Script {
     Addresses,
 }
 
-fn kind(sources: &[String], script: &Address<'_>) -> Script {
-    let has = |word: &str| sources.iter().any(|source| source.eq_ignore_ascii_case(word));
-    if has("'strict-dynamic'") {
+/// What a policy says of our script, and where.
+struct Decided<'p> {
+    from: &'static str,
+    sources: Vec<&'p str>,
+    kind: Script,
+}
+
+impl<'p> Decided<'p> {
+    /// `None`: the policy is not about scripts.
+    fn of(policy: &'p Policy<'_>, script: &Address<'_>) -> Option<Self> {
+        let (from, sources) = policy.effective(&SCRIPT)?;
+        let kind = kind(&sources, script);
+        Some(Self { from, sources, kind })
+    }
+}
+
+fn kind(sources: &[&str], script: &Address<'_>) -> Script {
+    if sources.iter().any(|source| source.eq_ignore_ascii_case("'strict-dynamic'")) {
         Script::Strict
-    } else if allows(sources.iter().map(String::as_str), script) {
+    } else if allows(sources, script) {
         Script::Allowed
     } else if sources.iter().any(|source| nonce(source).is_some()) {
         Script::Nonce
@@ -219,41 +249,33 @@ fn kind(sources: &[String], script: &Address<'_>) -> Script {
 
 /// A script's element has one nonce, so one is chosen for all policies: one that `strict-dynamic` demands, else one that
 /// is there.
-fn choose_nonce(policies: &[Policy], address: &Address<'_>, new_nonce: impl FnOnce() -> String) -> Option<String> {
-    let of = |wanted: fn(&Script) -> bool| {
-        policies
-            .iter()
-            .filter_map(|policy| policy.effective(&SCRIPT))
-            .filter(move |(_, sources)| wanted(&kind(sources, address)))
-            .map(|(_, sources)| sources)
-    };
-    let named = |sources: &[String]| sources.iter().find_map(|source| nonce(source)).map(str::to_owned);
-    let is_strict = |kind: &Script| matches!(kind, Script::Strict);
-    if let Some(found) = of(is_strict).find_map(named) {
-        return Some(found);
+fn choose_nonce(
+    policies: &[Option<Decided<'_>>],
+    new_nonce: impl FnOnce() -> Option<String>,
+) -> Result<Option<String>, Misfit> {
+    let of = |kind: Script| policies.iter().flatten().filter(move |decided| decided.kind == kind);
+    let named = |decided: &Decided<'_>| decided.sources.iter().find_map(|source| nonce(source)).map(str::to_owned);
+    let found = of(Script::Strict).find_map(named).or_else(|| of(Script::Nonce).find_map(named));
+    if found.is_none() && of(Script::Strict).next().is_some() {
+        return new_nonce().map(Some).ok_or(Misfit::Forbidden);
     }
-    let found = of(|kind| matches!(kind, Script::Nonce)).find_map(named);
-    if of(is_strict).next().is_some() { Some(found.unwrap_or_else(new_nonce)) } else { found }
+    Ok(found)
 }
 
-fn script(policy: &Policy, address: &Address<'_>, chosen: Option<&str>) -> Option<Wanted> {
-    let (from, sources) = policy.effective(&SCRIPT)?;
+fn script(decided: &Decided<'_>, address: &Address<'_>, chosen: Option<&str>) -> Option<Wanted> {
+    let Decided { from, sources, kind } = decided;
     let has_chosen = || sources.iter().any(|source| nonce(source).is_some() && nonce(source) == chosen);
-    match kind(sources, address) {
+    match kind {
         Script::Allowed => None,
         Script::Strict | Script::Nonce if has_chosen() => None,
-        Script::Strict => {
-            let source = format!("'nonce-{}'", chosen.unwrap_or_default());
-            Some(Wanted { shown: NONCE.to_owned(), ..Wanted::new(from, SCRIPT[0], source) })
-        }
+        Script::Strict => Some(Wanted::new(from, SCRIPT[0], format!("'nonce-{}'", chosen.unwrap_or_default()))),
         Script::Nonce | Script::Addresses => Some(Wanted::new(from, SCRIPT[0], address.source())),
     }
 }
 
-fn connect(policy: &Policy, address: &Address<'_>) -> Option<Wanted> {
+fn connect(policy: &Policy<'_>, address: &Address<'_>) -> Option<Wanted> {
     let (from, sources) = policy.effective(&CONNECT)?;
-    let is_allowed = allows(sources.iter().map(String::as_str), address);
-    (!is_allowed).then(|| Wanted::new(from, CONNECT[0], address.source()))
+    (!allows(&sources, address)).then(|| Wanted::new(from, CONNECT[0], address.source()))
 }
 
 #[cfg(test)]

@@ -30,8 +30,8 @@ impl Address<'_> {
 }
 
 /// Whether one of these expressions allows `address`.
-pub(super) fn allows<'s>(sources: impl IntoIterator<Item = &'s str>, address: &Address<'_>) -> bool {
-    sources.into_iter().any(|source| matches(source, address))
+pub(super) fn allows(sources: &[&str], address: &Address<'_>) -> bool {
+    sources.iter().any(|source| matches(source, address))
 }
 
 /// The nonce that an expression names.
@@ -57,7 +57,7 @@ fn matches(source: &str, address: &Address<'_>) -> bool {
     let (host, port) = authority.rsplit_once(':').map_or((authority, ""), |(host, port)| (host, port));
     // What names no scheme means the page's, or its secure one.
     scheme.is_none_or(|scheme| fits_scheme(scheme, address.scheme))
-        && fits_host(&host.to_ascii_lowercase(), address.host)
+        && fits_host(host, address.host)
         && fits_port(port, scheme.unwrap_or(address.scheme), address)
         && fits_path(path, address.path)
 }
@@ -69,8 +69,11 @@ fn fits_scheme(wanted: &str, scheme: &str) -> bool {
 fn fits_host(pattern: &str, host: &str) -> bool {
     match pattern.strip_prefix('*') {
         Some("") => true,
-        Some(suffix) => suffix.starts_with('.') && host.ends_with(suffix),
-        None => pattern == host,
+        Some(suffix) => {
+            let end = host.len().checked_sub(suffix.len()).and_then(|start| host.get(start..));
+            suffix.starts_with('.') && end.is_some_and(|end| end.eq_ignore_ascii_case(suffix))
+        }
+        None => pattern.eq_ignore_ascii_case(host),
     }
 }
 

@@ -34,7 +34,7 @@ fn lines(headers: &HeaderMap) -> Vec<String> {
 #[track_caller]
 fn check(mode: Mode, policies: &[&str], expect: Result<(&[&str], Option<&str>, Connect), Misfit>) {
     let mut changed = headers(policies);
-    let fit = fit(&mut changed, NEEDS, mode, || "new".to_owned());
+    let fit = fit(&mut changed, NEEDS, mode, || Some("new".to_owned()));
     let filled = |text: &&str| text.replace("{S}", SCRIPT_SOURCE).replace("{C}", CONNECT_SOURCE);
     match (fit, expect) {
         (Ok(fit), Ok((expect, nonce, connect))) => {
@@ -254,10 +254,17 @@ fn scripts_that_must_prove_themselves_keep_us_out() {
     let mut headers = HeaderMap::new();
     headers
         .insert(HeaderName::from_static("integrity-policy"), HeaderValue::from_static("blocked-destinations=(script)"));
-    assert_eq!(fit(&mut headers, NEEDS, Mode::Extend, String::new), Err(Misfit::Integrity));
+    assert_eq!(fit(&mut headers, NEEDS, Mode::Extend, || None), Err(Misfit::Integrity));
     let mut headers = HeaderMap::new();
     headers.insert(Disposition::Enforce.field(), HeaderValue::from_bytes(b"script-src \xff").unwrap());
-    assert_eq!(fit(&mut headers, NEEDS, Mode::Extend, String::new), Err(Misfit::Unreadable));
+    assert_eq!(fit(&mut headers, NEEDS, Mode::Extend, || None), Err(Misfit::Unreadable));
+}
+
+#[test]
+fn without_a_nonce_where_one_is_needed_there_is_no_script() {
+    let mut headers = headers(&["script-src 'strict-dynamic' 'sha256-abc='"]);
+    assert_eq!(fit(&mut headers, NEEDS, Mode::Extend, || None), Err(Misfit::Forbidden));
+    assert_eq!(lines(&headers), ["script-src 'strict-dynamic' 'sha256-abc='"]);
 }
 
 #[test]
@@ -276,14 +283,14 @@ fn a_port_and_an_ipv6_address_are_named() {
     assert_eq!(at("localhost", 8080).source(), "http://localhost:8080/x");
     assert_eq!(at("localhost", 80).source(), "http://localhost/x");
     assert_eq!(at("[::1]", 8080).source(), "'self'");
-    assert!(allows(["localhost:8080"], &at("localhost", 8080)));
-    assert!(!allows(["localhost", "https://localhost:8080"], &at("localhost", 8080)));
+    assert!(allows(&["localhost:8080"], &at("localhost", 8080)));
+    assert!(!allows(&["localhost", "https://localhost:8080"], &at("localhost", 8080)));
 }
 
 #[test]
 fn changes_are_told_without_nonces() {
     let mut headers = headers(&["script-src 'strict-dynamic'; connect-src 'none'"]);
-    let fit = fit(&mut headers, NEEDS, Mode::Extend, || "secret".to_owned()).unwrap();
+    let fit = fit(&mut headers, NEEDS, Mode::Extend, || Some("secret".to_owned())).unwrap();
     let told: Vec<String> = fit.changes.iter().map(ToString::to_string).collect();
     assert_eq!(
         told,

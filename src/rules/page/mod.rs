@@ -28,6 +28,9 @@ const BOTS: [&[u8]; 13] = [
     b"applebot",
 ];
 
+/// What a request is made for (Fetch metadata).
+const DESTINATION: HeaderName = HeaderName::from_static("sec-fetch-dest");
+
 /// Fields that let a page be used again, or validated: RFC 9111, RFC 9213 and what some networks call theirs.
 const REUSE: [HeaderName; 6] = [
     ETAG,
@@ -50,19 +53,19 @@ const OCTETS: [HeaderName; 6] = [
 
 /// Whether a request asks for a page to be shown: a navigation, in a window or in a frame. What a script fetches is not.
 pub fn navigates(headers: &HeaderMap) -> bool {
-    let is_page = match headers.get("sec-fetch-dest") {
+    let is_page = match headers.get(DESTINATION) {
         Some(destination) => matches!(destination.as_bytes(), b"document" | b"iframe" | b"frame"),
         // Older browsers and pages on plain http say it in `Accept`: `*/*` is what scripts ask with. Who says nothing
         // takes everything (RFC 9110 section 12.5.1), and is no browser's script.
         None => headers.get(ACCEPT).is_none_or(|accept| contains(accept, b"text/html")),
     };
-    is_page && !headers.get(USER_AGENT).is_some_and(|agent| BOTS.iter().any(|bot| contains(agent, bot)))
+    is_page && !headers.get(USER_AGENT).is_some_and(is_bot)
 }
 
 /// Whether a page that is asked for fills a window, and no frame in another page. Browsers that do not tell are taken at
 /// their best.
 pub fn fills_window(headers: &HeaderMap) -> bool {
-    headers.get("sec-fetch-dest").is_none_or(|destination| destination == "document")
+    headers.get(DESTINATION).is_none_or(|destination| destination == "document")
 }
 
 /// Takes off what could be answered with less than the whole page: with 304, or with a part. Gives what there was of it.
@@ -158,16 +161,21 @@ pub fn make_personal(headers: &mut HeaderMap) {
         (true, true) => "private, no-cache, no-store, no-transform",
     };
     headers.insert(CACHE_CONTROL, HeaderValue::from_static(value));
-    for name in &REUSE {
-        headers.remove(name);
-    }
+    remove(headers, &REUSE);
 }
 
 /// Takes off what is said of octets that are about to change.
 pub fn forget_octets(headers: &mut HeaderMap) {
     headers.remove(CONTENT_ENCODING);
-    for name in &OCTETS {
-        headers.remove(name);
+    remove(headers, &OCTETS);
+}
+
+/// Takes off fields that are seldom there: to compare their names with the few that are costs less than to look each up.
+fn remove(headers: &mut HeaderMap, names: &[HeaderName]) {
+    for name in names {
+        if headers.keys().any(|known| known == name) {
+            headers.remove(name);
+        }
     }
 }
 
@@ -220,6 +228,11 @@ fn agrees_with_ascii(label: &str) -> bool {
     !["utf-16", "utf-32", "utf-7", "ucs-2", "unicode", "iso-10646-ucs", "iso-2022", "csiso2022", "hz-gb", "utf16"]
         .iter()
         .any(|other| label.starts_with(other))
+}
+
+fn is_bot(agent: &HeaderValue) -> bool {
+    let agent = agent.as_bytes().to_ascii_lowercase();
+    BOTS.iter().any(|bot| memchr::memmem::find(&agent, bot).is_some())
 }
 
 fn contains(value: &HeaderValue, word: &[u8]) -> bool {

@@ -94,8 +94,7 @@ pub struct Browser<'a> {
 
 /// The element, to be written into a page.
 pub fn agent(script: &str, nonce: Option<&str>, page: &Browser<'_>) -> String {
-    let nonce = nonce.map(|nonce| format!(" nonce=\"{nonce}\"")).unwrap_or_default();
-    let mut json = Json::default();
+    let mut json = Json::behind(super::opened("<script".to_owned(), script, nonce));
     json.text("trace", &page.trace.to_string());
     json.text("edge", &page.edge.to_string());
     if let Some(document) = page.document {
@@ -105,7 +104,7 @@ pub fn agent(script: &str, nonce: Option<&str>, page: &Browser<'_>) -> String {
     json.raw("route", &super::quoted(page.route));
     json.raw("routes", &page.site.routes);
     json.raw("to", &page.site.targets);
-    format!("<script src=\"{script}\"{nonce} data-waylight='{}'></script>", json.close())
+    json.close() + "'></script>"
 }
 
 /// The `Server-Timing` metric by which the edge tells a page which span of its browser a request hangs under: the trace,
