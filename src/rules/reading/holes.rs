@@ -1,6 +1,8 @@
 //! Holes: an upstream answered, and sent no spans. What was done there cannot be seen, and one line mends it.
+//!
+//! Of what was asked before anybody traced it, and is kept afterwards, no span tells an answer: no app could know of it.
 
-use super::{Maker, Outcome, Trace};
+use super::{Maker, Trace};
 
 /// An upstream's answer without spans of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,8 +23,10 @@ pub fn holes(trace: &Trace) -> Vec<Hole> {
     }
     let is_hole = |index: &usize| {
         let span = &trace.spans[*index];
-        let answered = span.status.is_some() || span.outcome == Outcome::Fine;
-        trace.maker(*index) == Maker::Edge && span.stage == "upstream.request" && answered && !has_child[*index]
+        trace.maker(*index) == Maker::Edge
+            && span.stage == "upstream.request"
+            && span.status.is_some()
+            && !has_child[*index]
     };
     trace.rows.iter().map(|row| row.index).filter(is_hole).map(|span| Hole { span }).collect()
 }

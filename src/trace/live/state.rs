@@ -108,9 +108,9 @@ impl Trace {
     }
 }
 
-/// Whether an upstream answered: of one that did not, no spans are missing.
+/// Whether an upstream answered: of one that did not, or did before anything was traced, no spans are missing.
 fn has_answer(span: &SpanRecord) -> bool {
-    span.error.is_none() || span.attributes.shown("http.response.status_code").is_some()
+    span.attributes.shown("http.response.status_code").is_some()
 }
 
 /// The name of the upstream that a client span asked.

@@ -435,6 +435,11 @@ describe('what the viewer tells', () => {
     assert.equal(await desk.row('Page load').locator('.tr-off').count(), 0);
   });
 
+  test('a file that blocked the first paint says so in its row', async () => {
+    await desk.show(SHOP_TRACE);
+    assert.equal(await desk.row('site.css').locator('.tr-tag').textContent(), 'BLOCKING');
+  });
+
   test('the table holds what the rows show', async () => {
     await desk.show(SHOP_TRACE);
     await desk.page.getByRole('button', { name: 'Read as a table' }).click();

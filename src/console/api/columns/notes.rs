@@ -42,7 +42,7 @@ fn upstream(of: &dyn Fn(&str) -> Option<String>) -> Option<String> {
     }
 }
 
-/// The outcome, in a word: of a cache, of a start, of a response; may be empty.
+/// The outcome, in a word: of a cache, of a start, of a file that the page waited for, of a response; may be empty.
 pub(super) fn tag(status: Option<u16>, of: &dyn Fn(&str) -> Option<String>) -> String {
     if let Some(hit) = of("cache.hit") {
         let is_stale = of("cache.reason").is_some_and(|reason| reason.contains("stale"));
@@ -55,6 +55,10 @@ pub(super) fn tag(status: Option<u16>, of: &dyn Fn(&str) -> Option<String>) -> S
     }
     if of("waylight.upstream.cold").is_some_and(|cold| cold == "true") {
         return "COLD".to_owned();
+    }
+    let is_awaited = of("resource.render_blocking_status").is_some_and(|status| status == "blocking");
+    if is_awaited && status.is_none_or(|status| status < 400) {
+        return "BLOCKING".to_owned();
     }
     let again = of("http.request.resend_count").and_then(|count| count.parse::<u32>().ok()).filter(|count| *count > 0);
     match (status, again) {

@@ -8,6 +8,7 @@ const TRACE: TraceId = TraceId::from_bytes([1; 16]);
 fn span(stage: Stage, id: u8) -> SpanRecord {
     let mut attributes = Attributes::default();
     attributes.set("waylight.upstream", "app");
+    attributes.set("http.response.status_code", 200_i64);
     SpanRecord {
         trace_id: TRACE,
         span_id: SpanId::from_bytes([id; 8]),
@@ -54,6 +55,14 @@ fn an_app_may_be_first_and_may_never_come() {
     states.recorded(&[span(Stage::UpstreamRequest, 4), span(Stage::Request, 5)], at(2));
     assert_eq!(states.state(TRACE, at(2)), awaiting(&["app"]));
     assert_eq!(states.state(TRACE, at(12)), Some(Progress::Done));
+}
+
+#[test]
+fn nothing_is_awaited_of_an_app_that_was_asked_untraced() {
+    let kept = SpanRecord { attributes: Attributes::default(), ..span(Stage::UpstreamRequest, 2) };
+    let mut states = States::default();
+    states.recorded(&[span(Stage::Request, 1), kept], at(0));
+    assert_eq!(states.state(TRACE, at(0)), Some(Progress::Done));
 }
 
 #[test]

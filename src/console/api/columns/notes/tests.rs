@@ -40,6 +40,11 @@ fn a_tag_says_how_it_ended() {
     assert_eq!(tag(Some(200), &of(&[])), "200");
     assert_eq!(tag(Some(503), &of(&[("http.request.resend_count", "2")])), "503 \u{b7} retry 2");
     assert_eq!(tag(None, &of(&[("waylight.upstream.cold", "true")])), "COLD");
+    for (word, status, expected) in
+        [("blocking", 200, "BLOCKING"), ("blocking", 404, "404"), ("non-blocking", 200, "200")]
+    {
+        assert_eq!(tag(Some(status), &of(&[("resource.render_blocking_status", word)])), expected, "{word} {status}");
+    }
     assert_eq!(tag(None, &of(&[("cache.hit", "false"), ("cache.reason", "too-old-and-stale")])), "MISS");
     assert_eq!(tag(None, &of(&[("cache.hit", "true"), ("cache.reason", "fresh")])), "HIT");
     assert_eq!(tag(None, &of(&[("cache.hit", "true"), ("cache.reason", "stale-if-error")])), "STALE");

@@ -29,7 +29,7 @@ export const WHAT = {
   'cache.store': 'Waylight decided whether to keep this answer for the next visitor. If it did not, the header or the rule that said so stands below.',
   'pageload': 'From the start of the navigation until the page had come to rest, as this browser saw it. It ends when nothing happens any more, so its length says nothing about speed: look at LCP.',
   'navigation': 'The page changed without being loaded anew. It ends when nothing happens any more, so its length says nothing about speed.',
-  'resource': 'A file that the page asked for, as the browser saw it. Waylight\u2019s part, where the file came through it, hangs below.',
+  'resource': 'A file that the page asked for, as the browser saw it; one that is BLOCKING held up the first paint. Waylight\u2019s part, where the file came through it, hangs below.',
   'browser': 'A step of the browser, as it measured it itself.',
   'browser.paint': 'Something appeared on the screen for the first time.',
   'ui.long_animation_frame': 'The page was busy for so long that it could not react or move. The script that took longest stands below.',
