@@ -228,6 +228,27 @@ describe('the Logs', () => {
     await page.getByRole('button', { name: 'Start tracing' }).waitFor();
   });
 
+  test('an id or a traceparent out of a log is looked for by Enter alone', async () => {
+    const { page } = console;
+    const [{ trace_id: trace }] = (await console.api('/requests?q=path:/traced')).items;
+    await console.goto('/logs');
+    await page.locator('.log-row').nth(1).waitFor();
+    const search = page.getByRole('combobox', { name: 'Search requests' });
+    for (const text of [` ${trace} `, `00-${trace}-b7ad6b7169203331-01`]) {
+      await search.fill(text);
+      await search.press('Enter');
+      await page.waitForFunction((q) => new URLSearchParams(location.search).get('q') === q, `trace:${trace}`);
+      await page.locator('.log-row', { hasText: '/traced' }).waitFor();
+      await page.locator('.log-row', { hasText: '/gone' }).first().waitFor({ state: 'detached' });
+    }
+    // A trace that no request belongs to.
+    await search.fill('ef'.repeat(16));
+    await search.press('Enter');
+    await page.getByRole('button', { name: 'Open the trace' }).click();
+    await page.getByRole('heading', { name: 'This trace is not here' }).waitFor();
+    assert.equal(new URL(page.url()).pathname, `/_waylight/t/${'ef'.repeat(16)}`);
+  });
+
   test('an untraced request is kept by a click', async () => {
     const { page } = console;
     await visit(waylight.origin, ['/keep-me']);
@@ -235,6 +256,8 @@ describe('the Logs', () => {
     await page.locator('.log-row').first().click();
     await page.getByRole('button', { name: 'Keep' }).click();
     await page.getByText('somebody kept it').waitFor();
+    await page.locator('wl-trace .tr-row', { hasText: 'Upstream request' }).waitFor();
+    assert.equal(await page.locator('wl-trace .tr-icon.hole').count(), 0, 'nothing is missing of an app that was asked untraced');
     assert.ok(await page.getByRole('link', { name: 'Trace', exact: true }).isVisible());
   });
 

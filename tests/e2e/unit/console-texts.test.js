@@ -113,6 +113,6 @@ test('the palette finds by beginning, word, part and letters; an id goes where i
   const commands = [{ label: 'Settings', run }, { label: 'Open the trace', run, jump: () => run }, { label: 'Show sessions', run }, { label: 'Pause', run }];
   assert.deepEqual(matches(commands, 'se').map((one) => one.label), ['Settings', 'Show sessions', 'Pause']);
   assert.deepEqual(matches(commands, 'sss').map((one) => one.label), ['Show sessions']);
-  assert.deepEqual(matches(commands, 'a'.repeat(32)).map((one) => one.label), ['Open the trace']);
+  for (const id of ['a'.repeat(32), ` ${'A'.repeat(32)}\n`, `00-${'a'.repeat(32)}-b7ad6b7169203331-01`]) assert.deepEqual(matches(commands, id).map((one) => one.label), ['Open the trace'], id);
   assert.deepEqual(matches(commands, '~'), []);
 });

@@ -30,6 +30,12 @@ const FIELDS = {
 /** An id out of some log, or a `traceparent` that has one. */
 const ID = /^(?:00-)?([\da-f]{8,32})(?:-[\da-f-]*)?$/i;
 
+/** The whole id in a text that is nothing but it, or a `traceparent`; else null. @param {string} text */
+export function wholeId(text) {
+  const id = ID.exec(text.trim())?.[1];
+  return id?.length === 32 ? id.toLowerCase() : null;
+}
+
 /**
  * The terms of a search. Quotes hold blanks together.
  * @param {string} text

@@ -1,9 +1,10 @@
 // What the palette offers for what somebody typed.
 
+import { wholeId } from './find.js';
+
 /** @typedef {{ label: string, hint?: string, keys?: string, run: () => void, jump?: (id: string) => (() => void) | null }} Command */
 
 const SHOWN_MAX = 12;
-const ID = /^[0-9a-f]{32}$/;
 
 /**
  * The commands that a text chooses: those first whose name begins with it, then those that hold its letters in order. A
@@ -14,10 +15,11 @@ const ID = /^[0-9a-f]{32}$/;
  */
 export function matches(commands, text) {
   const wanted = text.trim().toLowerCase();
-  if (ID.test(wanted)) {
+  const id = wholeId(wanted);
+  if (id) {
     return commands.flatMap((command) => {
-      const run = command.jump?.(wanted);
-      return run ? [{ label: command.label, hint: wanted.slice(0, 8), run }] : [];
+      const run = command.jump?.(id);
+      return run ? [{ label: command.label, hint: id.slice(0, 8), run }] : [];
     });
   }
   return commands

@@ -3,7 +3,7 @@
 import { h } from '../../dom.js';
 import { icon } from '../../icons.js';
 import { place } from '../../elements/menu.js';
-import { complete, suggestions } from '../../model/find.js';
+import { complete, suggestions, wholeId } from '../../model/find.js';
 
 /** @import { Suggestion } from '../../model/find.js' */
 
@@ -149,6 +149,9 @@ export class Search {
       this.#list.children[this.#at]?.scrollIntoView({ block: 'nearest' });
     } else if ((event.key === 'Enter' || event.key === 'Tab') && open && this.#at >= 0) this.#take(this.#at);
     else if (event.key === 'Enter') {
+      // What was copied out of a log: a trace is what the first suggestion says.
+      const id = wholeId(this.text);
+      if (id) this.text = `trace:${id}`;
       this.#close();
       this.#now();
     } else if (event.key === 'Escape') {

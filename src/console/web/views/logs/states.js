@@ -33,7 +33,10 @@ export function emptied({ router, me, api }, excluded) {
     ? button('Start tracing session', () => void startSession(api), 'primary') : null;
   const others = excluded.slice(1).filter(([other]) => GUILTY[other]).map(([other, number]) =>
     button(`${GUILTY[other]?.undo} (${count(number)})`, () => router.replace(GUILTY[other]?.params ?? {})));
-  return state(bars('pale'), guilty.title, `${things(kept, 'request')} ${guilty.kept}`, start, button(guilty.undo, () => router.replace(guilty.params)), ...others);
+  // One out of a file, or of an app alone, has no request.
+  const trace = name === 'find' ? /^trace:([\da-f]{32})$/.exec(router.query['q'] ?? '')?.[1] : null;
+  const open = trace ? button('Open the trace', () => router.push(`/t/${trace}`), 'primary') : null;
+  return state(bars('pale'), guilty.title, `${things(kept, 'request')} ${guilty.kept}`, start, open, button(guilty.undo, () => router.replace(guilty.params)), ...others);
 }
 
 /** Nothing was ever asked for. @param {string} site where it listens */
