@@ -5,6 +5,10 @@
 
 const SWITCH = 'waylight.letters';
 
+/** Whether keys are called as Apple calls them, and what the one that makes a chord is called. */
+export const APPLE = /Mac|iP(hone|ad)/.test(navigator.platform);
+export const MOD = APPLE ? '\u2318' : 'Ctrl';
+
 /** @implements {Contract} */
 export class Keys {
   /** @type {Binding[]} */

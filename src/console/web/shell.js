@@ -3,6 +3,7 @@
 import { append, h, toast } from './dom.js';
 import { icon } from './icons.js';
 import { menu } from './elements/menu.js';
+import { APPLE, MOD } from './keys.js';
 import { clock, count, day, duration, short } from './model/format.js';
 import { THEMES, choose, theme } from './themes.js';
 
@@ -41,7 +42,7 @@ export class Shell {
     if (host) host.textContent = location.host;
     const tools = document.getElementById('tools');
     const jump = h('button', { class: 'button small jump', type: 'button', title: 'Jump to', onclick: () => this.#openPalette() },
-      icon('search'), h('span', null, 'Jump to…'), h('kbd', null, /Mac|iP/.test(navigator.platform) ? '⌘K' : 'Ctrl K'));
+      icon('search'), h('span', null, 'Jump to…'), h('kbd', null, APPLE ? `${MOD}K` : `${MOD} K`));
     const help = h('button', { class: 'icon-button', type: 'button', 'aria-label': 'Keyboard help', onclick: () => this.#openHelp() }, icon('help'));
     const account = h('a', { class: 'icon-button', href: '/_waylight/plain', 'aria-label': 'Your sign-in and the plain page', title: 'Your sign-in' }, icon('person'));
     this.#quota.setAttribute('href', router.href('/settings'));
@@ -218,15 +219,16 @@ export class Shell {
   }
 
   async #openPalette() {
-    if (document.querySelector('dialog.palette')) return;
     const { openPalette } = await import('./elements/palette.js');
     const { api, router, keys, me } = this.#parts;
     const may = await me.then((who) => who.may, () => /** @type {string[]} */ ([]));
+    // Looked for once nothing is awaited any more: the key may have been pressed again meanwhile.
+    if (document.querySelector('dialog.palette')) return;
     /** @type {Command[]} */
     const commands = [
       ...TAB_NAMES.map((name) => ({ label: `${name[0]?.toUpperCase()}${name.slice(1)}`, hint: 'Screen', run: () => router.push(`/${name}`) })),
-      { label: 'Open the request', run: () => {}, jump: (id) => () => router.push(`/logs/${id}`) },
       { label: 'Open the trace', run: () => {}, jump: (id) => () => router.push(`/t/${id}`) },
+      { label: 'Open the request', run: () => {}, jump: (id) => () => router.push(`/logs/${id}`) },
       { label: 'Requests of the session', run: () => {}, jump: (id) => () => router.push(`/logs?session=${id}`) },
       ...(may.includes('keep') ? [{ label: 'Open a trace from a file', hint: 'OTLP in JSON', run: () => void import('./elements/file.js').then(({ openFile }) => openFile({ api, router })) }] : []),
       { label: 'Change the theme', hint: 'Light, dark, as the system', run: () => this.#turnTheme() },

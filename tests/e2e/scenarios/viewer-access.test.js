@@ -100,6 +100,16 @@ describe('the trace viewer for everybody', () => {
     await desk.page.setViewportSize({ width: 1440, height: 1200 });
   });
 
+  test('keys are called as the machine calls them', async () => {
+    const page = await desk.tab();
+    await page.addInitScript(() => Object.defineProperty(navigator, 'platform', { value: 'MacIntel' }));
+    await page.goto(`${desk.origin}/_waylight/t/${TRACE}`);
+    await page.getByText('drag to zoom, \u2318 and wheel too').waitFor();
+    assert.equal(await page.locator('.jump kbd').textContent(), '\u2318K');
+    assert.equal(await page.getByText('Ctrl').count(), 0);
+    await page.close();
+  });
+
   test('with less motion a zoom does not glide', async () => {
     await desk.page.emulateMedia({ reducedMotion: 'reduce' });
     await desk.show(TRACE);

@@ -1,17 +1,16 @@
 // `?`: what every key does, and the switch for single letters.
 
 import { h } from '../dom.js';
+import { APPLE, MOD } from '../keys.js';
 import { dialog } from './dialog.js';
 
 /** @import { Binding } from '../model/contract.js' */
 /** @import { Keys } from '../keys.js' */
 
-const APPLE = /Mac|iP(hone|ad)/.test(navigator.platform);
-
 /** @type {Record<string, string>} */
 const NAMES = {
   ArrowUp: '↑', ArrowDown: '↓', ArrowLeft: '←', ArrowRight: '→', Escape: 'Esc', ' ': 'Space', PageUp: 'PgUp', PageDown: 'PgDn',
-  mod: APPLE ? '⌘' : 'Ctrl', shift: APPLE ? '⇧' : 'Shift', alt: APPLE ? '⌥' : 'Alt',
+  mod: MOD, shift: APPLE ? '⇧' : 'Shift', alt: APPLE ? '⌥' : 'Alt',
 };
 
 /** A key as caps: of `mod+k`, `⌘` and `K`. @param {string} key */

@@ -2,6 +2,7 @@
 
 import { h } from '../../dom.js';
 import { icon } from '../../icons.js';
+import { MOD } from '../../keys.js';
 
 /** @import { Board } from './board.js' */
 
@@ -36,7 +37,7 @@ export function frame(board, { compact, scroll, bar, aside, separator }) {
           button('Undo the zoom', icon('replay'), () => board.glide(() => board.axis.back())),
           button('Show all of it', icon('fit'), () => board.glide(() => board.axis.reset()))),
         h('div', { class: 'tr-foot', 'aria-hidden': 'true' }, ...KEYS.map(([caps, text]) => h('span', null, ...caps.map((cap) => h('kbd', null, cap)), text)),
-          h('span', { class: 'tr-push' }), h('span', null, 'drag to zoom, Ctrl and wheel too'))),
+          h('span', { class: 'tr-push' }), h('span', null, `drag to zoom, ${MOD} and wheel too`))),
       aside));
 }
 
