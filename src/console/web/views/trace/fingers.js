@@ -31,6 +31,8 @@ export function listenToFingers(board, { scroll, x }) {
   };
   scroll.addEventListener('pointerdown', (event) => {
     if (event.pointerType !== 'touch' || board.mode === 'tree' || x(event) < 0) return;
+    // The first of all: what another one came down on may have gone before it was lifted.
+    if (event.isPrimary) fingers.clear();
     fingers.set(event.pointerId, x(event));
     hold();
   });

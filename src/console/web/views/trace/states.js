@@ -50,7 +50,7 @@ export function problemState({ status, message }, { again, logs }) {
     case 404:
       return {
         title: 'This trace is not here',
-        text: 'It has expired, was erased, or never was: traces are kept as long as the retention says, and their requests stay in the logs for longer.',
+        text: 'It has expired, was erased, or never was: traces and their requests are kept as long as the retention says.',
         actions: [toLogs, { label: 'Look again', act: again }],
       };
     case 503:
