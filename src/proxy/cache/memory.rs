@@ -141,9 +141,10 @@ impl Memory {
         Self { slots, stripes: std::array::from_fn(|_| Mutex::default()) }
     }
 
-    /// The largest object that can be kept, in octets: a fraction of a shard, so that it does not displace all others.
+    /// The largest object that can be kept, in octets: a fraction of a shard, and of all, so that it does not displace all
+    /// others.
     pub(super) fn object_bytes_max(&self) -> u64 {
-        self.slots.shard_capacity() / 2
+        (self.slots.shard_capacity() / 2).min(self.slots.capacity() / 8)
     }
 
     /// Changes the budget.

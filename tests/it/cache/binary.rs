@@ -7,6 +7,7 @@ use std::{
     thread,
 };
 
+use super::large;
 use crate::support::instance::{Answer, HEAD, Instance, ask, output, waylight};
 
 /// An origin: Waylight itself, with a fixed answer.
@@ -108,9 +109,9 @@ fn a_url_is_explained_with_its_route_and_its_key() {
     assert!(explain("http://other.example/", "a: b").contains("no site has this host"));
 }
 
-/// A file system of a few pages, where one can be had without rights: Waylight runs in a name space of its own.
-fn with_small_disk() -> Option<Command> {
-    let script = "mount -t tmpfs -o size=64k none stored && exec \"$0\"";
+/// A file system of this size, where one can be had without rights: Waylight runs in a name space of its own.
+fn with_small_disk(size: &str) -> Option<Command> {
+    let script = &format!("mount -t tmpfs -o size={size} none stored && exec \"$0\"");
     let apart = |script: &str, program: &OsStr| {
         let mut command = Command::new("unshare");
         command.args(["-rm", "sh", "-c", script]).arg(program);
@@ -122,9 +123,47 @@ fn with_small_disk() -> Option<Command> {
     tried.is_ok_and(|status| status.success()).then(|| apart(script, waylight().get_program()))
 }
 
+fn metric(instance: &Instance, name: &str) -> f64 {
+    let body = instance.admin("GET", "/metrics", &[]).body;
+    let line = body.lines().find_map(|line| line.strip_prefix(&format!("waylight_{name} ")).map(str::to_owned));
+    line.unwrap_or_default().parse().unwrap_or_default()
+}
+
+#[test]
+fn a_disk_that_fills_up_cuts_no_answer_short() {
+    let Some(command) = with_small_disk("4m") else { return };
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::create_dir(directory.path().join("stored")).unwrap();
+    let config = format!(
+        "{HEAD}[[site]]\nhosts = [\"*\"]\n[[site.route]]\npath = \"/*\"\nupstream = \"app\"\n\
+         cache = {{ object_bytes_max = \"1GiB\" }}\n\
+         [upstream.app]\nendpoints = [\"http://{}\"]\n[cache]\ndirectory = \"stored\"\n",
+        large::origin()
+    );
+    let instance = Instance::start_by(command, directory, &config);
+    let get = |path: &str| ask(&instance.address.to_string(), "GET", path, &[("host", "shop.example")]);
+    assert!(told(&get("/small")).contains("fwd=uri-miss"));
+    while metric(&instance, "cache_disk_files") < 1.0 {
+        thread::yield_now();
+    }
+    let film = get("/film");
+    let whole: Vec<u8> = (0..large::BLOCKS).flat_map(large::block).collect();
+    assert!(film.status == 200 && film.body.as_bytes() == whole, "{} octets", film.body.len());
+    let line = instance.line("the cache could not write; it goes on without for a while");
+    assert!(line["error"].as_str().unwrap().contains("No space left"), "{line}");
+    assert_eq!(metric(&instance, "cache_disk_given_up_total"), 1.0);
+    // What was begun goes; what was there stays.
+    while metric(&instance, "cache_disk_bytes") > 100_000.0 {
+        thread::yield_now();
+    }
+    let (_, explained, complaint) = output(instance.directory.path(), &["explain", "http://shop.example/film"]);
+    assert!(explained.contains(&waylight::rules::cache::Why::DiskBusy.to_string()), "{explained} {complaint}");
+    assert!(told(&get("/small")).contains("waylight; hit"));
+}
+
 #[test]
 fn a_full_disk_takes_its_help_away_only() {
-    let Some(command) = with_small_disk() else { return };
+    let Some(command) = with_small_disk("64k") else { return };
     let origin = Instance::start(&format!(
         "{HEAD}[[site]]\nhosts = [\"*\"]\n[[site.route]]\npath = \"/*\"\n\
          respond = {{ status = 200, body = \"{}\", headers = {{ cache-control = \"max-age=600\" }} }}\n",
@@ -144,13 +183,8 @@ fn a_full_disk_takes_its_help_away_only() {
     for number in 0..8 {
         assert!(told(&get(number)).contains("waylight; hit"), "all of it is in memory");
     }
-    let metric = |name: &str| {
-        let body = instance.admin("GET", "/metrics", &[]).body;
-        let line = body.lines().find_map(|line| line.strip_prefix(&format!("waylight_{name} ")).map(str::to_owned));
-        line.unwrap_or_default().parse::<f64>().unwrap_or_default()
-    };
-    assert!(metric("cache_disk_files") > 0.0, "what there was room for is there");
-    assert!(metric("cache_disk_failed_total") >= 1.0, "{}", instance.admin("GET", "/metrics", &[]).body);
+    assert!(metric(&instance, "cache_disk_files") > 0.0, "what there was room for is there");
+    assert!(metric(&instance, "cache_disk_failed_total") >= 1.0, "{}", instance.admin("GET", "/metrics", &[]).body);
 }
 
 #[test]

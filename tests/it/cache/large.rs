@@ -18,19 +18,19 @@ use crate::support::{
 
 const BLOCK_BYTES: usize = 1 << 16;
 /// As many blocks has the body.
-const BLOCKS: usize = 1 << 10;
+pub(super) const BLOCKS: usize = 1 << 10;
 /// All that may be held at once for four clients, in octets: an eleventh of the body, and less than memory has room for.
 const HELD_MAX: i64 = 6 << 20;
 
 /// A block of the body; each is another one.
-fn block(number: usize) -> Vec<u8> {
-    let mut block = vec![number as u8; BLOCK_BYTES];
-    block[..8].copy_from_slice(&number.to_le_bytes());
+pub(super) fn block(number: usize) -> Vec<u8> {
+    let mut block = vec![b'x'; BLOCK_BYTES];
+    block[..8].copy_from_slice(format!("{number:08}").as_bytes());
     block
 }
 
 /// An origin of its own thread, which answers with one large body, and with small ones.
-fn origin() -> SocketAddr {
+pub(super) fn origin() -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     thread::spawn(move || {

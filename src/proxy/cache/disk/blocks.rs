@@ -11,7 +11,7 @@ use std::{
 use bytes::Bytes;
 use tokio::task::{JoinHandle, spawn_blocking};
 
-use super::large::{Large, Opened};
+use super::large::{Large, Opened, room};
 use crate::error::{BoxError, ErrorType, ProxyError};
 
 /// What is being read: the file, and what was read of it.
@@ -75,9 +75,10 @@ impl Blocks {
 
     fn read(&self, first: u64, end: u64) -> Reading {
         let (large, opened) = (Arc::clone(&self.large), self.opened.clone());
+        let room = room(first, end);
         spawn_blocking(move || {
             let read = opened.map_or_else(|| large.open(), Ok).and_then(|opened| {
-                let pieces = opened.read(first, end)?;
+                let pieces = opened.read((first, end), room)?;
                 Ok((opened, pieces))
             });
             read.inspect_err(|error| large.lost(error))

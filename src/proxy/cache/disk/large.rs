@@ -13,6 +13,7 @@ use std::{
 };
 
 use bytes::Bytes;
+use rustix::buffer::spare_capacity;
 use tokio::runtime::Handle;
 use tracing::warn;
 
@@ -221,11 +222,11 @@ impl Opened {
         Ok(())
     }
 
-    /// Reads content from octet `first` on, up to `end` and a batch at most, in pieces. Blocks.
+    /// Reads content from octet `first` on, up to `end` and a batch at most, in pieces, into [`room`] for it. Blocks.
     ///
     /// # Errors
     /// It cannot be read, or is not what was written.
-    pub(in super::super) fn read(&self, first: u64, end: u64) -> io::Result<Vec<Bytes>> {
+    pub(in super::super) fn read(&self, (first, end): (u64, u64), room: Vec<u8>) -> io::Result<Vec<Bytes>> {
         let octets = self.large.octets();
         let number = first / BLOCK_BYTES;
         let from = number * BLOCK_BYTES;
@@ -235,9 +236,7 @@ impl Opened {
         }
         let until = end.next_multiple_of(BLOCK_BYTES).min(octets);
         let length = usize::try_from(on_disk(until) - on_disk(from)).map_err(io::Error::other)?;
-        let mut read = vec![0; length];
-        self.file.read_exact_at(&mut read, on_disk(from))?;
-        let mut read = Bytes::from(read);
+        let mut read = Bytes::from(self.fill(room, on_disk(from), length)?);
         let mut pieces = Vec::new();
         for number in number..end.div_ceil(BLOCK_BYTES) {
             let start = number * BLOCK_BYTES;
@@ -252,6 +251,28 @@ impl Opened {
         }
         Ok(pieces)
     }
+
+    /// Reads so many octets of the file.
+    fn fill(&self, mut room: Vec<u8>, at: u64, length: usize) -> io::Result<Vec<u8>> {
+        room.reserve_exact(length);
+        while room.len() < length {
+            let next = at + room.len() as u64;
+            match rustix::io::pread(&self.file, spare_capacity(&mut room), next) {
+                Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+                Ok(_) | Err(rustix::io::Errno::INTR) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        room.truncate(length);
+        Ok(room)
+    }
+}
+
+/// Room for what is read from octet `first` on, up to `end` and a batch at most. Whoever gives it back should be who asks for
+/// it: else each thread that reads would keep some.
+pub(super) fn room(first: u64, end: u64) -> Vec<u8> {
+    let blocks = end.div_ceil(BLOCK_BYTES).saturating_sub(first / BLOCK_BYTES).min(BATCH_BYTES / BLOCK_BYTES);
+    Vec::with_capacity(usize::try_from(blocks).unwrap_or(1) * STRIDE)
 }
 
 /// The file of a large body, beside its record.
