@@ -7,7 +7,7 @@
 mod links;
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     hash::Hash,
     sync::{
         Arc, Mutex, PoisonError,
@@ -86,6 +86,8 @@ pub struct Sessions {
     tells_of_people: AtomicBool,
     meters: DashMap<Id, Meter>,
     owners: Mutex<Recent<TraceId, Id>>,
+    /// Whose a session is, or was: a digest of his name.
+    people: Mutex<Recent<Id, Id>>,
     pages: Mutex<Recent<(Id, u64), TraceId>>,
     links: links::Links,
     /// Entries that could not be remembered because there were too many.
@@ -142,6 +144,7 @@ impl Sessions {
             tells_of_people,
             meters: DashMap::new(),
             owners: Mutex::new(Recent::new(entries_max)),
+            people: Mutex::new(Recent::new(entries_max)),
             pages: Mutex::new(Recent::new(entries_max)),
             links: links::Links::default(),
             refused: Counter::default(),
@@ -249,6 +252,7 @@ impl Sessions {
                 return None;
             }
         }
+        self.people.lock().unwrap_or_else(PoisonError::into_inner).insert(session.id, person(&whose.name));
         let meter = self.meters.entry(session.id).or_insert_with(|| Meter {
             spans: Arc::default(),
             requests: AtomicU64::new(0),
@@ -311,9 +315,15 @@ impl Sessions {
         owners.iter().filter(|(_, owner)| **owner == session).map(|(trace, _)| *trace).collect()
     }
 
-    /// The sessions of a person that this process knows of.
+    /// The sessions of a person that this process knows of, those that have ended included: whoever is erased was often
+    /// revoked before.
     pub fn of_person(&self, name: &str) -> Vec<Id> {
-        self.meters.iter().filter(|meter| meter.person == name).map(|meter| meter.session.id).collect()
+        let live = self.meters.iter().filter(|meter| meter.person == name).map(|meter| meter.session.id);
+        let mut sessions: HashSet<Id> = live.collect();
+        let whose = person(name);
+        let people = self.people.lock().unwrap_or_else(PoisonError::into_inner);
+        sessions.extend(people.iter().filter(|(_, person)| **person == whose).map(|(session, _)| *session));
+        sessions.into_iter().collect()
     }
 
     /// From now on what refers to the address with this hash, within `session`, belongs to a page's trace.

@@ -139,6 +139,20 @@ fn a_person_is_revoked_with_all_he_was_given_so_far() {
 }
 
 #[test]
+fn a_persons_sessions_are_known_when_they_have_ended() {
+    let sessions = sessions(10);
+    for number in 1..=3 {
+        sessions.meter(&session(number), &ada(0), 0).unwrap();
+    }
+    sessions.revoke(session(1).id, 100, 0).unwrap();
+    sessions.revoke_person("Ada", 0).unwrap();
+    let mut known = sessions.of_person("Ada");
+    known.sort_unstable();
+    assert_eq!(known, [1, 2, 3].map(|number| session(number).id));
+    assert_eq!(sessions.of_person("Bo"), []);
+}
+
+#[test]
 fn the_first_session_to_use_a_trace_owns_it() {
     let sessions = sessions(4);
     let trace = |number: u8| TraceId::from_bytes([number; 16]);
