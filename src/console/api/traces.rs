@@ -1,6 +1,6 @@
 //! Traces: in columns, as a file, and in from one; a span with all that is known of it; how far a trace is.
 
-use std::time::Duration;
+use std::{collections::HashSet, time::Duration};
 
 use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header};
@@ -351,14 +351,14 @@ fn detail(origin: &Origin<'_>) -> Value {
 
 /// The traces of a message, each once; `None` if a span has no valid ids.
 fn traces(message: &ExportTraceServiceRequest) -> Option<Vec<TraceId>> {
-    let mut traces: Vec<TraceId> = Vec::new();
+    let (mut traces, mut known) = (Vec::new(), HashSet::new());
     let scopes = message.resource_spans.iter().flat_map(|resource| &resource.scope_spans);
     for span in scopes.flat_map(|scope| &scope.spans) {
         let id = kept::trace_id(&span.trace_id);
         if id == TraceId::INVALID || kept::span_id(&span.span_id) == SpanId::INVALID {
             return None;
         }
-        if !traces.contains(&id) {
+        if known.insert(id) {
             traces.push(id);
         }
     }

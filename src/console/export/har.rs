@@ -2,7 +2,10 @@
 //! something is not known, as the format has it. Of a trace whose requests are not known here, as of one that was imported,
 //! its spans tell: those of servers, or else of clients.
 
-use std::time::{Duration, UNIX_EPOCH};
+use std::{
+    collections::HashSet,
+    time::{Duration, UNIX_EPOCH},
+};
 
 use opentelemetry::trace::SpanKind;
 use serde_json::{Value, json};
@@ -65,9 +68,9 @@ fn of_spans(kept: &Kept) -> Vec<Value> {
             trace.spans[*index].kind == *kind && origin.is_some_and(|origin| told(&origin, METHOD).is_some())
         };
         let found: Vec<usize> = trace.rows.iter().map(|row| row.index).filter(is_request).collect();
+        let all: HashSet<usize> = found.iter().copied().collect();
         let within = |index: &usize| {
-            std::iter::successors(trace.parent(*index), |above| trace.parent(*above))
-                .any(|above| found.contains(&above))
+            std::iter::successors(trace.parent(*index), |above| trace.parent(*above)).any(|above| all.contains(&above))
         };
         found.iter().copied().filter(|index| !within(index)).collect()
     };
