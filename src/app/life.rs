@@ -125,7 +125,7 @@ impl Life {
         let (store, stored) = store(config, &state, &quota, &counters)?.unzip();
         let hub = Hub::new(HubLimits::of(&config.console), Arc::clone(&counters));
         let outlets = outlets(config, print, &exporters, stored);
-        let spans = Spans::begin(config, inbox, outlets, (&hub, &quota), &counters).await;
+        let spans = Spans::begin(config, inbox, outlets, (&hub, &quota, store.as_deref()), &counters).await;
         upstream.supervisor.receive_spans_at(spans.receivers.told.clone());
         let mut tasks = JoinSet::new();
         let requests = Requests::new(Arc::new(Ring::new(config.requests.recent_max)), store.clone());
@@ -270,12 +270,13 @@ impl Spans {
         config: &Config,
         inbox: Inbox,
         outlets: Vec<Outlet>,
-        (hub, quota): (&Arc<Hub>, &Arc<Quota>),
+        (hub, quota, store): (&Arc<Hub>, &Arc<Quota>, Option<&dyn TraceStore>),
         counters: &Arc<Counters>,
     ) -> Self {
         let (hub, quota) = (Some(Arc::clone(hub)), Arc::clone(quota));
         let room = RoomLimits::of(&config.receive);
-        let settings = CollectorSettings { room, hub, quota, ..CollectorSettings::new(resource(config)) };
+        let erased = store.map(TraceStore::erasures).unwrap_or_default();
+        let settings = CollectorSettings { room, hub, quota, erased, ..CollectorSettings::new(resource(config)) };
         let collector = Collector::start(settings, inbox, outlets, Arc::clone(counters));
         collector.redact(Arc::new(redaction(config)));
         let receivers = Receivers::open(config, &collector.intake()).await;

@@ -19,6 +19,7 @@ use tracing::warn;
 use super::{
     counters::Counters,
     encode::{self, Resource},
+    kept,
     live::{Event, Hub},
     outbox::Inbox,
     quota::Quota,
@@ -31,6 +32,7 @@ use super::{
     requests::keep,
     sink::{Batch, Sink, Source, span_count},
     stage::Stage,
+    store::Erasures,
 };
 use crate::{
     clock::{self, Instant},
@@ -66,6 +68,8 @@ pub struct CollectorSettings {
     pub hub: Option<Arc<Hub>>,
     /// Where it is counted what applications add to traces that nobody asked for.
     pub quota: Arc<Quota>,
+    /// Traces that were erased of late: what comes of them goes nowhere.
+    pub erased: Arc<Erasures>,
 }
 
 /// A sink, and the spans of applications that it is given; it is given all of the edge's.
@@ -94,6 +98,7 @@ impl CollectorSettings {
             room: RoomLimits::default(),
             hub: None,
             quota: Arc::new(Quota::unlimited()),
+            erased: Arc::default(),
         }
     }
 }
@@ -297,6 +302,9 @@ impl Running {
         let mut waited = Vec::new();
         let redaction = Arc::clone(&self.redaction.borrow());
         for mut request in requests.drain(..) {
+            if request.first().is_some_and(|span| self.is_erased(span.trace_id, request.len())) {
+                continue;
+            }
             redact::edge(&mut request, &redaction);
             if let Some(span) = request.first() {
                 waited.append(&mut self.room.recorded(span.trace_id, named(&request), asked(&request)));
@@ -335,10 +343,25 @@ impl Running {
         }
     }
 
+    /// Whether a trace was erased of late; these spans of it are dropped then.
+    fn is_erased(&self, trace: TraceId, spans: usize) -> bool {
+        let erased = self.settings.erased.refuse(trace, clock::now());
+        if erased {
+            self.counters.spans_dropped_erased.add(spans as u64);
+        }
+        erased
+    }
+
     fn join(&mut self, mut request: ExportTraceServiceRequest) {
+        for scope in request.resource_spans.iter_mut().flat_map(|resource| &mut resource.scope_spans) {
+            scope.spans.retain(|span| !self.is_erased(kept::trace_id(&span.trace_id), 1));
+        }
         redact::apps(&mut request, &self.redaction.borrow());
         if self.outlets.iter().any(|(_, apps)| *apps == Forward::All) {
-            self.hand_over(&Batch::of(Source::App, &request), |apps| apps == Forward::All);
+            let batch = Batch::of(Source::App, &request);
+            if batch.spans() > 0 {
+                self.hand_over(&batch, |apps| apps == Forward::All);
+            }
         }
         let ready = self.room.offered(request, clock::now());
         self.hand_over_apps(ready);
@@ -353,6 +376,10 @@ impl Running {
         }
         let mut whole = ExportTraceServiceRequest::default();
         for (trace, part) in parts {
+            // Some were joined to a trace by their request, or waited for it.
+            if self.is_erased(trace, span_count(&part)) {
+                continue;
+            }
             if let Some(hub) = &self.settings.hub {
                 arrived(hub, trace, &part);
             }

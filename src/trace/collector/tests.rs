@@ -8,6 +8,7 @@ use crate::{
     service::BoxFuture,
     trace::{
         ids,
+        live::HubLimits,
         outbox::Outbox,
         recording::Begin,
         scope::Span,
@@ -133,7 +134,7 @@ async fn whoever_looks_at_a_trace_sees_its_spans_and_how_far_it_is() {
     clock::follow_tokio();
     let counters = Arc::new(Counters::default());
     let (outbox, inbox) = Outbox::new(64, Arc::clone(&counters));
-    let hub = Hub::new(crate::trace::live::HubLimits::default(), Arc::clone(&counters));
+    let hub = Hub::new(HubLimits::default(), Arc::clone(&counters));
     let settings = CollectorSettings { hub: Some(Arc::clone(&hub)), ..settings(8) };
     let collector = Collector::start(settings, inbox, Vec::new(), counters);
     let mut reader = hub.subscribe(None);
@@ -183,4 +184,26 @@ async fn what_apps_add_is_of_the_share_of_traces_that_nobody_asked_for() {
     }
     collector.shutdown(Duration::from_secs(1)).await;
     assert_eq!(quota.unasked(), 10);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_comes_of_an_erased_trace_goes_nowhere() {
+    clock::follow_tokio();
+    let counters = Arc::new(Counters::default());
+    let (outbox, inbox) = Outbox::new(64, Arc::clone(&counters));
+    let [traced, all] = [Forward::Traced, Forward::All].map(|apps| (Arc::new(Kept::default()), apps));
+    let outlets = [&traced, &all].map(|(sink, apps)| Outlet { sink: Arc::clone(sink) as Arc<Sink>, apps: *apps });
+    let hub = Hub::new(HubLimits::default(), Arc::clone(&counters));
+    let settings = CollectorSettings { hub: Some(Arc::clone(&hub)), ..settings(8) };
+    let erased = Arc::clone(&settings.erased);
+    let collector = Collector::start(settings, inbox, outlets.into(), Arc::clone(&counters));
+    let [theirs, other] = [(); 2].map(|()| record(&outbox, 10));
+    let _watching = hub.watch(theirs).unwrap();
+    erased.remember([theirs], clock::now());
+    for trace in [theirs, other] {
+        collector.intake().offer(app_span(trace), None).unwrap();
+    }
+    collector.shutdown(Duration::from_secs(1)).await;
+    assert_eq!([traced.0.spans(), all.0.spans()], [3, 3], "two of the edge, and one of the app");
+    assert_eq!(counters.spans_dropped_erased.value(), 3);
 }

@@ -71,6 +71,7 @@ pub struct MemoryStore {
     counters: Arc<Counters>,
     index: Index,
     kept: Mutex<Kept>,
+    erased: Arc<Erasures>,
 }
 
 #[derive(Debug, Default)]
@@ -86,7 +87,6 @@ struct Kept {
     /// Spans written in each hour since the Unix epoch.
     written: BTreeMap<u64, u64>,
     splitter: Splitter,
-    erased: Erasures,
 }
 
 #[derive(Debug, Default)]
@@ -99,7 +99,7 @@ struct Spans {
 impl MemoryStore {
     /// An empty store.
     pub fn new(limits: MemoryLimits, quota: Arc<Quota>, counters: Arc<Counters>) -> Self {
-        Self { limits, quota, counters, index: Index::default(), kept: Mutex::default() }
+        Self { limits, quota, counters, index: Index::default(), kept: Mutex::default(), erased: Arc::default() }
     }
 
     fn kept(&self) -> MutexGuard<'_, Kept> {
@@ -113,7 +113,7 @@ impl MemoryStore {
         let (mut taken, mut refused, mut erased) = (0, 0, 0);
         let now = clock::now();
         let split = splitter.split(batch.encoded(), |trace, spans, encoded| {
-            if kept.erased.refuse(trace, now) {
+            if self.erased.refuse(trace, now) {
                 erased += spans;
             } else if kept.traces.get(&trace).is_some_and(|known| known.spans >= self.limits.spans_per_trace_max) {
                 refused += spans;
@@ -189,7 +189,7 @@ impl MemoryStore {
             kept.rows.iter().filter(|(_, row)| theirs(row)).map(|(seq, row)| (*seq, row.trace)).collect();
         let traces: HashSet<TraceId> = rows.iter().filter_map(|(_, trace)| *trace).chain(owned).collect();
         let mut erased = Erased { requests: rows.len() as u64, ..Erased::default() };
-        kept.erased.remember(traces.iter().copied(), clock::now());
+        self.erased.remember(traces.iter().copied(), clock::now());
         for trace in traces {
             let spans = kept.drop_trace(trace);
             erased.traces += u64::from(spans > 0);
@@ -309,6 +309,10 @@ impl TraceStore for MemoryStore {
 
     fn erase(&self, whom: Whom, owned: Vec<TraceId>) -> Stored<'_, Erased> {
         answer(move || self.erase(&whom, owned))
+    }
+
+    fn erasures(&self) -> Arc<Erasures> {
+        Arc::clone(&self.erased)
     }
 
     fn usage(&self, since: u64) -> Stored<'_, Usage> {

@@ -12,9 +12,12 @@ pub mod sqlite;
 #[cfg(test)]
 pub(crate) mod testing;
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use opentelemetry::trace::TraceId;
 
+pub use self::erased::Erasures;
 use self::query::{Erased, Histogram, Page, RequestQuery, SessionSummary, Usage, Whom};
 use super::{requests::row::RequestRow, sink::SpanSink};
 use crate::{error::BoxError, rules::session::Id, service::BoxFuture};
@@ -49,6 +52,9 @@ pub trait TraceStore: SpanSink {
     /// Removes what is kept of somebody, or of a session: requests, their traces, and the traces that are `owned` though no
     /// request says so. Spans of all of them that come within the next minutes are not kept.
     fn erase(&self, whom: Whom, owned: Vec<TraceId>) -> Stored<'_, Erased>;
+
+    /// What was erased of late.
+    fn erasures(&self) -> Arc<Erasures>;
 
     /// Spans written since the hour of `since` (nanoseconds since the Unix epoch), and the size of what is kept.
     fn usage(&self, since: u64) -> Stored<'_, Usage>;

@@ -34,7 +34,7 @@ use self::{
     writer::Writer,
 };
 use super::{
-    Capabilities, StoreError, Stored, Survives, TraceStore,
+    Capabilities, Erasures, StoreError, Stored, Survives, TraceStore,
     index::{Index, SessionTally},
     query::{Erased, Histogram, Page, RequestQuery, SessionSummary, Usage, Whom},
 };
@@ -72,6 +72,7 @@ struct Shared {
     index: Index,
     quota: Arc<Quota>,
     counters: Arc<Counters>,
+    erased: Arc<Erasures>,
     /// Counts files: another one takes the place of a broken one.
     file: AtomicU64,
     /// Spans that are kept.
@@ -97,6 +98,7 @@ impl SqliteStore {
             index: Index::default(),
             quota,
             counters,
+            erased: Arc::default(),
             file: AtomicU64::new(0),
             spans: AtomicU64::new(0),
             loaded: watch::Sender::new(false),
@@ -198,6 +200,10 @@ impl TraceStore for SqliteStore {
 
     fn erase(&self, whom: Whom, owned: Vec<TraceId>) -> Stored<'_, Erased> {
         Box::pin(self.done(0, |reply| Job::Erase(whom, owned, reply)))
+    }
+
+    fn erasures(&self) -> Arc<Erasures> {
+        Arc::clone(&self.shared.erased)
     }
 
     fn usage(&self, since: u64) -> Stored<'_, Usage> {

@@ -32,7 +32,6 @@ use crate::{
         sink::Batch,
         store::{
             StoreError,
-            erased::Erasures,
             index::Seq,
             query::{Erased, Whom},
             split::Splitter,
@@ -64,7 +63,6 @@ pub(super) struct Writer {
     splitter: Splitter,
     compressor: zstd::bulk::Compressor<'static>,
     traces: Traces,
-    erased: Erasures,
     next_row: Seq,
     next_batch: Seq,
     /// Rows below this number are not in the index yet.
@@ -96,7 +94,6 @@ impl Writer {
             splitter: Splitter::default(),
             compressor: packing::packer()?,
             traces: Traces::default(),
-            erased: Erasures::default(),
             next_row: 1,
             next_batch: 1,
             loaded_from: 1,
@@ -273,13 +270,13 @@ impl Writer {
         let mut put = transaction.prepare_cached(
             "INSERT INTO batch (seq, trace, received, spans, size, data) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
         )?;
-        let Self { splitter, compressor, traces, erased, next_batch, settings, .. } = self;
+        let Self { splitter, compressor, traces, shared, next_batch, settings, .. } = self;
         let mut failed = None;
         let split = splitter.split(batch.encoded(), |trace, spans, encoded| {
             if failed.is_some() {
                 return;
             }
-            if erased.refuse(trace, now) {
+            if shared.erased.refuse(trace, now) {
                 change.erased += spans as u64;
                 return;
             }
@@ -363,7 +360,7 @@ impl Writer {
         let (erased, traces) = retention::erase(db, (whom, owned), &self.shared)?;
         // Spans of theirs that are still on their way are not wanted either.
         traces.iter().for_each(|trace| self.traces.forget(*trace));
-        self.erased.remember(traces, clock::now());
+        self.shared.erased.remember(traces, clock::now());
         Ok(erased)
     }
 }
