@@ -250,7 +250,9 @@ fn whoever_comes_late_reads_from_disk_what_is_not_held() {
         let mut first = house.cache.handle(ask, &cx).await.unwrap().into_body();
         let mut begun = String::new();
         while begun.len() < 1_500_000 {
-            one_more(&gate, &mut first, &mut begun).await;
+            gate.notify_one();
+            let piece = first.frame().await.unwrap().unwrap().into_data().unwrap();
+            begun.push_str(std::str::from_utf8(&piece).unwrap());
         }
         let late: Vec<_> = (0..3)
             .map(|_| {
@@ -294,75 +296,6 @@ fn what_the_disk_cannot_take_is_answered_all_the_same() {
         let refusal = store(&house).refusal("http://shop.example/a").unwrap();
         assert_eq!(refusal.why, Why::DiskBusy);
         assert!(files(&directory).is_empty());
-    });
-}
-
-/// Lets one piece come, and reads it.
-async fn one_more(gate: &Notify, body: &mut Body, read: &mut String) {
-    gate.notify_one();
-    let piece = body.frame().await.unwrap().unwrap().into_data().unwrap();
-    read.push_str(std::str::from_utf8(&piece).unwrap());
-}
-
-#[test]
-fn what_is_not_complete_takes_half_of_the_disk_at_most() {
-    const BODIES: usize = 7;
-    on_worker(async || {
-        let directory = tempfile::tempdir().unwrap();
-        let whole = content(OCTETS);
-        let mut wish = wish(directory.path());
-        let disk = wish.disk.as_mut().unwrap();
-        // Six of them are less than half of it.
-        (disk.bytes_max, disk.queue_bytes_max) = (25_000_000, 1 << 24);
-        let gates: Vec<_> = (0..BODIES).map(|_| Rc::new(Notify::new())).collect();
-        let (doors, body) = (gates.clone(), whole.clone());
-        let house = Rc::new(House::with(Policy::default(), &wish, move |request| {
-            let pieces = body.as_bytes().chunks(30_000).map(|piece| Ok(Bytes::copy_from_slice(piece)));
-            let number: usize = request.uri().path()[1..].parse().unwrap();
-            response(200, &[FRESH], Slow::body(pieces.collect::<Vec<_>>(), &doors[number]))
-        }));
-        let store = store(&house);
-        while !store.has_looked() {
-            tokio::task::yield_now().await;
-        }
-        let refusal = |number: usize| store.refusal(&format!("http://shop.example/{number}"));
-        let mut bodies = Vec::new();
-        for (number, gate) in gates.iter().enumerate() {
-            let ask = request(Method::GET, &format!("/{number}"), &[]);
-            let cx = testing::context(&ask);
-            let mut body = house.cache.handle(ask, &cx).await.unwrap().into_body();
-            let mut read = String::new();
-            while read.len() < 1_900_000 {
-                one_more(gate, &mut body, &mut read).await;
-            }
-            while store.disk_size().unwrap().1 < 1_800_000 * (number as u64 + 1) && refusal(number).is_none() {
-                if number == 6 {
-                    // It is told with the next piece.
-                    gate.notify_one();
-                }
-                tokio::task::yield_now().await;
-            }
-            if number < 6 {
-                // What is written counts no more.
-                one_more(gate, &mut body, &mut read).await;
-            }
-            bodies.push((body, read));
-        }
-        (0..6).for_each(|number| assert!(refusal(number).is_none(), "{number}: {:?}", refusal(number)));
-        assert_eq!(refusal(6).unwrap().why, Why::DiskBusy);
-        for (gate, (mut body, mut read)) in gates.iter().zip(bodies) {
-            while read.len() < OCTETS {
-                one_more(gate, &mut body, &mut read).await;
-            }
-            assert!(read == whole);
-            gate.notify_one();
-        }
-        settled(&house).await;
-        while files(&directory).len() > 6 {
-            tokio::task::yield_now().await;
-        }
-        assert_eq!((files(&directory).len(), house.asked()), (6, BODIES));
-        assert!(house.get("/0", &[]).await.cache().starts_with("waylight; hit"));
     });
 }
 
