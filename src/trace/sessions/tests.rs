@@ -136,6 +136,11 @@ fn a_person_is_revoked_with_all_he_was_given_so_far() {
     assert!(!sessions.counts(&ada(10)) && sessions.counts(&ada(11)), "what he had before stays revoked");
     sessions.revoke_person("Ada", 20).unwrap();
     assert!(!sessions.counts(&ada(11)) && !sessions.counts(&ada(21)), "again");
+    let earlier = |kind, seconds| [Entry { kind, id: person("Ada"), expiry: 10 + seconds }];
+    let barred = Sessions::new(9, Box::new(Ephemeral), earlier(EntryKind::Barred, BARRED_SECONDS));
+    assert!(!barred.counts(&ada(11)), "an earlier process had it written down");
+    let cut = Sessions::new(9, Box::new(Ephemeral), earlier(EntryKind::Person, IDENTITY_SECONDS_MAX));
+    assert!(!cut.counts(&ada(10)) && cut.counts(&ada(11)));
 }
 
 #[test]

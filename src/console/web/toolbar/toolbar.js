@@ -213,8 +213,9 @@ i{display:block}.dot{width:8px;height:8px;border-radius:8px;background:#fff;anim
     if (answer.ok && isOurs) return told;
     if (status === 404 && isOurs) return null;
     // Whoever is not signed in any more is not told that there is anything: the page's own server answers, whatever it likes.
-    if (status === 401 || (!isOurs && status < 500)) bar.phase = 'expired';
-    throw new (isOurs ? Error : TypeError)(told.detail);
+    const isOut = status === 401 || (!isOurs && status < 500 && status !== 429);
+    if (isOut) bar.phase = 'expired';
+    throw new (isOurs || isOut ? Error : TypeError)(told.detail);
   }
 
   /** @param {string} id */

@@ -291,7 +291,7 @@ export function start(agent) {
     try {
       const { status, headers } = await agent.send(message(spans, dropped), bytes > 0);
       // The session is over, or the page's own server answers: nothing of what follows would be taken.
-      if ([401, 403, 404].includes(status) || (status < 500 && !headers.has('waylight-response'))) agent.unwrap();
+      if ([401, 403, 404].includes(status) || (status < 500 && ![413, 429].includes(status) && !headers.has('waylight-response'))) agent.unwrap();
       else if (status >= 400) dropped += spans.length;
     } catch {
       // The page's own requests share the room: then it goes without.
