@@ -27,7 +27,7 @@ use crate::error::{BoxError, ErrorType, ProxyError};
 /// So far ahead of its slowest reader the task may be, in chunks, once the body is not stored any more.
 const AHEAD_MAX: usize = 16;
 /// Chunks up to this size, in octets, are put together when the body is stored.
-const SMALL_BYTES: usize = 4 * 1024;
+const SMALL_BYTES: usize = 32 * 1024;
 /// So large are the chunks that small ones are put together to, in octets.
 const CHUNK_BYTES: usize = 64 * 1024;
 
