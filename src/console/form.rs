@@ -1,12 +1,9 @@
 //! Forms: their values, and whether they came from our own page.
 
-use http::{
-    Request,
-    header::{HOST, ORIGIN},
-};
+use http::{Request, header::HOST};
 use percent_encoding::percent_decode;
 
-use super::{Door, Visit};
+use super::Visit;
 use crate::rules::authority::{self, Site, host_and_port};
 
 /// A value of a form or a query, `application/x-www-form-urlencoded`; the first of its name.
@@ -33,17 +30,9 @@ pub(super) fn origin<B>(request: &Request<B>, visit: &Visit) -> String {
     format!("{scheme}://{}:{asked_port}", visit.host)
 }
 
-/// Whether the browser says that a form was sent by a page of this origin, or says nothing about it.
-///
-/// Over plain http `Origin` is `null`, since our pages have the policy `no-referrer`. So there the form's hidden token
-/// decides alone. On loopback browsers do send `Sec-Fetch-Site`, so there `null` is somebody else.
+/// Whether the browser says that a form was sent by a page of this origin, or says nothing about it. `null` is somebody
+/// else: our own pages have a policy under which browsers name their origin.
 pub(super) fn is_same_origin<B>(request: &Request<B>, visit: &Visit) -> bool {
-    let headers = request.headers();
-    let is_hidden =
-        !headers.contains_key("sec-fetch-site") && headers.get(ORIGIN).is_some_and(|origin| origin == "null");
-    if is_hidden {
-        return visit.door != Door::Admin;
-    }
     let site = Site { scheme: visit.scheme, host: &visit.host };
-    authority::is_same_origin(headers, request.uri().authority(), site)
+    authority::is_same_origin(request.headers(), request.uri().authority(), site)
 }

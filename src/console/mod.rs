@@ -211,7 +211,7 @@ impl Console {
     async fn page_answer(&self, request: &Request<Bytes>, visit: &Visit) -> Response<Bytes> {
         self.arrived(visit);
         let mut response = self.page_of(request, visit).await;
-        protect(response.headers_mut());
+        protect(response.headers_mut(), visit.scheme);
         response
     }
 
@@ -311,11 +311,17 @@ fn too_many(seconds: u64) -> Response<Bytes> {
 
 /// What every page carries: nothing may be stored, framed, scripted, or told to other sites. The console's own page and
 /// files have said what they may do and how long they last.
-fn protect(headers: &mut HeaderMap) {
+fn protect(headers: &mut HeaderMap, scheme: Scheme) {
+    let referrer = match scheme {
+        Scheme::Https => "no-referrer",
+        // Over plain http browsers send no `Sec-Fetch-Site`, and `no-referrer` makes the `Origin` of a form `null`, which
+        // any page can have said. So the origin is told, and nothing else: a link's token stands in the path's query.
+        Scheme::Http => "strict-origin",
+    };
     headers.entry(CONTENT_SECURITY_POLICY).or_insert(style::POLICY.clone());
     headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     for (name, value) in [
-        ("referrer-policy", "no-referrer"),
+        ("referrer-policy", referrer),
         ("x-content-type-options", "nosniff"),
         ("x-frame-options", "DENY"),
         ("cross-origin-opener-policy", "same-origin"),

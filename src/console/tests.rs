@@ -241,7 +241,7 @@ fn forms_of_others_do_nothing() {
         ("origin", "https://app.example:8080", StatusCode::FORBIDDEN),
         ("origin", "http://app.example:9090", StatusCode::FORBIDDEN),
         ("origin", "http://app.example:8080", StatusCode::SEE_OTHER),
-        ("origin", "null", StatusCode::SEE_OTHER),
+        ("origin", "null", StatusCode::FORBIDDEN),
         ("sec-fetch-site", "same-origin", StatusCode::SEE_OTHER),
     ] {
         let request = Request::post(START).header("host", "app.example:8080").header(name, value);
@@ -249,8 +249,10 @@ fn forms_of_others_do_nothing() {
         assert_eq!(response.status(), expect, "{name}: {value}");
     }
     let link = browser.link(7, "Eve");
-    let foreign = Request::post(&link).header("origin", "http://evil.example").body(Bytes::new()).unwrap();
-    assert_eq!(browser.send(&foreign).status(), StatusCode::FORBIDDEN, "nobody is signed in by another site");
+    for origin in ["http://evil.example", "null"] {
+        let foreign = Request::post(&link).header("origin", origin).body(Bytes::new()).unwrap();
+        assert_eq!(browser.send(&foreign).status(), StatusCode::FORBIDDEN, "nobody is signed in by another site");
+    }
 }
 
 #[test]
@@ -271,7 +273,7 @@ fn every_page_is_closed_to_scripts_frames_and_caches() {
         let response = browser.get(path);
         let headers = response.headers();
         assert_eq!(headers[CACHE_CONTROL], "no-store", "{path}");
-        assert_eq!(headers["referrer-policy"], "no-referrer", "{path}");
+        assert_eq!(headers["referrer-policy"], "strict-origin", "{path}");
         assert_eq!(headers["x-content-type-options"], "nosniff", "{path}");
         let policy = headers["content-security-policy"].to_str().unwrap();
         for part in ["default-src 'none'", "frame-ancestors 'none'", "form-action 'self'", "style-src 'sha256-"] {
@@ -280,6 +282,14 @@ fn every_page_is_closed_to_scripts_frames_and_caches() {
         let page = text(&response);
         assert!(!page.contains("<script") && !page.contains("style=\"") && !page.contains(" onclick"), "{path}");
     }
+    let secure = Visit { scheme: Scheme::Https, ..browser.visit() };
+    let asked = Request::get(&link).body(Bytes::new()).unwrap();
+    let answer = futures(api::testing::read(browser.console.answer(&asked, &secure)));
+    assert_eq!(
+        answer.headers()["referrer-policy"],
+        "no-referrer",
+        "where browsers say by themselves where a form is from"
+    );
     assert_eq!(browser.get("/_waylight").status(), StatusCode::PERMANENT_REDIRECT);
     assert_eq!(browser.get("/_waylight/nothing").status(), StatusCode::NOT_FOUND);
     let refused = browser.get(START);

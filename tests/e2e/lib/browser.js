@@ -8,14 +8,16 @@ import { chromium } from 'playwright-core';
 export const CHROMIUM = process.env['CHROMIUM'] ?? '/usr/bin/chromium';
 
 /**
- * @param {{ keepsPages?: boolean }} [how] `keepsPages`: with the back/forward cache that people's browsers have
+ * @param {{ keepsPages?: boolean, names?: boolean }} [how] `keepsPages`: with the back/forward cache that people's browsers
+ * have; `names`: every `*.test` is this machine, and yet no loopback to the browser
  * @returns {Promise<Browser>}
  */
-export function launch({ keepsPages = false } = {}) {
+export function launch({ keepsPages = false, names = false } = {}) {
   return chromium.launch({
     executablePath: CHROMIUM,
     ...(keepsPages ? { ignoreDefaultArgs: ['--disable-back-forward-cache'] } : {}),
     args: [
+      ...(names ? ['--host-resolver-rules=MAP *.test 127.0.0.1'] : []),
       '--headless',
       '--no-sandbox',
       '--disable-gpu',

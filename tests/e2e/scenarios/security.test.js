@@ -73,7 +73,7 @@ describe('outsiders and insiders', () => {
     assert.equal(again.status, 200);
     assert.equal(visitor.cookies.size, 0, 'looking signs nobody in');
     assert.match(String(first.headers['content-security-policy']), /frame-ancestors 'none'/);
-    assert.equal(first.headers['referrer-policy'], 'no-referrer');
+    assert.equal(first.headers['referrer-policy'], 'strict-origin');
     assert.match(String(first.headers['cache-control']), /no-store/);
 
     const [form] = formsOf(first.text);

@@ -236,7 +236,7 @@ fn forms_of_other_sites_do_nothing() {
     let link = instance.admin("POST", "/link?role=admin&name=Ada", &[("waylight-admin", "1")]).body;
     let path = format!("/{}", link.trim().splitn(4, '/').nth(3).unwrap());
     let address = instance.address.to_string();
-    for field in [("origin", "http://evil.example"), ("sec-fetch-site", "cross-site")] {
+    for field in [("origin", "http://evil.example"), ("origin", "null"), ("sec-fetch-site", "cross-site")] {
         assert_eq!(send(&address, "POST", &path, &[field], "").status, 403, "{field:?}");
     }
     assert_eq!(browser.follow(&link).status, 303, "nothing was used up");
@@ -244,7 +244,7 @@ fn forms_of_other_sites_do_nothing() {
     let csrf = page.split("name=\"csrf\" value=\"").nth(1).unwrap().split('"').next().unwrap();
     let cookie = format!("waylight={}", browser.cookies["waylight"]);
     for endpoint in ENDPOINTS.iter().filter(|endpoint| endpoint.methods == "POST") {
-        for field in [("origin", "http://evil.example"), ("sec-fetch-site", "same-site")] {
+        for field in [("origin", "http://evil.example"), ("origin", "null"), ("sec-fetch-site", "same-site")] {
             let body = format!("csrf={csrf}&path=/&person=Ada&minutes=1&requests=1");
             let answer = send(&address, "POST", endpoint.path, &[("cookie", &cookie), field], &body);
             assert_eq!(answer.status, 403, "{} {field:?}", endpoint.path);
