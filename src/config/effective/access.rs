@@ -61,7 +61,7 @@ impl Writer {
             self.set("client_secret", HIDDEN);
         }
         self.names("scopes", &oidc.scopes);
-        self.text("name_claim", &oidc.name_claim);
+        self.optional("name_claim", oidc.name_claim.as_deref());
         self.text("groups_claim", &oidc.groups_claim);
         self.mapping(&oidc.mapping, "emails");
         if let Some(path) = &oidc.ca_file {

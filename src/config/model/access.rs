@@ -90,8 +90,8 @@ pub struct Oidc {
     pub client_secret: Option<Secret>,
     /// What it is asked for, beside `openid`.
     pub scopes: Vec<String>,
-    /// The claim that is shown as a person's name.
-    pub name_claim: String,
+    /// The claim that a person's name here is, if it is one of its own; `None`: his verified e-mail address, else `sub`.
+    pub name_claim: Option<String>,
     /// The claim that lists his groups.
     pub groups_claim: String,
     /// What groups and verified e-mail addresses are worth.

@@ -133,7 +133,7 @@ fn oidc(table: Table<'_>) -> Option<Oidc> {
         client_id: client_id.clone().unwrap_or_default(),
         client_secret,
         scopes: table.or("scopes", scopes, |value| value.list(Value::word)),
-        name_claim: table.or("name_claim", "preferred_username".to_owned(), Value::word),
+        name_claim: table.opt("name_claim", name_claim),
         groups_claim: table.or("groups_claim", "groups".to_owned(), Value::word),
         mapping: mapping(&table, "emails"),
         ca_file: table.opt("ca_file", Value::path),
@@ -145,6 +145,40 @@ fn oidc(table: Table<'_>) -> Option<Oidc> {
     }
     table.finish();
     issuer.and(client_id).map(|_| oidc)
+}
+
+/// Claims that the standard has people fill in themselves, or that are no name: OpenID Connect Core section 5.1.
+const OF_PEOPLE: [&str; 19] = [
+    "name",
+    "given_name",
+    "family_name",
+    "middle_name",
+    "nickname",
+    "preferred_username",
+    "profile",
+    "picture",
+    "website",
+    "email",
+    "email_verified",
+    "gender",
+    "birthdate",
+    "zoneinfo",
+    "locale",
+    "phone_number",
+    "phone_number_verified",
+    "address",
+    "updated_at",
+];
+
+fn name_claim(value: &Value<'_>) -> Option<String> {
+    let claim = value.word()?;
+    if OF_PEOPLE.contains(&&*claim) {
+        let hint = "name `sub`, or one that your provider gives out and nobody can choose, like `upn`; without it a person's \
+                    name is his verified e-mail address, else `sub`";
+        value.fault(format!("whoever signs in may have written `{claim}` himself"), hint);
+        return None;
+    }
+    Some(claim)
 }
 
 fn mapping(table: &Table<'_>, people: &str) -> Mapping {

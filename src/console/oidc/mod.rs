@@ -62,8 +62,10 @@ const ALGORITHMS: [CoreJwsSigningAlgorithm; 9] = [
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 struct Extra {
     #[serde(flatten)]
-    claims: serde_json::Map<String, serde_json::Value>,
+    claims: Claims,
 }
+
+type Claims = serde_json::Map<String, serde_json::Value>;
 
 impl AdditionalClaims for Extra {}
 
@@ -152,26 +154,31 @@ impl Provider {
                 return Err("the access token is not the one the ID token was made with".into());
             }
         }
-        let email = claims.email().map(|email| email.as_str());
-        let extra = &claims.additional_claims().claims;
-        let named = match self.settings.name_claim.as_str() {
-            "preferred_username" => claims.preferred_username().map(|name| name.as_str()),
-            "email" => email,
-            "name" => claims.name().and_then(|name| name.get(None)).map(|name| name.as_str()),
-            "nickname" => claims.nickname().and_then(|name| name.get(None)).map(|name| name.as_str()),
-            "sub" => None,
-            other => extra.get(other).and_then(serde_json::Value::as_str),
-        };
-        let name = named.filter(|name| !name.is_empty()).or(email).unwrap_or_else(|| claims.subject().as_str());
         // Anybody can say that an address is his.
-        let verified = email.filter(|_| claims.email_verified() == Some(true));
+        let verified = claims.email().filter(|_| claims.email_verified() == Some(true)).map(|email| email.as_str());
+        let extra = &claims.additional_claims().claims;
+        let name = self.name(claims.subject().as_str(), verified, extra)?;
         let groups = match extra.get(&self.settings.groups_claim) {
             Some(serde_json::Value::Array(groups)) => groups.iter().filter_map(serde_json::Value::as_str).collect(),
             Some(serde_json::Value::String(group)) => vec![group.as_str()],
             _ => Vec::new(),
         };
         let role = self.settings.mapping.role(verified, groups.into_iter());
-        Ok(role.map(|role| (name.to_owned(), role)))
+        Ok(role.map(|role| (name, role)))
+    }
+
+    /// Who somebody is: what the provider vouches for, and he cannot choose. By this name he is written down, revoked and
+    /// erased, so it must be nobody else's.
+    fn name(&self, subject: &str, verified: Option<&str>, extra: &Claims) -> Result<String, BoxError> {
+        match (self.settings.name_claim.as_deref(), verified) {
+            (None, Some(email)) => Ok(email.to_lowercase()),
+            // What one provider calls 42 is somebody else at another, and a subject may look like a name or an address.
+            (None | Some("sub"), _) => Ok(format!("{}#{subject}", self.settings.issuer)),
+            (Some(claim), _) => match extra.get(claim).and_then(serde_json::Value::as_str) {
+                Some(name) if !name.is_empty() => Ok(name.to_owned()),
+                _ => Err(format!("the ID token names nobody: it has no {claim:?}, which is `name_claim`").into()),
+            },
+        }
     }
 
     async fn relying(&self, flow: &Flow, fresh: Duration) -> Result<Relying, BoxError> {

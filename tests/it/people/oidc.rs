@@ -9,11 +9,16 @@ use crate::support::{
 };
 
 fn instance(provider: &OpenId) -> Instance {
+    instance_with(provider, "")
+}
+
+/// With these settings of `access.oidc` beside its own.
+fn instance_with(provider: &OpenId, more: &str) -> Instance {
     Instance::start(&format!(
         "{HEAD}[[site]]\nhosts = [\"*\"]\n[[site.route]]\npath = \"/*\"\nupstream = \"app\"\n\
          [upstream.app]\nendpoints = [\"http://{}\"]\n[access]\nsign_in = \"public\"\n[access.oidc]\n\
          issuer = \"http://{}\"\nclient_id = \"{CLIENT_ID}\"\nclient_secret = \"{CLIENT_SECRET}\"\n\
-         groups = {{ dev = \"tracer\" }}\nemails = {{ \"ada@a.example\" = \"admin\" }}\n",
+         groups = {{ dev = \"tracer\" }}\nemails = {{ \"ada@a.example\" = \"admin\" }}\n{more}\n",
         echo(),
         provider.address
     ))
@@ -47,15 +52,52 @@ fn claims_make_a_role() {
     let instance = instance(&provider);
     assert!(Browser::at(&instance.address).get("/_waylight/").body.contains("/_waylight/sign-in/oidc"));
     let role = |claims| role(&instance, &provider, claims);
-    let ada = json!({ "preferred_username": "ada", "email": "ada@a.example", "email_verified": true });
-    assert_eq!(role(ada).as_deref(), Some("ada admin"));
+    let ada = json!({ "preferred_username": "ada", "email": "Ada@a.example", "email_verified": true });
+    assert_eq!(role(ada).as_deref(), Some("ada@a.example admin"));
     let unverified = json!({ "email": "ada@a.example", "email_verified": false });
     assert_eq!(role(unverified), None, "anybody can say that an address is his");
-    assert_eq!(role(json!({ "groups": ["x", "dev"] })).as_deref(), Some("person-1 tracer"));
+    let subject = format!("http://{}#person-1 tracer", provider.address);
+    assert_eq!(role(json!({ "groups": ["x", "dev"] })).as_deref(), Some(&*subject));
     assert_eq!(role(json!({ "groups": ["x"] })), None, "no role");
     let audit = std::fs::read_to_string(instance.path(".waylight/audit.jsonl")).unwrap();
     assert_eq!(audit.lines().count(), 2, "{audit}");
     assert!(audit.lines().all(|line| line.contains("\"way\":\"oidc\"")), "{audit}");
+}
+
+#[test]
+fn nobody_takes_the_name_of_somebody_else() {
+    let provider = OpenId::start();
+    let by_default = instance(&provider);
+    let subject = |sub: &str| format!("http://{}#{sub} tracer", provider.address);
+    let eve = |more: serde_json::Value| {
+        let mut claims = json!({ "sub": "eve", "groups": ["dev"] });
+        claims.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        claims
+    };
+    for chosen in [
+        json!({ "email": "ada@a.example" }),
+        json!({ "email": "ada@a.example", "email_verified": false }),
+        json!({ "email": "ada@a.example", "email_verified": "yes" }),
+        json!({ "preferred_username": "ada@a.example", "name": "ada@a.example", "nickname": "ada@a.example" }),
+    ] {
+        let name = role(&by_default, &provider, eve(chosen.clone()));
+        // A claim of another type than it must have spoils the token.
+        assert!(name.is_none() || name == Some(subject("eve")), "{chosen}: {name:?}");
+    }
+    assert_eq!(role(&by_default, &provider, eve(json!({ "sub": "ada@a.example" }))), Some(subject("ada@a.example")));
+
+    let by_subject = instance_with(&provider, "name_claim = \"sub\"");
+    let verified = json!({ "email": "ada@a.example", "email_verified": true });
+    let admin = format!("http://{}#eve admin", provider.address);
+    assert_eq!(role(&by_subject, &provider, eve(verified)), Some(admin), "a new address is nobody new");
+
+    let by_claim = instance_with(&provider, "name_claim = \"upn\"");
+    assert_eq!(role(&by_claim, &provider, eve(json!({ "upn": "eve@corp" }))).as_deref(), Some("eve@corp tracer"));
+    assert_eq!(
+        role(&by_claim, &provider, eve(json!({ "email": "e@a", "email_verified": true }))),
+        None,
+        "it names nobody"
+    );
 }
 
 #[test]
