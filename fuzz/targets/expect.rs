@@ -12,7 +12,15 @@ pub(super) fn run(data: &[u8]) {
         Ok(expect) => {
             assert_eq!(expect.text(), text.trim());
             let trace = Trace::new(Vec::new(), Vec::new());
-            let facts = Facts { status: 200, cache: "hit", error: "", first_byte: Some(1), duration: 2, trace: &trace };
+            let facts = Facts {
+                status: 200,
+                cache: Some("hit"),
+                error: "",
+                first_byte: Some(1),
+                duration: 2,
+                trace: &trace,
+                lack: None,
+            };
             let _ = expect.verify(&facts);
         }
         Err(error) => {

@@ -43,7 +43,8 @@ Examples:
   waylight purge --prefix https://shop.example/images/
   waylight demo                                a small shop, traced: nothing else is needed
 
-Exit codes: 0 done, 1 failed, 2 wrong command line, 3 faulty configuration, 4 not as expected.
+Exit codes: 0 done, 1 failed, 2 wrong command line, 3 faulty configuration, 4 not as expected,
+5 not decided: spans are missing.
 Logs go to standard error. Colours are for terminals; NO_COLOR switches them off.";
 
 /// An edge reverse proxy with built-in session tracing.

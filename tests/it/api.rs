@@ -2,7 +2,10 @@
 
 use serde_json::Value;
 
-use crate::support::instance::{HEAD, Instance, answering, ask, output};
+use crate::{
+    people::browser::echo,
+    support::instance::{HEAD, Instance, answering, ask, output},
+};
 
 const TOKENS: &str = r#"
 [[access.token]]
@@ -93,6 +96,27 @@ fn a_request_is_traced_printed_and_checked() {
     let (code, _, stderr) = output(instance.directory.path(), &["traces", "--q", "path:/nowhere"]);
     assert_eq!(code, Some(0));
     assert!(stderr.starts_with("nothing found"), "{stderr}");
+}
+
+#[test]
+fn a_check_does_not_pass_on_an_apps_spans_that_never_came() {
+    let site = "[[site]]\nhosts = [\"*\"]\n[[site.route]]\npath = \"/*\"\nupstream = \"app\"\n";
+    let instance = Instance::start(&format!("{HEAD}{site}[upstream.app]\nendpoints = [\"http://{}\"]\n", echo()));
+    let url = format!("http://{}/", instance.address);
+    let run = |expectations: &[&str]| {
+        let expected = expectations.iter().flat_map(|text| ["--expect", text]);
+        let arguments: Vec<_> = ["trace", &url, "--timeout", "1s"].into_iter().chain(expected).collect();
+        output(instance.directory.path(), &arguments)
+    };
+    let (code, stdout, stderr) = run(&["status=200", "spans(name=db.query)<10"]);
+    assert_eq!(code, Some(5), "{stdout}{stderr}");
+    let undecided = "? spans(name=db.query)<10  (0 so far: an upstream that answered sent no spans)";
+    assert!(stdout.contains(undecided) && stdout.contains("✓ status=200"), "{stdout}");
+    assert_eq!(run(&["spans(name=db.query)<10", "status=404"]).0, Some(4), "one that failed says more");
+    assert_eq!(
+        run(&["status=200", "spans>0", "spans(stage=upstream.request)=1", "span(route).duration<10s"]).0,
+        Some(0)
+    );
 }
 
 #[test]

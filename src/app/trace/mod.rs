@@ -9,7 +9,7 @@ use std::{fs, path::Path, process::ExitCode, time::Duration};
 
 use self::{
     client::{Reply, Request},
-    read::Reader,
+    read::{ASK_EVERY, Complete, Reader},
     show::Found,
 };
 use super::{
@@ -20,16 +20,25 @@ use super::{
     whereabouts::Whereabouts,
 };
 use crate::{
+    clock,
     error::BoxError,
     rules::{
         authority,
-        reading::expect::{Expect, Met},
+        reading::{
+            expect::{Expect, Facts, Met},
+            holes::is_settled,
+        },
         session::force::{FORCE, Target},
     },
 };
 
 /// Exit code: something is not as it was expected to be.
 pub const UNMET: u8 = 4;
+/// Exit code: nothing is known to be otherwise, but spans are missing that would tell.
+pub const UNDECIDED: u8 = 5;
+
+/// Services that an app called send their spans so much later, by themselves: SDKs send every five seconds.
+const SETTLE: Duration = Duration::from_secs(6);
 
 /// Sends, waits, prints.
 ///
@@ -50,23 +59,33 @@ pub fn trace(source: &Source, options: &Trace) -> Result<ExitCode, LinkError> {
         let reply = tokio::time::timeout(timeout, client::send(&request))
             .await
             .map_err(|_| format!("{} did not answer within {timeout:?}", options.url))??;
-        fetch(&reader, reply, timeout).await
+        fetch(&reader, reply, options).await
     })?;
     print(&found, options)?;
-    Ok(if found.all_met(&options.expect) { ExitCode::SUCCESS } else { ExitCode::from(UNMET) })
+    Ok(match found.judge(&options.expect) {
+        Met::Passed => ExitCode::SUCCESS,
+        Met::Failed => ExitCode::from(UNMET),
+        Met::Unknown => ExitCode::from(UNDECIDED),
+    })
 }
 
-async fn fetch(reader: &Reader, reply: Reply, timeout: Duration) -> Result<Found, BoxError> {
+async fn fetch(reader: &Reader, reply: Reply, options: &Trace) -> Result<Found, BoxError> {
     let id = reply.trace.ok_or_else(|| {
         format!(
             "the answer ({}) names no trace: is this host a site of the running instance, with a toolbar?",
             reply.status
         )
     })?;
-    let complete = reader.wait(id, timeout).await?;
-    let kept = reader.trace(id).await?;
+    let complete = reader.wait(id, options.timeout).await?;
+    let patience = if complete == Complete::Yes { options.timeout.min(SETTLE) } else { Duration::ZERO };
+    let until = clock::now().plus(patience);
     let requests = reader.requests(id).await?;
-    Ok(Found { id, status: reply.status, complete, kept, requests })
+    let mut found = Found { id, status: reply.status, complete, kept: reader.trace(id).await?, requests };
+    while found.may_change(&options.expect) && clock::now() < until {
+        tokio::time::sleep(ASK_EVERY).await;
+        found.kept = reader.trace(id).await?;
+    }
+    Ok(found)
 }
 
 fn print(found: &Found, options: &Trace) -> Result<(), BoxError> {
@@ -118,9 +137,20 @@ pub(super) fn duration(text: &str) -> Result<Duration, String> {
 }
 
 impl Found {
-    fn all_met(&self, expectations: &[Expect]) -> bool {
-        let facts = self.facts();
-        expectations.iter().all(|expect| expect.verify(&facts.of(&self.kept.trace)).result == Met::Passed)
+    /// Whether all are met. One that is not says more than one that cannot be told.
+    fn judge(&self, expectations: &[Expect]) -> Met {
+        let known = self.facts();
+        let facts = known.of(&self.kept.trace);
+        let results = || expectations.iter().map(|expect| expect.verify(&facts).result);
+        let worst = [Met::Failed, Met::Unknown].into_iter().find(|worst| results().any(|result| result == *worst));
+        worst.unwrap_or(Met::Passed)
+    }
+
+    /// Whether more spans may come, and could change how an expectation fares.
+    fn may_change(&self, expectations: &[Expect]) -> bool {
+        let known = self.facts();
+        let facts = Facts { lack: Some("some are to come"), ..known.of(&self.kept.trace) };
+        !is_settled(&self.kept.trace) && expectations.iter().any(|expect| expect.verify(&facts).result == Met::Unknown)
     }
 }
 

@@ -25,7 +25,7 @@ use crate::{
 };
 
 /// How often it is asked whether a trace is complete.
-const ASK_EVERY: Duration = Duration::from_millis(200);
+pub(super) const ASK_EVERY: Duration = Duration::from_millis(200);
 /// A sign-in lives so long, in seconds: longer than anything here takes.
 const TTL_SECONDS: u64 = 900;
 

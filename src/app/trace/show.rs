@@ -20,9 +20,9 @@ use crate::{
     rules::{
         length::length,
         reading::{
-            Trace, Work,
+            Trace, Work, clocks,
             expect::{Expect, Facts, Met},
-            holes::holes,
+            holes::{holes, lack},
             repeats::repeats,
             verdict::verdict,
         },
@@ -45,16 +45,17 @@ pub(super) struct Found {
 #[derive(Debug)]
 pub(super) struct Known {
     status: u16,
-    cache: String,
+    cache: Option<String>,
     error: String,
     first_byte: Option<u64>,
     duration: u64,
+    lack: Option<&'static str>,
 }
 
 impl Known {
     pub(super) fn of<'a>(&'a self, trace: &'a Trace) -> Facts<'a> {
-        let Self { status, first_byte, duration, .. } = *self;
-        Facts { status, cache: &self.cache, error: &self.error, first_byte, duration, trace }
+        let Self { status, first_byte, duration, lack, .. } = *self;
+        Facts { status, cache: self.cache.as_deref(), error: &self.error, first_byte, duration, trace, lack }
     }
 }
 
@@ -62,22 +63,24 @@ impl Found {
     /// What the request's row says; where there is none, what its spans say.
     pub(super) fn facts(&self) -> Known {
         let row = self.requests.first();
-        let text = |value: Option<&Value>| value.and_then(Value::as_str).unwrap_or_default().to_owned();
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         let nanos = |value: &Value| value.as_f64().map(nanos);
         let entry = self.kept.trace.entry();
         let length = entry.map_or(0, |entry| self.kept.trace.length(entry));
+        let error = || entry.map(|entry| self.kept.trace.spans[entry].error.clone()).unwrap_or_default();
         Known {
             status: row.and_then(|row| row["status"].as_u64()?.try_into().ok()).unwrap_or(self.status.as_u16()),
-            cache: text(row.map(|row| &row["cache"]["status"])),
-            error: text(row.map(|row| &row["error"])),
+            cache: row.map(|row| text(&row["cache"]["status"])),
+            error: row.map_or_else(error, |row| text(&row["error"])),
             first_byte: row.and_then(|row| nanos(&row["ttfb_us"])),
             duration: row.and_then(|row| nanos(&row["dur_us"])).unwrap_or(length),
+            lack: lack(&self.kept.trace),
         }
     }
 
     /// For a person.
     pub(super) fn text(&self, expectations: &[Expect]) -> String {
-        let trace = &self.kept.trace;
+        let trace = &*clocks::aligned(&self.kept.trace, &clocks::offsets(&self.kept.trace));
         let mut text = draw(self.id, &self.kept);
         text.push('\n');
         let mut line = |style: Style, line: String| {
@@ -106,6 +109,7 @@ impl Found {
             match verified.result {
                 Met::Passed => line(GOOD, format!("✓ {}  ({})", expect.text(), verified.actual)),
                 Met::Failed => line(ERROR, format!("✗ {}  ({})", expect.text(), verified.actual)),
+                Met::Unknown => line(ERROR, format!("? {}  ({})", expect.text(), verified.actual)),
             }
         }
         text
@@ -119,7 +123,7 @@ impl Found {
             .iter()
             .map(|expect| {
                 let verified = expect.verify(&known.of(&self.kept.trace));
-                json!({ "expect": expect.text(), "passed": verified.result == Met::Passed, "actual": verified.actual })
+                json!({ "expect": expect.text(), "passed": verified.result.decided(), "actual": verified.actual })
             })
             .collect();
         columns.tell("state", json!(if self.complete == Complete::Yes { "done" } else { "partial" }));

@@ -37,7 +37,25 @@ fn a_person_reads_tree_verdict_repeats_and_checks() {
         assert!(text.contains(line), "{line}: {text}");
     }
     assert!(!shop().text(&[]).contains("\u{1b}[2J"), "an application does not steer the terminal");
-    assert!(shop().all_met(&expectations[..1]) && !shop().all_met(&expectations));
+    assert_eq!((shop().judge(&expectations[..1]), shop().judge(&expectations)), (Met::Passed, Met::Failed));
+}
+
+#[test]
+fn a_check_does_not_pass_on_spans_that_never_came() {
+    let torn = || found(kept(vec![span((1, 0), "GET /", (0, 100)), span((3, 9), "SELECT", (10, 20))]));
+    let [status, most, least, failed] =
+        ["status=200", "spans(name=SELECT)<9", "spans(name=SELECT)>0", "spans(name=SELECT)=0"]
+            .map(|text| Expect::parse(text).unwrap());
+    assert_eq!(torn().judge(&[status.clone(), least]), Met::Passed);
+    assert_eq!(torn().judge(&[status.clone(), most.clone()]), Met::Unknown);
+    assert_eq!(torn().judge(&[most.clone(), failed.clone()]), Met::Failed);
+    // Only what more of them could change is waited for.
+    assert!(torn().may_change(std::slice::from_ref(&most)) && !torn().may_change(&[status.clone(), failed]));
+    assert!(!shop().may_change(std::slice::from_ref(&most)), "nothing is missing there");
+    let text = anstream::adapter::strip_str(&torn().text(std::slice::from_ref(&most))).to_string();
+    assert!(text.contains("? spans(name=SELECT)<9  (1 so far: a span that others hang under is missing)"), "{text}");
+    let read: Value = serde_json::from_str(&torn().json(&[status, most])).unwrap();
+    assert_eq!((&read["expect"][0]["passed"], &read["expect"][1]["passed"]), (&json!(true), &json!(null)));
 }
 
 #[test]
@@ -57,6 +75,7 @@ fn without_a_row_the_spans_say_what_they_can() {
     let known = bare.facts();
     let facts = known.of(&bare.kept.trace);
     assert_eq!((facts.status, facts.first_byte, facts.duration), (200, None, 100_000_000));
+    assert_eq!((facts.cache, facts.error), (None, ""), "of a cache nothing is known");
 }
 
 #[test]

@@ -11,7 +11,8 @@ use crate::{
         find::Find,
         reading::{
             clocks,
-            expect::{Expect, Facts, Met},
+            expect::{Expect, Facts},
+            holes,
             runs::Runs,
         },
     },
@@ -106,11 +107,12 @@ fn facts<'a>(row: Option<&'a RequestRow>, trace: &'a crate::rules::reading::Trac
     let span = entry.map(|entry| &trace.spans[entry]);
     Facts {
         status: row.map(|row| row.status).or_else(|| span?.status).unwrap_or_default(),
-        cache: row.map_or("", |row| &row.cache.status),
+        cache: row.map(|row| &*row.cache.status),
         error: row.map_or_else(|| span.map_or("", |span| &span.error), |row| &row.error),
         first_byte: row.and_then(|row| row.first_byte),
         duration: row.map_or_else(|| entry.map_or(0, |entry| trace.length(entry)), |row| row.duration),
         trace,
+        lack: holes::lack(trace),
     }
 }
 
@@ -120,7 +122,7 @@ fn judge(text: &str, facts: &Facts<'_>) -> Value {
             let verified = expect.verify(facts);
             let limit = expect.limit();
             json!({
-                "text": text, "met": verified.result == Met::Passed, "actual": verified.actual, "fault": null,
+                "text": text, "met": verified.result.decided(), "actual": verified.actual, "fault": null,
                 "limit": limit.map(|(of, nanos)| json!({ "of": of, "us": micros(nanos) })),
             })
         }

@@ -37,6 +37,11 @@ impl Pattern {
         Self { parts: vec![fold(text).into()], place: Place::Somewhere }
     }
 
+    /// Whether only one text is like it: there is no star in it.
+    pub fn is_one(&self) -> bool {
+        self.parts.len() == 1 && self.place == Place::Whole
+    }
+
     /// Whether `text` is like it. No empty text is.
     pub fn is_like(&self, text: &str) -> bool {
         self.is_like_folded(&fold(text))

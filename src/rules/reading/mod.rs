@@ -1,7 +1,7 @@
 //! Reading a trace: what its spans say together. Who hung under whom ([`super::tree`]), which spans the answer waited
 //! for ([`path`]), who asked and who answered ([`pairs`]), how far clocks were apart ([`clocks`]) and what lay between
 //! browser and edge ([`network`]), where the time went in one sentence ([`verdict`]), what was done again and again
-//! ([`repeats`]), where spans are missing ([`holes`]), why a cache had no answer ([`miss`]), whether it is as it was
+//! ([`repeats`], [`statement`]), where spans are missing ([`holes`]), why a cache had no answer ([`miss`]), whether it is as it was
 //! expected to be ([`expect`]), and what is usual ([`runs`]); and whether more is to come ([`progress`]).
 //!
 //! Spans come from several processes, in any order, and perhaps from somebody who means harm: nothing here trusts them
@@ -17,6 +17,7 @@ pub mod path;
 pub mod progress;
 pub mod repeats;
 pub mod runs;
+pub mod statement;
 pub mod verdict;
 
 use opentelemetry::trace::{SpanId, SpanKind};
@@ -42,6 +43,8 @@ pub struct Span {
     pub process: usize,
     /// What it is about.
     pub work: Work,
+    /// What a query asks, whatever the values in it ([`statement::shape`]); 0 where that is not said.
+    pub statement: u64,
     /// The word of Waylight's stage, of a browser's operation; empty for others.
     pub stage: String,
     /// Whether it failed.

@@ -26,9 +26,9 @@ pub struct Repeat {
 }
 
 /// Operations of one name and service that were done at least [`COUNT_MIN`] times under one span; what took longest
-/// first. A page that loads many resources repeats nothing.
+/// first. A page that loads many resources repeats nothing, and neither do queries of one name that ask different things.
 pub fn repeats(trace: &Trace) -> Vec<Repeat> {
-    let mut groups: HashMap<(usize, usize, &str), Repeat, RandomState> = HashMap::default();
+    let mut groups: HashMap<(usize, usize, &str, u64), Repeat, RandomState> = HashMap::default();
     for row in &trace.rows {
         let Some(parent) = trace.parent(row.index) else { continue };
         let span = &trace.spans[row.index];
@@ -36,7 +36,9 @@ pub fn repeats(trace: &Trace) -> Vec<Repeat> {
         if span.stage.starts_with("resource.") {
             continue;
         }
-        let group = groups.entry((parent, span.process, &span.name)).or_insert(Repeat {
+        // Some instrumentations name a query by the statement itself, values and all.
+        let name = if span.statement == 0 { &*span.name } else { "" };
+        let group = groups.entry((parent, span.process, name, span.statement)).or_insert(Repeat {
             parent,
             first: row.index,
             count: 0,

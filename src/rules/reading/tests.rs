@@ -2,11 +2,12 @@ use proptest::prelude::*;
 
 use super::{
     clocks::{Offset, aligned, offsets},
-    holes::{holes, mend},
+    holes::{holes, is_settled, lack, mend},
     miss::{Cached, explain},
     path::critical_path,
     progress::{Heard, Progress, heard, progress},
     repeats::repeats,
+    statement::shape,
     verdict::{Culprit, verdict},
     *,
 };
@@ -28,6 +29,7 @@ fn span(ids: (u64, u64), name: &str, (start, end): (u64, u64)) -> Span {
         kind: SpanKind::Internal,
         process: 1,
         work: Work::Other,
+        statement: 0,
         stage: String::new(),
         outcome: Outcome::Fine,
         status: None,
@@ -127,6 +129,14 @@ proptest! {
         runs::Runs::new(&trace).spreads();
         network::network(&trace, &offsets(&trace));
         aligned(&trace, &offsets(&trace));
+    }
+}
+
+proptest! {
+    #[test]
+    fn no_statement_makes_it_panic(text in "\\PC{0,40}", known in "[a'0-9 ,?$:]{0,40}") {
+        shape(&text);
+        prop_assert_eq!(shape(&known), shape(&known.to_ascii_uppercase()));
     }
 }
 
@@ -259,6 +269,49 @@ fn repeated_operations_are_found_under_one_parent() {
 }
 
 #[test]
+fn queries_repeat_by_what_they_ask() {
+    let asking = |n: u64, name: &str, statement: &str| Span {
+        name: name.to_owned(),
+        statement: shape(statement),
+        ..query((10 + n, 3), (20 + 10 * n, 25 + 10 * n))
+    };
+    let found = |queries: Vec<Span>| {
+        let trace = trace(shop(0).into_iter().take(3).chain(queries).collect());
+        repeats(&trace).iter().map(|repeat| repeat.count).collect::<Vec<_>>()
+    };
+    // Named by the statement itself, with other values each time.
+    let alike = |n: u64| format!("SELECT * FROM stock WHERE id = {n} AND kind = 'a{n}'");
+    assert_eq!(found((0..6).map(|n| asking(n, &alike(n), &alike(n))).collect()), [6]);
+    // Of one name, and each asks for something else.
+    let other = |n: u64| format!("SELECT a{n} FROM t WHERE id = $1");
+    assert_eq!(found((0..6).map(|n| asking(n, "SELECT shop", &other(n))).collect()), [0_usize; 0]);
+}
+
+#[test]
+fn statements_are_alike_but_for_values() {
+    for (one, other) in [
+        ("select a from b where c = 1", "SELECT a  FROM b\n WHERE c = 23.5 "),
+        ("where a = 'x'", "where a = 'it''s; -- y'"),
+        ("where a = $1", "where a = 7"),
+        ("where a = :1 and b = ?", "where a = ? and b = 'x'"),
+        ("where a in (1, 2, 3)", "where a in (?,?)"),
+        ("insert into a values (1, 'x')", "insert into a values ($1, $2)"),
+    ] {
+        assert_eq!(shape(one), shape(other), "{one} / {other}");
+    }
+    for (one, other) in [
+        ("select a1 from b", "select a2 from b"),
+        ("select a from b1", "select a from b"),
+        ("where a = 1 and b = 2", "where a = 1"),
+        ("select \u{e4}1", "select \u{e4}2"),
+    ] {
+        assert_ne!(shape(one), shape(other), "{one} / {other}");
+    }
+    assert_eq!((shape(""), shape(" \n")), (0, 0));
+    assert_ne!(shape("'never closed"), 0);
+}
+
+#[test]
 fn the_resources_of_a_page_repeat_nothing() {
     let load = span((1, 0), "/shop", (0, 100));
     let script = |n| Span { stage: "resource.script".to_owned(), ..span((10 + n, 1), "cdn.example", (n, n + 1)) };
@@ -278,6 +331,28 @@ fn an_upstream_without_spans_leaves_a_hole() {
         assert_eq!(holes(&trace(untold)), [], "{outcome:?}");
     }
     assert_eq!(mend("127.0.0.1:4318"), "OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:4318");
+}
+
+#[test]
+fn what_is_missing_is_told() {
+    let whole = trace(shop(10));
+    assert_eq!((lack(&whole), is_settled(&whole)), (None, true));
+    assert_eq!(lack(&trace(shop(10).into_iter().take(2).collect())), Some("an upstream that answered sent no spans"));
+    // A query whose server span was lost, beside another app that told all.
+    let mut torn = shop(10);
+    torn.push(query((9, 8), (20, 30)));
+    let torn = trace(torn);
+    assert_eq!((lack(&torn), is_settled(&torn)), (Some("a span that others hang under is missing"), false));
+    // What the edge was asked by need not tell of itself.
+    let mut continued = shop(10);
+    continued[0].parent = id(77);
+    assert_eq!(lack(&trace(continued)), None);
+    // An app called somebody, who has not told yet; perhaps he never does.
+    let mut calling = shop(10);
+    calling.push(Span { work: Work::Call, ..query((5, 3), (30, 40)) });
+    assert_eq!((lack(&trace(calling.clone())), is_settled(&trace(calling.clone()))), (None, false));
+    calling.push(server((6, 5), "GET /stock", (31, 39)));
+    assert!(is_settled(&trace(calling)));
 }
 
 #[test]

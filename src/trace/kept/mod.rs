@@ -17,7 +17,7 @@ use opentelemetry_proto::tonic::{
 };
 use prost::Message as _;
 
-use crate::rules::reading::{self, Maker, Outcome, Process, Work};
+use crate::rules::reading::{self, Maker, Outcome, Process, Work, statement};
 
 /// Traces of so many octets are decoded by several threads.
 const LONG_BYTES: usize = 2 << 20;
@@ -208,6 +208,16 @@ fn process(resource: Option<&Resource>, scope: Option<&InstrumentationScope>) ->
     Process { maker, service: service_name(resource), instance: instance.unwrap_or_default() }
 }
 
+/// What a query asks.
+fn shape(span: &Span) -> u64 {
+    let text =
+        |key: &str| span.attributes.iter().find(|attribute| attribute.key == key)?.value.as_ref()?.value.as_ref();
+    match text("db.query.text").or_else(|| text("db.statement")) {
+        Some(Value::StringValue(statement)) => statement::shape(statement),
+        _ => 0,
+    }
+}
+
 fn read(span: &Span, process: usize) -> reading::Span {
     let of = |key| attribute(&span.attributes, key);
     let has = |keys: &[&str]| span.attributes.iter().any(|attribute| keys.contains(&attribute.key.as_str()));
@@ -236,6 +246,7 @@ fn read(span: &Span, process: usize) -> reading::Span {
         kind,
         process,
         work,
+        statement: if work == Work::Query { shape(span) } else { 0 },
         stage: of("waylight.stage").or_else(|| of("sentry.op")).unwrap_or_default(),
         outcome: if failed { Outcome::Failed } else { Outcome::Fine },
         status: status.and_then(|status| status.parse().ok()),

@@ -79,7 +79,7 @@ impl Browser {
 }
 
 /// An origin whose answer tells the request line, every header of people, and the body.
-pub(super) fn echo() -> SocketAddr {
+pub(crate) fn echo() -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     thread::spawn(move || {

@@ -2,7 +2,7 @@
 
 mod again;
 mod authority;
-mod browser;
+pub(crate) mod browser;
 mod oidc;
 mod restart;
 mod signs;

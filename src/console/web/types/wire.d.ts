@@ -108,7 +108,7 @@ export type Judged = {
       /** Microseconds after the request's beginning */
       us: number;
     } | null;
-    /** null: it is no expectation, and `fault` says why */
+    /** null: it is no expectation, and `fault` says why; or spans are missing that would decide it, and `actual` says which */
     met: boolean | null;
     text: string;
   }>;

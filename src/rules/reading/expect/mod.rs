@@ -10,12 +10,15 @@
 //! compare     = "=" | "!=" | "<" | "<=" | ">" | ">="
 //! ```
 //! A name or a pattern may hold `*` for anything, and be quoted. A length has a unit: `us`, `ms`, `s`, `m`.
+//!
+//! Where spans are missing ([`super::holes::lack`]), what the missing ones could change is not decided: a check must not
+//! pass because an app's spans never came.
 
 mod parse;
 
 pub use parse::ExpectError;
 
-use super::{Outcome, Trace};
+use super::{Maker, Outcome, Trace};
 use crate::rules::{find::Pattern, length::length};
 
 /// One expectation.
@@ -76,16 +79,18 @@ enum Value {
 pub struct Facts<'a> {
     /// The status answered with; 0 for none.
     pub status: u16,
-    /// The cache's decision; empty where none was asked.
-    pub cache: &'a str,
+    /// The cache's decision; empty where none was asked, `None` where that is not known.
+    pub cache: Option<&'a str>,
     /// Why it failed; empty if it did not.
     pub error: &'a str,
-    /// From the request's head to the first octet of the response, in nanoseconds.
+    /// From the request's head to the first octet of the upstream's response, in nanoseconds; `None` where none answered.
     pub first_byte: Option<u64>,
     /// The length of the request, in nanoseconds.
     pub duration: u64,
     /// The spans.
     pub trace: &'a Trace,
+    /// Which spans are missing, in words; `None` where nothing says that any are.
+    pub lack: Option<&'static str>,
 }
 
 /// How an expectation fared.
@@ -104,6 +109,26 @@ pub enum Met {
     Passed,
     /// It was not.
     Failed,
+    /// That cannot be told: what would decide it is missing.
+    Unknown,
+}
+
+/// What was found, and what that says.
+type Found = (Met, String);
+
+impl Met {
+    const fn of(is_met: bool) -> Self {
+        if is_met { Self::Passed } else { Self::Failed }
+    }
+
+    /// Yes, no, or `None` where that cannot be told.
+    pub const fn decided(self) -> Option<bool> {
+        match self {
+            Self::Passed => Some(true),
+            Self::Failed => Some(false),
+            Self::Unknown => None,
+        }
+    }
 }
 
 impl Expect {
@@ -131,20 +156,22 @@ impl Expect {
 
     /// Compares it with what is there. What is not there meets nothing.
     pub fn verify(&self, facts: &Facts<'_>) -> Verified {
-        let (met, actual) = match &self.subject {
+        let (result, actual) = match &self.subject {
             Subject::Status => self.number(u64::from(facts.status)),
-            Subject::Cache => self.word(facts.cache),
+            Subject::Cache => match facts.cache {
+                Some(word) => self.word(word),
+                None => (Met::Unknown, "no request is known that a cache was asked for".to_owned()),
+            },
             Subject::Error => self.word(facts.error),
             Subject::Duration => self.nanos(facts.duration),
             Subject::FirstByte => match facts.first_byte {
                 Some(nanos) => self.nanos(nanos),
-                None => (false, "no upstream answered".to_owned()),
+                // What the edge or its cache answers by itself begins no later than it ends.
+                None if facts.error.is_empty() && facts.status != 0 => self.nanos(facts.duration),
+                None => (Met::Failed, "no upstream answered".to_owned()),
             },
-            Subject::Spans(filters) => {
-                let is_meant = |index: &usize| filters.iter().all(|filter| filter.matches(facts.trace, *index));
-                self.number((0..facts.trace.spans.len()).filter(is_meant).count() as u64)
-            }
-            Subject::SpanDuration(name) => self.every(facts.trace, name, |index| {
+            Subject::Spans(filters) => self.count(facts, filters),
+            Subject::SpanDuration(name) => self.every(facts, name, |index| {
                 // A browser ends these when nothing happens any more.
                 if facts.trace.ends_by_inactivity(index) {
                     return None;
@@ -152,57 +179,89 @@ impl Expect {
                 let nanos = facts.trace.length(index);
                 Some((nanos, self.nanos(nanos)))
             }),
-            Subject::SpanStatus(name) => self.every(facts.trace, name, |index| {
+            Subject::SpanStatus(name) => self.every(facts, name, |index| {
                 let (failed, word) = status(facts.trace, index);
                 Some((failed, self.word(word)))
             }),
         };
-        Verified { result: if met { Met::Passed } else { Met::Failed }, actual }
+        Verified { result, actual }
+    }
+
+    /// How many spans there are. Where some are missing there are at least so many: that decides what more of them would
+    /// not change.
+    fn count(&self, facts: &Facts<'_>, filters: &[Filter]) -> Found {
+        let is_meant = |index: &usize| filters.iter().all(|filter| filter.matches(facts.trace, *index));
+        let count = (0..facts.trace.spans.len()).filter(is_meant).count() as u64;
+        let (met, actual) = self.number(count);
+        let is_of_edge =
+            filters.iter().any(|filter| filter.field == Field::Stage && is_of_edge(facts.trace, &filter.pattern));
+        match facts.lack.filter(|_| !is_of_edge) {
+            Some(lack) if !self.is_final(count, met) => (Met::Unknown, format!("{actual} so far: {lack}")),
+            _ => (met, actual),
+        }
+    }
+
+    /// Whether more spans would change nothing.
+    fn is_final(&self, count: u64, met: Met) -> bool {
+        match self.compare {
+            Compare::Less | Compare::LessOrEqual => met == Met::Failed,
+            Compare::More | Compare::MoreOrEqual => met == Met::Passed,
+            Compare::Equal | Compare::Unequal => matches!(self.value, Value::Number(wished) if count > wished),
+        }
     }
 
     /// All spans of a name must meet it, of which `verify` tells something; the first that does not is told, else the one
     /// with the greatest measure.
-    fn every<T: Ord>(
-        &self,
-        trace: &Trace,
-        name: &Pattern,
-        verify: impl Fn(usize) -> Option<(T, (bool, String))>,
-    ) -> (bool, String) {
+    fn every<T: Ord>(&self, facts: &Facts<'_>, name: &Pattern, verify: impl Fn(usize) -> Option<(T, Found)>) -> Found {
+        let trace = facts.trace;
         let named = (0..trace.spans.len()).filter(|index| {
             let span = &trace.spans[*index];
             name.is_like(&span.name) || name.is_like(&span.stage)
         });
         let mut named = named.peekable();
         let is_there = named.peek().is_some();
-        let told = named.filter_map(verify).max_by(|a, b| (!a.1.0, &a.0).cmp(&(!b.1.0, &b.0)));
-        let none = if is_there { "the length of a page load says nothing" } else { "there is no such span" };
-        told.map_or_else(|| (false, none.to_owned()), |(_, told)| told)
+        let failed = |found: &Found| found.0 == Met::Failed;
+        let told = named.filter_map(verify).max_by(|a, b| (failed(&a.1), &a.0).cmp(&(failed(&b.1), &b.0)));
+        let lack = facts.lack.filter(|_| !is_of_edge(trace, name));
+        match (told, lack) {
+            (Some((_, (Met::Passed, actual))), Some(lack)) => (Met::Unknown, format!("{actual} so far: {lack}")),
+            (Some((_, found)), _) => found,
+            (None, _) if is_there => (Met::Failed, "the length of a page load says nothing".to_owned()),
+            (None, Some(lack)) => (Met::Unknown, format!("there is no such span: {lack}")),
+            (None, None) => (Met::Failed, "there is no such span".to_owned()),
+        }
     }
 
-    fn number(&self, actual: u64) -> (bool, String) {
+    fn number(&self, actual: u64) -> Found {
         let met = match &self.value {
             Value::Number(wished) => self.compare.holds(actual.cmp(wished)),
             Value::Nanos(_) | Value::Word(_) => false,
         };
-        (met, actual.to_string())
+        (Met::of(met), actual.to_string())
     }
 
-    fn nanos(&self, actual: u64) -> (bool, String) {
+    fn nanos(&self, actual: u64) -> Found {
         let met = match &self.value {
             Value::Nanos(wished) => self.compare.holds(actual.cmp(wished)),
             Value::Number(_) | Value::Word(_) => false,
         };
-        (met, length(actual))
+        (Met::of(met), length(actual))
     }
 
-    fn word(&self, actual: &str) -> (bool, String) {
+    fn word(&self, actual: &str) -> Found {
         let actual = if actual.is_empty() { "none" } else { actual };
         let met = match &self.value {
             Value::Word(wished) => self.compare.holds(actual.to_ascii_lowercase().cmp(&wished.to_ascii_lowercase())),
             Value::Number(_) | Value::Nanos(_) => false,
         };
-        (met, actual.to_owned())
+        (Met::of(met), actual.to_owned())
     }
+}
+
+/// Whether a name is a stage that the edge itself was in: no app's missing spans are meant by it.
+fn is_of_edge(trace: &Trace, name: &Pattern) -> bool {
+    let in_stage = |index: usize| trace.maker(index) == Maker::Edge && name.is_like(&trace.spans[index].stage);
+    name.is_one() && (0..trace.spans.len()).any(in_stage)
 }
 
 impl Compare {

@@ -18,6 +18,7 @@ fn trace() -> Trace {
         kind: SpanKind::Client,
         process: 0,
         work: Work::Other,
+        statement: 0,
         stage: if name == "Route" { "route".to_owned() } else { String::new() },
         outcome,
         status: None,
@@ -35,8 +36,7 @@ fn trace() -> Trace {
 #[test]
 fn expectations_are_met_or_not() {
     let trace = trace();
-    let facts =
-        Facts { status: 200, cache: "", error: "", first_byte: Some(150 * MS), duration: 900 * MS, trace: &trace };
+    let facts = Facts { first_byte: Some(150 * MS), duration: 900 * MS, ..facts(&trace) };
     for (text, met, actual) in [
         ("status=200", Met::Passed, "200"),
         ("status != 200", Met::Failed, "200"),
@@ -64,8 +64,71 @@ fn expectations_are_met_or_not() {
         assert_eq!(expect.text(), text);
         assert_eq!(expect.verify(&facts), Verified { result: met, actual: actual.to_owned() }, "{text}");
     }
-    let nothing = Facts { first_byte: None, ..facts };
-    assert_eq!(Expect::parse("ttfb<1s").unwrap().verify(&nothing).result, Met::Failed);
+    let failed = Facts { first_byte: None, error: "connection_refused", ..facts };
+    assert_eq!(Expect::parse("ttfb<1s").unwrap().verify(&failed).result, Met::Failed);
+    // Its cache answered, and asked nobody.
+    let hit = Facts { first_byte: None, cache: Some("hit"), ..facts };
+    let first = |text| Expect::parse(text).unwrap().verify(&hit);
+    assert_eq!(first("ttfb<1s"), Verified { result: Met::Passed, actual: "900 ms".to_owned() });
+    assert_eq!((first("ttfb<200ms").result, first("cache=hit").result), (Met::Failed, Met::Passed));
+}
+
+#[test]
+fn what_missing_spans_could_change_is_not_decided() {
+    let trace = edge_and_app();
+    let facts = Facts { lack: Some("they never came"), ..facts(&trace) };
+    for (text, met, actual) in [
+        // At most: there may be more.
+        ("spans(name=db.query)<10", Met::Unknown, "2 so far: they never came"),
+        ("spans(name=db.query)<=2", Met::Unknown, "2 so far: they never came"),
+        ("spans(name=db.query)<2", Met::Failed, "2"),
+        ("spans(service=other)=0", Met::Unknown, "0 so far: they never came"),
+        ("spans<100", Met::Unknown, "3 so far: they never came"),
+        // At least: these are here.
+        ("spans(name=db.query)>=2", Met::Passed, "2"),
+        ("spans(name=db.query)>1", Met::Passed, "2"),
+        ("spans(name=db.query)>2", Met::Unknown, "2 so far: they never came"),
+        // Just so many.
+        ("spans(name=db.query)=1", Met::Failed, "2"),
+        ("spans(name=db.query)=2", Met::Unknown, "2 so far: they never came"),
+        ("spans(name=db.query)!=1", Met::Passed, "2"),
+        ("spans(name=db.query)!=3", Met::Unknown, "2 so far: they never came"),
+        // Each of a name.
+        ("span(db.query).duration<10ms", Met::Unknown, "7.00 ms so far: they never came"),
+        ("span(db.query).duration<5ms", Met::Failed, "7.00 ms"),
+        ("span(db.query).status=ok", Met::Failed, "error"),
+        ("span(db.query).status!=lost", Met::Unknown, "error so far: they never came"),
+        ("span(render).duration<5ms", Met::Unknown, "there is no such span: they never came"),
+        ("span(*).duration<1s", Met::Unknown, "7.00 ms so far: they never came"),
+        // The edge's own are all here.
+        ("span(route).duration<5ms", Met::Passed, "2.00 ms"),
+        ("span(route).status=ok", Met::Passed, "ok"),
+        ("spans(stage=route)=1", Met::Passed, "1"),
+        ("spans(stage=*)<10", Met::Unknown, "1 so far: they never came"),
+        // And so is what its record says.
+        ("status=200", Met::Passed, "200"),
+        ("cache=none", Met::Passed, "none"),
+        ("error=none", Met::Passed, "none"),
+        ("ttfb<200ms", Met::Passed, "100 ms"),
+        ("duration<200ms", Met::Passed, "100 ms"),
+    ] {
+        let expected = Verified { result: met, actual: actual.to_owned() };
+        assert_eq!(Expect::parse(text).unwrap().verify(&facts), expected, "{text}");
+    }
+    let unheard = Facts { cache: None, ..facts };
+    assert_eq!(Expect::parse("cache=none").unwrap().verify(&unheard).result.decided(), None);
+}
+
+fn facts(trace: &Trace) -> Facts<'_> {
+    Facts { status: 200, cache: Some(""), error: "", first_byte: None, duration: 100 * MS, trace, lack: None }
+}
+
+/// The edge's route, and two queries of an app.
+fn edge_and_app() -> Trace {
+    let Trace { spans, mut processes, .. } = trace();
+    processes.push(Process { maker: Maker::Edge, service: "waylight".to_owned(), ..processes[0].clone() });
+    let of_edge = |span: Span| Span { process: usize::from(span.stage == "route"), ..span };
+    Trace::new(spans.into_iter().take(3).map(of_edge).collect(), processes)
 }
 
 #[test]
@@ -79,7 +142,7 @@ fn a_page_load_is_never_the_measure() {
     };
     let browser = Process { maker: Maker::Browser, ..trace.processes[0].clone() };
     let trace = Trace::new(vec![load], vec![browser]);
-    let facts = Facts { status: 200, cache: "", error: "", first_byte: None, duration: 0, trace: &trace };
+    let facts = facts(&trace);
     let verified = |text| Expect::parse(text).unwrap().verify(&facts);
     let said = "the length of a page load says nothing".to_owned();
     assert_eq!(verified("span(/cart).duration<1s"), Verified { result: Met::Failed, actual: said });
@@ -127,7 +190,9 @@ proptest! {
     fn no_text_makes_it_panic(text in "\\PC{0,64}", known in "(status|ttfb|spans?|cache)[(<=>! ]{0,3}[a-z0-9.(),=\"*]{0,12}") {
         for text in [text, known] {
             if let Ok(expect) = Expect::parse(&text) {
-                expect.verify(&Facts { status: 0, cache: "", error: "", first_byte: None, duration: 0, trace: &trace() });
+                for lack in [None, Some("some")] {
+                    expect.verify(&Facts { lack, ..facts(&trace()) });
+                }
             }
         }
     }

@@ -101,8 +101,8 @@ function renewPages(bar, { focused, fresh, above }) {
 
 /** How a budget fared. @param {Board['budgets'][number]} budget */
 function judgement({ text, met, actual, fault }) {
-  const tone = met === null ? 'warn' : met ? 'ok' : 'err';
-  return { tone, title: cut(text, 200), text: fault ? `is no budget: ${fault.message}.` : `${met ? 'Met' : 'Not met'}, ${cut(actual, 200)}.`, row: -1 };
+  const [tone, word] = met === null ? ['warn', 'Not decided'] : met ? ['ok', 'Met'] : ['err', 'Not met'];
+  return { tone, title: cut(text, 200), text: fault ? `is no budget: ${fault.message}.` : `${word}, ${cut(actual, 200)}.`, row: -1 };
 }
 
 /** @param {Board} board */
