@@ -2,6 +2,8 @@
 //! configuration names; of applications', also queries, headers and client addresses, which the edge hides in its own
 //! as it writes them.
 
+use std::borrow::Cow;
+
 use opentelemetry::Value;
 use opentelemetry_proto::tonic::{
     collector::trace::v1::ExportTraceServiceRequest,
@@ -42,6 +44,9 @@ pub(super) fn apps(request: &mut ExportTraceServiceRequest, redaction: &Redactio
                 hide(&mut scope.attributes, redaction, 0);
             }
             for span in &mut scope_spans.spans {
+                if let Cow::Owned(shown) = redaction.with_query(&span.name) {
+                    span.name = shown;
+                }
                 hide(&mut span.attributes, redaction, 0);
                 span.events.iter_mut().for_each(|event| hide(&mut event.attributes, redaction, 0));
                 span.links.iter_mut().for_each(|link| hide(&mut link.attributes, redaction, 0));

@@ -1,21 +1,26 @@
 //! The Trace Event format (JSON object form), as Perfetto and `chrome://tracing` read it: a process for each service, and
-//! within it as many threads as are needed for spans of a thread to nest.
+//! within it as many threads as are needed for spans of a thread to nest. Times count from the trace's beginning, by the
+//! edge's clock as far as requests and their answers tell.
 
 use serde_json::{Value, json};
 
-use super::object;
-use crate::{rules::reading::Outcome, trace::kept::Kept};
+use super::{har::timestamp, object};
+use crate::{
+    rules::reading::{Outcome, clocks},
+    trace::kept::Kept,
+};
 
 /// The most threads of a process; spans beyond share the last one.
 const LANES_MAX: usize = 256;
 
 pub(super) fn write(kept: &Kept) -> Vec<u8> {
-    let trace = &kept.trace;
+    let trace = clocks::aligned(&kept.trace, &clocks::offsets(&kept.trace));
+    // Numbers of double precision hold the time since 1970 to a quarter of a microsecond only: spans would not nest.
+    let began = trace.spans.iter().map(|span| span.start).min().unwrap_or_default();
     let mut events: Vec<Value> = Vec::new();
-    for (pid, process) in trace.processes.iter().enumerate() {
-        events.push(
-            json!({ "name": "process_name", "ph": "M", "pid": pid, "tid": 0, "args": { "name": process.service } }),
-        );
+    for (at, process) in trace.processes.iter().enumerate() {
+        let args = json!({ "name": process.service });
+        events.push(json!({ "name": "process_name", "ph": "M", "pid": number(at), "tid": number(0), "args": args }));
     }
     let mut lanes: Vec<Vec<Vec<u64>>> = vec![Vec::new(); trace.processes.len()];
     let mut order: Vec<usize> = (0..trace.spans.len()).collect();
@@ -24,25 +29,32 @@ pub(super) fn write(kept: &Kept) -> Vec<u8> {
     for index in order {
         let span = &trace.spans[index];
         let Some(origin) = kept.span(index) else { continue };
-        let tid = lane(&mut lanes[span.process], span.start, span.end);
+        let (pid, tid) = (number(span.process), number(lane(&mut lanes[span.process], span.start, span.end)));
         let category = if span.stage.is_empty() { "app" } else { &span.stage };
         let mut args = object(&origin.span.attributes);
         args["span.id"] = json!(span.id.to_string());
         args["status"] = json!(if span.outcome == Outcome::Failed { "error" } else { "ok" });
         events.push(json!({
-            "name": span.name, "cat": category, "ph": "X", "pid": span.process, "tid": tid,
-            "ts": micros(span.start), "dur": micros(trace.length(index)), "args": args,
+            "name": span.name, "cat": category, "ph": "X", "pid": pid, "tid": tid,
+            "ts": micros(span.start - began), "dur": micros(trace.length(index)), "args": args,
         }));
         for event in &origin.span.events {
+            // As far into the span as its own clock says.
+            let into = event.time_unix_nano.saturating_sub(origin.span.start_time_unix_nano);
             events.push(json!({
-                "name": event.name, "cat": category, "ph": "i", "s": "t", "pid": span.process, "tid": tid,
-                "ts": micros(event.time_unix_nano), "args": object(&event.attributes),
+                "name": event.name, "cat": category, "ph": "i", "s": "t", "pid": pid, "tid": tid,
+                "ts": micros((span.start - began).saturating_add(into)), "args": object(&event.attributes),
             }));
         }
     }
-    let whole =
-        json!({ "traceEvents": events, "displayTimeUnit": "ms", "otherData": { "trace_id": kept.id().to_string() } });
+    let other = json!({ "trace_id": kept.id().to_string(), "began": timestamp(began) });
+    let whole = json!({ "traceEvents": events, "displayTimeUnit": "ms", "otherData": other });
     serde_json::to_vec(&whole).unwrap_or_default()
+}
+
+/// From 1: viewers take process and thread 0 for the idle one.
+fn number(at: usize) -> usize {
+    at + 1
 }
 
 /// The first lane in which a span lies beside or within what is there. A lane is a stack of ends.

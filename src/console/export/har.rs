@@ -34,7 +34,10 @@ fn entry(row: &RequestRow) -> Value {
     let sent = list(headers.map(|sets| &sets.sent));
     let question = if row.query.is_empty() { String::new() } else { format!("?{}", row.query) };
     let version = format!("HTTP/{}", row.version);
-    let mime = headers.and_then(|sets| sets.sent.iter().find(|(name, _)| name.eq_ignore_ascii_case("content-type")));
+    let said = |field: &str| {
+        let found = headers.and_then(|sets| sets.sent.iter().find(|(name, _)| name.eq_ignore_ascii_case(field)));
+        found.map_or("", |(_, value)| value)
+    };
     json!({
         "startedDateTime": timestamp(row.start),
         "time": millis(row.duration),
@@ -47,8 +50,8 @@ fn entry(row: &RequestRow) -> Value {
         "response": {
             "status": row.status,
             "statusText": reason(row.status),
-            "httpVersion": version, "cookies": [], "headers": sent, "redirectURL": "", "headersSize": -1,
-            "content": { "size": row.bytes, "mimeType": mime.map_or("", |(_, value)| value) },
+            "httpVersion": version, "cookies": [], "headers": sent, "redirectURL": said("location"),
+            "headersSize": -1, "content": { "size": row.bytes, "mimeType": said("content-type") },
             "bodySize": row.bytes,
             "_error": row.error,
         },
@@ -133,22 +136,25 @@ fn reason(status: u16) -> &'static str {
     http::StatusCode::from_u16(status).ok().and_then(|status| status.canonical_reason()).unwrap_or("")
 }
 
-/// From one moment to the next; a moment that was not reached is told as unknown.
+/// From one moment to the next; a moment that was not reached is told as unknown. Together they are the whole.
 fn timings(row: &RequestRow) -> Value {
     let at = |moment: Moment| row.moments.iter().find(|(known, _)| *known == moment).map(|(_, nanos)| *nanos);
-    let between = |from: Option<u64>, to: Option<u64>| match (from, to) {
-        (Some(from), Some(to)) => millis(to.saturating_sub(from)),
-        _ => json!(-1),
+    let mut last = 0;
+    let mut since_last = |to: Option<u64>| {
+        let length = to?.saturating_sub(last);
+        last += length;
+        Some(length)
     };
-    let (chosen, connected) = (at(Moment::Chosen), at(Moment::Connected));
-    let (sent, first) = (at(Moment::Sent), at(Moment::FirstByte).or(row.first_byte));
-    // Without an upstream all of it was the edge's own.
-    let receive = first.map_or_else(|| millis(row.duration), |first| millis(row.duration.saturating_sub(first)));
-    let known = |value: Value| if value == json!(-1) { json!(0) } else { value };
+    let blocked = since_last(at(Moment::Chosen));
+    let connect = since_last(at(Moment::Connected));
+    let send = since_last(at(Moment::Sent));
+    let wait = since_last(at(Moment::FirstByte).or(row.first_byte));
+    let unknown = |length: Option<u64>| length.map_or_else(|| json!(-1), millis);
     json!({
-        "blocked": chosen.map_or_else(|| json!(-1), millis), "dns": -1, "ssl": -1,
-        "connect": between(chosen, connected), "send": known(between(connected, sent)),
-        "wait": known(between(sent, first)), "receive": receive,
+        "blocked": unknown(blocked), "dns": -1, "ssl": -1, "connect": unknown(connect),
+        // These must be known: without an upstream all of it was the edge's own.
+        "send": millis(send.unwrap_or_default()), "wait": millis(wait.unwrap_or_default()),
+        "receive": millis(row.duration.saturating_sub(last)),
     })
 }
 

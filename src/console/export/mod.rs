@@ -66,12 +66,25 @@ impl Export<'_> {
         let kept = redact::spans(self.kept, hide);
         let requests: Vec<RequestRow> = self.requests.iter().map(|row| redact::row(row, hide)).collect();
         match format {
-            Format::Otlp => serde_json::to_vec(kept.request()).unwrap_or_default(),
+            Format::Otlp => otlp(&kept),
             Format::Har => har::write(&kept, &requests),
             Format::Chrome => chrome::write(&kept),
             Format::Html => html::write(&kept, &requests),
         }
     }
+}
+
+/// OTLP in JSON. It has no word for what is no finite number but a text.
+fn otlp(kept: &Kept) -> Vec<u8> {
+    let mut request = kept.request().clone();
+    redact::each_value(&mut request, &mut |_, value| {
+        if let Value::DoubleValue(number) = value
+            && !number.is_finite()
+        {
+            *value = Value::StringValue(number.to_string());
+        }
+    });
+    serde_json::to_vec(&request).unwrap_or_default()
 }
 
 /// Attributes as a JSON object.

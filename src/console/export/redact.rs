@@ -3,7 +3,8 @@
 
 use opentelemetry_proto::tonic::{
     collector::trace::v1::ExportTraceServiceRequest,
-    common::v1::{AnyValue, KeyValue, any_value::Value},
+    common::v1::{KeyValue, any_value::Value},
+    trace::v1::Span,
 };
 use serde::Serialize;
 
@@ -16,7 +17,7 @@ use crate::{
 };
 
 /// A kind of what may be hidden.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Kind {
     /// Cookies.
     Cookies,
@@ -99,14 +100,14 @@ pub fn contents(kept: &Kept, requests: &[RequestRow]) -> Contents {
         Kind::Statements => contents.statements += 1,
     };
     let mut request = kept.request().clone();
-    each(&mut request, &mut |attribute| {
-        if !is_hidden(attribute) {
-            kinds(&attribute.key, text(attribute)).for_each(&mut count);
+    each_value(&mut request, &mut |keys, value| {
+        if text(value) != REDACTED {
+            all_kinds(keys, text(value)).into_iter().for_each(&mut count);
         }
     });
     for row in requests {
         let fields = row.headers.iter().flat_map(|sets| fields(sets)).filter(|(_, value)| *value != REDACTED);
-        fields.flat_map(|(name, value)| kinds(&header_key(name), value)).for_each(&mut count);
+        fields.flat_map(|(name, value)| all_kinds(&[&header_key(name)], value)).for_each(&mut count);
         if has_values(&row.query) {
             count(Kind::Query);
         }
@@ -121,10 +122,10 @@ pub fn spans(kept: &Kept, hide: Hide) -> Kept {
         return kept.clone();
     }
     let mut request = kept.request().clone();
-    each(&mut request, &mut |attribute| {
-        let shown = shown(&attribute.key, text(attribute), hide);
-        if let Some(shown) = shown {
-            attribute.value = Some(AnyValue { value: Some(Value::StringValue(shown)) });
+    each_span(&mut request, &mut |span| span.name = name(span, hide));
+    each_value(&mut request, &mut |keys, value| {
+        if let Some(shown) = shown(keys, text(value), hide) {
+            *value = Value::StringValue(shown);
         }
     });
     Kept::of(request)
@@ -143,7 +144,7 @@ pub fn row(row: &RequestRow, hide: Hide) -> RequestRow {
         for (name, value) in
             [&mut sets.received, &mut sets.forwarded, &mut sets.upstream, &mut sets.sent].into_iter().flatten()
         {
-            if let Some(shown) = shown(&header_key(name), value, hide) {
+            if let Some(shown) = shown(&[&header_key(name)], value, hide) {
                 *value = shown.into();
             }
         }
@@ -159,8 +160,9 @@ fn fields(sets: &HeaderSets) -> impl Iterator<Item = (&str, &str)> {
 }
 
 /// What a value becomes; `None`: it stays.
-fn shown(key: &str, value: &str, hide: Hide) -> Option<String> {
-    let hidden: Vec<Kind> = kinds(key, value).filter(|kind| hide.hides(*kind)).collect();
+fn shown(keys: &[&str], value: &str, hide: Hide) -> Option<String> {
+    let mut hidden = all_kinds(keys, value);
+    hidden.retain(|kind| hide.hides(*kind));
     if hidden.is_empty() {
         return None;
     }
@@ -172,6 +174,35 @@ fn shown(key: &str, value: &str, hide: Hide) -> Option<String> {
         });
     }
     Some(REDACTED.to_owned())
+}
+
+/// The name of a span, as it is shown: some instrumentations name spans by an address or by a whole statement.
+fn name(span: &Span, hide: Hide) -> String {
+    let is_statement = |attribute: &KeyValue| {
+        let value = attribute.value.as_ref().and_then(|any| any.value.as_ref()).map_or("", text);
+        is_of_statement(&attribute.key) && !value.is_empty() && span.name.contains(value)
+    };
+    if hide.hides(Kind::Tokens) && is_credential(&span.name)
+        || hide.hides(Kind::Statements) && span.attributes.iter().any(is_statement)
+    {
+        return REDACTED.to_owned();
+    }
+    match span.name.split_once('?') {
+        Some((head, query)) if hide.hides(Kind::Query) => format!("{head}?{}", without_values(query)),
+        _ => span.name.clone(),
+    }
+}
+
+fn is_of_statement(key: &str) -> bool {
+    matches!(key, "db.statement" | "db.query.text")
+}
+
+/// What a value holds by any of its keys.
+fn all_kinds(keys: &[&str], value: &str) -> Vec<Kind> {
+    let mut found: Vec<Kind> = keys.iter().flat_map(|key| kinds(key, value)).collect();
+    found.sort_unstable();
+    found.dedup();
+    found
 }
 
 /// Attributes, and header fields, that hold an address with its query.
@@ -204,7 +235,7 @@ fn kinds(key: &str, value: &str) -> impl Iterator<Item = Kind> + use<> {
                 || matches!(&*key, "http.client_ip" | "http.user_agent" | "session.id" | "waylight.imported_by")
                 || header.is_some_and(is_of_people),
         ),
-        (Kind::Statements, matches!(&*key, "db.statement" | "db.query.text") || key.starts_with("db.query.parameter.")),
+        (Kind::Statements, is_of_statement(&key) || key.starts_with("db.query.parameter.")),
     ]
     .into_iter()
     .filter_map(|(kind, is)| is.then_some(kind))
@@ -270,28 +301,58 @@ fn without_values(query: &str) -> String {
     shown.collect::<Vec<_>>().join("&")
 }
 
-fn text(attribute: &KeyValue) -> &str {
-    match attribute.value.as_ref().and_then(|value| value.value.as_ref()) {
-        Some(Value::StringValue(text)) => text,
+fn text(value: &Value) -> &str {
+    match value {
+        Value::StringValue(text) => text,
         _ => "",
     }
 }
 
-fn is_hidden(attribute: &KeyValue) -> bool {
-    text(attribute) == REDACTED
+/// Looks at one value, which is no list and no map, by its keys: its own, and with those around it.
+pub(super) type Look<'a> = &'a mut dyn FnMut(&[&str], &mut Value);
+
+/// Every value of every attribute: of resources, scopes, spans, events and links, at every depth.
+pub(super) fn each_value(request: &mut ExportTraceServiceRequest, look: Look<'_>) {
+    let mut all =
+        |attributes: &mut Vec<KeyValue>| attributes.iter_mut().for_each(|attribute| look_at(attribute, &mut *look));
+    for resource in &mut request.resource_spans {
+        resource.resource.iter_mut().for_each(|resource| all(&mut resource.attributes));
+        for scope in &mut resource.scope_spans {
+            scope.scope.iter_mut().for_each(|scope| all(&mut scope.attributes));
+        }
+    }
+    each_span(request, &mut |span| {
+        all(&mut span.attributes);
+        span.events.iter_mut().for_each(|event| all(&mut event.attributes));
+        span.links.iter_mut().for_each(|link| all(&mut link.attributes));
+    });
 }
 
-/// Every attribute: of resources, scopes, spans, events and links.
-fn each(request: &mut ExportTraceServiceRequest, visit: &mut dyn FnMut(&mut KeyValue)) {
-    for resource in &mut request.resource_spans {
-        resource.resource.iter_mut().flat_map(|resource| &mut resource.attributes).for_each(&mut *visit);
-        for scope in &mut resource.scope_spans {
-            scope.scope.iter_mut().flat_map(|scope| &mut scope.attributes).for_each(&mut *visit);
-            for span in &mut scope.spans {
-                span.attributes.iter_mut().for_each(&mut *visit);
-                span.events.iter_mut().flat_map(|event| &mut event.attributes).for_each(&mut *visit);
-                span.links.iter_mut().flat_map(|link| &mut link.attributes).for_each(&mut *visit);
+fn each_span(request: &mut ExportTraceServiceRequest, look: &mut dyn FnMut(&mut Span)) {
+    let scopes = request.resource_spans.iter_mut().flat_map(|resource| &mut resource.scope_spans);
+    scopes.flat_map(|scope| &mut scope.spans).for_each(look);
+}
+
+fn look_at(KeyValue { key, value, .. }: &mut KeyValue, look: Look<'_>) {
+    if let Some(value) = value.as_mut().and_then(|value| value.value.as_mut()) {
+        within(&[key], value, look);
+    }
+}
+
+/// The items of a list have the key of the list; those of a map their own, and the one around it before that.
+fn within(keys: &[&str], value: &mut Value, look: Look<'_>) {
+    match value {
+        Value::ArrayValue(list) => {
+            list.values.iter_mut().filter_map(|any| any.value.as_mut()).for_each(|value| within(keys, value, look));
+        }
+        Value::KvlistValue(map) => {
+            for KeyValue { key, value, .. } in &mut map.values {
+                let whole = format!("{}.{key}", keys.first().copied().unwrap_or_default());
+                if let Some(value) = value.as_mut().and_then(|value| value.value.as_mut()) {
+                    within(&[&whole, key], value, look);
+                }
             }
         }
+        value => look(keys, value),
     }
 }

@@ -62,6 +62,9 @@ const QUERY_PARTS: [&str; 9] =
 /// What one of them begins with.
 const QUERY_PART_INITIALS: &[u8] = b"tspac";
 
+/// Headers that hold a URL, by the attributes that apps write them into.
+const URL_HEADERS: [&str; 3] = ["referer", "location", "content-location"];
+
 /// Headers that hold a client's address.
 const ADDRESS_HEADERS: [&str; 6] =
     ["forwarded", "x-forwarded-for", "x-real-ip", "true-client-ip", "cf-connecting-ip", "x-client-ip"];
@@ -164,25 +167,23 @@ impl Redaction {
             return Shown::Instead(REDACTED.into());
         }
         let changed = match key {
-            "url.full" | "http.url" | "http.target" => self.url(value),
+            "url.full" | "url.original" | "http.url" | "http.target" => self.url(value),
             "url.query" => self.query(value.strip_prefix('?').unwrap_or(value)),
             "client.address" | "http.client_ip" => match address_text(value, self.client_address) {
                 Some(kept) => kept,
                 None => return Shown::Nothing,
             },
-            _ => return self.header_attribute(key),
+            _ => match self.header_attribute(key) {
+                Shown::Same if header_of(key).is_some_and(|name| URL_HEADERS.contains(&&*name)) => self.url(value),
+                shown => return shown,
+            },
         };
         if changed == value { Shown::Same } else { Shown::Instead(changed) }
     }
 
     /// Whether the attribute of this key holds a header that is hidden: `http.request.header.authorization`.
     pub fn header_attribute<'a>(&self, key: &str) -> Shown<'a> {
-        let Some(name) = key.strip_prefix("http.request.header.").or_else(|| key.strip_prefix("http.response.header."))
-        else {
-            return Shown::Same;
-        };
-        // Older conventions write `_` for `-`.
-        let name = name.to_ascii_lowercase().replace('_', "-");
+        let Some(name) = header_of(key) else { return Shown::Same };
         let tells_address = self.client_address != ClientAddress::Full && ADDRESS_HEADERS.contains(&&*name);
         match HeaderName::try_from(name) {
             Ok(name) if tells_address || self.hides_header(&name) => Shown::Instead(REDACTED.into()),
@@ -252,6 +253,14 @@ impl Redaction {
         (!value.is_empty() && self.hides_query(name)).then_some(name)
     }
 
+    /// A text that may end with a query, like the name of a span, as it may be shown.
+    pub fn with_query<'a>(&self, text: &'a str) -> Cow<'a, str> {
+        match text.split_once('?').map(|(head, query)| (head, self.query(query))) {
+            Some((head, Cow::Owned(query))) => format!("{head}?{query}").into(),
+            _ => text.into(),
+        }
+    }
+
     /// A URL or a path with a query, as it may be shown: without credentials (RFC 3986 section 3.2.1), without a
     /// fragment, and with its query as [`Self::query`] shows it.
     pub fn url<'a>(&self, url: &'a str) -> Cow<'a, str> {
@@ -268,6 +277,13 @@ impl Redaction {
             (_, Some(query)) => format!("{head_shown}?{query}").into(),
         }
     }
+}
+
+/// The header that an attribute holds, by its name.
+fn header_of(key: &str) -> Option<String> {
+    let name = key.strip_prefix("http.request.header.").or_else(|| key.strip_prefix("http.response.header."))?;
+    // Older conventions write `_` for `-`.
+    Some(name.to_ascii_lowercase().replace('_', "-"))
 }
 
 fn without_credentials(head: &str) -> Cow<'_, str> {

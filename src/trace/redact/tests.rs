@@ -40,6 +40,8 @@ fn applications_spans_are_hidden_at_every_depth() {
         attribute("http.request.header.cookie", array(vec![text("a=1")])),
         attribute("form", list(vec![attribute("db.password", text("x")), attribute("b", text("y"))])),
         attribute("many", array(vec![list(vec![attribute("user.name", text("Ada"))])])),
+        attribute("http.request.header.referer", array(vec![text("http://a/reset?token=x&c=1")])),
+        attribute("http.response.header.location", text("/next?code=x")),
         attribute("plain", text("z")),
     ];
     let after = vec![
@@ -49,19 +51,22 @@ fn applications_spans_are_hidden_at_every_depth() {
         attribute("http.request.header.cookie", text(REDACTED)),
         attribute("form", list(vec![attribute("db.password", text(REDACTED)), attribute("b", text("y"))])),
         attribute("many", array(vec![list(vec![attribute("user.name", text(REDACTED))])])),
+        attribute("http.request.header.referer", array(vec![text("http://a/reset?token=REDACTED&c=1")])),
+        attribute("http.response.header.location", text("/next?code=REDACTED")),
         attribute("plain", text("z")),
     ];
-    let message = |attributes: &[KeyValue]| {
+    let message = |name: &str, attributes: &[KeyValue]| {
         let event = Event { attributes: attributes.to_vec(), ..Event::default() };
-        let span = Span { attributes: attributes.to_vec(), events: vec![event], ..Span::default() };
+        let name = name.to_owned();
+        let span = Span { name, attributes: attributes.to_vec(), events: vec![event], ..Span::default() };
         let scope = ScopeSpans { spans: vec![span], ..ScopeSpans::default() };
         ExportTraceServiceRequest {
             resource_spans: vec![ResourceSpans { scope_spans: vec![scope], ..ResourceSpans::default() }],
         }
     };
-    let mut request = message(&before);
+    let mut request = message("GET /reset?token=x&c=1", &before);
     apps(&mut request, &redaction());
-    assert_eq!(request, message(&after));
+    assert_eq!(request, message("GET /reset?token=REDACTED&c=1", &after));
 }
 
 #[test]
