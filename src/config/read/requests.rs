@@ -50,7 +50,8 @@ pub(super) fn receive(table: &Table<'_>) -> Receive {
         bytes_max: table.or("bytes_max", 128 * MIB as usize, |value| value.size(KIB as usize..=16 * GIB as usize)),
         spans_per_second_max: table.or("spans_per_second_max", 100_000, |value| value.count(1..=u64::MAX)),
         waiting_bytes_max: table.or("waiting_bytes_max", 8 * MIB as usize, |value| value.size(0..=4 * GIB as usize)),
-        waiting_max: table.or("waiting_max", 30 * SECOND, |value| value.duration(SECOND..=HOUR)),
+        // Longer than an upstream may take until it answers: what its app tells before that waits for the end.
+        waiting_max: table.or("waiting_max", 90 * SECOND, |value| value.duration(SECOND..=HOUR)),
         traces_max: table.or("traces_max", 16_384, |value| value.count(1..=10_000_000)),
         spans_per_trace_max: table.or("spans_per_trace_max", 20_000, |value| value.count(0..=10_000_000)),
         request_id_header: table.or("request_id_header", "x-request-id".parse().ok(), |value| {

@@ -9,7 +9,10 @@ use opentelemetry_proto::tonic::collector::trace::v1::{
 };
 use prost::Message as _;
 
-use super::gate::{Coding, Gate, Reach, Refusal};
+use super::{
+    gate::{Coding, Gate, Reach, Refusal},
+    json,
+};
 
 /// What a message with spans that name nothing is told.
 pub(super) const REJECTED: &str = "spans need a trace id of 16 octets and a span id of 8, not all zero";
@@ -72,7 +75,8 @@ fn admit(head: &http::request::Parts) -> Result<Coding, Refusal> {
             "the content type is neither application/x-protobuf nor application/json",
         ));
     }
-    match head.headers.get(header::CONTENT_ENCODING).map(HeaderValue::as_bytes) {
+    // Names of codings are compared without case (RFC 9110 section 8.4.1).
+    match head.headers.get(header::CONTENT_ENCODING).map(|coding| coding.as_bytes().to_ascii_lowercase()).as_deref() {
         None | Some(b"" | b"identity") => Ok(Coding::Identity),
         Some(b"gzip") => Ok(Coding::Gzip),
         Some(_) => Err(Refusal(StatusCode::UNSUPPORTED_MEDIA_TYPE, "the content encoding is not gzip")),
@@ -95,7 +99,7 @@ fn encoding(headers: &HeaderMap) -> Option<Encoding> {
 pub fn decode(encoding: Encoding, body: Bytes) -> Option<ExportTraceServiceRequest> {
     match encoding {
         Encoding::Protobuf => ExportTraceServiceRequest::decode(body).ok(),
-        Encoding::Json => serde_json::from_slice(&body).ok(),
+        Encoding::Json => json::decode(&body),
     }
 }
 

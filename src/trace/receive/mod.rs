@@ -9,6 +9,7 @@ pub mod claims;
 mod gate;
 mod grpc;
 mod http;
+mod json;
 pub mod room;
 pub mod sentry;
 mod split;

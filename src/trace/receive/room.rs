@@ -55,7 +55,7 @@ impl Default for RoomLimits {
         Self {
             traces_max: 16_384,
             bytes_max: 8 << 20,
-            wait: Duration::from_secs(30),
+            wait: Duration::from_secs(90),
             spans_per_trace_max: 20_000,
             request_id_header: Some(HeaderName::from_static("x-request-id")),
         }

@@ -34,8 +34,8 @@ fn either_side_may_come_first() {
     let waited = room.recorded(second, None, None);
     assert_eq!(count(&waited), 1);
     assert!(room.recorded(second, None, None).is_empty());
-    assert_eq!(room.expire(at(29)), 0);
-    assert_eq!(room.expire(at(30)), 1);
+    assert_eq!(room.expire(at(89)), 0);
+    assert_eq!(room.expire(at(90)), 1);
     assert!(room.recorded(foreign, None, None).is_empty());
     assert_eq!(room.bytes, 0);
 }
@@ -193,5 +193,5 @@ fn places_of_traces_that_wait_no_more_do_not_pile_up() {
     }
     assert!(room.order.len() <= PLACES_SPARE + 1, "{}", room.order.len());
     room.offered(sent(&[ids::trace_id()]), at(1));
-    assert_eq!(room.expire(at(31)), 1);
+    assert_eq!(room.expire(at(91)), 1);
 }
