@@ -372,3 +372,6 @@ fn failed(why: &str) -> ExitCode {
     terminal::complain(why);
     ExitCode::from(FAILED)
 }
+
+#[cfg(test)]
+mod tests;

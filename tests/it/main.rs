@@ -24,6 +24,8 @@ mod framing;
 mod fuzz;
 // The command line of the real binary: what it prints, and what it exits with.
 mod cli;
+// The examples of the documentation, run as they stand.
+mod docs;
 // The demo as a person runs it.
 mod demo;
 // What the container image is built from.

@@ -123,16 +123,19 @@ fn tokens() -> Vec<(Purpose, String)> {
         .collect()
 }
 
-/// The places where a token can be shown, and the only kind that counts there.
-fn places() -> Vec<(&'static str, Purpose)> {
+/// The places where a token can be shown by whoever is nobody yet, and the only kind that counts there. Named tokens are none
+/// of ours.
+fn places() -> Vec<(&'static str, Option<Purpose>)> {
     vec![
-        ("cookie", Purpose::Identity),
-        ("flow", Purpose::Flow),
-        ("sign-in", Purpose::SignIn),
-        ("sign-in post", Purpose::SignIn),
-        ("trace", Purpose::TraceLink),
-        ("shared", Purpose::Share),
-        ("upload", Purpose::Upload),
+        ("cookie", Some(Purpose::Identity)),
+        ("flow", Some(Purpose::Flow)),
+        ("sign-in", Some(Purpose::SignIn)),
+        ("sign-in post", Some(Purpose::SignIn)),
+        ("trace", Some(Purpose::TraceLink)),
+        ("trace post", Some(Purpose::TraceLink)),
+        ("shared", Some(Purpose::Share)),
+        ("upload", Some(Purpose::Upload)),
+        ("bearer", None),
     ]
 }
 
@@ -147,6 +150,8 @@ fn show(address: &str, place: &str, token: &str) -> Answer {
         "sign-in" => ("GET", format!("{SIGN_IN}?token={token}"), vec![]),
         "sign-in post" => ("POST", format!("{SIGN_IN}?token={token}"), vec![]),
         "shared" => ("GET", format!("{BASE}/shared/{token}"), vec![]),
+        "bearer" => ("GET", format!("{BASE}/me"), vec![("authorization", format!("Bearer {token}"))]),
+        "trace post" => ("POST", format!("{TRACE}?token={token}"), vec![]),
         "upload" => ("POST", SPANS.to_owned(), vec![("cookie", guest), ("waylight-upload", token.to_owned())]),
         _ => ("GET", format!("{TRACE}?token={token}"), vec![]),
     };
@@ -162,7 +167,7 @@ fn every_kind_of_token_counts_in_its_own_place_only() {
     for (place, fits) in places() {
         for (purpose, token) in tokens() {
             let answer = show(&with.address.to_string(), place, &token);
-            if purpose == fits {
+            if Some(purpose) == fits {
                 assert!(answer.field("content-security-policy").is_some(), "{purpose:?} as {place}: {}", answer.head);
             } else {
                 let expected = show(&without.address.to_string(), place, &token);
@@ -181,6 +186,24 @@ fn no_other_token_does_a_command() {
         let path = format!("/_waylight/command?do=start&to=/&token={token}");
         let answer = send(&instance.address.to_string(), "GET", &path, &[("host", HOST), ("cookie", &cookie)], "");
         assert_eq!(answer.status, if purpose == Purpose::Navigation { 303 } else { 403 }, "{purpose:?}");
+    }
+}
+
+#[test]
+fn no_other_token_stands_for_a_form_a_session_or_a_forced_trace() {
+    let instance = site(echo(), true);
+    let address = instance.address.to_string();
+    let who = identity(Role::Tracer).seal(&keys());
+    for (purpose, token) in tokens() {
+        let with_session = format!("waylight={who}.{token}");
+        let page = send(&address, "GET", "/_waylight/plain", &[("host", HOST), ("cookie", &with_session)], "");
+        assert_eq!(page.body.contains(">Restart<"), purpose == Purpose::Session, "{purpose:?}: {}", page.body);
+        let form = format!("csrf={token}");
+        let alone = format!("waylight={who}");
+        let started = send(&address, "POST", "/_waylight/start", &[("host", HOST), ("cookie", &alone)], &form);
+        assert_eq!(started.status, if purpose == Purpose::Csrf { 303 } else { 403 }, "{purpose:?}");
+        let forced = send(&address, "GET", "/_waylight/", &[("host", HOST), ("waylight-trace", &token)], "");
+        assert_eq!(forced.field("traceresponse").is_some(), purpose == Purpose::Force, "{purpose:?}: {}", forced.head);
     }
 }
 
