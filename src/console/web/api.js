@@ -23,6 +23,8 @@ export class Api {
   state = 'online';
   /** @type {Set<(state: ApiState) => void>} */
   #watching = new Set();
+  /** What was asked for ahead. @type {{ path: string, answer: Promise<Response> } | null} */
+  #ahead = null;
 
   /** @param {(listener: ApiState) => void} listener */
   watch(listener) {
@@ -48,8 +50,19 @@ export class Api {
    * @param {Query} [query]
    */
   async renew(path, tag, query) {
-    const answer = await this.#ask(this.url(path, query), { headers: tag ? { 'if-none-match': tag } : {} });
+    const ahead = this.#ahead;
+    this.#ahead = null;
+    const isAhead = ahead !== null && ahead.path === path && tag === '';
+    const answer = await (isAhead ? ahead.answer : this.#ask(this.url(path, query), { headers: tag ? { 'if-none-match': tag } : {} }));
     return answer.status === 304 ? null : { value: await answer.json(), tag: answer.headers.get('etag') ?? '' };
+  }
+
+  /** Asks for what a screen renews first of all, while the screen itself is on its way. @param {string} path */
+  ahead(path) {
+    const answer = this.#ask(this.url(path), {});
+    // Whoever takes it hears of it.
+    answer.catch(() => {});
+    this.#ahead = { path, answer };
   }
 
   /**

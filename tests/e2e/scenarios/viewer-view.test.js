@@ -42,6 +42,19 @@ describe('the view of a trace', () => {
     assert.ok(compared >= 2, `${compared} bars compared`);
   }
 
+  test('a trace is asked for once, before the viewer that shows it', async () => {
+    /** @type {string[]} */
+    const asked = [];
+    // Later it is asked whether there is more.
+    const hear = (/** @type {import('playwright-core').Request} */ request) => void (request.headers()['if-none-match'] ?? asked.push(new URL(request.url()).pathname));
+    desk.page.on('request', hear);
+    await desk.show(TRACE);
+    desk.page.off('request', hear);
+    const [first = -1, ...more] = asked.flatMap((path, at) => (path.endsWith(`/api/v1/traces/${TRACE}`) ? [at] : []));
+    assert.deepEqual(more, []);
+    assert.ok(first >= 0 && first < asked.findIndex((path) => path.endsWith('/views/trace/trace-view.js')), asked.join('\n'));
+  });
+
   test('bars equal the data within a pixel, at three zooms', async () => {
     await assertGeometry([0, 1_283_000]);
     for (const view of /** @type {[number, number][]} */ ([[20_000, 560_000], [216_000, 224_000]])) {
@@ -242,6 +255,44 @@ describe('the view of a trace', () => {
     assert.equal(await desk.page.evaluate(() => document.activeElement?.className), 'tr-side');
   });
 
+  test('every other key: screens, plus and minus, the critical path', async () => {
+    await desk.focusRows();
+    const { keyboard } = desk.page;
+    await keyboard.press('Home');
+    await keyboard.press('PageDown');
+    await desk.settled();
+    assert.ok((await desk.page.locator('.tr-row.sel').getAttribute('aria-posinset')) !== '1');
+    await keyboard.press('PageUp');
+    await desk.settled();
+    assert.equal(desk.parameter('span'), spanId('1'));
+    for (const [key, percent] of [['+', '143 %'], ['=', '204 %'], ['-', '143 %'], ['-', '100 %']]) {
+      await keyboard.press(key ?? '');
+      await desk.settled();
+      assert.equal(await desk.status(), percent, key);
+    }
+    assert.ok((await desk.page.locator('.tr-cp').count()) > 0);
+    await keyboard.press('c');
+    await desk.settled();
+    assert.equal(await desk.page.locator('.tr-cp').count(), 0);
+    assert.equal(desk.parameter('cp'), '0');
+    assert.equal(await desk.page.getByRole('button', { name: 'Critical path' }).getAttribute('aria-pressed'), 'false');
+    await keyboard.press('c');
+    await desk.settled();
+    assert.ok((await desk.page.locator('.tr-cp').count()) > 0);
+  });
+
+  test('the verdict makes room once somebody scrolls, and comes back', async () => {
+    await desk.page.setViewportSize({ width: 1440, height: 700 });
+    await desk.show(TRACE);
+    const verdict = desk.page.locator('.tr-verdict');
+    assert.ok(await verdict.isVisible());
+    await desk.page.locator('.tr-scroll').evaluate((rows) => rows.scrollTo(0, 300));
+    await verdict.waitFor({ state: 'hidden' });
+    await desk.page.locator('.tr-scroll').evaluate((rows) => rows.scrollTo(0, 0));
+    await verdict.waitFor();
+    await desk.page.setViewportSize({ width: 1440, height: 1200 });
+  });
+
   test('a link restores span, view, filter, folds, switches and the kind of view', async () => {
     await desk.show(TRACE, `?span=${spanId('14')}&v=200000,480000&q=svc%3Apostgres&fold=${spanId('10')}&cp=0`);
     assert.equal(await desk.page.locator('.tr-side h2').textContent(), 'fetch GET');
@@ -338,5 +389,17 @@ describe('the view of a trace', () => {
     await desk.settled();
     assert.equal(Number(await edge.getAttribute('aria-valuenow')), wide - 16);
     await desk.page.keyboard.press('ArrowRight');
+    const box = await edge.boundingBox();
+    assert.ok(box);
+    await desk.page.mouse.move(box.x + box.width / 2, box.y + box.height / 2);
+    await desk.page.mouse.down();
+    await desk.page.mouse.move(box.x + box.width / 2 + 60, box.y + 10, { steps: 3 });
+    await desk.page.mouse.up();
+    await desk.settled();
+    assert.ok(Math.abs(Number(await edge.getAttribute('aria-valuenow')) - wide - 60) <= 4, 'and by dragging');
+    // The next time it is where it was left.
+    await desk.show(TRACE);
+    assert.ok(Math.abs(Number(await edge.getAttribute('aria-valuenow')) - wide - 60) <= 4);
+    await desk.page.evaluate(() => localStorage.removeItem('waylight.names'));
   });
 });

@@ -1,7 +1,9 @@
 // A trace in memory: the columns of the API in typed arrays, one entry a span, in the order of the tree. What can be read
 // from the spans (own time, critical path, verdict, holes) the server has read; here stands what drawing needs besides.
 
-/** @import { Trace as Wire } from '../../types/wire.d.ts' */
+/** @import { Columns, Trace as Wire } from '../../types/wire.d.ts' */
+/** @typedef {Omit<Wire, 'spans'>} Head what is told of a trace but for its spans */
+/** @typedef {Head & { spans: { [Name in keyof Columns]: ArrayLike<Columns[Name][number]> } }} Told a trace as it was told, or as it is kept */
 /** @typedef {{ out: number, back: number, error: number }} Way microseconds there and back, and how far the truth is from either at most */
 
 /** Bits of `flags`, as docs/api.md lists them; the last two are the viewer's own (derived.js). */
@@ -35,26 +37,37 @@ export class Trace {
   /** @type {Map<number, [number, number][]>} */
   #parts = new Map();
 
-  /** @param {Wire} wire */
-  constructor(wire) {
-    const { spans, strings } = wire;
+  /** @type {Map<string, number> | null} */
+  #places = null;
+
+  /** @param {Told} told */
+  constructor({ spans, ...wire }) {
     const count = spans.id.length;
     this.wire = wire;
     this.id = wire.trace_id;
     this.count = count;
-    this.strings = strings;
-    this.ids = spans.id;
-    this.name = Uint32Array.from(spans.name);
-    this.svc = Uint32Array.from(spans.svc);
-    this.stageAt = Uint32Array.from(spans.stage);
-    this.noteAt = Uint32Array.from(spans.note);
-    this.tagAt = Uint32Array.from(spans.tag);
-    this.kind = Uint8Array.from(spans.kind);
-    this.flags = Uint16Array.from(spans.flags);
-    this.status = Uint8Array.from(spans.status);
-    this.start = Float64Array.from(spans.start_us);
+    this.strings = wire.strings;
+    /** As they were told, in little room: what a trace that grows is made of again. */
+    this.columns = {
+      id: /** @type {string[]} */ (spans.id), parent: /** @type {(string | null)[]} */ (spans.parent),
+      name: new Uint32Array(spans.name), svc: new Uint32Array(spans.svc), stage: new Uint32Array(spans.stage),
+      note: new Uint32Array(spans.note), tag: new Uint32Array(spans.tag), kind: new Uint8Array(spans.kind),
+      flags: new Uint16Array(spans.flags), status: new Uint8Array(spans.status), start_us: new Float64Array(spans.start_us),
+      dur_us: new Float64Array(spans.dur_us), own_us: new Float64Array(spans.own_us),
+    };
+    const { columns } = this;
+    this.ids = columns.id;
+    this.name = columns.name;
+    this.svc = columns.svc;
+    this.stageAt = columns.stage;
+    this.noteAt = columns.note;
+    this.tagAt = columns.tag;
+    this.kind = columns.kind;
+    this.flags = columns.flags;
+    this.status = columns.status;
+    this.start = columns.start_us;
+    this.own = columns.own_us;
     this.end = new Float64Array(count);
-    this.own = Float64Array.from(spans.own_us);
     this.parent = new Int32Array(count).fill(-1);
     this.depth = new Uint32Array(count);
     /** Spans of a subtree, itself included. */
@@ -66,8 +79,6 @@ export class Trace {
     /** Rows that no process recorded. */
     this.derived = 0;
     this.maxDepth = 0;
-    /** @type {Map<string, number>} */
-    this.places = new Map();
     /** Services with a colour, in the order in which they appear. @type {{ svc: number, hue: number }[]} */
     this.services = [];
     /** @type {Map<number, number>} */
@@ -80,46 +91,48 @@ export class Trace {
     this.ways = new Map();
     /** Rows below which spans of an app are missing, and the line that mends it. @type {Map<number, string | null>} */
     this.holes = new Map();
-    this.#link(spans.parent);
+    this.#link();
     this.#classify();
     let last = 0;
     for (let row = 0; row < count; row++) {
-      const end = /** @type {number} */ (this.start[row]) + Math.max(0, spans.dur_us[row] ?? 0);
+      const end = this.at(this.start, row) + Math.max(0, this.at(columns.dur_us, row));
       this.end[row] = end;
       if (end > last) last = end;
       if (this.status[row] === 2) this.errors++;
     }
     /** Microseconds from the first start to the last end; at least one, so that there is a scale. */
     this.length = Math.max(1, last);
-    const entry = wire.entry === null ? -1 : this.row(wire.entry);
-    this.entry = entry < 0 && count > 0 ? 0 : entry;
+    this.entry = count > 0 ? 0 : -1;
     this.#attach();
   }
 
   /**
    * Rows come parents first. A parent counts only while its subtree is still being listed: whatever else a span claims,
-   * the rows stay a tree.
-   * @param {(string | null)[]} parents
+   * the rows stay a tree. Each row is looked at once on the way up, however deep the tree is: what does not lie above the
+   * next row is never above another.
    */
-  #link(parents) {
+  #link() {
+    const { ids } = this;
+    const { parent: parents } = this.columns;
     /** @type {number[]} */
     const above = [];
-    /** @type {Map<number, number>} */
-    const lastOf = new Map();
+    /** The last child so far, by the parent's row and one; what has no parent hangs under 0. */
+    const lastOf = new Int32Array(this.count + 1).fill(-1);
     for (let row = 0; row < this.count; row++) {
       const named = parents[row];
-      const parent = named === null || named === undefined ? -1 : (this.places.get(named) ?? -1);
-      const isAbove = parent >= 0 && above[/** @type {number} */ (this.depth[parent])] === parent;
-      const depth = isAbove ? /** @type {number} */ (this.depth[parent]) + 1 : 0;
+      let depth = named === null ? 0 : above.length;
+      while (depth > 0 && ids[/** @type {number} */ (above[depth - 1])] !== named) depth--;
+      const parent = above[depth - 1] ?? -1;
+      // One text for both, wherever it was told twice.
+      if (parent >= 0) parents[row] = this.id_(parent);
       above.length = depth;
       above.push(row);
       this.depth[row] = depth;
-      this.parent[row] = isAbove ? parent : -1;
+      this.parent[row] = parent;
       if (depth > this.maxDepth) this.maxDepth = depth;
-      const before = lastOf.get(isAbove ? parent : -1);
-      if (before !== undefined) this.next[before] = row;
-      lastOf.set(isAbove ? parent : -1, row);
-      this.places.set(/** @type {string} */ (this.ids[row]), row);
+      const before = this.at(lastOf, parent + 1);
+      if (before >= 0) this.next[before] = row;
+      lastOf[parent + 1] = row;
     }
     for (let row = this.count - 1; row > 0; row--) {
       const parent = /** @type {number} */ (this.parent[row]);
@@ -147,26 +160,43 @@ export class Trace {
   }
 
   #attach() {
-    for (const [id, from, length] of this.wire.critical) {
-      const row = this.row(id);
-      if (row < 0) continue;
+    const { wire } = this;
+    const rows = this.#rowsOf([
+      ...wire.critical.map(([id]) => id), ...wire.network.flatMap(([browser]) => [browser, ...wayIds(browser)]), ...wire.holes.map(({ span }) => span),
+      ...(wire.entry === null ? [] : [wire.entry]),
+    ]);
+    this.entry = rows.get(wire.entry ?? '') ?? this.entry;
+    for (const [id, from, length] of wire.critical) {
+      const row = rows.get(id);
+      if (row === undefined) continue;
       const list = this.critical.get(row);
       if (list) list.push([from, from + length]);
       else this.critical.set(row, [[from, from + length]]);
     }
-    for (const [row, at, name] of this.wire.events) {
+    for (const [row, at, name] of wire.events) {
       const list = this.events.get(row);
       if (list) list.push([at, name]);
       else this.events.set(row, [[at, name]]);
     }
-    for (const [browser, , out, back, error] of this.wire.network) {
+    for (const [browser, , out, back, error] of wire.network) {
       for (const id of [browser, ...wayIds(browser)]) {
-        const row = this.row(id);
-        if (row >= 0) this.ways.set(row, { out, back, error });
+        const row = rows.get(id);
+        if (row !== undefined) this.ways.set(row, { out, back, error });
       }
     }
-    this.holes = new Map(this.wire.holes.map((hole) => [this.row(hole.span), hole.mend]));
-    this.holes.delete(-1);
+    for (const { span, mend } of wire.holes) {
+      const row = rows.get(span);
+      if (row !== undefined) this.holes.set(row, mend);
+    }
+  }
+
+  /** The rows of these spans, as far as they are here. @param {string[]} ids */
+  #rowsOf(ids) {
+    const wanted = new Set(ids);
+    /** @type {Map<string, number>} */
+    const rows = new Map();
+    if (wanted.size > 0) this.ids.forEach((id, row) => wanted.has(id) && rows.set(id, row));
+    return rows;
   }
 
   /**
@@ -185,7 +215,14 @@ export class Trace {
 
   /** The row of a span; -1 if it is not here. @param {string} id */
   row(id) {
-    return this.places.get(id) ?? -1;
+    if (id === '') return -1;
+    if (!this.#places) {
+      // Of a long trace it takes a while, and room: only once somebody asks.
+      const places = new Map();
+      this.ids.forEach((one, row) => places.set(one, row));
+      this.#places = places;
+    }
+    return this.#places.get(id) ?? -1;
   }
 
   /** @param {number} row */

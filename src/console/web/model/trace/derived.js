@@ -5,7 +5,7 @@
 import { duration } from '../format.js';
 import { FLAG, Trace, wayIds } from './columns.js';
 
-/** @import { Trace as Wire } from '../../types/wire.d.ts' */
+/** @import { Told } from './columns.js' */
 /**
  * @typedef {object} Added
  * @property {string} id
@@ -72,7 +72,7 @@ function run(trace, order) {
   /** Rows at the top, by the parent that is not here yet. @type {Map<string, number[]>} */
   const running = new Map();
   for (let row = 0; row < trace.count; row += trace.at(trace.size, row)) {
-    const parent = trace.wire.spans.parent[row];
+    const parent = trace.columns.parent[row];
     if (!parent || !trace.has(row, FLAG.ORPHAN)) continue;
     const list = running.get(parent);
     if (list) list.push(row);
@@ -115,9 +115,10 @@ function still(trace, id, rows) {
  * @param {Trace} trace
  * @param {(number | Added)[]} order
  * @param {Map<string, number[]>} running
- * @returns {Wire}
+ * @returns {Told}
  */
-function written({ wire, places }, order, running) {
+function written(trace, order, running) {
+  const { wire, columns: spans } = trace;
   const strings = [...wire.strings];
   /** @type {Map<string, number>} */
   const known = new Map(strings.map((text, place) => [text, place]));
@@ -126,16 +127,15 @@ function written({ wire, places }, order, running) {
     known.set(text, at);
     return at;
   };
-  const { spans } = wire;
-  const own = [...spans.own_us];
+  const own = spans.own_us.slice();
   for (const [browser, , out, back] of wire.network) {
-    const row = places.get(browser);
-    if (row !== undefined) own[row] = Math.max(0, (own[row] ?? 0) - out - back);
+    const row = trace.row(browser);
+    if (row >= 0) own[row] = Math.max(0, (own[row] ?? 0) - out - back);
   }
   const found = new Set([...running.values()].flat());
   /**
    * @template T
-   * @param {T[]} column
+   * @param {ArrayLike<T>} column
    * @param {(added: Added) => T} of
    */
   const made = (column, of) => order.map((entry) => (typeof entry === 'number' ? /** @type {T} */ (column[entry]) : of(entry)));

@@ -2,6 +2,7 @@
 // said are taken over, wherever they stand now; the others come with the answer.
 
 /** @import { Columns, Trace as Wire } from '../../types/wire.d.ts' */
+/** @import { Told } from './columns.js' */
 /** @typedef {[number, number, number]} Run from this row on, from that row on before, so many */
 
 /** Columns of places in the table of texts. */
@@ -9,7 +10,7 @@ const TEXTS = /** @type {const} */ (['name', 'svc', 'stage', 'note', 'tag']);
 
 /**
  * The whole trace; `told` itself, if it is whole; null, if it is told of another trace than the one that is known.
- * @param {Wire | null} known
+ * @param {Told | null} known
  * @param {Wire} told
  * @returns {Wire | null}
  */
@@ -30,10 +31,10 @@ export function merged(known, told) {
   for (const name of TEXTS) fresh[name] = fresh[name].map(place);
   /** Times are exact to the nanosecond; what was added up is, too. @param {number} us */
   const moved = (us) => (since.shift_us ? Math.round((us + since.shift_us) * 1e3) / 1e3 : us);
-  const old = { ...known.spans, start_us: since.shift_us ? known.spans.start_us.map(moved) : known.spans.start_us };
+  const old = { ...known.spans, start_us: since.shift_us ? Array.from(known.spans.start_us, moved) : known.spans.start_us };
   const spans = /** @type {Columns} */ (Object.fromEntries(Object.keys(fresh).map((name) => {
     const key = /** @type {keyof Columns} */ (name);
-    return [key, column(runs, /** @type {unknown[]} */ (old[key]), /** @type {unknown[]} */ (fresh[key]))];
+    return [key, column(runs, /** @type {ArrayLike<unknown>} */ (old[key]), /** @type {unknown[]} */ (fresh[key]))];
   })));
   const rowOf = new Int32Array(known.spans.id.length).fill(-1);
   for (const [at, from, count] of runs) for (let step = 0; step < count; step++) rowOf[from + step] = at + step;
@@ -44,7 +45,7 @@ export function merged(known, told) {
   return { ...rest, strings, spans, events: events.sort((a, b) => a[0] - b[0]) };
 }
 
-/** Whether runs stand in order, and within what there is. @param {Run[]} runs @param {Wire} known @param {Wire} told */
+/** Whether runs stand in order, and within what there is. @param {Run[]} runs @param {Told} known @param {Wire} told */
 function fits(runs, known, told) {
   let [end, sent] = [0, told.spans.id.length];
   for (const [at, from, count] of runs) {
@@ -58,7 +59,7 @@ function fits(runs, known, told) {
 /**
  * @template T
  * @param {Run[]} runs
- * @param {T[]} old
+ * @param {ArrayLike<T>} old
  * @param {T[]} fresh
  */
 function column(runs, old, fresh) {

@@ -1,9 +1,11 @@
 // How a trace is read, and read again while it grows: what is new of its spans, and the whole of what is read out of them
 // (path, verdict); only where there is more than was told before, and the more seldom the longer that takes.
 
+import { Trace } from '../../model/trace/columns.js';
 import { complete, follow } from './source.js';
 
 /** @import { Api, Live } from '../../model/contract.js' */
+/** @import { Told } from '../../model/trace/columns.js' */
 /** @import { Trace as Wire } from '../../types/wire.d.ts' */
 
 /** A growing trace is asked for anew after so long at the earliest, and at the latest. */
@@ -20,7 +22,7 @@ export class Growth {
   #api;
   #id;
   #tag = '';
-  /** What was told of it so far. @type {Wire | null} */
+  /** What was told of it so far. @type {Told | null} */
   #known = null;
   #took = 0;
   #timer = 0;
@@ -43,9 +45,11 @@ export class Growth {
     const began = performance.now();
     const told = await this.#api.renew(`/traces/${this.#id}`, this.#tag, { after: this.#known?.version });
     if (!told) return null;
-    this.#known = await this.#whole(/** @type {Wire} */ (told.value));
+    const known = new Trace(await this.#whole(/** @type {Wire} */ (told.value)));
+    // Its columns are kept once.
+    this.#known = { ...known.wire, spans: known.columns };
     this.#tag = told.tag;
-    const trace = await complete(this.#known);
+    const trace = await complete(known);
     this.#took = performance.now() - began;
     return trace;
   }

@@ -18,13 +18,12 @@ const FRESH_US = 60e6;
 
 /** @param {Api} api @param {string} id */
 export async function readTrace(api, id) {
-  return complete(/** @type {Wire} */ (await api.get(`/traces/${id}`)));
+  return complete(new Trace(/** @type {Wire} */ (await api.get(`/traces/${id}`))));
 }
 
-/** A trace as it was told, with the rows that no process recorded, unless a Waylight that was replaced has no file for them any more. @param {Wire} wire */
-export async function complete(wire) {
-  const trace = new Trace(wire);
-  if (wire.network.length === 0 && wire.state !== 'open') return trace;
+/** A trace as it was told, with the rows that no process recorded, unless a Waylight that was replaced has no file for them any more. @param {Trace} trace */
+export async function complete(trace) {
+  if (trace.wire.network.length === 0 && trace.wire.state !== 'open') return trace;
   const rows = await import('../../model/trace/derived.js').catch(() => null);
   return rows?.derived(trace) ?? trace;
 }
