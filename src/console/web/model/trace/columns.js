@@ -30,6 +30,12 @@ export const HUES = ['violet', 'teal', 'amber', 'rose', 'indigo', 'lime', 'orang
 /** What a browser ends when nothing happens any more. */
 const IDLE = /^(?:pageload$|navigation$|ui\.action\.)/;
 
+/** Rows that something is told of by their span's id: what was made at an edge or a browser, stretches of the critical path, holes. */
+const MARKED = FLAG.EDGE | FLAG.BROWSER | FLAG.DERIVED | FLAG.CRITICAL | FLAG.HOLE;
+
+/** So many rows are looked for one by one. */
+const LOOKED_MAX = 8;
+
 /** Rows whose own parts are kept. */
 const PARTS_MAX = 500;
 
@@ -39,6 +45,8 @@ export class Trace {
 
   /** @type {Map<string, number> | null} */
   #places = null;
+  /** Rows that were asked for by the id of their span. */
+  #looked = 0;
 
   /** @param {Told} told */
   constructor({ spans, ...wire }) {
@@ -78,6 +86,12 @@ export class Trace {
     this.errors = 0;
     /** Rows that no process recorded. */
     this.derived = 0;
+    /** How many rows there are of each category, but for those that still run. */
+    this.kinds = CAT_WORDS.map(() => 0);
+    /** Rows whose parents are not here, and the first of them; the first that says it ended before it began. */
+    this.orphans = 0;
+    this.firstOrphan = -1;
+    this.firstBackwards = -1;
     this.maxDepth = 0;
     /** Services with a colour, in the order in which they appear. @type {{ svc: number, hue: number }[]} */
     this.services = [];
@@ -141,34 +155,42 @@ export class Trace {
   }
 
   #classify() {
-    const { hues } = this;
+    const { hues, flags: column, services, svc: svcs, cat: cats } = this;
     for (let row = 0; row < this.count; row++) {
-      const flags = this.at(this.flags, row);
-      const isCall = (flags & FLAG.CALL) !== 0;
+      const flags = this.at(column, row);
       if (flags & FLAG.DERIVED) this.derived++;
-      if (flags & FLAG.EDGE) this.cat[row] = CAT.EDGE;
-      else if (flags & FLAG.DERIVED && !(flags & FLAG.RUNNING)) this.cat[row] = CAT.NETWORK;
-      else if (isCall || (flags & FLAG.BROWSER && this.stage(row) === 'http.client')) this.cat[row] = CAT.FETCH;
-      else if (flags & FLAG.BROWSER) this.cat[row] = CAT.BROWSER;
-      else this.cat[row] = CAT.APP;
-      const svc = this.at(this.svc, row);
-      if (this.cat[row] === CAT.APP && !hues.has(svc)) {
-        hues.set(svc, hues.size);
-        this.services.push({ svc, hue: (hues.size - 1) % HUES.length });
-      }
+      if (flags & FLAG.ORPHAN && this.orphans++ === 0) this.firstOrphan = row;
+      if (flags & FLAG.BACKWARDS && this.firstBackwards < 0) this.firstBackwards = row;
+      const cat = this.#catOf(row, flags);
+      cats[row] = cat;
+      if (!(flags & FLAG.RUNNING)) this.kinds[cat] = (this.kinds[cat] ?? 0) + 1;
+      if (cat !== CAT.APP) continue;
+      const svc = this.at(svcs, row);
+      if (hues.has(svc)) continue;
+      hues.set(svc, hues.size);
+      services.push({ svc, hue: (hues.size - 1) % HUES.length });
     }
+  }
+
+  /** @param {number} row @param {number} flags */
+  #catOf(row, flags) {
+    if (flags & FLAG.EDGE) return CAT.EDGE;
+    if (flags & FLAG.DERIVED && !(flags & FLAG.RUNNING)) return CAT.NETWORK;
+    if (flags & FLAG.CALL || (flags & FLAG.BROWSER && this.stage(row) === 'http.client')) return CAT.FETCH;
+    return flags & FLAG.BROWSER ? CAT.BROWSER : CAT.APP;
   }
 
   #attach() {
     const { wire } = this;
-    const rows = this.#rowsOf([
-      ...wire.critical.map(([id]) => id), ...wire.network.flatMap(([browser]) => [browser, ...wayIds(browser)]), ...wire.holes.map(({ span }) => span),
-      ...(wire.entry === null ? [] : [wire.entry]),
-    ]);
-    this.entry = rows.get(wire.entry ?? '') ?? this.entry;
+    /** Rows of which something besides is told. @type {Map<string, number>} */
+    const marked = new Map();
+    for (let row = 0; row < this.count; row++) if (this.at(this.flags, row) & MARKED) marked.set(this.id_(row), row);
+    const rowOf = (/** @type {string} */ id) => marked.get(id) ?? this.row(id);
+    const entry = wire.entry === null ? -1 : rowOf(wire.entry);
+    if (entry >= 0) this.entry = entry;
     for (const [id, from, length] of wire.critical) {
-      const row = rows.get(id);
-      if (row === undefined) continue;
+      const row = rowOf(id);
+      if (row < 0) continue;
       const list = this.critical.get(row);
       if (list) list.push([from, from + length]);
       else this.critical.set(row, [[from, from + length]]);
@@ -180,23 +202,14 @@ export class Trace {
     }
     for (const [browser, , out, back, error] of wire.network) {
       for (const id of [browser, ...wayIds(browser)]) {
-        const row = rows.get(id);
+        const row = marked.get(id);
         if (row !== undefined) this.ways.set(row, { out, back, error });
       }
     }
     for (const { span, mend } of wire.holes) {
-      const row = rows.get(span);
-      if (row !== undefined) this.holes.set(row, mend);
+      const row = rowOf(span);
+      if (row >= 0) this.holes.set(row, mend);
     }
-  }
-
-  /** The rows of these spans, as far as they are here. @param {string[]} ids */
-  #rowsOf(ids) {
-    const wanted = new Set(ids);
-    /** @type {Map<string, number>} */
-    const rows = new Map();
-    if (wanted.size > 0) this.ids.forEach((id, row) => wanted.has(id) && rows.set(id, row));
-    return rows;
   }
 
   /**
@@ -216,11 +229,11 @@ export class Trace {
   /** The row of a span; -1 if it is not here. @param {string} id */
   row(id) {
     if (id === '') return -1;
+    // A few are looked for one by one: for a long trace a table takes a while to make, and room.
+    if (this.#looked++ < LOOKED_MAX) return this.ids.indexOf(id);
     if (!this.#places) {
-      // Of a long trace it takes a while, and room: only once somebody asks.
-      const places = new Map();
-      this.ids.forEach((one, row) => places.set(one, row));
-      this.#places = places;
+      this.#places = new Map();
+      for (let row = 0; row < this.count; row++) this.#places.set(this.id_(row), row);
     }
     return this.#places.get(id) ?? -1;
   }

@@ -3,7 +3,7 @@
 import { h } from '../../dom.js';
 import { icon } from '../../icons.js';
 import { count, things } from '../../model/format.js';
-import { CAT_WORDS, FLAG } from '../../model/trace/columns.js';
+import { CAT_WORDS } from '../../model/trace/columns.js';
 import { DIRTY } from './board.js';
 
 /** @import { Board, Mode } from './board.js' */
@@ -78,15 +78,9 @@ export class Bar {
   draw() {
     const { board } = this;
     const { trace } = board;
-    const numbers = KINDS.map(() => 0);
-    for (let row = 0; row < trace.count; row++) {
-      const cat = trace.at(trace.cat, row);
-      if (trace.has(row, FLAG.RUNNING)) continue;
-      numbers[cat] = (numbers[cat] ?? 0) + 1;
-    }
     for (const { cat, number, button } of this.kinds) {
-      number.textContent = count(numbers[cat] ?? 0);
-      button.hidden = numbers[cat] === 0;
+      number.textContent = count(trace.kinds[cat] ?? 0);
+      button.hidden = trace.kinds[cat] === 0;
       press(button, !board.hidden.has(cat));
     }
     press(this.path, board.critical);
