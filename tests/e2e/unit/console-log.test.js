@@ -53,8 +53,11 @@ test('a request that comes twice is listed once', () => {
 test('a patch adds what became known and keeps the rest', () => {
   const log = new Log();
   log.add([request('a', 1, { trigger: 'session', trace_id: 'x' })]);
-  assert.equal(log.patch({ id: 'a', page_id: 'a', trace_id: null, trigger: null }), true);
-  assert.equal(log.patch({ id: 'z', page_id: 'a', trace_id: null, trigger: null }), false);
+  const stranger = { id: 'z', page_id: 'a', trace_id: null, trigger: null };
+  assert.deepEqual(log.patch([{ id: 'a', page_id: 'a', trace_id: null, trigger: null }, stranger]), [stranger]);
+  const { rows } = log;
+  assert.deepEqual(log.patch([stranger]), [stranger]);
+  assert.equal(log.rows, rows, 'nothing is arranged for what is not here');
   assert.deepEqual([log.get('a')?.page_id, log.get('a')?.trace_id, log.get('a')?.trigger], ['a', 'x', 'session']);
 });
 

@@ -10,6 +10,8 @@
  * @property {boolean} last of its page view
  */
 
+/** @typedef {{ id: string, page_id: string | null, trace_id: string | null, trigger: string | null }} Patch */
+
 /** Requests that are held; older ones are asked for again when somebody scrolls to them. */
 export const HELD_MAX = 5000;
 
@@ -60,17 +62,21 @@ export class Log {
   }
 
   /**
-   * More is known of a request: what is null stays as it was. Gives whether it is in the list.
-   * @param {{ id: string, page_id: string | null, trace_id: string | null, trigger: string | null }} patch
+   * More is known of requests: what is null stays as it was. Gives those that are not in the list.
+   * @param {Patch[]} patches
    */
-  patch({ id, page_id, trace_id, trigger }) {
-    const known = this.#requests.get(id);
-    if (!known) return false;
-    this.#requests.set(id, {
-      ...known, page_id: page_id ?? known.page_id, trace_id: trace_id ?? known.trace_id, trigger: trigger ?? known.trigger,
-    });
-    this.#arrange();
-    return true;
+  patch(patches) {
+    const others = patches.filter((patch) => !this.#requests.has(patch.id));
+    for (const { id, page_id, trace_id, trigger } of patches) {
+      const known = this.#requests.get(id);
+      if (!known) continue;
+      this.#requests.set(id, {
+        ...known, page_id: page_id ?? known.page_id, trace_id: trace_id ?? known.trace_id, trigger: trigger ?? known.trigger,
+      });
+    }
+    // Once for all of them: a busy site tells of many at a time.
+    if (others.length < patches.length) this.#arrange();
+    return others;
   }
 
   /** Lets go of what began before a moment; it is asked for again when somebody scrolls there. @param {number} us */

@@ -179,14 +179,13 @@ export class Source {
     }
     /** @type {Request[]} */
     const requests = events.filter((event) => event.name === 'request').map((event) => event.data);
+    /** @type {import('../../model/log.js').Patch[]} */
     const patches = events.filter((event) => event.name === 'request.patch').map((event) => event.data);
     if (requests.length > 0) this.#histogramSoon();
-    let patched = false;
-    for (const patch of patches) {
-      if (this.log.patch(patch)) patched = true;
-      // It may fit now.
-      else if (this.#query['traced'] === '1' && patch.trace_id) this.#expect(Date.now() * 1000 - 60e6);
-    }
+    const others = this.log.patch(patches);
+    const patched = others.length < patches.length;
+    // It may fit now.
+    if (this.#query['traced'] === '1' && others.some((patch) => patch.trace_id)) this.#expect(Date.now() * 1000 - 60e6);
     if (!this.#isPlain) {
       for (const request of requests) this.#expect(request.ts_us);
       if (patched) this.#told.changed(0);
