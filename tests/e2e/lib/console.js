@@ -114,6 +114,15 @@ export class ConsolePage {
     assert.deepEqual(result.value, [], `axe: ${what}`);
   }
 
+  /** The same in the light and in the dark. @param {string} what */
+  async judgeBoth(what) {
+    for (const colorScheme of /** @type {const} */ (['light', 'dark'])) {
+      await this.page.emulateMedia({ colorScheme });
+      await this.judge(`${what}, ${colorScheme}`);
+    }
+    await this.page.emulateMedia({ colorScheme: null });
+  }
+
   /** Nothing was complained of. @param {RegExp} [but] what is meant to fail */
   assertQuiet(but) {
     const found = this.complaints.filter((complaint) => !but?.test(complaint));

@@ -120,7 +120,7 @@ describe('the live list', () => {
     await waylight.stop('keep');
     await page.getByRole('alert').filter({ hasText: 'Connection lost' }).waitFor();
     assert.ok(await page.locator('.log-row', { hasText: '/restart/before' }).isVisible(), 'what was there stays');
-    await console.judge('connection lost');
+    await console.judgeBoth('connection lost');
     waylight = await Waylight.run(toml(), { directory });
     console.waylight = waylight;
     await visit(waylight.origin, Array.from({ length: 30 }, (_, at) => `/restart/${at}`));

@@ -40,7 +40,7 @@ describe('the sessions', () => {
     const { page } = console;
     await console.goto('/sessions');
     await page.getByRole('heading', { name: 'No sessions yet' }).waitFor();
-    await console.judge('no sessions');
+    await console.judgeBoth('no sessions');
     await button('Start tracing this browser').click();
     await rows().getByText('this browser').waitFor();
     await browse(['/', '/products/harbour-lantern', '/nowhere', '/failing']);
@@ -63,7 +63,7 @@ describe('the sessions', () => {
     await panel.locator('.says', { hasText: /Failed with 500/ }).waitFor();
     const traced = await panel.locator('.visit:not(.others) .path').evaluateAll((links) => links.map((link) => link.getAttribute('href')));
     assert.ok(traced.every((href) => /^\/_waylight\/t\/[0-9a-f]{32}$/.test(href ?? '')), String(traced));
-    await console.judge('a session');
+    await console.judgeBoth('a session');
     await panel.getByRole('link', { name: 'Its requests in the Logs' }).click();
     await page.locator('.log-row', { hasText: '/failing' }).waitFor();
     assert.match(page.url(), /\/logs\?session=[0-9a-f]{32}/);
@@ -115,7 +115,7 @@ describe('the sessions', () => {
     await button('Revoke…').click();
     const dialog = page.getByRole('dialog', { name: 'Revoke this session?' });
     await dialog.waitFor();
-    await console.judge('a question');
+    await console.judgeBoth('a question');
     await dialog.getByRole('button', { name: 'Cancel' }).click();
     await dialog.waitFor({ state: 'detached' });
     assert.equal((await console.api('/sessions')).live.length, 1, 'nothing was done');
@@ -148,7 +148,7 @@ describe('the sessions', () => {
       await dialog.getByLabel('Minutes traced').fill('5');
       await dialog.getByRole('button', { name: 'Make the link' }).click();
       const link = (await dialog.locator('pre.link').textContent()) ?? '';
-      await console.judge('a link');
+      await console.judgeBoth('a link');
       await page.keyboard.press('Escape');
       return link;
     };

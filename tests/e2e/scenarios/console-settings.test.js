@@ -160,7 +160,7 @@ describe('the settings', () => {
     assert.deepEqual(await bob.page.getByRole('navigation', { name: 'Settings' }).getByRole('link').allTextContents(), ['Quota', 'People', 'Appearance']);
     await bob.goto('/settings/audit');
     await bob.page.getByRole('heading', { name: 'Not for you to see here' }).waitFor();
-    await bob.judge('not for everybody');
+    await bob.judgeBoth('not for everybody');
     await section('People', bob);
     assert.equal(await bob.page.getByRole('heading', { name: 'Everybody' }).count(), 0);
     await console.goto('/settings/people');
@@ -266,7 +266,7 @@ test('on a site\'s own origin an admin is told where the rest is', async () => {
     await page.getByRole('heading', { name: 'Not for you to see here' }).waitFor();
     const { elsewhere } = await console.api('/me');
     assert.ok((await page.locator('.section').textContent())?.includes(elsewhere.slice(1)), elsewhere);
-    await console.judge('settings on a site\'s own origin');
+    await console.judgeBoth('settings on a site\'s own origin');
     console.assertQuiet();
   } finally {
     await browser.close();
