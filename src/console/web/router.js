@@ -12,6 +12,7 @@ export class Router {
   path = '/';
   /** @type {Readonly<Record<string, string | undefined>>} */
   query = {};
+  logs = '/logs';
   /** @type {Set<() => void>} */
   #listening = new Set();
 
@@ -62,6 +63,7 @@ export class Router {
   #read() {
     this.path = location.pathname.startsWith(BASE) ? location.pathname.slice(BASE.length) || '/' : '/';
     this.query = Object.fromEntries(new URLSearchParams(location.search));
+    if (/^\/logs(\/|$)/.test(this.path)) this.logs = this.path + location.search;
   }
 
   #moved() {

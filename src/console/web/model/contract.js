@@ -37,6 +37,7 @@
  * @typedef {object} Router
  * @property {string} path as in `/t/4bf92f3577b34da6a3ce929d0e0e4736`
  * @property {Readonly<Record<string, string | undefined>>} query
+ * @property {string} logs the Logs as they were last looked at: the way back to them
  * @property {(params: Record<string, string | null>) => void} replace changes these parameters, keeps the others and the
  *   path; null takes one away. No new entry of the history. Listeners are told.
  * @property {(path: string) => void} push goes to another address, as in `/t/…?span=…`; a new entry of the history

@@ -176,7 +176,7 @@ export class TraceView extends HTMLElement {
   /** @param {unknown} error */
   async #failed(error) {
     const status = error instanceof Error && 'status' in error ? Number(error.status) : -1;
-    const does = { again: () => void this.load(), logs: () => this.router?.push('/logs') };
+    const does = { again: () => void this.load(), logs: () => this.router?.push(this.router.logs) };
     if (status === 404 && this.api && await isArriving(this.api, this.trace)) {
       await this.#say({ title: 'Still arriving', text: 'The request is known; its spans are on their way. They appear here as they come.', actions: [{ label: 'Look again', act: does.again }] });
       this.#follow();
@@ -434,7 +434,7 @@ export class TraceView extends HTMLElement {
     this.dispatchEvent(new CustomEvent('wl-told', { bubbles: true, detail: cut(Object.values(subject(board, request)).join(' ').trim(), 80) }));
     if (this.compact) this.dispatchEvent(saying(board));
     renew(place, top(board, { facts: { request }, compact: this.compact, does: {
-      back: () => this.router?.push('/logs'), compare: () => this.router?.push(`/compare?b=${this.trace}`),
+      back: () => this.router?.push(this.router.logs), compare: () => this.router?.push(`/compare?b=${this.trace}`),
       share: () => share(this.#parts), link: () => copyLink(this.#parts), copyId: () => void copy(this, this.trace, 'Trace id copied'),
       again: again(this.#parts, request), budgets: () => void this.#held('open'), select: (row) => board.reveal(row),
     } }));
