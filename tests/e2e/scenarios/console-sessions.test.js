@@ -43,6 +43,7 @@ describe('the sessions', () => {
     await console.judgeBoth('no sessions');
     await button('Start tracing this browser').click();
     await rows().getByText('this browser').waitFor();
+    assert.equal(await rows().locator('.share i:not([hidden])').count(), 0, 'nothing is no bar');
     await browse(['/', '/products/harbour-lantern', '/nowhere', '/failing']);
     await rows().first().getByText('1 failed').waitFor();
     const cells = await rows().first().locator('td').allTextContents();

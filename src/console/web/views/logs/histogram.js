@@ -1,7 +1,7 @@
 // <wl-histogram>: how many requests there were over time; traced ones and failures within each bar. Drag to look closer.
 
 import { h, svg } from '../../dom.js';
-import { clock, count, day, duration } from '../../model/format.js';
+import { clock, count, day, duration, moment } from '../../model/format.js';
 
 /** @import { Histogram } from '../../types/wire.d.ts' */
 
@@ -72,9 +72,9 @@ export class HistogramView extends HTMLElement {
     );
     const sum = (/** @type {number[]} */ list) => list.reduce((total, value) => total + value, 0);
     const until = data.from_us + data.width_us * all.length;
-    this.#drawing.setAttribute('aria-label', `${count(sum(all))} requests from ${clock(data.from_us, 0)} to ${clock(until, 0)}; `
+    this.#drawing.setAttribute('aria-label', `${count(sum(all))} requests from ${said(data, 0)} to ${said(data, all.length)}; `
       + `${count(sum(traced))} traced, ${count(sum(client))} client errors, ${count(sum(server))} server errors`);
-    const edge = (/** @type {number} */ us) => (data.width_us * all.length > 80_000e6 ? day(us) : clock(us, 0).slice(0, 5));
+    const edge = (/** @type {number} */ us) => (isLong(data) ? day(us) : clock(us, 0).slice(0, 5));
     this.#left.textContent = edge(data.from_us);
     this.#right.textContent = edge(until);
   }
@@ -100,7 +100,7 @@ export class HistogramView extends HTMLElement {
     const bin = Math.min(data.all.length - 1, Math.floor(share * data.all.length));
     if (this.#began === null) {
       const failures = (data.client_errors[bin] ?? 0) + (data.server_errors[bin] ?? 0);
-      this.#tell(share, `${clock(data.from_us + bin * data.width_us, 0)} · ${count(data.all[bin] ?? 0)} in ${duration(data.width_us)}`
+      this.#tell(share, `${said(data, bin)} · ${count(data.all[bin] ?? 0)} in ${duration(data.width_us)}`
         + `${data.traced[bin] ? ` · ${count(data.traced[bin])} traced` : ''}${failures ? ` · ${count(failures)} failed` : ''}`);
       return;
     }
@@ -140,7 +140,7 @@ export class HistogramView extends HTMLElement {
     this.#brush.hidden = false;
     this.#brush.style.left = `${(low / data.all.length) * 100}%`;
     this.#brush.style.width = `${((high - low) / data.all.length) * 100}%`;
-    this.#tell(low / data.all.length, `${clock(data.from_us + low * data.width_us, 0)}, ${duration((high - low) * data.width_us)}: ${count(sum)}`);
+    this.#tell(low / data.all.length, `${said(data, low)}, ${duration((high - low) * data.width_us)}: ${count(sum)}`);
   }
 
   /** @param {number} from @param {number} to */
@@ -168,6 +168,17 @@ export class HistogramView extends HTMLElement {
     const at = (/** @type {number} */ part) => Math.round(data.from_us + part * data.width_us * data.all.length);
     this.#choose(at(Math.min(share, began)), at(Math.max(share, began)));
   }
+}
+
+/** Whether a time of the day alone does not say which day. @param {Histogram} data */
+function isLong({ all, width_us }) {
+  return width_us * all.length > 80_000e6;
+}
+
+/** When a bar begins. @param {Histogram} data @param {number} bin */
+function said(data, bin) {
+  const at = data.from_us + bin * data.width_us;
+  return isLong(data) ? moment(at) : clock(at, 0);
 }
 
 customElements.define('wl-histogram', HistogramView);

@@ -65,6 +65,7 @@ export class SessionTable {
     row.dataset['key'] = key;
     const mine = me.session?.id === id;
     const bar = h('i');
+    bar.hidden = spans === 0;
     bar.style.width = `${Math.max(2, (spans / most) * 100)}%`;
     const known = row.querySelector('a');
     const link = known ?? h('a', { href: router.href(`/sessions/${id}`), onclick: (/** @type {MouseEvent} */ event) => this.#clicked(event, id) });

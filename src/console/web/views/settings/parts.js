@@ -42,7 +42,7 @@ export function table(caption, columns, rows) {
  * @param {string} [look]
  */
 export function meter(value, most, label, look = '') {
-  const part = h('i');
+  const part = h('i', { hidden: value <= 0 });
   part.style.width = `${Math.min(100, (value / Math.max(1, most)) * 100)}%`;
   return h('div', { class: `meter ${look}`, role: 'meter', 'aria-label': label, 'aria-valuemin': '0', 'aria-valuemax': String(Math.max(1, most)), 'aria-valuenow': String(Math.min(value, most)) }, part);
 }
