@@ -2,12 +2,16 @@
 
 use std::borrow::Cow;
 
+use percent_encoding::{CONTROLS, utf8_percent_encode};
+
 /// A text to look for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pattern {
     /// Between the stars, folded. One part: there is no star.
     parts: Vec<Box<str>>,
     place: Place,
+    /// The same as addresses have it, with the octets of letters beyond ASCII escaped: `caf%c3%a9`.
+    escaped: Option<Box<Self>>,
 }
 
 /// Where the text of a pattern without a star stands in a field.
@@ -24,7 +28,8 @@ impl Pattern {
     pub(super) fn new(text: &str, place: Place) -> Self {
         let folded = fold(text);
         let place = if folded.contains('*') { Place::Whole } else { place };
-        Self { parts: folded.split('*').map(Box::from).collect(), place }
+        let escaped = escaped(text).map(|text| Box::new(Self::new(&text, place)));
+        Self { parts: folded.split('*').map(Box::from).collect(), place, escaped }
     }
 
     /// A pattern of the whole field, whether there are stars in it or not.
@@ -34,7 +39,8 @@ impl Pattern {
 
     /// A text as it stands, anywhere in a field: a star is a star.
     pub fn literal(text: &str) -> Self {
-        Self { parts: vec![fold(text).into()], place: Place::Somewhere }
+        let escaped = escaped(text).map(|text| Box::new(Self::literal(&text)));
+        Self { parts: vec![fold(text).into()], place: Place::Somewhere, escaped }
     }
 
     /// Whether only one text is like it: there is no star in it.
@@ -49,6 +55,10 @@ impl Pattern {
 
     /// Whether a text that [`fold`] made is like it.
     pub fn is_like_folded(&self, text: &str) -> bool {
+        self.is_like_plain(text) || self.escaped.as_ref().is_some_and(|escaped| escaped.is_like_plain(text))
+    }
+
+    fn is_like_plain(&self, text: &str) -> bool {
         let [first, rest @ ..] = &self.parts[..] else { return false };
         if text.is_empty() {
             return false;
@@ -68,10 +78,19 @@ impl Pattern {
     }
 
     /// A text, folded, that every field like this pattern holds: the longest one. Many texts at once can be searched for
-    /// it, and those that hold it looked at. Empty for a pattern of stars alone.
+    /// it, and those that hold it looked at. Empty for a pattern of stars alone, and for one that may be written in two
+    /// ways.
     pub fn needle(&self) -> &str {
+        if self.escaped.is_some() {
+            return "";
+        }
         self.parts.iter().max_by_key(|part| part.len()).map_or("", |part| part)
     }
+}
+
+/// A text as addresses have it, where that is another one.
+fn escaped(text: &str) -> Option<String> {
+    (!text.is_ascii()).then(|| utf8_percent_encode(text, CONTROLS).to_string())
 }
 
 /// The same text in small letters.

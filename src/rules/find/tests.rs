@@ -192,6 +192,18 @@ fn stars_cover_and_do_not_overlap() {
     }
 }
 
+#[test]
+fn letters_of_an_address_are_found_as_people_read_them() {
+    let path = "/shop/caf%C3%A9/\u{30c6}.html";
+    let record = Sample { texts: vec![(TextField::Path, path)], status: 200, attributes: Vec::new() };
+    for found in ["café", "path:café", "path:/shop/café*", "\"café/\"", "caf%c3%a9", "テ", "-tea", "-thé"] {
+        assert!(Find::parse(found).unwrap().matches(&record), "{found}");
+    }
+    for missed in ["-café", "cafe", "thé", "path:/café*"] {
+        assert!(!Find::parse(missed).unwrap().matches(&record), "{missed}");
+    }
+}
+
 /// How a pattern with stars is meant, written as one would explain it.
 fn like(pattern: &[char], text: &[char]) -> bool {
     match pattern.split_first() {

@@ -1,5 +1,5 @@
-// Seven things that somebody wants who has never been here before, each from the Logs, with the number of clicks that
-// docs/console.md tells.
+// Seven things that somebody wants who has never been here before, and ten more, each from the Logs, with the number of
+// clicks that docs/console.md tells.
 
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
@@ -15,7 +15,7 @@ import { Waylight } from '../lib/waylight.js';
 
 const DOCS = readFileSync(resolve(import.meta.dirname, '../../../docs/console.md'), 'utf8');
 
-describe('seven tasks', () => {
+describe('seven tasks, and ten more', () => {
   /** @type {Waylight} */ let waylight;
   /** @type {Browser} */ let browser;
   /** @type {ConsolePage} */ let console;
@@ -114,10 +114,70 @@ describe('seven tasks', () => {
     await console.page.waitForFunction(() => [...document.querySelectorAll('.log-row')].every((one) => one.querySelector('.status')?.textContent?.startsWith('5')));
   });
 
+  task('see only what failed', async () => {
+    await click(named('Filter'));
+    await click(console.page.getByRole('menuitem', { name: 'Any error' }));
+    await row('/failing').waitFor();
+    await row('/nowhere').waitFor({ state: 'detached' });
+  });
+
+  task('see only what my browser asked for', async () => {
+    await click(named('My browser only'));
+    await row('/slow').waitFor();
+    assert.equal(new URL(console.page.url()).search, '?browser=me');
+  });
+
+  task('where the time of a request went', async () => {
+    await click(row('/nowhere'));
+    await console.page.getByRole('region', { name: 'Where time went' }).getByText('Total').waitFor();
+  });
+
+  task('what Waylight changed in its header fields', async () => {
+    await click(row('/slow'));
+    await console.page.getByRole('region', { name: 'Header fields' }).locator('ins', { hasText: 'traceparent: ' }).waitFor();
+  });
+
+  task('have a request as a command', async () => {
+    await click(row('/slow'));
+    await click(named('Copy as cURL'));
+    await console.page.getByText('Copied as cURL').waitFor();
+  });
+
+  task('send a request again, traced', async () => {
+    await click(row('/nowhere'));
+    await click(named('Replay traced'));
+    await console.page.waitForURL(/\/_waylight\/t\/[0-9a-f]{32}/);
+  });
+
+  task('what a session asked for', async () => {
+    await click(named('Sessions', 'link'));
+    await click(console.page.locator('.session-table tbody').getByRole('link').last());
+    await click(named('Its requests in the Logs', 'link'));
+    await row('/slow').waitFor();
+  });
+
+  task('whether a back end loses spans', async () => {
+    await click(named('Settings', 'link'));
+    await click(console.page.getByRole('navigation', { name: 'Settings' }).getByRole('link', { name: 'Export' }));
+    await console.page.getByRole('heading', { name: 'No back ends' }).waitFor();
+  });
+
+  task('what a setting is right now', async () => {
+    await click(named('Settings', 'link'));
+    await click(console.page.getByRole('navigation', { name: 'Settings' }).getByRole('link', { name: 'Configuration' }));
+    await console.page.locator('.config dt').first().waitFor();
+  });
+
   task('how many spans are left this month', async () => {
     const quota = console.page.locator('.quota');
     await quota.waitFor();
     assert.match((await quota.textContent()) ?? '', /^[\d,.]+ k?( k| M)? ?\/ 1 M spans$/);
     assert.match((await quota.getAttribute('title')) ?? '', /^[\d,]+ of 1,000,000 spans are left until /);
+  });
+
+  task('stop tracing this browser', async () => {
+    await click(console.page.getByRole('button', { name: 'Tracing' }));
+    await click(named('Stop', 'menuitem'));
+    await console.page.getByRole('button', { name: 'Start tracing' }).waitFor();
   });
 });

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 import { complete, suggestions, termAt, terms, toggled } from '../../../src/console/web/model/find.js';
-import { bytes, count, duration, short, spoken, things } from '../../../src/console/web/model/format.js';
+import { bytes, count, duration, readable, short, spoken, things } from '../../../src/console/web/model/format.js';
 import { curl, difference } from '../../../src/console/web/model/headers.js';
 import { matches } from '../../../src/console/web/model/palette.js';
 import { fill, phasesOf } from '../../../src/console/web/model/phases.js';
@@ -81,11 +81,25 @@ test('header fields through the edge', () => {
 
 test('a request as a command, whatever is in it', () => {
   const base = { method: 'GET', scheme: /** @type {const} */ ('http'), host: 'a.test', path: "/it's", query: 'a=1&b=$(x)' };
-  assert.equal(curl(base), `curl 'http://a.test/it'\\''s?a=1&b=$(x)' --compressed`);
+  assert.equal(curl(base).command, `curl 'http://a.test/it'\\''s?a=1&b=$(x)' --compressed`);
   assert.equal(
-    curl({ ...base, method: 'POST', path: '/', query: '' }, { port: '8080', fields: [['Host', 'a.test'], ['accept', '*/*'], [':method', 'POST']] }),
+    curl({ ...base, method: 'POST', path: '/', query: '' }, { port: '8080', fields: [['Host', 'a.test'], ['accept', '*/*'], [':method', 'POST']] }).command,
     `curl 'http://a.test:8080/' --request 'POST' --header 'accept: */*' --compressed`,
   );
+});
+
+test('a command goes without what was hidden, and says so', () => {
+  const { command, hidden } = curl({ method: 'GET', scheme: 'https', host: 'a.test', path: '/', query: 'token=REDACTED' }, { fields: [['cookie', 'REDACTED'], ['accept', '*/*'], ['Authorization', 'REDACTED']] });
+  assert.equal(command, "curl 'https://a.test/?token=REDACTED' --header 'accept: */*' --compressed");
+  assert.deepEqual(hidden, ['values of the query', 'cookie', 'Authorization']);
+});
+
+test('an address is read as people write it, unless that could be taken for another', () => {
+  for (const [sent, shown] of [
+    ['/caf%C3%A9/%e3%83%86', '/caf\u00e9/\u30c6'], ['/%F0%9F%92%A5?q=%C3%BC', '/\u{1f4a5}?q=\u00fc'], ['/a%2Fb%20c%25%2e%2e', '/a%2Fb%20c%25%2e%2e'],
+    ['/%E2%80%AEgpj', '/%E2%80%AEgpj'], ['/%E2%81%84%EF%BC%8F', '/%E2%81%84%EF%BC%8F'], ['/%D7%90/%D7%91', '/%D7%90/%D7%91'], ['/%CC%81', '/%CC%81'],
+    ['/%C3', '/%C3'], ['/%FF%FE', '/%FF%FE'], ['/%', '/%'],
+  ]) assert.equal(readable(sent ?? ''), shown);
 });
 
 test('phases have names, and bars have lengths that tell', () => {

@@ -54,6 +54,23 @@ export function short(value) {
   return count(value);
 }
 
+/** What stays escaped in an address: all but letters, digits and pictures, and letters that run from right to left: they turn round what is beside them. */
+const UNREADABLE = /[^\p{L}\p{N}\p{M}\p{Extended_Pictographic}]|[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc\u{10800}-\u{10fff}\u{1e800}-\u{1efff}]|^\p{M}+/gu;
+
+/**
+ * An address as people read it, where that can be taken for nothing else: `/caf%C3%A9` is `/café`. What is ASCII stays as it was sent.
+ * @param {string} address
+ */
+export function readable(address) {
+  return address.replace(/(?:%[89a-f][\da-f])+/gi, (octets) => {
+    try {
+      return decodeURIComponent(octets).replace(UNREADABLE, encodeURIComponent);
+    } catch {
+      return octets;
+    }
+  });
+}
+
 /** One thing, several things: `1 span`, `24 spans`. @param {number} number @param {string} one @param {string} [several] */
 export function things(number, one, several = `${one}s`) {
   return `${count(number)} ${number === 1 ? one : several}`;

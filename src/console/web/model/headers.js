@@ -38,20 +38,26 @@ function byName(fields) {
 /** What curl says by itself, or better than a copy would. */
 const CURL_KNOWS = new Set(['host', 'content-length', 'connection', 'accept-encoding', 'transfer-encoding', 'waylight-force']);
 
+/** What stands where a value was hidden. */
+const HIDDEN = 'REDACTED';
+
 /**
- * A request as a command for a shell. Values that were hidden stay hidden.
+ * A request as a command for a shell, and what it goes without: fields whose values were hidden would say nothing.
  * @param {Pick<Request, 'method' | 'scheme' | 'host' | 'path' | 'query'>} request
  * @param {{ port?: string, fields?: Fields | null }} [more]
  */
 export function curl({ method, scheme, host, path, query }, { port = '', fields = null } = {}) {
   const url = `${scheme}://${host}${port ? `:${port}` : ''}${path}${query ? `?${query}` : ''}`;
   const parts = ['curl', shell(url)];
+  const hidden = new Set(query.includes(HIDDEN) ? ['values of the query'] : []);
   if (method === 'HEAD') parts.push('--head');
   else if (method !== 'GET') parts.push('--request', shell(method));
   for (const [name = '', value = ''] of fields ?? []) {
-    if (!CURL_KNOWS.has(name.toLowerCase()) && !name.startsWith(':')) parts.push('--header', shell(`${name}: ${value}`));
+    if (CURL_KNOWS.has(name.toLowerCase()) || name.startsWith(':')) continue;
+    if (value.includes(HIDDEN)) hidden.add(name);
+    else parts.push('--header', shell(`${name}: ${value}`));
   }
-  return [...parts, '--compressed'].join(' ');
+  return { command: [...parts, '--compressed'].join(' '), hidden: [...hidden] };
 }
 
 /** A word as shells take it, whatever is in it. @param {string} text */

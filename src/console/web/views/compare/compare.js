@@ -1,7 +1,7 @@
 // Choosing what to compare: the traced requests of late, those of the same address first. Two chosen are shown in one.
 
 import { h, sheet } from '../../dom.js';
-import { duration, moment } from '../../model/format.js';
+import { duration, moment, readable } from '../../model/format.js';
 
 /** @import { Opened, Place } from '../../model/contract.js' */
 /** @import { Request, Requests } from '../../types/wire.d.ts' */
@@ -37,12 +37,12 @@ export async function open(place) {
       h('p', null, known ? 'Now choose the one to compare it with. Requests of the same address come first.' : 'Choose one, then another: both are drawn in one waterfall, with what changed beside each span.'),
       me.may.includes('keep') ? h('p', null, 'A trace out of a file, as Export saves it, can be compared, too: ',
         h('button', { class: 'link-button', type: 'button', onclick: () => void import('../../elements/file.js').then(({ openFile }) => openFile({ api, router })) }, 'Open a file\u2026')) : null,
-      known ? h('p', { class: 'cmp-chosen' }, h('b', null, chosen ? `${chosen.method} ${chosen.path}` : `Trace ${known.slice(0, 16)}\u2026`), chosen ? ` of ${moment(chosen.ts_us)}, ${duration(chosen.dur_us)} ` : ' ',
+      known ? h('p', { class: 'cmp-chosen' }, h('b', null, chosen ? `${chosen.method} ${readable(chosen.path)}` : `Trace ${known.slice(0, 16)}\u2026`), chosen ? ` of ${moment(chosen.ts_us)}, ${duration(chosen.dur_us)} ` : ' ',
         h('button', { class: 'link-button', type: 'button', onclick: () => router.replace({ a: null, b: null }) }, 'Choose another')) : null,
       offered.length > 0
         ? h('ul', { class: 'cmp-list' }, ...offered.map((item) => h('li', { class: alike(item) ? 'alike' : '' },
           h('button', { type: 'button', onclick: () => (chosen || !known ? choose(item) : router.push(`/t/${known}?vs=${item.trace_id}`)) },
-            h('span', { class: 'muted' }, moment(item.ts_us)), h('span', { class: 'tag mono' }, item.method), h('bdi', null, item.path), h('span', { class: 'cmp-figure' }, String(item.status)), h('span', { class: 'cmp-figure' }, duration(item.dur_us))))))
+            h('span', { class: 'muted' }, moment(item.ts_us)), h('span', { class: 'tag mono' }, item.method), h('bdi', { title: item.path }, readable(item.path)), h('span', { class: 'cmp-figure' }, String(item.status)), h('span', { class: 'cmp-figure' }, duration(item.dur_us))))))
         : h('p', null, 'There is no other traced request yet. Start a tracing session, or run a page trace, and load the page twice.')));
   };
   draw();

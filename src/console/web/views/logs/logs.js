@@ -2,6 +2,7 @@
 
 import { Problem } from '../../api.js';
 import { h, sheet } from '../../dom.js';
+import { readable } from '../../model/format.js';
 import { siteAddress } from '../../model/site.js';
 import { Filters } from './filters.js';
 import { HistogramView } from './histogram.js';
@@ -169,7 +170,7 @@ class Logs {
     if (!this.#panel.isConnected) this.#body.append(this.#panel);
     this.#unescape ??= this.#place.keys.escape(() => this.#select(null));
     const known = this.#source.log.get(id);
-    if (known) this.#place.title(`${known.method} ${known.path}`);
+    if (known) this.#place.title(`${known.method} ${readable(known.path)}`);
     void this.#panel.show(id, known);
   }
 

@@ -3,7 +3,7 @@
 import { Problem } from '../../api.js';
 import { copy, h, toast } from '../../dom.js';
 import { icon } from '../../icons.js';
-import { bytes, clock, day, duration } from '../../model/format.js';
+import { bytes, clock, day, duration, readable } from '../../model/format.js';
 import { curl, difference } from '../../model/headers.js';
 import { phasesOf } from '../../model/phases.js';
 import { cacheLook, statusOf } from './row.js';
@@ -145,7 +145,7 @@ export class RequestPanel extends HTMLElement {
   /** @param {Request & { version?: string }} request */
   #drawHead(request) {
     const status = statusOf(request);
-    const query = request.query ? h('span', { class: 'query' }, `?${request.query}`) : null;
+    const query = request.query ? h('span', { class: 'query' }, `?${readable(request.query)}`) : null;
     const parts = [
       h('span', { title: day(request.ts_us) }, clock(request.ts_us)),
       h('span', null, bytes(request.bytes)),
@@ -155,7 +155,7 @@ export class RequestPanel extends HTMLElement {
     ];
     this.#head.replaceChildren(
       h('div', { class: 'panel-title' }, h('span', { class: 'tag mono' }, request.method),
-        h('h2', { title: `${request.path}${request.query ? `?${request.query}` : ''}` }, request.path, query),
+        h('h2', { title: `${request.path}${request.query ? `?${request.query}` : ''}` }, readable(request.path), query),
         h('span', { class: `tag ${status.look}` }, status.text), this.#tools()),
       h('div', { class: 'meta' }, parts));
   }
@@ -297,16 +297,21 @@ export class RequestPanel extends HTMLElement {
       : me.may.includes('keep')
         ? h('button', { class: 'button primary', type: 'button', onclick: () => void this.#keep(detail) }, icon('keep'), 'Keep')
         : null;
-    const command = () => curl(detail, { port: location.hostname === detail.host ? location.port : '', fields: detail.headers?.received ?? null });
     this.#foot.replaceChildren(...[
       main,
-      h('button', { class: 'button', type: 'button', onclick: () => void copy(this, command(), 'Copied as cURL') }, icon('copy'), 'Copy as cURL'),
+      h('button', { class: 'button', type: 'button', onclick: () => this.#copyCommand(detail) }, icon('copy'), 'Copy as cURL'),
       me.may.includes('replay') && (detail.method === 'GET' || detail.method === 'HEAD')
         ? h('button', { class: 'button', type: 'button', title: 'Send it again, traced', onclick: (/** @type {Event} */ event) => void this.#replay(detail, event.currentTarget) }, icon('replay'), 'Replay traced')
         : null,
       h('span', { class: 'push' }),
       h('button', { class: 'button', type: 'button', onclick: () => void copy(this, location.origin + router.href(`/logs/${detail.id}`), 'Link copied') }, icon('link'), 'Copy link'),
     ].filter((element) => element !== null));
+  }
+
+  /** @param {Detail} detail */
+  #copyCommand(detail) {
+    const { command, hidden } = curl(detail, { port: location.hostname === detail.host ? location.port : '', fields: detail.headers?.received ?? null });
+    void copy(this, command, hidden.length > 0 ? `Copied as cURL, without what is hidden: ${hidden.join(', ')}` : 'Copied as cURL');
   }
 
   /** Sends it again, in a traced session, and leads to what came of it. @param {Detail} detail @param {unknown} button */

@@ -2,7 +2,7 @@
 
 import { h } from '../../dom.js';
 import { icon } from '../../icons.js';
-import { clock, duration, moment } from '../../model/format.js';
+import { clock, duration, moment, readable } from '../../model/format.js';
 import { fill, joined, phasesOf } from '../../model/phases.js';
 import { vitalsOf } from '../../model/vitals.js';
 
@@ -67,8 +67,8 @@ export class RowView {
     this.#status.textContent = text;
     this.#status.className = `tag ${look}`;
     this.#method.textContent = request.method;
-    this.#path.textContent = request.path;
-    this.#query.textContent = request.query ? `?${request.query}` : '';
+    this.#path.textContent = readable(request.path);
+    this.#query.textContent = request.query ? `?${readable(request.query)}` : '';
     this.#path.parentElement?.setAttribute('title', `${request.host}${request.path}${request.query ? `?${request.query}` : ''}`);
     const note = request.error && request.error !== 'client_disconnected' ? request.error.replaceAll('_', ' ') : '';
     this.#note.textContent = note;

@@ -3,7 +3,7 @@
 import { copy, h } from '../../dom.js';
 import { icon } from '../../icons.js';
 import { confirm } from '../../elements/confirm.js';
-import { clock, count, day, duration, moment, short, things } from '../../model/format.js';
+import { clock, count, day, duration, moment, readable, short, things } from '../../model/format.js';
 import { visits } from '../../model/sessions.js';
 import { vitalsOf } from '../../model/vitals.js';
 
@@ -107,7 +107,7 @@ export class SessionPanel {
     const slowest = this.#slowest;
     this.#facts.replaceChildren(tile('Page views', count(pages)), tile('Requests', count(requests)), tile('Failed', count(failed), failed > 0 ? 'err' : ''),
       tile(spansMax === null ? 'Spans' : `Spans of ${short(spansMax)}`, count(spans)),
-      slowest ? tile(`Slowest: ${slowest.path}`, h('a', { href: router.href(`/logs/${slowest.id}?session=${id}&range=all`), title: slowest.path }, duration(slowest.dur_us))) : '');
+      slowest ? tile(`Slowest: ${readable(slowest.path)}`, h('a', { href: router.href(`/logs/${slowest.id}?session=${id}&range=all`), title: slowest.path }, duration(slowest.dur_us))) : '');
     const mine = person === me.name;
     const button = (/** @type {string} */ label, /** @type {() => void} */ run) => h('button', { class: 'button small', type: 'button', onclick: run }, label);
     this.#tools.replaceChildren(h('a', { class: 'button small', href: router.href(`/logs?session=${id}&range=all`) }, 'Its requests in the Logs'));
@@ -184,7 +184,7 @@ export class SessionPanel {
     const tags = h('span', { class: 'row vitals' });
     const says = h('p', { class: 'says' });
     const status = h('span', { class: `tag ${head.status >= 500 || head.status === 0 ? 'err' : head.status >= 400 ? 'warn' : 'ok'}` }, head.status === 0 ? 'gone' : String(head.status));
-    const name = isPage ? head.path : things(requests.length, 'request outside a page view', 'requests outside of page views');
+    const name = isPage ? readable(head.path) : things(requests.length, 'request outside a page view', 'requests outside of page views');
     const logs = isPage ? `/logs?page=${head.id}&range=all` : `/logs/${head.id}?session=${this.#id}&range=all`;
     const to = isPage && trace ? `/t/${trace}` : logs;
     const item = h('li', { class: isPage ? 'visit' : 'visit others' },
