@@ -303,6 +303,23 @@ describe('the toolbar in all kinds of pages', () => {
     await page.evaluate(() => localStorage.clear());
   });
 
+  test('it is dragged by the first finger that touches it', async () => {
+    const context = await browser.newContext({ hasTouch: true }), tab = await context.newPage(), bar = new Toolbar(tab);
+    await signIn(tab, await waylight.link());
+    await tab.goto(waylight.origin);
+    const { x, y } = await bar.until('the bar', () => bar.part('.pill b'));
+    const client = await context.newCDPSession(tab);
+    const touch = (/** @type {'touchStart' | 'touchMove' | 'touchEnd'} */ type, /** @type {{ x: number, y: number }[]} */ ...touchPoints) => client.send('Input.dispatchTouchEvent', { type, touchPoints });
+    await touch('touchStart', { x: x + 4, y: y + 4 });
+    for (const [toX, toY] of [[300, 200], [120, 90], [40, 40]]) await touch('touchMove', { x: toX ?? 0, y: toY ?? 0 });
+    await touch('touchEnd');
+    await bar.until('the corner', async () => {
+      const corner = await bar.part('.pill');
+      return corner?.x === 16 && corner.y === 16;
+    });
+    await context.close();
+  });
+
   test('it hides on a page, for a session, from the start; and the shortcut shows it', async () => {
     await visit('/');
     await toolbar.choose('Hide on this page');

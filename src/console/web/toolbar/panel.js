@@ -79,8 +79,9 @@ export function panel(bar) {
       doing ??= (await import('./commands.js')).commands(bar);
     } catch {
       // Whoever is signed out is not given it either; then the page's own server answers, whatever that says.
-      const isOut = bar.mayAsk() && await bar.ask('me').then((/** @type {any} */ me) => !me?.role, (/** @type {Error} */ error) => error.name !== 'TypeError');
-      bar.phase = isOut ? 'expired' : 'offline';
+      if (bar.mayAsk()) await bar.ask('me').catch(() => {});
+      const isOut = bar.phase === 'expired';
+      if (!isOut) bar.phase = 'offline';
       bar.toast('bad', isOut ? 'You are signed out' : 'Waylight cannot be reached', isOut ? 'Sign in again, then reload this page.' : 'Nothing was changed.', [link('Open the plain page', 'plain')]);
       return bar.paint();
     }
@@ -214,42 +215,6 @@ export function panel(bar) {
   listen(box, 'cancel', (/** @type {Event} */ event) => { event.preventDefault(); close(); });
   listen(box, 'click', (/** @type {Event} */ event) => { if (event.target === box) close(); });
   listen(window, 'pointerdown', (/** @type {Event} */ event) => { if (!bar.pathOf(event).includes(host)) close(); }, true);
-
-  // Dragging to a corner.
-
-  /** @type {{ x: number, y: number, moved: boolean } | null} */ let drag = null;
-
-  /** @param {PointerEvent} event */
-  function moved(event) {
-    if (!drag) return;
-    const x = event.clientX - drag.x, y = event.clientY - drag.y;
-    if (!drag.moved && Math.hypot(x, y) < 5) return;
-    if (!drag.moved) slot.setPointerCapture(event.pointerId);
-    drag.moved = true;
-    close();
-    wrap.style.transform = `translate(${x}px, ${y}px)`;
-  }
-
-  /** @param {PointerEvent} event */
-  function dropped(event) {
-    for (const [name, act] of holding) window.removeEventListener(name, act, true);
-    wrap.style.transform = '';
-    if (drag?.moved && event.type === 'pointerup') {
-      const place = (event.clientY < innerHeight / 2 ? 't' : 'b') + (event.clientX < innerWidth / 2 ? 'l' : 'r');
-      setAttribute(host, 'data-place', place);
-      local.set(bar.PLACE, place);
-    }
-    // The click that follows belongs to the drag.
-    window.setTimeout(() => { drag = null; });
-  }
-
-  const holding = /** @type {[string, any][]} */ ([['pointermove', moved], ['pointerup', dropped], ['pointercancel', dropped]]);
-  listen(slot, 'pointerdown', (/** @type {PointerEvent} */ event) => {
-    if (event.button !== 0) return;
-    drag = { x: event.clientX, y: event.clientY, moved: false };
-    for (const [name, act] of holding) listen(window, name, act, true);
-  });
-  listen(slot, 'click', (/** @type {Event} */ event) => { if (drag?.moved) event.stopPropagation(); }, true);
 
   return { toggle: () => (box.open ? close() : open()), close, isOpen: () => box.open, run };
 }

@@ -18,7 +18,7 @@ try { (() => {
   const listen = uncurried(EventTarget.prototype.addEventListener);
   const pathOf = uncurried(Event.prototype.composedPath);
   const clock = uncurried(Performance.prototype.now), entriesOf = uncurried(Performance.prototype.getEntriesByType), { now: date } = Date;
-  const { setTimeout, clearTimeout, performance, navigator, location, CSSStyleSheet } = window;
+  const { setTimeout, clearTimeout, performance, navigator, location, AbortController, CSSStyleSheet } = window;
   const local = storage('localStorage'), perTab = storage('sessionStorage');
   /** A page's `<base>` shall not lead us astray. */
   const OURS = `${location.origin}/_waylight/`, HIDDEN = 'waylight.hidden', PLACE = 'waylight.place', RUN = 'waylight.run', SESSION = 'waylight.session';
@@ -277,7 +277,7 @@ i{display:block}.dot{width:8px;height:8px;border-radius:8px;background:#fff;anim
 
   /** What the panel is made with; `phase` is reloading, collecting, armed, offline, expired, or nothing of these. */
   const bar = {
-    phase: '', fetch, state, host, shadow, wrap, slot, local, perTab, OURS, HIDDEN, PLACE, RUN, SESSION, el, icon, pressed, link, listen, setAttribute, append, pathOf,
+    phase: '', fetch, state, host, shadow, wrap, slot, local, perTab, OURS, HIDDEN, RUN, SESSION, el, icon, pressed, link, listen, setAttribute, append, pathOf,
     ask, mayAsk, follow, hide, show, paint, toast, dismiss, time, timing, firstByte, isActive, tracePath, sessionPath,
   };
 
@@ -368,6 +368,47 @@ i{display:block}.dot{width:8px;height:8px;border-radius:8px;background:#fff;anim
 
   /** What a page breaks under us is ours to bear: none of it becomes an error of the page. @param {(...values: any[]) => unknown} act */
   const safely = (act) => (/** @type {any[]} */ ...values) => { try { act(...values); } catch { /* so be it */ } };
+
+  // Dragging to a corner.
+
+  /** @type {{ x: number, y: number, isMoved: boolean, over: AbortController } | null} */ let drag = null;
+
+  /** @param {PointerEvent} event */
+  function grabbed(event) {
+    if (event.button) return;
+    const over = new AbortController(), options = { __proto__: null, capture: true, signal: over.signal };
+    drag = { x: event.clientX, y: event.clientY, isMoved: false, over };
+    listen(window, 'pointermove', safely(dragged), options);
+    listen(window, 'pointerup', safely(dropped), options);
+    listen(window, 'pointercancel', safely(dropped), options);
+  }
+
+  /** @param {PointerEvent} event */
+  function dragged(event) {
+    if (!drag) return;
+    const x = event.clientX - drag.x, y = event.clientY - drag.y;
+    if (!drag.isMoved && Math.hypot(x, y) < 5) return;
+    if (!drag.isMoved) slot.setPointerCapture(event.pointerId);
+    drag.isMoved = true;
+    panel?.close();
+    wrap.style.transform = `translate(${x}px, ${y}px)`;
+  }
+
+  /** @param {PointerEvent} event */
+  function dropped(event) {
+    drag?.over.abort();
+    wrap.style.transform = '';
+    if (drag?.isMoved && event.type === 'pointerup') {
+      const place = (event.clientY < window.innerHeight / 2 ? 't' : 'b') + (event.clientX < window.innerWidth / 2 ? 'l' : 'r');
+      setAttribute(host, 'data-place', place);
+      local.set(PLACE, place);
+    }
+    // The click that follows belongs to the drag.
+    setTimeout(() => { drag = null; });
+  }
+
+  listen(slot, 'pointerdown', safely(grabbed));
+  listen(slot, 'click', (/** @type {Event} */ event) => { if (drag?.isMoved) event.stopPropagation(); }, true);
 
   function dress() {
     const sheet = new CSSStyleSheet();
