@@ -11,6 +11,7 @@ pub mod drain;
 pub mod entry;
 pub mod handler;
 pub mod permits;
+mod room;
 pub mod tasks;
 mod timer;
 pub mod tracer;

@@ -9,27 +9,33 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use bytes::{Buf as _, BytesMut};
+use bytes::Buf as _;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, ReadBuf};
 
 use super::Place;
-use crate::clock::{self, Instant};
+use crate::{
+    clock::{self, Instant},
+    proxy::room::{Input, Kind},
+};
 
 /// The first octets of a connection without a request are read in so large a piece.
 const FIRST_BYTES: usize = 1024;
+
+/// What is read in larger pieces than this is content, in octets.
+const HEADS_BYTES_MAX: usize = 4 * 1024;
 
 /// A stream, and what was read of it and not understood.
 #[derive(Debug)]
 pub(super) struct Stream<I> {
     pub(super) io: I,
-    pub(super) input: BytesMut,
+    pub(super) input: Input,
     /// Kept as long as the socket.
     _place: Option<Place>,
 }
 
 impl<I: AsyncRead + AsyncWrite + Unpin> Stream<I> {
     pub(super) fn new(io: I, place: Option<Place>) -> Self {
-        Self { io, input: BytesMut::new(), _place: place }
+        Self { io, input: Input::default(), _place: place }
     }
 
     /// Reads the first octets of a request, without keeping room for them before they are there; zero octets mean the
@@ -44,11 +50,12 @@ impl<I: AsyncRead + AsyncWrite + Unpin> Stream<I> {
 
     /// Reads what is there, with room for at least `room` octets where new room is made; zero octets mean the end.
     pub(super) fn poll_read(&mut self, cx: &mut Context<'_>, room: usize) -> Poll<io::Result<usize>> {
+        let kind = if room > HEADS_BYTES_MAX { Kind::Contents } else { Kind::Requests };
         // What is left of the room before is used up first, so that most requests need none of their own.
-        if self.input.capacity() - self.input.len() < FIRST_BYTES {
-            self.input.reserve(room);
-        }
-        pin!(self.io.read_buf(&mut self.input)).poll(cx)
+        self.input.make_room(kind, (FIRST_BYTES, room));
+        let read = pin!(self.io.read_buf(&mut *self.input)).poll(cx);
+        self.input.rest();
+        read
     }
 
     /// Says goodbye, as far as that can be done without waiting.
@@ -72,7 +79,7 @@ impl<I: AsyncRead + Unpin> AsyncRead for Stream<I> {
         buf.put_slice(&self.input[..octets]);
         self.input.advance(octets);
         if self.input.is_empty() {
-            self.input = BytesMut::new(); // its memory too: it is not needed again
+            self.input.rest();
         }
         Poll::Ready(Ok(()))
     }

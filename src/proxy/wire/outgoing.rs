@@ -11,7 +11,7 @@ use bytes::{Buf as _, Bytes};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use tokio::io::AsyncWrite;
 
-use crate::{body::More, rules::headers::trailers::may_trail};
+use crate::{body::More, proxy::room, rules::headers::trailers::may_trail};
 
 /// Content of so many octets is copied: a second slice costs the kernel more.
 const COPIED_BYTES_MAX: usize = 4 * 1024;
@@ -43,6 +43,9 @@ impl Outgoing {
 
     /// Where octets of our own are put. There must be [room](Self::has_room).
     pub fn own(&mut self) -> &mut Vec<u8> {
+        if self.own.capacity() == 0 {
+            self.own = room::to_write();
+        }
         &mut self.own
     }
 
@@ -68,7 +71,7 @@ impl Outgoing {
     /// Adds content.
     pub fn data(&mut self, data: Bytes) {
         if data.len() <= COPIED_BYTES_MAX {
-            self.own.extend_from_slice(&data);
+            self.own().extend_from_slice(&data);
         } else {
             self.data = data;
         }
@@ -78,7 +81,7 @@ impl Outgoing {
     pub fn chunk(&mut self, data: Bytes, more: More) {
         if !data.is_empty() {
             // Writing to memory cannot fail.
-            write!(self.own, "{:x}\r\n", data.len()).ok();
+            write!(self.own(), "{:x}\r\n", data.len()).ok();
             self.data(data);
             self.end(b"\r\n");
         }
@@ -89,15 +92,15 @@ impl Outgoing {
 
     /// Adds the last chunk, and `trailers`.
     pub fn trailers(&mut self, trailers: &HeaderMap) {
-        self.own.extend_from_slice(b"0\r\n");
-        fields(&mut self.own, trailers.iter().filter(|(name, _)| may_trail(name)));
-        self.own.extend_from_slice(b"\r\n");
+        self.own().extend_from_slice(b"0\r\n");
+        fields(self.own(), trailers.iter().filter(|(name, _)| may_trail(name)));
+        self.own().extend_from_slice(b"\r\n");
     }
 
     /// Ends a chunk.
     fn end(&mut self, tail: &'static [u8]) {
         if self.data.is_empty() {
-            self.own.extend_from_slice(tail);
+            self.own().extend_from_slice(tail);
         } else {
             self.tail = tail;
         }
@@ -129,7 +132,7 @@ impl Outgoing {
             self.advance(written);
             self.is_held = true;
         }
-        self.own.clear();
+        room::written(std::mem::take(&mut self.own));
         self.own_gone = 0;
         if self.is_held {
             ready!(Pin::new(io).poll_flush(cx))?;
@@ -156,6 +159,7 @@ pub fn fields<'a>(out: &mut Vec<u8>, fields: impl IntoIterator<Item = (&'a Heade
 }
 
 /// Writes one field.
+#[inline]
 pub fn field(out: &mut Vec<u8>, name: &str, value: &[u8]) {
     out.reserve(name.len() + value.len() + 4);
     out.extend_from_slice(name.as_bytes());

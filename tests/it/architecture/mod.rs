@@ -64,6 +64,7 @@ const MEETING_PLACES: &[&str] = &[
     "handler",
     "inspect",
     "permits",
+    "room",
     "snapshot",
     "stack",
     "tasks",

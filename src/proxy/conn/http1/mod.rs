@@ -16,7 +16,6 @@ use std::{
     time::Duration,
 };
 
-use bytes::BytesMut;
 use http::StatusCode;
 use tokio::io::{AsyncRead, AsyncWrite};
 
@@ -129,7 +128,7 @@ where
                 Ok(head) => self.exchange(Ok(head)).await,
                 Err(Pause::Refused(fault)) => self.exchange(Err(fault)).await,
                 Err(Pause::Quiet) => {
-                    self.stream.input = BytesMut::new();
+                    self.stream.input.rest();
                     return Some(self.stream);
                 }
                 Err(Pause::End) => return None,

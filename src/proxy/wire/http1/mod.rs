@@ -15,7 +15,7 @@ use std::{
     task::{Context, Poll, Waker, ready},
 };
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http_body::{Body as _, Frame};
 use tokio::{
     io::{AsyncRead, AsyncReadExt as _, ReadBuf},
@@ -24,7 +24,10 @@ use tokio::{
 
 use self::{inbound::Inbound, outbound::Outbound};
 use super::{Io, Rewound, SendError, Sent, Wire, WireError};
-use crate::service::Request;
+use crate::{
+    proxy::room::{Input, Kind},
+    service::Request,
+};
 
 /// What is read at once at first, in octets: enough for most heads and small bodies.
 const READ_BYTES_MIN: usize = 8 * 1024;
@@ -43,7 +46,7 @@ pub struct Http1 {
 struct Connection {
     io: Io,
     /// What was read and not understood.
-    input: BytesMut,
+    input: Input,
     /// What the next read makes room for.
     room: usize,
     inbound: Inbound,
@@ -71,7 +74,7 @@ impl Http1 {
     pub fn new(io: Io) -> Self {
         let connection = Connection {
             io,
-            input: BytesMut::new(),
+            input: Input::default(),
             room: READ_BYTES_MIN,
             inbound: Inbound::default(),
             outbound: Outbound::default(),
@@ -106,6 +109,7 @@ impl Wire for Http1 {
         if !connection.input.is_empty() || !connection.inbound.is_over() || !connection.outbound.is_over() {
             return false;
         }
+        connection.input.rest();
         // Nothing is read from the socket unless the runtime has seen something arrive.
         let mut octet = [0];
         pin!(&mut connection.io).poll_read(cx, &mut ReadBuf::new(&mut octet)).is_pending()
@@ -164,7 +168,7 @@ impl Wire for Http1 {
         let Self { shared, sender } = self;
         drop(sender);
         let connection = Rc::try_unwrap(shared).ok()?.into_inner();
-        connection.has_sent().then(|| Rewound::new(connection.input.freeze(), connection.io))
+        connection.has_sent().then(|| Rewound::new(connection.input.into_octets().freeze(), connection.io))
     }
 }
 
@@ -212,7 +216,10 @@ impl Connection {
         loop {
             match self.inbound.frame(&mut self.input) {
                 Err(error) => return Poll::Ready(Some(Err(error))),
-                Ok(Some(frame)) => return Poll::Ready(Some(Ok(frame))),
+                Ok(Some(frame)) => {
+                    self.input.rest();
+                    return Poll::Ready(Some(Ok(frame)));
+                }
                 Ok(None) if self.inbound.is_over() => return Poll::Ready(None),
                 Ok(None) => {}
             }
@@ -227,9 +234,14 @@ impl Connection {
     /// Reads what is there; 0 octets mean the end.
     fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<Result<usize, WireError>> {
         let wanted = self.inbound.wants().unwrap_or(self.room).clamp(READ_BYTES_MIN, READ_BYTES_MAX);
-        self.input.reserve(wanted);
+        let kind = if wanted > READ_BYTES_MIN { Kind::Contents } else { Kind::Responses };
+        self.input.make_room(kind, (wanted, wanted));
         let room = self.input.capacity() - self.input.len();
-        let octets = ready!(pin!(self.io.read_buf(&mut self.input)).poll(cx)).map_err(WireError::Io)?;
+        let polled = pin!(self.io.read_buf(&mut *self.input)).poll(cx);
+        if polled.is_pending() {
+            self.input.rest();
+        }
+        let octets = ready!(polled).map_err(WireError::Io)?;
         // Whoever fills the room most likely has more.
         self.room =
             if octets == room { room * 2 } else { self.room.min(octets * 4) }.clamp(READ_BYTES_MIN, READ_BYTES_MAX);

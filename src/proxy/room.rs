@@ -1,0 +1,110 @@
+//! Room for octets, which the connections of a thread lend one another: what was given back last is taken next, while the
+//! processor's cache still holds it, and a connection that waits holds none. Of each kind one piece is kept; what is given
+//! back beyond it is freed.
+//!
+//! Nothing goes from one connection to the next but room: whoever takes a piece sees only what he puts into it.
+
+use std::{
+    cell::Cell,
+    ops::{Deref, DerefMut},
+};
+
+use bytes::BytesMut;
+
+/// What room is for: pieces of one kind are about as large, and free again about as soon.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// The heads of clients' requests.
+    Requests,
+    /// The heads of upstreams' responses, and small bodies.
+    Responses,
+    /// Large bodies, from either side.
+    Contents,
+}
+
+impl Kind {
+    /// No larger pieces are kept, in octets.
+    const fn bytes_max(self) -> usize {
+        match self {
+            Self::Requests | Self::Responses => 8 * 1024,
+            Self::Contents => 128 * 1024,
+        }
+    }
+}
+
+/// No larger room to write from is kept, in octets.
+const WRITTEN_BYTES_MAX: usize = 32 * 1024;
+
+thread_local! {
+    static PIECES: [Cell<Option<BytesMut>>; 3] = const { [const { Cell::new(None) }; 3] };
+    static WRITTEN: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+}
+
+/// What was read and not understood yet.
+#[derive(Debug, Default)]
+pub(super) struct Input {
+    octets: BytesMut,
+    /// What the room was taken for, if there is any.
+    kind: Option<Kind>,
+}
+
+impl Input {
+    /// Makes room for more, of this kind where it is taken anew: `room` octets, unless there is room for `enough`.
+    #[inline]
+    pub(super) fn make_room(&mut self, kind: Kind, (enough, room): (usize, usize)) {
+        if self.kind != Some(kind) && self.octets.is_empty() {
+            self.rest();
+            self.octets = PIECES.with(|pieces| pieces[kind as usize].take()).unwrap_or_default();
+            self.kind = Some(kind);
+        }
+        if self.octets.capacity() - self.octets.len() < enough {
+            self.octets.reserve(room);
+        }
+    }
+
+    /// Gives room back in which nothing is.
+    #[inline]
+    pub(super) fn rest(&mut self) {
+        let Some(kind) = self.kind.filter(|_| self.octets.is_empty()) else { return };
+        self.kind = None;
+        let octets = std::mem::take(&mut self.octets);
+        if octets.capacity() <= kind.bytes_max() {
+            PIECES.with(|pieces| pieces[kind as usize].set(Some(octets)));
+        }
+    }
+
+    /// The octets themselves.
+    pub(super) fn into_octets(self) -> BytesMut {
+        self.octets
+    }
+}
+
+impl Deref for Input {
+    type Target = BytesMut;
+
+    fn deref(&self) -> &BytesMut {
+        &self.octets
+    }
+}
+
+impl DerefMut for Input {
+    fn deref_mut(&mut self) -> &mut BytesMut {
+        &mut self.octets
+    }
+}
+
+/// Room to write from, if any was given back.
+pub(super) fn to_write() -> Vec<u8> {
+    WRITTEN.take()
+}
+
+/// Gives room back that was written from.
+pub(super) fn written(mut room: Vec<u8>) {
+    if (1..=WRITTEN_BYTES_MAX).contains(&room.capacity()) {
+        room.clear();
+        WRITTEN.set(room);
+    }
+}
+
+#[cfg(test)]
+mod tests;
