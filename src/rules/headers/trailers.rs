@@ -5,10 +5,13 @@
 use http::{HeaderName, header};
 
 use super::{names::field, twins::twin};
-use crate::rules::session::{force::FORCE, upload::UPLOAD};
+use crate::rules::session::{
+    force::FORCE,
+    upload::{PAGE, UPLOAD},
+};
 
 /// Fields that mean something only in a head, beside those that concern an intermediary.
-const IN_HEADS_ONLY: [HeaderName; 8] = [
+const IN_HEADS_ONLY: [HeaderName; 9] = [
     header::AUTHORIZATION,
     header::CONTENT_ENCODING,
     header::CONTENT_TYPE,
@@ -16,6 +19,7 @@ const IN_HEADS_ONLY: [HeaderName; 8] = [
     header::SET_COOKIE,
     header::TRAILER,
     FORCE,
+    PAGE,
     UPLOAD,
 ];
 

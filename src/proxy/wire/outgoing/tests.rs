@@ -54,6 +54,7 @@ async fn only_what_may_trail_is_written_as_a_trailer() {
         "content_length",
         "waylight-trace",
         "waylight-upload",
+        "waylight-page",
         "proxy",
         "upgrade",
     ] {
