@@ -19,7 +19,7 @@ use opentelemetry::trace::SpanId;
 
 pub use self::{
     beside::{Cached, Kept},
-    conn::{Aside, Conn, Duplex, Handshake, Offer, Refusal, Same},
+    conn::{Aside, Conn, Duplex, Facts, Handshake, Offer, Refusal, Same},
     keeping::{Keeping, Place},
     request_id::RequestId,
 };

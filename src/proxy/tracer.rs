@@ -8,7 +8,7 @@ use std::{
 use http::{HeaderMap, Version, header::USER_AGENT};
 use opentelemetry::trace::{SpanId, TraceFlags, TraceId};
 
-use super::context::{Context, Place, method_name};
+use super::context::{Conn, Context, Facts, Place, method_name};
 use crate::{
     clock::{self, Instant},
     rules::{
@@ -17,7 +17,7 @@ use crate::{
         session::Id,
         trace_context::{self, Incoming, NewIds, Policy, Presenter, Settings},
     },
-    trace::{ids, outbox::Outbox, quota::Quota, recording::Begin, scope::Span, stage::Stage},
+    trace::{attributes::Attributes, ids, outbox::Outbox, quota::Quota, recording::Begin, scope::Span, stage::Stage},
 };
 
 /// A handshake this long before its first request is told in attributes only: the time between was the client's.
@@ -117,29 +117,35 @@ impl Tracer {
         if let Some(host) = cx.host.get() {
             root.set("server.address", || &**host);
         }
-        root.set("server.port", || i64::from(cx.conn.local.port()));
-        let peer = cx.conn.peer.ip();
-        let setting = self.redaction.client_address();
-        if let Some(client) = privacy::client_address(cx.client.get(), setting) {
-            root.set("client.address", || client);
-        }
-        if let Some(kept) = privacy::client_address(peer, setting) {
-            root.set("network.peer.address", || kept);
-            root.set("network.peer.port", || i64::from(cx.conn.peer.port()));
-        }
-        root.set("network.protocol.version", || match cx.version {
-            Version::HTTP_2 => "2",
-            Version::HTTP_10 => "1.0",
-            _ => "1.1",
-        });
+        let kept = self.redaction.client_address();
+        let facts = Facts { version: cx.version, client: cx.client.get(), kept };
+        cx.conn.describe(root, facts, |known| connection(known, &cx.conn, facts));
         if let Some(agent) = headers.get(USER_AGENT).and_then(|agent| agent.to_str().ok()) {
             root.set("user_agent.original", || &agent[..agent.len().min(AGENT_BYTES_MAX)]);
         }
-        if let Some(tls) = &cx.conn.tls {
-            root.set("tls.protocol.version", || tls.version);
-            root.set("tls.cipher", || tls.cipher);
-            root.set("tls.resumed", || tls.resumed);
-        }
+    }
+}
+
+/// What is the same for all requests of a connection, as long as they come from the same client.
+fn connection(known: &mut Attributes, conn: &Conn, facts: Facts) {
+    known.set("server.port", i64::from(conn.local.port()));
+    if let Some(client) = privacy::client_address(facts.client, facts.kept) {
+        known.set("client.address", client);
+    }
+    if let Some(peer) = privacy::client_address(conn.peer.ip(), facts.kept) {
+        known.set("network.peer.address", peer);
+        known.set("network.peer.port", i64::from(conn.peer.port()));
+    }
+    let version = match facts.version {
+        Version::HTTP_2 => "2",
+        Version::HTTP_10 => "1.0",
+        _ => "1.1",
+    };
+    known.set("network.protocol.version", version);
+    if let Some(tls) = &conn.tls {
+        known.set("tls.protocol.version", tls.version);
+        known.set("tls.cipher", tls.cipher);
+        known.set("tls.resumed", tls.resumed);
     }
 }
 

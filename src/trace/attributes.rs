@@ -33,18 +33,47 @@ impl Attributes {
     }
 
     /// Sets an attribute. A later value replaces an earlier one; what is too much is counted.
+    #[inline]
     pub fn set(&mut self, key: &str, value: impl AttributeValue) {
-        let mark = mark(key);
-        if self.marks & mark != 0 {
-            self.remove(key);
+        if self.admits(key) {
+            write(&mut self.octets, SPAN_ATTRIBUTES, key, value);
         }
-        if self.count == ATTRIBUTES_MAX {
-            self.dropped += 1;
+    }
+
+    /// Sets all of `others`, in one piece where none of them is there yet.
+    pub fn set_all(&mut self, others: &Self) {
+        if self.marks & others.marks == 0 && self.count + others.count <= ATTRIBUTES_MAX {
+            self.octets.extend_from_slice(&others.octets);
+            self.marks |= others.marks;
+            self.count += others.count;
             return;
+        }
+        for Entry { place, key, .. } in others.entries() {
+            if str::from_utf8(key).is_ok_and(|key| self.admits(key)) {
+                self.octets.extend_from_slice(&others.octets[place]);
+            }
+        }
+    }
+
+    /// Whether a value of this key is written next. Most keys are known when this is compiled, and so are their marks.
+    #[inline]
+    fn admits(&mut self, key: &str) -> bool {
+        let mark = mark(key);
+        if (self.marks & mark != 0 || self.count == ATTRIBUTES_MAX) && !self.makes_place(key) {
+            return false;
         }
         self.marks |= mark;
         self.count += 1;
-        write(&mut self.octets, SPAN_ATTRIBUTES, key, value);
+        true
+    }
+
+    /// Takes an earlier value of this key off, and says whether there is a place for another.
+    #[cold]
+    fn makes_place(&mut self, key: &str) -> bool {
+        self.remove(key);
+        let is_full = self.count == ATTRIBUTES_MAX;
+        self.dropped += u32::from(is_full);
+        !is_full
     }
 
     /// The attributes as fields of a span.
@@ -59,15 +88,19 @@ impl Attributes {
 
     /// The text of this key, if there is one.
     pub fn text(&self, key: &str) -> Option<&str> {
-        let found = self.entries().find(|entry| entry.key == key.as_bytes())?;
-        let mut value = found.value.strip_prefix(&[TEXT])?;
+        let mut value = self.find(key)?.value.strip_prefix(&[TEXT])?;
         let length = length(&mut value)?;
         str::from_utf8(value.get(..length)?).ok()
     }
 
     /// The value of this key in words, whatever it is.
     pub fn shown(&self, key: &str) -> Option<String> {
-        self.entries().find(|entry| entry.key == key.as_bytes()).map(|entry| entry.shown())
+        self.find(key).map(|entry| entry.shown())
+    }
+
+    /// Whether there is a value of this key.
+    pub fn has(&self, key: &str) -> bool {
+        self.find(key).is_some()
     }
 
     /// Puts `instead` in the place of every value whose key is to be hidden.
@@ -87,10 +120,33 @@ impl Attributes {
     }
 
     fn remove(&mut self, key: &str) {
-        let known = self.entries().find(|entry| entry.key == key.as_bytes());
-        if let Some(Entry { place, .. }) = known {
+        let known = self.find(key).map(|entry| entry.place);
+        if let Some(place) = known {
             self.octets.drain(place);
             self.count -= 1;
+        }
+    }
+
+    /// The attribute of this key. What is short and has another key is stepped over.
+    fn find(&self, key: &str) -> Option<Entry<'_>> {
+        if self.marks & mark(key) == 0 {
+            return None;
+        }
+        let mut at = 0;
+        loop {
+            let rest = self.octets.get(at..)?;
+            match *rest {
+                [_, whole @ 0..0x80, _, key_length @ 0..0x80, ..] if usize::from(key_length) != key.len() => {
+                    at += 2 + usize::from(whole);
+                }
+                _ => {
+                    let entry = Entry::read(&self.octets, at)?;
+                    if entry.key == key.as_bytes() {
+                        return Some(entry);
+                    }
+                    at = entry.place.end;
+                }
+            }
         }
     }
 
@@ -157,6 +213,7 @@ fn length(rest: &mut &[u8]) -> Option<usize> {
 
 /// One of 128 bits. Keys differ most in their length, at their second place, in their middle and at their end; those that
 /// one request sets share none.
+#[inline]
 fn mark(key: &str) -> u128 {
     let octets = key.as_bytes();
     let at = |place: usize| u64::from(octets.get(place).copied().unwrap_or_default());

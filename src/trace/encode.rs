@@ -61,20 +61,31 @@ pub fn request<'a>(resource: &Resource, spans: impl Iterator<Item = &'a SpanReco
     let expected: usize = spans.clone().map(|span| SPAN_BYTES + span.attributes.octets().len()).sum();
     let mut buffer = Vec::with_capacity(resource.0.len() + expected);
     // Two octets of length hold what is shorter than 16 KiB, three what is shorter than 2 MiB.
-    nested_in::<3>(&mut buffer, 1, |buffer| {
-        buffer.extend_from_slice(&resource.0);
-        nested_in::<3>(buffer, 2, |buffer| {
-            nested(buffer, 1, |buffer| {
-                text(buffer, 1, "waylight");
-                text(buffer, 2, env!("CARGO_PKG_VERSION"));
-            });
-            for record in spans {
-                nested_in::<2>(buffer, 2, |buffer| span(buffer, record));
-            }
-        });
-    });
+    if resource.0.len() + expected < 1 << 14 {
+        nested_in::<2>(&mut buffer, 1, |buffer| resource_spans::<2>(buffer, resource, spans));
+    } else {
+        nested_in::<3>(&mut buffer, 1, |buffer| resource_spans::<3>(buffer, resource, spans));
+    }
     // Batches wait in queues that count their octets: none is kept that is not written.
     buffer.into_boxed_slice().into()
+}
+
+/// Encodes `ResourceSpans`, of which each length most likely takes `N` octets.
+fn resource_spans<'a, const N: usize>(
+    buffer: &mut Vec<u8>,
+    resource: &Resource,
+    spans: impl Iterator<Item = &'a SpanRecord>,
+) {
+    buffer.extend_from_slice(&resource.0);
+    nested_in::<N>(buffer, 2, |buffer| {
+        nested(buffer, 1, |buffer| {
+            text(buffer, 1, "waylight");
+            text(buffer, 2, env!("CARGO_PKG_VERSION"));
+        });
+        for record in spans {
+            nested_in::<2>(buffer, 2, |buffer| span(buffer, record));
+        }
+    });
 }
 
 fn span(buffer: &mut Vec<u8>, record: &SpanRecord) {

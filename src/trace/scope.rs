@@ -184,6 +184,13 @@ impl Span {
         }
     }
 
+    /// Sets attributes that were written before; `others` is only asked for when the span is recorded.
+    pub fn set_all<'a>(&mut self, others: impl FnOnce() -> &'a Attributes) {
+        if let Some(open) = &mut self.0 {
+            open.record.attributes.set_all(others());
+        }
+    }
+
     /// Gives the span a name of its own.
     pub fn rename<N: Into<Cow<'static, str>>>(&mut self, name: impl FnOnce() -> N) {
         if let Some(open) = &mut self.0 {

@@ -5,34 +5,47 @@ use crate::{
     proxy::context::{Context, method_name},
     rules::reserved,
     service::Request,
-    trace::scope::Span,
+    trace::{attributes::Attributes, scope::Span},
 };
 
-/// Describes `request`, in its attempt number `attempts`, on `span`.
-pub(super) fn request(
-    span: &mut Span,
-    request: &Request,
-    (endpoint, origin): (&Endpoint, &str),
-    attempts: u32,
-    cx: &Context,
-) {
+/// What client spans say of an endpoint.
+#[derive(Debug)]
+pub(super) struct Described {
+    /// What all URLs there begin with.
+    origin: Box<str>,
+    /// What is the same for all requests.
+    attributes: Attributes,
+}
+
+impl Described {
+    /// What is said of `endpoint`.
+    pub(super) fn new(endpoint: &Endpoint) -> Self {
+        let mut attributes = Attributes::default();
+        attributes.set("server.address", &*endpoint.host);
+        attributes.set("network.protocol.name", "http");
+        attributes.set("network.protocol.version", "1.1");
+        Self { origin: origin(endpoint), attributes }
+    }
+}
+
+/// Describes `request`, to `endpoint` in its attempt number `attempts`, on `span`.
+pub(super) fn request(span: &mut Span, request: &Request, endpoint: &Described, attempts: u32, cx: &Context) {
     let method = method_name(request.method());
     span.rename(|| method);
     span.set("http.request.method", || if method == "HTTP" { "_OTHER" } else { method });
     if method == "HTTP" {
         span.set("http.request.method_original", || request.method().as_str());
     }
-    span.set("server.address", || &*endpoint.host);
+    // Early, since it is looked for afterwards.
     if let Some(upstream) = cx.upstream.get() {
         span.set("waylight.upstream", || &**upstream);
     }
+    span.set_all(|| &endpoint.attributes);
     let uri = request.uri();
     // A query may hold secrets: it is shown only where it is known what to hide.
     let query = uri.query().zip(cx.redaction.get()).map(|(query, redaction)| redaction.query(query));
     let (mark, query) = query.as_deref().map_or(("", ""), |query| ("?", query));
-    span.set("url.full", || [origin, reserved::shown(uri.path()), mark, query]);
-    span.set("network.protocol.name", || "http");
-    span.set("network.protocol.version", || "1.1");
+    span.set("url.full", || [&*endpoint.origin, reserved::shown(uri.path()), mark, query]);
     if attempts > 1 {
         span.set("http.request.resend_count", || i64::from(attempts - 1));
     }

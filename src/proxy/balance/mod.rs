@@ -10,7 +10,7 @@ use std::{rc::Rc, sync::Arc};
 
 use http::Method;
 
-use self::health::Tally;
+use self::{describe::Described, health::Tally};
 use super::{
     attempt::{Answer, Attempt, Choice, Failed, Reuse, Stale, Tunnel},
     context::Context,
@@ -31,8 +31,7 @@ use crate::{
 /// The stage.
 #[derive(Debug)]
 pub(super) struct Balance<A> {
-    /// Each with what URLs there begin with.
-    endpoints: Box<[(Endpoint, Box<str>)]>,
+    endpoints: Box<[Described]>,
     /// How each of them fares.
     tallies: Box<[Arc<Tally>]>,
     attempts_max: u32,
@@ -45,7 +44,7 @@ impl<A> Balance<A> {
     pub(super) fn new(endpoints: &[Endpoint], tallies: Box<[Arc<Tally>]>, attempts_max: u32, inner: A) -> Self {
         // Workers that start together must not all begin with the same endpoint.
         let rotation = Rotation::starting_at(fastrand::usize(..));
-        let endpoints = endpoints.iter().map(|endpoint| (endpoint.clone(), describe::origin(endpoint))).collect();
+        let endpoints = endpoints.iter().map(Described::new).collect();
         Self { endpoints, tallies, attempts_max: attempts_max.max(1), rotation, inner }
     }
 }
@@ -91,8 +90,7 @@ impl<A: Attempt> Balance<A> {
         let mut open = Open(cx.span(Stage::UpstreamRequest));
         let span = &mut open.0;
         if span.is_on() {
-            let (endpoint, origin) = &self.endpoints[choice.endpoint];
-            describe::request(span, &request, (endpoint, origin), attempts, cx);
+            describe::request(span, &request, &self.endpoints[choice.endpoint], attempts, cx);
         }
         cx.propagate(request.headers_mut(), span.id());
         let outer = cx.enter(span);

@@ -106,8 +106,7 @@ impl Connect {
             }
         };
         cx.phases.mark(Phase::Connected, since);
-        span.set("network.peer.address", || line.peer.ip());
-        span.set("network.peer.port", || i64::from(line.peer.port()));
+        span.set_all(|| line.described());
         span.set("waylight.upstream.connection_reused", || age == Age::Reused);
         Ok(Lease { line, home: Rc::clone(&way.pool) as _, age })
     }

@@ -4,11 +4,11 @@ mod aside;
 
 use std::{
     cell::{Cell, OnceCell, RefCell},
-    net::SocketAddr,
+    net::{IpAddr, SocketAddr},
     sync::Arc,
 };
 
-use http::HeaderValue;
+use http::{HeaderValue, Version};
 
 pub use self::aside::{Aside, Duplex, Offer};
 use crate::{
@@ -17,7 +17,9 @@ use crate::{
     rules::{
         authority::{self, AuthorityError},
         headers::forwarded::peer_value,
+        privacy::ClientAddress,
     },
+    trace::{attributes::Attributes, scope::Span},
 };
 
 /// One client connection. Facts older than any cookie are kept here as plain timestamps, and become spans only when
@@ -49,6 +51,18 @@ pub struct Conn {
 pub struct Same {
     forwarded: OnceCell<HeaderValue>,
     host: RefCell<Option<(Box<str>, Arc<str>)>>,
+    described: RefCell<Option<Box<(Facts, Attributes)>>>,
+}
+
+/// What the description of a connection depends on, beside the connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Facts {
+    /// The protocol.
+    pub version: Version,
+    /// The client's address, as seen through trusted proxies.
+    pub client: IpAddr,
+    /// How much of addresses may be kept.
+    pub kept: ClientAddress,
 }
 
 impl Conn {
@@ -61,6 +75,20 @@ impl Conn {
     /// The other end's address, as `X-Forwarded-For` tells it.
     pub fn peer_value(&self) -> &HeaderValue {
         self.same.forwarded.get_or_init(|| peer_value(self.peer.ip()))
+    }
+
+    /// Describes the connection on `span`, as `write` does; that is asked again only where `facts` are other ones.
+    pub fn describe(&self, span: &mut Span, facts: Facts, write: impl FnOnce(&mut Attributes)) {
+        let mut described = self.same.described.borrow_mut();
+        let known = match &mut *described {
+            Some(known) if known.0 == facts => known,
+            other => {
+                let mut attributes = Attributes::default();
+                write(&mut attributes);
+                other.insert(Box::new((facts, attributes)))
+            }
+        };
+        span.set_all(|| &known.1);
     }
 
     /// The host that `authority` names: lower case, without port.

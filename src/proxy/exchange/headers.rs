@@ -13,7 +13,7 @@ use crate::{
         Field, Names,
         forwarded::{self, Client, Told},
         hop,
-        twins::drop_twins,
+        twins::{drop_twins, has_twins},
         via,
     },
 };
@@ -35,6 +35,8 @@ pub(super) fn forward_request(headers: &mut HeaderMap, cx: &Context) -> Result<(
         let detail = "an upstream sent the request back to Waylight";
         return Err(ProxyError::proxy(ErrorType::ProxyLoopDetected).with_detail(detail));
     }
+    // Nothing that is written below is one.
+    let had_twins = has_twins(headers);
     let written = hop::strip(headers, names);
     let mut hop = cx.hop.get().cloned().unwrap_or(written);
     if cx.version != Version::HTTP_11 {
@@ -64,7 +66,9 @@ pub(super) fn forward_request(headers: &mut HeaderMap, cx: &Context) -> Result<(
         via::append(headers, element);
     }
     // Last, so that none is left of what was written here.
-    drop_twins(headers, &[]);
+    if had_twins {
+        drop_twins(headers, &[]);
+    }
     Ok(())
 }
 

@@ -11,6 +11,7 @@ mod io;
 pub mod outgoing;
 
 use std::{
+    cell::OnceCell,
     future::Future,
     net::SocketAddr,
     rc::Rc,
@@ -26,7 +27,7 @@ pub use self::{
     io::{Io, Rewound},
 };
 use super::timer::Timer;
-use crate::service::Request;
+use crate::{service::Request, trace::attributes::Attributes};
 
 /// A connection that takes one request at a time.
 pub trait Wire: 'static {
@@ -67,12 +68,24 @@ pub struct Line<W> {
     pub peer: SocketAddr,
     /// Bounds how long the upstream may keep it waiting.
     pub(super) timer: Timer,
+    /// What spans say of it, once one did.
+    described: OnceCell<Box<Attributes>>,
 }
 
 impl<W> Line<W> {
     /// A connection that was just opened to `peer`.
     pub(super) fn new(wire: W, peer: SocketAddr) -> Self {
-        Self { wire, peer, timer: Timer::default() }
+        Self { wire, peer, timer: Timer::default(), described: OnceCell::new() }
+    }
+
+    /// What spans say of it.
+    pub(super) fn described(&self) -> &Attributes {
+        self.described.get_or_init(|| {
+            let mut attributes = Box::<Attributes>::default();
+            attributes.set("network.peer.address", self.peer.ip());
+            attributes.set("network.peer.port", i64::from(self.peer.port()));
+            attributes
+        })
     }
 }
 

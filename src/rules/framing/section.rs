@@ -14,7 +14,7 @@ use crate::rules::authority;
 const METHOD_BYTES_MAX: usize = 32;
 
 /// Stages add so many fields to a head, more or less: room for them is made at once.
-const FIELDS_ADDED: usize = 4;
+const FIELDS_ADDED: usize = 6;
 
 /// Follows a section.
 #[derive(Clone, Debug, Default)]

@@ -6,6 +6,11 @@ use http::{HeaderMap, HeaderName};
 
 use super::trailers::may_trail;
 
+/// Whether any field could be taken for another one.
+pub fn has_twins(headers: &HeaderMap) -> bool {
+    headers.keys().any(has_underscore)
+}
+
 /// Removes fields that could be taken for another one: for one that is there, for one of `guarded`, or for one that
 /// only an intermediary or the head itself may say.
 pub fn drop_twins(headers: &mut HeaderMap, guarded: &[HeaderName]) {
@@ -21,9 +26,12 @@ pub fn drop_twins(headers: &mut HeaderMap, guarded: &[HeaderName]) {
 
 /// The field that one with a `_` in its name could be taken for.
 pub fn twin(name: &HeaderName) -> Option<HeaderName> {
-    let name = name.as_str();
-    if !name.as_bytes().contains(&b'_') {
+    if !has_underscore(name) {
         return None;
     }
-    HeaderName::try_from(name.replace('_', "-")).ok()
+    HeaderName::try_from(name.as_str().replace('_', "-")).ok()
+}
+
+fn has_underscore(name: &HeaderName) -> bool {
+    name.as_str().as_bytes().contains(&b'_')
 }

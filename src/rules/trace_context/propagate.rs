@@ -124,6 +124,9 @@ impl Incoming {
 
     /// The members that are not Sentry's.
     fn others(&self) -> Vec<u8> {
+        if self.baggage.is_empty() {
+            return Vec::new();
+        }
         let others: Vec<_> = self.members().filter(|member| member.sentry_key().is_none()).collect();
         others.iter().map(|member| member.raw).collect::<Vec<_>>().join(&b',')
     }

@@ -21,6 +21,24 @@ fn a_later_value_replaces_an_earlier_one() {
 }
 
 #[test]
+fn many_are_set_as_if_one_by_one() {
+    let mut known = Attributes::default();
+    known.set("server.address", "127.0.0.1");
+    known.set("server.port", 8080_i64);
+    let mut attributes = Attributes::default();
+    attributes.set("http.request.method", "GET");
+    attributes.set_all(&known);
+    attributes.set("server.port", 9090_i64);
+    attributes.set_all(&known);
+    let expect = [("http.request.method", "GET"), ("server.address", "127.0.0.1"), ("server.port", "8080")];
+    assert_eq!(decoded(&attributes), expect.map(|(key, value)| (key.to_owned(), value.to_owned())));
+    let mut full = Attributes::default();
+    (0..127).for_each(|number: i64| full.set(&number.to_string(), number));
+    full.set_all(&known);
+    assert_eq!((full.dropped(), full.text("server.address")), (1, Some("127.0.0.1")));
+}
+
+#[test]
 fn keys_that_share_a_mark_are_two() {
     let mut attributes = Attributes::default();
     let keys: Vec<String> = (0..100).map(|number| format!("key {number}")).collect();

@@ -110,7 +110,7 @@ impl Trace {
 
 /// Whether an upstream answered: of one that did not, or did before anything was traced, no spans are missing.
 fn has_answer(span: &SpanRecord) -> bool {
-    span.attributes.shown("http.response.status_code").is_some()
+    span.attributes.has("http.response.status_code")
 }
 
 /// The name of the upstream that a client span asked.
