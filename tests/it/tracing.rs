@@ -1,8 +1,18 @@
 //! Which requests are traced, what is recorded of them, and what of it nobody else sees.
 
+use std::rc::Rc;
+
 use http::{Method, Request};
+use http_body_util::BodyExt as _;
 use opentelemetry::trace::SpanId;
-use waylight::{config::model::Scheme, rules::session::force::Target, trace::stage::Stage as Span};
+use waylight::{
+    body::Body,
+    clock,
+    config::model::Scheme,
+    proxy::context::{Conn, Handshake},
+    rules::session::force::Target,
+    trace::stage::Stage as Span,
+};
 
 use crate::support::edge::{HOST, Origin, Stage, attribute, on_worker};
 
@@ -75,6 +85,45 @@ fn a_session_is_traced_from_route_to_upstream() {
         assert_eq!((connect.parent, wait.parent), (wait.span_id, client.span_id));
         let expected = format!("00-{}-{}-", root.trace_id, client.span_id);
         assert!(header(&origin.last(), "traceparent").unwrap().starts_with(&expected));
+    });
+}
+
+#[test]
+fn the_first_request_of_a_connection_tells_of_its_handshake() {
+    on_worker(async {
+        let origin = origin().await;
+        let mut stage = Stage::on(Scheme::Https, SITE, origin.address);
+        let (start, server_name) = (clock::now(), Some(HOST.into()));
+        let (version, cipher) = ("1.3", "TLS_AES_128_GCM_SHA256");
+        let handshake = Handshake { start, end: clock::now(), version, cipher, server_name, resumed: false };
+        let (peer, local) = (([192, 0, 2, 1], 40_000).into(), ([127, 0, 0, 1], 8443).into());
+        let conn = Rc::new(Conn::new(peer, local, Scheme::Https, start, Some(handshake)));
+        for number in [1, 2] {
+            conn.requests.set(number);
+            let request = Request::get("/products/lamp").header("host", HOST).header("cookie", stage.session_cookie());
+            let response = stage.edge.answer(&conn, Box::new(request.body(Body::empty()).unwrap())).await;
+            response.into_body().collect().await.unwrap();
+            let spans = stage.spans();
+            let root = spans.iter().find(|span| span.stage == Span::Request).unwrap();
+            for (key, value) in [
+                ("server.port", "8443"),
+                ("client.address", "192.0.2.1"),
+                ("network.peer.port", "40000"),
+                ("network.protocol.version", "1.1"),
+                ("tls.protocol.version", version),
+                ("tls.cipher", cipher),
+                ("tls.resumed", "false"),
+            ] {
+                assert_eq!(attribute(root, key).as_deref(), Some(value), "{key}");
+            }
+            let handshake = spans.iter().find(|span| span.stage == Span::TlsHandshake);
+            assert_eq!(handshake.is_some(), number == 1, "a later request did not wait for it");
+            if let Some(span) = handshake {
+                assert_eq!(attribute(span, "tls.client.server_name").as_deref(), Some(HOST));
+                assert_eq!(span.parent, root.span_id);
+                assert!(span.start >= root.start && span.end <= root.end);
+            }
+        }
     });
 }
 
@@ -198,7 +247,7 @@ fn a_client_that_goes_away_ends_its_trace_once() {
         let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let mut stage = Stage::set(SITE, silent.local_addr().unwrap());
         let request = Request::get("/products/lamp").header("host", HOST).header("cookie", stage.session_cookie());
-        let request = Box::new(request.body(waylight::body::Body::empty()).unwrap());
+        let request = Box::new(request.body(Body::empty()).unwrap());
         let answer = stage.edge.answer(&stage.conn(), request);
         let (accepted, ()) = tokio::join!(silent.accept(), async {
             // The request is on its way when its client goes.

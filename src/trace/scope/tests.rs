@@ -1,4 +1,14 @@
-use std::sync::Arc;
+use std::{
+    convert::Infallible,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use http_body::Frame;
+use http_body_util::BodyExt as _;
 
 use super::*;
 use crate::trace::{counters::Counters, ids, outbox::Outbox};
@@ -53,4 +63,39 @@ fn a_span_ends_when_its_body_is_dropped() {
     drop(root.end_with(Body::full("hello")));
     let spans = inbox.try_recv().unwrap();
     assert_eq!(spans[0].attributes.text("error.type"), Some("client_disconnected"));
+}
+
+/// Always has more.
+struct Endless;
+
+impl http_body::Body for Endless {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        Poll::Ready(Some(Ok(Frame::data(Bytes::from_static(b"more")))))
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_that_streams_for_minutes_hands_over_what_is_finished_and_ends_its_span_once() {
+    const MINUTE: Duration = Duration::from_secs(60);
+    clock::follow_tokio();
+    let (begin, mut inbox, _) = begin(10);
+    let root = Span::root(begin, None, clock::now());
+    let scope = root.scope();
+    let mut body = root.end_with(Body::boxed(Endless));
+    for _ in 0..3 {
+        drop(scope.span(Stage::Route));
+        tokio::time::advance(MINUTE).await;
+        body.frame().await.unwrap().unwrap();
+        let spans = inbox.try_recv().unwrap();
+        assert_eq!(spans.iter().map(|span| span.stage).collect::<Vec<_>>(), [Stage::Route], "not its own");
+    }
+    drop((body, scope));
+    let spans = inbox.try_recv().unwrap();
+    let [root] = &spans[..] else { panic!("{spans:?}") };
+    assert!(root.end.since(root.start) >= 3 * MINUTE);
+    assert_eq!(root.attributes.shown("http.response.body.size").as_deref(), Some("12"));
+    assert!(inbox.try_recv().is_err());
 }

@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Empty};
+use hyper::body::Incoming;
 use hyper_util::rt::TokioIo;
 use tokio::io::DuplexStream;
 use waylight::proxy::{
@@ -64,7 +65,17 @@ impl Client {
 
     /// The body of a response that must be 200.
     pub(crate) async fn ask(&mut self, path: &str) -> Bytes {
-        let request = http::Request::get(path);
+        let response = self.open(path, "").await;
+        assert_eq!(response.status(), 200);
+        response.into_body().collect().await.unwrap().to_bytes()
+    }
+
+    /// A response, as soon as its head is there. Whoever drops the future, or the response, has the client leave.
+    pub(crate) async fn open(&mut self, path: &str, cookie: &str) -> http::Response<Incoming> {
+        let mut request = http::Request::get(path);
+        if !cookie.is_empty() {
+            request = request.header("cookie", cookie);
+        }
         let response = match self {
             Self::Http1(send) => {
                 send.ready().await.unwrap();
@@ -76,9 +87,7 @@ impl Client {
                 send.send_request(request.uri(uri).body(Empty::new()).unwrap()).await
             }
         };
-        let response = response.unwrap();
-        assert_eq!(response.status(), 200);
-        response.into_body().collect().await.unwrap().to_bytes()
+        response.unwrap()
     }
 }
 
