@@ -2,6 +2,7 @@
 
 mod beside;
 mod conn;
+mod dress;
 mod keeping;
 mod request_id;
 
@@ -20,6 +21,7 @@ use opentelemetry::trace::SpanId;
 pub use self::{
     beside::{Cached, Kept},
     conn::{Aside, Conn, Duplex, Facts, Handshake, Offer, Refusal, Same},
+    dress::{Dress, Wardrobe},
     keeping::{Keeping, Place},
     request_id::RequestId,
 };
@@ -102,12 +104,14 @@ pub struct Context {
     tail: RefCell<Option<KeepRules>>,
     is_ours: Cell<bool>,
     finished: Cell<bool>,
+    tunnels: Cell<bool>,
     permit: RefCell<Option<Permit>>,
     credentials: RefCell<Option<Box<Credentials>>>,
     outgoing: RefCell<Option<Box<Outgoing>>>,
     root: RefCell<Span>,
     scope: RefCell<Scope>,
     cache: RefCell<Option<Cached>>,
+    dress: RefCell<Option<Dress>>,
 }
 
 /// Path parameters, by name, decoded.
@@ -153,12 +157,14 @@ impl Context {
             tail: RefCell::default(),
             is_ours: Cell::new(false),
             finished: Cell::new(false),
+            tunnels: Cell::new(false),
             permit: RefCell::default(),
             credentials: RefCell::default(),
             outgoing: RefCell::default(),
             root: RefCell::default(),
             scope: RefCell::default(),
             cache: RefCell::default(),
+            dress: RefCell::default(),
         }
     }
 
@@ -307,6 +313,19 @@ impl Context {
         self.client_left.get()
     }
 
+    /// A tunnel goes on behind the response: the root span, in which it lies, stays open until [`Self::tunnel_ended`].
+    pub fn tunnels(&self) {
+        self.tunnels.set(true);
+    }
+
+    /// The tunnel is over, and with it the root span of a request that ended before.
+    pub fn tunnel_ended(&self) {
+        self.tunnels.set(false);
+        if self.finished.get() {
+            drop(self.root.take());
+        }
+    }
+
     fn finish(&self, end: End) {
         if self.finished.replace(true) {
             return;
@@ -375,7 +394,11 @@ impl Context {
             (_, None) if status >= 500 => root.fail(status.to_string(), String::new),
             (_, None) => {}
         }
-        drop(root);
+        if self.tunnels.get() {
+            *self.root.borrow_mut() = root;
+        } else {
+            drop(root);
+        }
         // A tunnel may hold on to the recording for hours.
         scope.flush();
     }

@@ -15,7 +15,7 @@ use super::{
     inject::{Inject, InjectLayer, Toolbar},
     middleware::{self, Chain, Part},
     policy::{Policy, PolicyLayer},
-    rescue::{Rescue, RescueLayer, Tags},
+    rescue::{self, Rescue, RescueLayer},
     reserved::{Reserved, ReservedLayer},
     route::Route,
     sentry::{self, Relay, RelayParts, Tunnel, TunnelLayer},
@@ -120,7 +120,7 @@ impl Stack {
             sites.extend(site.hosts.iter().map(|host| (host.clone(), Rc::clone(&pipeline))));
         }
         let front = ServiceBuilder::new()
-            .layer(RescueLayer { tags: Tags::Here })
+            .layer(RescueLayer { place: rescue::Place::Outermost })
             .layer(ClientLayer { trusted: config.access.trusted_proxies.as_slice().into() })
             .service(Site { sites: Hosts::new(sites) });
         Ok(Self { front, upstreams, sentry })
@@ -182,6 +182,7 @@ impl Builder<'_> {
                 budget: Arc::clone(&self.snapshot.ratio_budget),
                 policy: site.propagation,
                 inject: site.inject,
+                wardrobe: Rc::new(self.inject(site, toolbar.as_ref())),
                 untraced: Rc::clone(&paths),
                 route_policies: policies,
             })
@@ -228,17 +229,26 @@ impl Builder<'_> {
             // Outside of everything that may store a response: these octets belong to one visitor.
             .layer(InjectLayer {
                 mode: route.inject.unwrap_or(site.inject),
-                error_pages: site.inject_errors,
                 policy: route.propagation.unwrap_or(site.propagation),
-                sentry: Arc::clone(&self.snapshot.sentry),
-                toolbar: toolbar.cloned(),
+                ..self.inject(site, toolbar)
             })
             // Inside inject: error pages are pages.
-            .layer(RescueLayer { tags: Tags::Outside })
+            .layer(RescueLayer { place: rescue::Place::Route })
             .layer(inside)
             // Inside all that is about one visitor.
             .layer(CacheLayer { route: self.cache(route, names()) })
             .service(self.target(&route.action)?))
+    }
+
+    /// What pages of the site get, where its routes say nothing else.
+    fn inject(&self, site: &model::Site, toolbar: Option<&Rc<Toolbar>>) -> InjectLayer {
+        InjectLayer {
+            mode: site.inject,
+            error_pages: site.inject_errors,
+            policy: site.propagation,
+            sentry: Arc::clone(&self.snapshot.sentry),
+            toolbar: toolbar.cloned(),
+        }
     }
 
     /// How the route caches. Its mark changes with all that its answers depend on beside the request.

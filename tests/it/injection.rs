@@ -143,15 +143,21 @@ fn so_are_those_of_requests_that_no_route_takes() {
         let spans = stage.spans();
         let root = spans.iter().find(|span| span.stage == Span::Request).unwrap();
         assert_eq!(content(&page, "sentry-trace"), Some(&*format!("{}-{}-1", root.trace_id, root.span_id)), "{page}");
-        assert_eq!(response.headers()["cache-control"], "no-store");
+        assert_eq!(response.headers()["cache-control"], "private, no-cache, no-store");
+        assert!(page.contains("src=\"/_waylight/toolbar.js\""), "who is signed in has the toolbar here, too: {page}");
 
         let untraced = stage.ask(navigation("/nowhere").header("accept", "text/html")).await;
-        assert!(content(str::from_utf8(untraced.body()).unwrap(), "sentry-trace").is_none());
+        let page = str::from_utf8(untraced.body()).unwrap();
+        assert!(content(page, "sentry-trace").is_none() && !page.contains("toolbar.js"), "{page}");
+        let asked = Request::get("/nowhere").header("accept", "application/json").header("cookie", &cookie);
+        let program = stage.ask(asked).await;
+        assert_eq!(program.headers()["content-type"], "application/problem+json");
+        assert_eq!(program.headers()["cache-control"], "no-store");
 
         let silent = SITE.replace("hosts = [\"shop.test\"]", "hosts = [\"shop.test\"]\ninject = \"off\"");
         let stage = Stage::set(&silent, origin.address);
         let asked = navigation("/nowhere").header("accept", "text/html").header("cookie", stage.session_cookie());
         let page = String::from_utf8(stage.ask(asked).await.body().to_vec()).unwrap();
-        assert!(content(&page, "sentry-trace").is_none(), "{page}");
+        assert!(content(&page, "sentry-trace").is_none() && !page.contains("toolbar.js"), "{page}");
     });
 }

@@ -107,7 +107,7 @@ impl<A: Attempt> Balance<A> {
             }
             Ok(Answer { response, tunnel: Some(tunnel) }) => {
                 span.status(response.status());
-                carry(tunnel, span);
+                carry(tunnel, span, cx);
                 Ok(response)
             }
             Err(failed) => {
@@ -162,8 +162,12 @@ impl Drop for Open {
     }
 }
 
-/// Lets `tunnel` run beside the connection; the client span ends with it.
-fn carry(tunnel: Tunnel, mut span: Span) {
+/// Lets `tunnel` run beside the connection; the client span ends with it, and then the root span.
+fn carry(tunnel: Tunnel, mut span: Span, cx: &Rc<Context>) {
+    let traced = span.is_on().then(|| Rc::clone(cx));
+    if let Some(cx) = &traced {
+        cx.tunnels();
+    }
     tokio::task::spawn_local(async move {
         let carried = tunnel.await;
         span.set("waylight.tunnel.sent_bytes", || i64::try_from(carried.sent).unwrap_or(i64::MAX));
@@ -171,6 +175,10 @@ fn carry(tunnel: Tunnel, mut span: Span) {
         if let Some(error) = carried.error {
             tracing::debug!(%error, "tunnel failed");
             span.fail(error.kind.token(), || error.to_string());
+        }
+        drop(span);
+        if let Some(cx) = traced {
+            cx.tunnel_ended();
         }
     });
 }

@@ -1,7 +1,9 @@
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
+
+use tokio::{sync::oneshot, task::LocalSet};
 
 use super::{health::Health, *};
-use crate::{body::Body, config::model::Scheme, error::Retry, proxy::testing};
+use crate::{body::Body, config::model::Scheme, error::Retry, proxy::attempt::Carried, proxy::testing};
 
 /// Fails as told, and then answers.
 struct Scripted {
@@ -93,4 +95,59 @@ async fn how_endpoints_fare_is_counted_over_all_workers_and_told() {
     assert_eq!(failed.last_failure.map(|(_, kind)| kind), Some(ErrorType::ConnectionTerminated.token()));
     drop(workers);
     assert_eq!(health.fared(), [], "nobody is configured any more");
+}
+
+/// Switches protocols; the tunnel ends when it is told to.
+struct Switches(Cell<Option<oneshot::Receiver<Carried>>>);
+
+impl Attempt for Switches {
+    async fn attempt(&self, _: Request, _: Choice, _: &mut Span, _: &Rc<Context>) -> Result<Answer, Failed> {
+        let carried = self.0.take().unwrap();
+        Ok(Answer {
+            response: Response::default(),
+            tunnel: Some(Box::pin(async { carried.await.unwrap_or_default() })),
+        })
+    }
+}
+
+#[tokio::test]
+async fn a_tunnel_ends_within_its_request() {
+    let (end, ended) = oneshot::channel();
+    let endpoint = Endpoint { scheme: Scheme::Http, host: "127.0.0.1".into(), port: 80 };
+    let balance = Balance::new(&[endpoint], Box::default(), 1, Switches(Cell::new(Some(ended))));
+    let cx = testing::context(&Request::default());
+    let mut inbox = testing::trace(&cx);
+    let local = LocalSet::new();
+    local
+        .run_until(async {
+            let response = balance.handle(Request::default(), &cx).await.unwrap();
+            drop(cx.answered(response));
+            assert_eq!(cx.counters.requests_active.value(), 0, "the request itself is over");
+            assert!(inbox.try_recv().is_err(), "its root span is not");
+            end.send(Carried { sent: 4, ..Carried::default() }).unwrap();
+        })
+        .await;
+    local.await;
+    let spans = inbox.try_recv().unwrap();
+    assert_eq!(spans.iter().map(|span| span.stage).collect::<Vec<_>>(), [Stage::UpstreamRequest, Stage::Request]);
+    let (client, root) = (&spans[0], &spans[1]);
+    assert_eq!(client.attributes.shown("waylight.tunnel.sent_bytes").as_deref(), Some("4"));
+    assert!(root.start <= client.start && client.end <= root.end);
+}
+
+#[tokio::test]
+async fn a_tunnel_that_ends_first_leaves_the_request_open() {
+    let (end, ended) = oneshot::channel();
+    let endpoint = Endpoint { scheme: Scheme::Http, host: "127.0.0.1".into(), port: 80 };
+    let balance = Balance::new(&[endpoint], Box::default(), 1, Switches(Cell::new(Some(ended))));
+    let cx = testing::context(&Request::default());
+    let mut inbox = testing::trace(&cx);
+    let local = LocalSet::new();
+    let response = local.run_until(balance.handle(Request::default(), &cx)).await.unwrap();
+    end.send(Carried::default()).unwrap();
+    local.await;
+    assert!(cx.is_traced());
+    drop(cx.answered(response));
+    let spans = inbox.try_recv().unwrap();
+    assert_eq!(spans.iter().map(|span| span.stage).collect::<Vec<_>>(), [Stage::UpstreamRequest, Stage::Request]);
 }

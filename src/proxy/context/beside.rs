@@ -106,12 +106,14 @@ impl Context {
             is_ours: Cell::new(true),
             // It is neither counted nor listed when it ends.
             finished: Cell::new(true),
+            tunnels: Cell::new(false),
             permit: RefCell::default(),
             credentials: RefCell::default(),
             outgoing: RefCell::default(),
             root: RefCell::default(),
             scope: RefCell::default(),
             cache: RefCell::default(),
+            dress: RefCell::default(),
         }
     }
 

@@ -19,7 +19,11 @@ use http::{HeaderMap, HeaderName, Method, StatusCode};
 
 pub use self::toolbar::Toolbar;
 use self::{edit::Edit, first::First, toolbar::Person};
-use super::{context::Context, decode::Decoder, handler::Handler};
+use super::{
+    context::{Context, Dress, Wardrobe},
+    decode::Decoder,
+    handler::Handler,
+};
 use crate::{
     body::Body,
     config::model::{self, Toggle},
@@ -145,6 +149,25 @@ impl InjectLayer {
         let shared = wanted.sharing == Sharing::Respected && page::may_be_shared(response.headers());
         let whole = status == StatusCode::OK || is_error && (is_ours || self.error_pages.is_on());
         whole && !shared && !http_body::Body::is_end_stream(response.body())
+    }
+}
+
+impl Wardrobe for InjectLayer {
+    fn choose(&self, request: &Request, cx: &Context) -> Option<Dress> {
+        if self.mode == model::Inject::Off || request.method() != Method::GET {
+            return None;
+        }
+        let fills_window = |headers| page::navigates(headers) && page::fills_window(headers);
+        let toolbar = self.toolbar.as_ref().filter(|_| cx.is_known() && fills_window(request.headers()));
+        let person = toolbar.and_then(|toolbar| toolbar.person(request, cx));
+        Some(Box::new(move |page, cx| {
+            Box::pin(async move {
+                // A route that was known may have another mode than its site, and its name is told with the tags.
+                let wanted = Wanted { tags: cx.tags(), person, sharing: Sharing::Never, taken_off: Vec::new() };
+                let is_off = cx.inject.get() == model::Inject::Off;
+                if is_off || wanted.is_nothing() { page } else { edit(page, wanted, &cx).await }
+            })
+        }))
     }
 }
 

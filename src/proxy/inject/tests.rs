@@ -9,12 +9,10 @@ use bytes::Bytes;
 use http::{HeaderMap, header};
 use http_body::{Body as _, Frame};
 use http_body_util::BodyExt as _;
-use opentelemetry::trace::TraceFlags;
 use tower::Layer as _;
 
 use super::*;
 use crate::{
-    clock,
     config::model::PageToolbar,
     error::{BoxError, ErrorType},
     proxy::testing,
@@ -24,7 +22,6 @@ use crate::{
         session::{Credentials, Id, Identity, Session, SessionKind, Upload},
         token::Keys,
         toolbar::SiteFacts,
-        trace_context,
     },
     trace::{
         counters::Counters,
@@ -32,7 +29,6 @@ use crate::{
         outbox::Outbox,
         quota::Quota,
         record::SpanRecord,
-        recording::Begin,
         sessions::{Ephemeral, Sessions},
     },
 };
@@ -87,23 +83,13 @@ fn response(body: impl Into<Bytes>, fields: &[(&'static str, &'static str)]) -> 
     response
 }
 
-fn trace(cx: &Context) -> Inbox {
-    let (outbox, inbox) = Outbox::new(8, Arc::new(Counters::default()));
-    let new = NewIds { trace_id: ids::trace_id(), sample_rate: 1.0 };
-    let trust = Policy::Restart.trust(trace_context::Presenter::Anyone);
-    let outgoing = trace_context::propagate(&Incoming::default(), trust, &Settings::default(), new);
-    let begin = Begin { trace_id: outgoing.trace_id, flags: TraceFlags::SAMPLED, outbox, meter: None, spans_max: 9 };
-    cx.trace(Span::root(begin, None, clock::now()), outgoing, "test");
-    inbox
-}
-
 async fn visit_as(layer: InjectLayer, request: Request, response: Response, traced: Toggle) -> Visit {
     let cx = testing::context(&request);
     visit_in(cx, layer, request, response, traced).await
 }
 
 async fn visit_in(cx: Rc<Context>, layer: InjectLayer, request: Request, response: Response, traced: Toggle) -> Visit {
-    let inbox = if traced.is_on() { trace(&cx) } else { Outbox::new(1, Arc::new(Counters::default())).1 };
+    let inbox = if traced.is_on() { testing::trace(&cx) } else { Outbox::new(1, Arc::new(Counters::default())).1 };
     let asked = Rc::default();
     let origin = Origin { response: Cell::new(Some(response)), asked: Rc::clone(&asked) };
     let response = layer.layer(origin).handle(request, &cx).await.unwrap();
@@ -228,7 +214,7 @@ async fn error_pages_are_pages_where_that_is_wished_or_they_are_ours() {
 
     let request = request(&[]);
     let cx = testing::context(&request);
-    let _inbox = trace(&cx);
+    let _inbox = testing::trace(&cx);
     cx.error.set(Some(ErrorType::ConnectionRefused));
     let origin = Origin { response: Cell::new(Some(failed())), asked: Rc::default() };
     let response = layer(model::Inject::Traced).layer(origin).handle(request, &cx).await.unwrap();
@@ -593,7 +579,7 @@ async fn a_page_of_a_traced_session_has_the_agent_and_hangs_under_its_browser() 
             expiry: u64::MAX,
         };
         cx.identify(Credentials { identity: Some(identity), session: Some(session.clone()), refused: None });
-        let mut inbox = trace(&cx);
+        let mut inbox = testing::trace(&cx);
         let id = cx.scope().trace_id().unwrap();
         sessions.owns(owner, id);
         let answer = response(PAGE, &[("content-security-policy", policy)]);

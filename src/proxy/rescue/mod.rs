@@ -1,7 +1,7 @@
 //! Whatever fails becomes a response here: errors of the stages inside, and panics.
 //!
 //! It stands twice in the stack: outermost, so that a connection never sees an error; and inside `inject`, so that the error
-//! pages of a route carry tags and toolbar like any other page. Outermost it gives its pages tags by itself.
+//! pages of a route carry tags and toolbar like any other page. Outermost its pages get what was chosen for them (`context`).
 
 mod page;
 
@@ -13,44 +13,40 @@ use std::{
     task::{Context as TaskContext, Poll},
 };
 
-use http::Method;
-
 use super::{context::Context, handler::Handler};
 use crate::{
-    config::model::Inject,
     error::{ErrorType, ProxyError, Side},
-    rules::trace_context::MetaTags,
     service::{Outcome, Request},
 };
 
 /// Puts [`Rescue`] around a stage.
 #[derive(Clone, Copy, Debug)]
 pub struct RescueLayer {
-    /// Where its pages get tags.
-    pub tags: Tags,
+    /// Where it stands.
+    pub place: Place,
 }
 
-/// Where the pages of a traced request get tags.
+/// Where a rescue stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Tags {
-    /// Here: nobody does it afterwards.
-    Here,
-    /// Further out.
-    Outside,
+pub enum Place {
+    /// Around everything: nobody edits its pages afterwards.
+    Outermost,
+    /// Within a route, which edits them.
+    Route,
 }
 
 impl<S> tower::Layer<S> for RescueLayer {
     type Service = Rescue<S>;
 
     fn layer(&self, inner: S) -> Rescue<S> {
-        Rescue { tags: self.tags, inner }
+        Rescue { place: self.place, inner }
     }
 }
 
 /// Turns failures into responses.
 #[derive(Debug)]
 pub struct Rescue<S> {
-    tags: Tags,
+    place: Place,
     inner: S,
 }
 
@@ -66,14 +62,9 @@ impl<S: Handler> Handler for Rescue<S> {
         };
         cx.error.set(Some(error.kind));
         report(&error, cx);
-        let tags = if self.tags == Tags::Here { tags(cx) } else { None };
-        Ok(page::render(&error, page::Form::wanted_by(cx.accept.as_ref()), tags.as_ref(), cx))
+        let page = page::render(&error, page::Form::wanted_by(cx.accept.as_ref()), cx);
+        Ok(if self.place == Place::Outermost { cx.dress(page).await } else { page })
     }
-}
-
-/// The tags of a page that is made for this request.
-fn tags(cx: &Context) -> Option<MetaTags> {
-    if cx.inject.get() == Inject::Off || cx.method != Method::GET { None } else { cx.tags() }
 }
 
 fn report(error: &ProxyError, cx: &Context) {

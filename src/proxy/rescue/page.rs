@@ -13,10 +13,6 @@ use crate::{
     body::Body,
     error::{ProxyError, Side},
     proxy::context::Context,
-    rules::{
-        html::{Charset, Scanner},
-        trace_context::MetaTags,
-    },
     service::Response,
 };
 
@@ -44,11 +40,11 @@ impl Form {
     }
 }
 
-/// The answer to a request that failed, with `tags` where it is a page.
-pub(super) fn render(error: &ProxyError, form: Form, tags: Option<&MetaTags>, cx: &Context) -> Response {
+/// The answer to a request that failed.
+pub(super) fn render(error: &ProxyError, form: Form, cx: &Context) -> Response {
     let status = error.status();
     let content: Bytes = match form {
-        Form::Html => tagged(html(error, status, cx).into(), tags, cx),
+        Form::Html => html(error, status, cx).into(),
         Form::Json => json(error, status, cx).into(),
     };
     let mut response = Response::new(Body::full(content));
@@ -103,19 +99,6 @@ fn html(error: &ProxyError, status: StatusCode, cx: &Context) -> String {
     );
     debug_assert!(written.is_ok(), "a string takes what is written to it");
     page
-}
-
-/// The page with `tags`, if there are any.
-fn tagged(page: Bytes, tags: Option<&MetaTags>, cx: &Context) -> Bytes {
-    if tags.is_none() {
-        return page;
-    }
-    let mut scanner = Scanner::new(tags, None, Charset::Declared);
-    let mut pieces: Vec<Bytes> = Vec::new();
-    scanner.push(page, &mut pieces);
-    scanner.finish(&mut pieces);
-    cx.counters.pages_injected.one();
-    pieces.concat().into()
 }
 
 const STYLE: &str = "<style>:root{color-scheme:light dark;--ink:#131316;--ink2:#55555c;--bg:#fff;--line:#e7e7ea}\

@@ -1,8 +1,14 @@
-use http::StatusCode;
+use http::{HeaderValue, StatusCode};
 use http_body_util::BodyExt as _;
 
 use super::*;
-use crate::{body::Body, proxy::testing};
+use crate::{
+    body::Body,
+    proxy::{
+        context::{Dress, Wardrobe},
+        testing,
+    },
+};
 
 struct Fails;
 impl Handler for Fails {
@@ -17,7 +23,7 @@ impl Handler for Fails {
 async fn ask(path: &str, accept: &str) -> (http::response::Parts, String, Rc<Context>) {
     let request = Box::new(http::Request::get(path).header("accept", accept).body(Body::empty()).unwrap());
     let cx = testing::context(&request);
-    let response = Rescue { tags: Tags::Here, inner: Fails }.handle(request, &cx).await.unwrap();
+    let response = Rescue { place: Place::Outermost, inner: Fails }.handle(request, &cx).await.unwrap();
     let (head, body) = response.into_parts();
     let text = String::from_utf8(body.collect().await.unwrap().to_bytes().to_vec()).unwrap();
     (head, text, cx)
@@ -39,6 +45,32 @@ async fn programs_get_json() {
     let problem: serde_json::Value = serde_json::from_str(&text).unwrap();
     assert_eq!(problem["status"], 502);
     assert_eq!(problem["error"], "connection_refused");
+}
+
+#[tokio::test]
+async fn the_page_of_a_panic_gets_what_was_chosen_for_it() {
+    let request = || Box::new(http::Request::get("/panic").body(Body::empty()).unwrap());
+    for (place, expected) in [(Place::Outermost, Some("1")), (Place::Route, None)] {
+        let cx = testing::context(&request());
+        let _inbox = testing::trace(&cx);
+        cx.choose(&Marks, &request());
+        let response = Rescue { place, inner: Fails }.handle(request(), &cx).await.unwrap();
+        assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
+        let mark = response.headers().get("x-mark").map(|mark| mark.to_str().unwrap());
+        assert_eq!(mark, expected);
+    }
+}
+
+/// Marks pages.
+struct Marks;
+
+impl Wardrobe for Marks {
+    fn choose(&self, _: &Request, _: &Context) -> Option<Dress> {
+        Some(Box::new(|mut page, _| {
+            page.headers_mut().insert("x-mark", HeaderValue::from_static("1"));
+            Box::pin(std::future::ready(page))
+        }))
+    }
 }
 
 #[tokio::test]

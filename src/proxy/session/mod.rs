@@ -12,7 +12,7 @@ use http::{
 use opentelemetry::trace::{SpanId, TraceId};
 
 use super::{
-    context::Context,
+    context::{Context, Wardrobe},
     handler::Handler,
     tracer::{Tracer, Trigger},
 };
@@ -54,6 +54,8 @@ pub struct SessionLayer {
     pub policy: Policy,
     /// When its pages are given tags.
     pub inject: Inject,
+    /// What its error pages get that are made outside of its routes.
+    pub wardrobe: Rc<dyn Wardrobe>,
     /// Where requests are never traced.
     pub untraced: Rc<[Box<str>]>,
     /// What its routes do, where one of them differs.
@@ -109,6 +111,7 @@ impl<S: Handler> Handler for Session<S> {
         if credentials.identity.is_some() {
             cx.identify(credentials);
         }
+        cx.choose(&*settings.wardrobe, &request);
         if may_be_ours {
             // Our own pages need what the cookies say; `reserved` takes them off where they are not asked.
             if !is_reserved(request.uri().path()) {
