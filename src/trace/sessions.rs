@@ -5,10 +5,11 @@
 //! outlive the process through a [`Journal`].
 
 mod links;
+mod recent;
+mod used;
 
 use std::{
-    collections::{HashMap, HashSet},
-    hash::Hash,
+    collections::HashSet,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering},
@@ -18,7 +19,10 @@ use std::{
 use dashmap::DashMap;
 use opentelemetry::trace::TraceId;
 use sha2::{Digest as _, Sha256};
+use tokio::sync::watch;
 
+use self::recent::Recent;
+pub use self::used::Used;
 use super::{counters::Counter, quota::Quota};
 use crate::{
     error::BoxError,
@@ -85,6 +89,10 @@ pub struct Sessions {
     /// Whether some of them are about a person.
     tells_of_people: AtomicBool,
     meters: DashMap<Id, Meter>,
+    /// What sessions used that this process did not see yet.
+    used_before: DashMap<Id, Used>,
+    /// Changes with each revocation.
+    revoked: watch::Sender<()>,
     owners: Mutex<Recent<TraceId, Id>>,
     /// Whose a session is, or was: a digest of his name.
     people: Mutex<Recent<Id, Id>>,
@@ -143,6 +151,8 @@ impl Sessions {
             entries,
             tells_of_people,
             meters: DashMap::new(),
+            used_before: DashMap::new(),
+            revoked: watch::Sender::new(()),
             owners: Mutex::new(Recent::new(entries_max)),
             people: Mutex::new(Recent::new(entries_max)),
             pages: Mutex::new(Recent::new(entries_max)),
@@ -166,6 +176,7 @@ impl Sessions {
     pub fn revoke(&self, id: Id, expiry: u64, now: u64) -> Result<(), BoxError> {
         self.remember(Entry { kind: EntryKind::Revoked, id, expiry }, now)?;
         self.meters.remove(&id);
+        self.revoked.send_replace(());
         Ok(())
     }
 
@@ -190,7 +201,13 @@ impl Sessions {
         self.tells_of_people.store(true, Ordering::Release);
         self.entries.insert((entry.kind, entry.id), entry.expiry);
         self.meters.retain(|_, meter| meter.person != name || meter.issued > now);
+        self.revoked.send_replace(());
         Ok(())
+    }
+
+    /// Tells of each revocation from now on: whoever is answered for long asks again whether he still counts.
+    pub fn revocations(&self) -> watch::Receiver<()> {
+        self.revoked.subscribe()
     }
 
     /// Lets a person of this name in again: by what he shows by himself, or is given from now on. What he was given before
@@ -253,13 +270,16 @@ impl Sessions {
             }
         }
         self.people.lock().unwrap_or_else(PoisonError::into_inner).insert(session.id, person(&whose.name));
-        let meter = self.meters.entry(session.id).or_insert_with(|| Meter {
-            spans: Arc::default(),
-            requests: AtomicU64::new(0),
-            session: session.clone(),
-            person: whose.name.clone(),
-            issued: whose.issued,
-            since: now,
+        let meter = self.meters.entry(session.id).or_insert_with(|| {
+            let (spans, requests) = self.take_before(session.id);
+            Meter {
+                spans: Arc::new(spans.into()),
+                requests: requests.into(),
+                session: session.clone(),
+                person: whose.name.clone(),
+                issued: whose.issued,
+                since: now,
+            }
         });
         Some(Arc::clone(&meter.spans))
     }
@@ -293,7 +313,8 @@ impl Sessions {
 
     /// The spans that a session has used so far.
     pub fn spans_used(&self, session: Id) -> u64 {
-        self.meters.get(&session).map_or(0, |meter| meter.spans.load(Ordering::Relaxed))
+        let here = self.meters.get(&session).map(|meter| meter.spans.load(Ordering::Relaxed));
+        here.or_else(|| Some(self.used_before.get(&session)?.spans)).unwrap_or_default()
     }
 
     /// Whether a trace id belongs to `session`: the first to use it owns it.
@@ -397,40 +418,6 @@ impl std::fmt::Debug for Sessions {
     }
 }
 
-/// The entries used last, at most so many, in two generations: when the younger is half full, the elder is forgotten.
-struct Recent<K, V> {
-    half: usize,
-    young: HashMap<K, V>,
-    old: HashMap<K, V>,
-}
-
-impl<K: Eq + Hash + Copy, V: Copy> Recent<K, V> {
-    fn new(max: usize) -> Self {
-        Self { half: (max / 2).max(1), young: HashMap::new(), old: HashMap::new() }
-    }
-
-    fn get_or_insert(&mut self, key: K, value: V) -> &V {
-        if self.young.len() >= self.half && !self.young.contains_key(&key) {
-            self.old = std::mem::take(&mut self.young);
-        }
-        let known = self.old.remove(&key).unwrap_or(value);
-        self.young.entry(key).or_insert(known)
-    }
-
-    fn insert(&mut self, key: K, value: V) {
-        self.get_or_insert(key, value);
-        self.young.insert(key, value);
-    }
-
-    fn iter(&self) -> impl Iterator<Item = (&K, &V)> {
-        self.young.iter().chain(&self.old)
-    }
-
-    fn find(&self, key: &K) -> Option<V> {
-        self.young.get(key).or_else(|| self.old.get(key)).copied()
-    }
-}
-
 /// Spans that a ratio or a rule may record in a minute, within its share of the month; shared by all workers.
 #[derive(Debug)]
 pub struct Budget {
@@ -454,6 +441,11 @@ impl Budget {
         }
         let left = self.spans_per_minute_max.min(self.quota.unasked_left(now));
         left.saturating_sub(self.spans.load(Ordering::Relaxed))
+    }
+
+    /// Whether a new trace may begin at all, by the month's quota.
+    pub fn admits(&self, now: u64) -> bool {
+        self.quota.admits(now)
     }
 
     /// Spans were recorded.

@@ -4,6 +4,7 @@
 
 pub mod audit;
 pub mod journal;
+pub mod used;
 
 use std::{
     fmt,
@@ -30,6 +31,7 @@ const SECRET_BYTES: usize = 32;
 const SECRET_FILE: &str = "secret";
 const LOCK_FILE: &str = "lock";
 const JOURNAL_FILE: &str = "journal";
+const USED_FILE: &str = "sessions";
 
 /// The state directory, owned by this process until the value is dropped.
 #[derive(Debug)]
@@ -98,15 +100,33 @@ impl State {
             .map_err(at(&self.directory))
     }
 
-    /// What is remembered of sessions, this and earlier processes' revocations and used nonces included. At most
-    /// `sessions_max` entries count; lines of the journal that cannot be read are reported and skipped.
+    /// What is remembered of sessions, this and earlier processes' revocations, used nonces and what live sessions have used
+    /// included. At most `sessions_max` entries count; lines that cannot be read are reported and skipped.
     ///
     /// # Errors
-    /// The journal cannot be read or written.
+    /// The journal cannot be read or written, or what sessions have used cannot be read.
     pub fn sessions(&self, sessions_max: usize) -> Result<Sessions, StateError> {
         let path = self.directory.join(JOURNAL_FILE);
-        let (journal, entries) = journal::open(&path, clock::unix_seconds(), sessions_max).map_err(at(&path))?;
-        Ok(Sessions::new(sessions_max, Box::new(journal), entries))
+        let now = clock::unix_seconds();
+        let (journal, entries) = journal::open(&path, now, sessions_max).map_err(at(&path))?;
+        let sessions = Sessions::new(sessions_max, Box::new(journal), entries);
+        let path = self.directory.join(USED_FILE);
+        sessions.resume(used::read(&path, now).map_err(at(&path))?);
+        Ok(sessions)
+    }
+
+    /// What keeps on the disk what sessions have used.
+    pub fn used(&self) -> used::UsedFile {
+        used::UsedFile::new(self.directory.join(USED_FILE))
+    }
+
+    /// Writes down what sessions have used, at the end.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn close(&self, sessions: &Sessions) -> Result<(), StateError> {
+        let path = self.directory.join(USED_FILE);
+        used::write(&path, &sessions.used(clock::unix_seconds())).map_err(at(&path))
     }
 }
 

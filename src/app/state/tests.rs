@@ -1,10 +1,13 @@
 //! The state directory: its secret, its one owner, and what outlives the process.
 
-use std::{fs, os::unix::fs::PermissionsExt as _, path::Path};
+use std::{fs, os::unix::fs::PermissionsExt as _, path::Path, sync::Arc};
 
 use super::*;
 use crate::{
-    rules::token::Purpose,
+    rules::{
+        session::{Session, SessionKind},
+        token::Purpose,
+    },
     trace::sessions::{Entry, EntryKind, Journal as _},
 };
 
@@ -146,4 +149,50 @@ fn a_force_header_is_made_for_one_request() {
     assert_eq!((force.host.as_str(), force.path.as_str()), ("app.example", "/a"));
     let path = "/x".repeat(1000);
     assert!(force_header(&keys, force::Target { path: &path, ..target }, 60).is_err());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_sessions_used_outlives_the_process() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("sessions");
+    let now = clock::unix_seconds();
+    let session = Session {
+        id: id(1),
+        identity: id(2),
+        host: "app.example".into(),
+        expiry: now + 1_000,
+        spans_max: 10,
+        requests_max: 2,
+        kind: SessionKind::Guest,
+    };
+    let who = Identity {
+        id: id(2),
+        name: "Ada".into(),
+        role: Role::Guest,
+        way: Way::TraceLink,
+        host: "app.example".into(),
+        issued: now,
+        expiry: now + 1_000,
+    };
+    let state = State::take(directory.path()).unwrap();
+    let sessions = Arc::new(state.sessions(100).unwrap());
+    let mut keeping = tokio::task::JoinSet::new();
+    keeping.spawn(state.used().keep(Arc::clone(&sessions)));
+    sessions.meter(&session, &who, now).unwrap();
+    assert!(sessions.take_request(id(1)));
+    while fs::read_to_string(&path).unwrap_or_default() != format!("{} {} 0 1 .\n", id(1), now + 1_000) {
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
+    assert_eq!(mode(&path), 0o600);
+    assert!(sessions.take_request(id(1)));
+    keeping.shutdown().await;
+    state.close(&sessions).unwrap();
+    drop(state);
+    // A line that was torn takes no other with it.
+    let torn = format!("{}{} 99", fs::read_to_string(&path).unwrap(), id(3));
+    fs::write(&path, torn).unwrap();
+    let sessions = State::take(directory.path()).unwrap().sessions(100).unwrap();
+    sessions.meter(&session, &who, now).unwrap();
+    assert!(!sessions.take_request(id(1)), "two were all");
+    assert_eq!(sessions.used(now).len(), 1);
 }

@@ -1,12 +1,13 @@
 //! What happens now, as server-sent events (HTML standard, section 9.2). Events carry numbers: a browser that lost its
 //! connection tells the last one it saw, and goes on from there; what it cannot have any more it is told of (`gap`).
 
-use std::{sync::Arc, time::Duration};
+use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use bytes::{BufMut as _, Bytes, BytesMut};
 use http::{HeaderValue, Response, StatusCode, header};
 use opentelemetry::trace::TraceId;
 use serde_json::{Value, json};
+use tokio::sync::watch;
 
 use super::{
     Answer, Answered, Call, columns::Columns, house::quota, problem::Problem, query::Query, requests::item,
@@ -67,15 +68,19 @@ impl Call<'_> {
         let (pipe, body) = Piped::new();
         let mut response = Response::new(body);
         response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
-        // A reload may take a token away, or what is reached here: whoever still may comes back to what he last saw.
-        let settings = self.shelf.effective.subscribe();
         let (sessions, who) = (Arc::clone(&self.console.sessions), self.who.clone());
-        let counts = move || {
-            who.expiry > clock::unix_seconds() && sessions.counts(&who) && !settings.has_changed().unwrap_or_default()
+        let mut standing = Standing {
+            expiry: who.expiry,
+            revocations: sessions.revocations(),
+            settings: self.shelf.effective.subscribe(),
         };
         let rest = Box::pin(async move {
-            let view = View { topics, reach, ring: requests.ring(), counts: &counts };
-            follow(&pipe, reader, &view).await.ok();
+            let view = View { topics, reach, ring: requests.ring() };
+            tokio::select! {
+                biased;
+                () = standing.ended(|| sessions.counts(&who)) => {}
+                _ = follow(&pipe, reader, &view) => {}
+            }
             drop((place, watching));
         });
         Ok(Answer { response, rest: Some(rest) })
@@ -100,14 +105,39 @@ fn topics(text: &str) -> Result<Topics, Problem> {
     Ok(topics)
 }
 
+/// How long a reader may go on reading.
+struct Standing {
+    /// In seconds since the Unix epoch.
+    expiry: u64,
+    revocations: watch::Receiver<()>,
+    settings: watch::Receiver<Arc<str>>,
+}
+
+impl Standing {
+    /// Until a reader does not count any more, as he did when he began. A reload may take a token away, or what is reached
+    /// here: whoever still may comes back to what he last saw.
+    async fn ended(&mut self, counts: impl Fn() -> bool) {
+        loop {
+            let left = self.expiry.saturating_sub(clock::unix_seconds());
+            if left == 0 || !counts() {
+                return;
+            }
+            tokio::select! {
+                // The clock may be set anew meanwhile.
+                () = tokio::time::sleep(Duration::from_secs(left).min(PING_EVERY)) => {}
+                _ = self.revocations.changed() => {}
+                _ = self.settings.changed() => return,
+            }
+        }
+    }
+}
+
 /// What a reader wants, of what is within his reach.
 struct View<'a> {
     topics: Topics,
     reach: Reach,
     /// Tells whose a request is that something became known of.
     ring: &'a Ring,
-    /// Whether the reader's sign-in still counts, as it did when he began.
-    counts: &'a (dyn Fn() -> bool + Send + Sync),
 }
 
 impl View<'_> {
@@ -122,8 +152,8 @@ impl View<'_> {
     }
 }
 
-/// Writes what happens, until the reader is gone or may not read any more.
-async fn follow(pipe: &Pipe, mut reader: Reader, view: &View<'_>) -> Result<(), Gone> {
+/// Writes what happens, until the reader is gone.
+async fn follow(pipe: &Pipe, mut reader: Reader, view: &View<'_>) -> Result<Infallible, Gone> {
     pipe.send(format!("retry: {RETRY_MILLIS}\n\n").into()).await?;
     let mut ping = tokio::time::interval(PING_EVERY);
     ping.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -135,9 +165,6 @@ async fn follow(pipe: &Pipe, mut reader: Reader, view: &View<'_>) -> Result<(), 
             _ = ping.tick() => None,
             () = pipe.closed() => return Err(Gone),
         };
-        if !(view.counts)() {
-            return Ok(());
-        }
         let Some(delivery) = delivery else {
             pipe.send(behind.told("ping")).await?;
             continue;

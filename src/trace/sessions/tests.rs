@@ -236,3 +236,32 @@ fn the_page_of_an_address_is_the_last_one_of_its_session() {
     (0..9).for_each(|url| sessions.shows(id(3), url, one));
     assert_eq!(sessions.page(id(1), 7), None, "bounded");
 }
+
+#[test]
+fn what_was_used_before_a_restart_counts() {
+    let before = sessions(10);
+    let guest = Session { requests_max: 3, ..session(1) };
+    before.meter(&guest, &ada(0), 0).unwrap().fetch_add(7, Ordering::Relaxed);
+    assert!(before.take_request(id(1)) && before.take_request(id(1)));
+    let expired = Used { session: id(2), expiry: 5, spans: 1, requests: 1 };
+    before.resume([expired]);
+    let used = before.used(5);
+    assert_eq!(used, [Used { session: id(1), expiry: guest.expiry, spans: 7, requests: 2 }]);
+    let after = sessions(10);
+    after.resume(used.clone());
+    assert_eq!((after.spans_used(id(1)), after.used(5)), (7, used), "before it was seen again, too");
+    assert_eq!(after.meter(&guest, &ada(0), 0).unwrap().load(Ordering::Relaxed), 7);
+    assert!(after.take_request(id(1)) && !after.take_request(id(1)), "three in all");
+    assert_eq!(after.used(5), [Used { session: id(1), expiry: guest.expiry, spans: 7, requests: 3 }]);
+}
+
+#[test]
+fn a_revocation_is_told() {
+    let sessions = sessions(10);
+    let mut told = sessions.revocations();
+    sessions.revoke(id(1), 100, 0).unwrap();
+    assert!(told.has_changed().unwrap());
+    told.mark_unchanged();
+    sessions.revoke_person("ada", 0).unwrap();
+    assert!(told.has_changed().unwrap());
+}

@@ -72,3 +72,26 @@ fn a_revoked_person_stays_out() {
         assert!(!audit.contains(token), "no token stands there");
     }
 }
+
+#[test]
+fn a_guest_has_no_more_requests_after_a_restart() {
+    let mut instance = Instance::start(&config());
+    let arguments = ["link", "--trace", "--path", "/cart", "--minutes", "5", "--requests", "6", "--name", "Ada"];
+    let (code, link, complaint) = output(instance.directory.path(), &arguments);
+    assert_eq!(code, Some(0), "{complaint}");
+    let mut guest = Browser::at(&instance.address);
+    guest.follow(&link);
+    let traced = |instance: &Instance| {
+        let metrics = instance.admin("GET", "/metrics", &[]).body;
+        let line = metrics.lines().find_map(|line| line.strip_prefix("waylight_requests_traced_total "));
+        line.unwrap().parse::<u64>().unwrap()
+    };
+    (0..4).for_each(|_| drop(guest.get("/cart")));
+    assert_eq!(traced(&instance), 4);
+    instance.signal(Signal::TERM);
+    instance.wait();
+    let again = Instance::start_in(instance.take_directory(), &config());
+    guest.address = again.address.to_string();
+    (0..6).for_each(|_| drop(guest.get("/cart")));
+    assert_eq!(traced(&again), 2, "six in all");
+}

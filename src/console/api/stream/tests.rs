@@ -1,15 +1,16 @@
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
-};
+use std::sync::Arc;
 
 use http_body_util::BodyExt as _;
 
 use super::*;
-use crate::trace::{
-    live::{Hub, HubLimits},
-    quota::Quota,
-    store::testing::{row, spans},
+use crate::{
+    rules::session::Id,
+    trace::{
+        live::{Hub, HubLimits},
+        quota::Quota,
+        sessions::{Ephemeral, Sessions},
+        store::testing::{row, spans},
+    },
 };
 
 /// What a reader saw: the number and the name of each event.
@@ -36,7 +37,7 @@ async fn watched(hub: &Arc<Hub>, after: Option<u64>, topics: Topics, during: imp
     let (pipe, mut body) = Piped::new();
     let mut seen = Seen::default();
     let ring = Ring::new(16);
-    let view = View { topics, reach: Reach::All, ring: &ring, counts: &|| true };
+    let view = View { topics, reach: Reach::All, ring: &ring };
     let follow = follow(&pipe, reader, &view);
     tokio::pin!(follow);
     during();
@@ -122,7 +123,7 @@ async fn a_quiet_stream_is_kept_alive_and_ends_with_its_reader() {
     let (pipe, mut body) = Piped::new();
     let topics = requests();
     let ring = Ring::new(16);
-    let view = View { topics, reach: Reach::All, ring: &ring, counts: &|| true };
+    let view = View { topics, reach: Reach::All, ring: &ring };
     let follow = follow(&pipe, hub.subscribe(None), &view);
     let read = async {
         let mut text = Vec::new();
@@ -137,30 +138,37 @@ async fn a_quiet_stream_is_kept_alive_and_ends_with_its_reader() {
     assert_eq!(text, b"retry: 1000\n\n: ping\n\n: ping\n\n");
 }
 
-#[tokio::test]
-async fn a_stream_ends_when_its_reader_may_not_read_any_more() {
-    let hub = Hub::new(HubLimits::default(), Arc::default());
-    let (pipe, mut body) = Piped::new();
-    let (ring, may) = (Ring::new(16), AtomicBool::new(true));
-    let view = View { topics: requests(), reach: Reach::All, ring: &ring, counts: &|| may.load(Ordering::Relaxed) };
-    let reader = hub.subscribe(None);
-    let read = async {
-        let mut text = body.frame().await.unwrap().unwrap().into_data().unwrap().to_vec();
-        publish(&hub, 0..1);
-        hub.flush();
-        text.extend_from_slice(body.frame().await.unwrap().unwrap().data_ref().unwrap());
-        may.store(false, Ordering::Relaxed);
-        publish(&hub, 1..2);
-        hub.flush();
-        text
+/// What ends a stream of somebody whose sign-in lasts for ten minutes.
+fn standing(sessions: &Sessions, settings: &watch::Sender<Arc<str>>) -> Standing {
+    let expiry = clock::unix_seconds() + 600;
+    Standing { expiry, revocations: sessions.revocations(), settings: settings.subscribe() }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_ends_at_once_when_its_reader_is_revoked() {
+    let sessions = Sessions::new(16, Box::new(Ephemeral), []);
+    let settings = watch::Sender::new(Arc::from(""));
+    let [ada, bo] = [1, 2].map(|number| Id::from_bytes([number; 16]));
+    let mut standing = standing(&sessions, &settings);
+    let began = tokio::time::Instant::now();
+    let others_first = async {
+        sessions.revoke_id(bo, clock::unix_seconds()).unwrap();
+        tokio::task::yield_now().await;
+        sessions.revoke_id(ada, clock::unix_seconds()).unwrap();
     };
-    let (ended, text) = tokio::join!(follow(&pipe, reader, &view), read);
-    assert_eq!(ended, Ok(()));
-    let mut seen = Seen::default();
-    seen.read(std::str::from_utf8(&text).unwrap());
-    assert_eq!(seen.0.len(), 1);
-    drop(pipe);
-    assert!(body.frame().await.is_none(), "nothing of what happened then");
+    tokio::join!(standing.ended(|| !sessions.is_revoked(ada)), others_first);
+    assert!(sessions.is_revoked(ada) && began.elapsed().is_zero());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_ends_with_its_readers_time_and_with_a_reload() {
+    let sessions = Sessions::new(16, Box::new(Ephemeral), []);
+    let settings = watch::Sender::new(Arc::from(""));
+    let over = Standing { expiry: clock::unix_seconds(), ..standing(&sessions, &settings) };
+    { over }.ended(|| true).await;
+    let (mut standing, began) = (standing(&sessions, &settings), tokio::time::Instant::now());
+    tokio::join!(standing.ended(|| true), async { settings.send_replace(Arc::from("")) });
+    assert!(began.elapsed().is_zero());
 }
 
 #[test]
