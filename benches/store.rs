@@ -1,6 +1,7 @@
 //! The store: spans taken in on one core in batches of ten-span traces, any filter over many requests, the first octet of
 //! a long trace, and how long whoever reads or writes waits while most of the file is removed and given back to the disk.
-//! `WAYLIGHT_BENCH_ROWS` asks for other than a million requests.
+//! `WAYLIGHT_BENCH_ROWS` asks for other than a million requests, `WAYLIGHT_BENCH_MIB` for another file than one of 128 MiB to
+//! remove from; with it, nothing else is measured.
 
 #![expect(
     clippy::unwrap_used,
@@ -216,24 +217,27 @@ fn filters(criterion: &mut Criterion, runtime: &Runtime) {
     eprintln!("{rows} requests: {:?} until the first page after a restart", clock::now().since(begun));
 }
 
-/// A file of some hundred thousand requests and traces of which nearly nothing may stay.
-fn stalls(runtime: &Runtime) {
+/// A file of so many MiB, of which nearly nothing may stay: for each thousand requests, a thousand traces.
+fn stalls(runtime: &Runtime, mib: u64) {
     let is_smoke = std::env::args().any(|argument| argument == "--test");
-    let (rows, within): (u64, _) =
-        if is_smoke { (8_000, Duration::from_secs(2)) } else { (400_000, Duration::from_secs(120)) };
+    let (mib, within) = if is_smoke { (4, Duration::from_secs(2)) } else { (mib, Duration::from_secs(300)) };
     let directory = tempfile::tempdir().unwrap();
     let now = clock::now().unix_nanos();
     let store = open(directory.path());
-    for from in (0..rows).step_by(8_000) {
-        runtime.block_on(store.write_requests((from..from + 8_000).map(|number| row(number, now)).collect())).unwrap();
-        for _ in 0..20 {
+    let (mut full, mut rows) = (0, 0);
+    while full < mib << 20 {
+        runtime.block_on(store.write_requests((rows..rows + 8_000).map(|number| row(number, now)).collect())).unwrap();
+        for _ in 0..8_000 / TRACES_OF_BATCH {
             runtime.block_on(store.ahead().write(batch(TRACES_OF_BATCH, ids::trace_id))).unwrap();
         }
+        runtime.block_on(store.flush(clock::now().plus(Duration::from_secs(600)))).unwrap();
+        rows += 8_000;
+        full = runtime.block_on(store.usage(0)).unwrap().bytes;
     }
-    runtime.block_on(store.flush(clock::now().plus(Duration::from_secs(600)))).unwrap();
-    let full = runtime.block_on(store.usage(0)).unwrap().bytes;
     drop(store);
     let store = open_with(directory.path(), TINY);
+    // Rows are in the index when this is answered.
+    runtime.block_on(store.usage(0)).unwrap();
     let begun = clock::now();
     let is_tidy = || async { store.usage(0).await.unwrap().bytes < full / 4 };
     let (mut writes, mut reads) = (Waits::default(), Waits::default());
@@ -267,8 +271,9 @@ impl std::fmt::Display for Waits {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let mut sorted = self.0.clone();
         sorted.sort();
-        let at = |share: usize| sorted.get((sorted.len() * share / 100).min(sorted.len().saturating_sub(1)));
-        write!(f, "{:?} in the middle, {:?} at most ({} times)", at(50), sorted.last(), sorted.len())
+        let at = |share: usize| sorted.get(sorted.len() * share / 100).copied().unwrap_or_default();
+        let most = sorted.last().copied().unwrap_or_default();
+        write!(f, "{:?} in the middle, {:?} in 99 of 100, {most:?} at most ({} times)", at(50), at(99), sorted.len())
     }
 }
 
@@ -281,10 +286,13 @@ fn resident() -> u64 {
 
 fn store(criterion: &mut Criterion) {
     let runtime = Runtime::new().unwrap();
+    if let Some(mib) = std::env::var("WAYLIGHT_BENCH_MIB").ok().and_then(|mib| mib.parse().ok()) {
+        return stalls(&runtime, mib);
+    }
     ingest(criterion, &runtime);
     long_trace(criterion, &runtime);
     filters(criterion, &runtime);
-    stalls(&runtime);
+    stalls(&runtime, 128);
 }
 
 criterion_group!(benches, store);

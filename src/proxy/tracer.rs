@@ -66,9 +66,10 @@ impl Trigger {
 }
 
 impl Tracer {
-    /// Turns tracing on for this request, unless this month's quota is spent.
+    /// Turns tracing on for this request, unless this month's quota is spent. What joins the trace of its page does not begin
+    /// one.
     pub fn begin(&self, cx: &Rc<Context>, headers: &HeaderMap, policy: Policy, trigger: Trigger) {
-        if !self.quota.admits(clock::unix_seconds()) {
+        if trigger.joined.is_none() && !self.quota.admits(clock::unix_seconds()) {
             cx.counters.traces_refused_quota.one();
             return;
         }

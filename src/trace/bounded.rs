@@ -53,6 +53,11 @@ impl<K: Eq + Hash + Copy, V> Bounded<K, V> {
         self.entries.remove(key)
     }
 
+    /// All of them, in no order.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&K, &V)> {
+        self.entries.iter()
+    }
+
     /// How many there are.
     #[cfg(test)]
     pub(super) fn len(&self) -> usize {

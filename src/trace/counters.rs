@@ -173,6 +173,8 @@ counters! {
         spans_dropped_store,
         /// Spans dropped because their trace had too many.
         spans_dropped_trace,
+        /// Spans of applications dropped because they began a trace when the month's quota was spent.
+        spans_dropped_quota,
         /// Spans dropped because their trace was erased of late.
         spans_dropped_erased,
         /// Requests stored.
@@ -181,6 +183,8 @@ counters! {
         requests_dropped_store,
         /// Transactions that the store could not write.
         store_writes_failed,
+        /// Erasures after which the store's log could not be emptied at once, since somebody read of it.
+        store_log_in_use,
         /// Broken files that the store set aside.
         store_files_set_aside,
         /// Stored spans removed: too old, too many, or erased.

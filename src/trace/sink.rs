@@ -43,6 +43,8 @@ pub enum Source {
     Edge,
     /// An application behind it, which sent them to the receiver.
     App,
+    /// Anybody: somebody who may do that brought them in from a file.
+    Import,
 }
 
 impl Batch {

@@ -15,8 +15,10 @@ use opentelemetry_proto::tonic::{
 };
 use waylight::{
     clock,
+    rules::session::Id,
     trace::{
         quota::Quota,
+        requests::hints::Hints,
         sink::{Batch, Source, SpanSink as _},
         store::{
             TraceStore as _,
@@ -28,7 +30,7 @@ use waylight::{
 
 use crate::support::{
     SITE,
-    edge::{Origin, Stage, config, on_worker},
+    edge::{HOST, Origin, Stage, config, on_worker},
     instance::{HEAD, Instance, answering, output},
 };
 
@@ -162,5 +164,29 @@ fn a_spent_quota_begins_no_trace_and_serves_on() {
         assert_eq!(stage.ask(again).await.body(), "hello");
         assert!(stage.spans().is_empty());
         assert_eq!(stage.counters.traces_refused_quota.value(), 1);
+    });
+}
+
+#[test]
+fn what_a_page_loads_belongs_to_its_trace_when_the_quota_is_spent_meanwhile() {
+    on_worker(async {
+        let origin = Origin::start(|_| http::Response::new(String::from("hello"))).await;
+        let mut stage = Stage::set(SITE, origin.address);
+        let cookie = stage.session_cookie();
+        let ask = |destination| {
+            let request = http::Request::get("/app.js").header("cookie", &cookie);
+            request.header("referer", format!("http://{HOST}/page")).header("sec-fetch-dest", destination)
+        };
+        let hints = Hints::read(ask("script").headers_ref().unwrap());
+        let (page, session) = (TraceId::from(7_u128), [2, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
+        stage.services.sessions.shows(Id::from_bytes(session), hints.referer, page);
+        let quota = Arc::clone(&stage.services.quota);
+        quota.limit(10, 1.0);
+        quota.spend(10, clock::unix_seconds());
+        stage.ask(ask("script")).await;
+        let spans = stage.spans();
+        assert!(!spans.is_empty() && spans.iter().all(|span| span.trace_id == page), "{spans:?}");
+        stage.ask(ask("document")).await;
+        assert!(stage.spans().is_empty(), "another page begins none");
     });
 }

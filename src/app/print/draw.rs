@@ -205,7 +205,7 @@ impl Drawing<'_> {
     fn style(&self, seen: &Seen) -> Style {
         match seen.source {
             Source::Edge => EDGE,
-            Source::App => self.colours.get(&*seen.service).copied().unwrap_or(EDGE),
+            Source::App | Source::Import => self.colours.get(&*seen.service).copied().unwrap_or(EDGE),
         }
     }
 
@@ -221,7 +221,7 @@ impl Drawing<'_> {
         match seen.source {
             Source::Edge if is_start(seen) => COLD,
             Source::Edge => Style::new(),
-            Source::App => self.style(seen),
+            Source::App | Source::Import => self.style(seen),
         }
     }
 }

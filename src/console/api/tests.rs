@@ -340,6 +340,22 @@ async fn what_is_exported_can_be_imported() {
     }
 }
 
+#[tokio::test(start_paused = true)]
+async fn what_was_just_erased_can_be_imported() {
+    let desk = Desk::new().await;
+    let file = desk.get(&format!("/traces/{TRACE}?format=otlp")).await.into_body();
+    let session = Id::from_bytes([6; 16]);
+    let store = desk.console.shelf.store().ok().unwrap();
+    store.write_requests(vec![RequestRow { session: Some(session), ..row() }]).await.unwrap();
+    let erased = parsed(&desk.post("/erase", &json!({ "session": session.to_string() })).await);
+    assert_eq!((&erased["requests"], &erased["spans"]), (&json!(1), &json!(2)));
+    let request = Request::post(format!("{BASE}/traces/import")).header("host", "app.example");
+    let request = request.header(WRITE_HEADER, "1").body(file).unwrap();
+    assert_eq!(desk.send(Some(Role::Admin), request).await.status(), StatusCode::CREATED);
+    let spans = store.trace(TraceId::from_hex(TRACE).unwrap()).await.unwrap();
+    assert_eq!(spans.len(), 1, "what is said to be taken is");
+}
+
 #[tokio::test]
 async fn what_an_import_takes_in_memory_is_bounded_and_told_in_short() {
     let desk = Desk::new().await;

@@ -213,7 +213,7 @@ impl Call<'_> {
         let more = list.len().saturating_sub(IMPORTED_NAMED_MAX);
         let more = if more > 0 { format!(" and {more} more") } else { String::new() };
         self.console.audited(self.visit, Action::Keep, Deed::Keep, &format!("import of {named}{more}"))?;
-        let written = store.write(Batch::of(Source::App, &marked(message, &self.who.name))).await;
+        let written = store.write(Batch::of(Source::Import, &marked(message, &self.who.name))).await;
         written.map_err(|error| {
             tracing::error!(%error, "an import could not be stored");
             Problem::new(StatusCode::SERVICE_UNAVAILABLE, "the store did not take it; the log says why")

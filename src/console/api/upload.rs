@@ -57,11 +57,11 @@ impl Console {
         })?;
         let claims = Claims { sessions: &self.sessions, requests: &self.shelf.requests };
         self.show(request.headers(), session, claims).await?;
-        let cleaned = claims.own(message, session, Some(TraceId::from_bytes(upload.trace))).await?;
+        let who = visit.credentials.identity.as_ref().ok_or_else(|| refused(spent()))?;
+        let cleaned = claims.own(message, (session, who), Some(TraceId::from_bytes(upload.trace))).await?;
         self.counters.browser_spans_refused.add(cleaned.rejected as u64);
         let rejected = cleaned.rejected;
         if cleaned.spans() > 0 {
-            let who = visit.credentials.identity.as_ref().ok_or_else(|| refused(spent()))?;
             claims.spend(session, who, cleaned.spans()).map_err(|_| refused(spent()))?;
             let intake = self.shelf.intake.as_ref().ok_or_else(busy)?;
             intake.offer_of_browser(cleaned).map_err(|_| refused(busy()))?;

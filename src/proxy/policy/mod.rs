@@ -76,8 +76,10 @@ impl<S: Handler> Handler for Policy<S> {
             if rules.budget.spans_left(clock::unix_seconds()) > 0 {
                 let trigger = Trigger::anyone("tail", 1.0, Some(rules.budget.meter()));
                 tracer.begin(cx, request.headers(), *propagation, trigger);
-                cx.hold_until_end(rules.clone());
-                routed(cx);
+                if cx.is_traced() {
+                    cx.hold_until_end(rules.clone());
+                    routed(cx);
+                }
             } else {
                 cx.counters.traces_refused_budget.one();
             }

@@ -9,7 +9,11 @@ use super::browser::Cleaned;
 use crate::{
     clock,
     rules::session::{Identity, Session},
-    trace::{requests::recent::Requests, sessions::Sessions, store::StoreError},
+    trace::{
+        requests::recent::Requests,
+        sessions::Sessions,
+        store::{Owner, StoreError},
+    },
 };
 
 /// The most traces of one message.
@@ -25,15 +29,15 @@ pub struct Claims<'c> {
 }
 
 impl Claims<'_> {
-    /// What is left of a message: spans of the trace `known`, and of others that belong to the session. The rest is
-    /// rejected.
+    /// What is left of a message of a session's browser: spans of the trace `known`, and of others that belong to the
+    /// session. The rest is rejected. Whose these traces are is kept with their spans.
     ///
     /// # Errors
     /// The store's.
     pub async fn own(
         &self,
         message: Cleaned,
-        session: &Session,
+        (session, whose): (&Session, &Identity),
         known: Option<TraceId>,
     ) -> Result<Cleaned, StoreError> {
         let mut own = Vec::new();
@@ -41,6 +45,10 @@ impl Claims<'_> {
             if Some(*trace) == known || self.may_claim(session, *trace).await? {
                 own.push(*trace);
             }
+        }
+        if let Some(store) = self.requests.store() {
+            let owner = Owner { session: session.id, person: whose.name.as_str().into() };
+            store.owners().remember(&own, owner);
         }
         Ok(message.only(|trace| own.contains(&trace)))
     }

@@ -131,7 +131,7 @@ impl ReaderParts {
             return;
         };
         let claims = Claims { sessions: &self.sessions, requests: &self.requests };
-        let own = match claims.own(cleaned(&envelope), &session, None).await {
+        let own = match claims.own(cleaned(&envelope), (&session, &identity), None).await {
             Ok(own) => own,
             Err(error) => {
                 warn!(%error, "it could not be found whose an envelope's traces are");

@@ -89,7 +89,12 @@ impl Keeper {
         if entry.trace.is_some() || !rules.keep(&entry.facts()) {
             return None;
         }
-        if rules.budget.spans_left(clock::unix_seconds()) == 0 {
+        let now = clock::unix_seconds();
+        if !rules.budget.admits(now) {
+            self.counters.traces_refused_quota.one();
+            return None;
+        }
+        if rules.budget.spans_left(now) == 0 {
             self.counters.traces_refused_budget.one();
             return None;
         }

@@ -12,6 +12,7 @@ use super::{
     Capabilities, StoreError, Stored, Survives, TraceStore,
     erased::Erasures,
     index::{Index, Seq, SessionTally},
+    owners::Owners,
     query::{Erased, Histogram, Page, RequestQuery, SessionSummary, Usage, Whom},
     split::Splitter,
 };
@@ -24,7 +25,7 @@ use crate::{
         counters::Counters,
         quota::Quota,
         requests::row::RequestRow,
-        sink::{Batch, SinkError, SpanSink},
+        sink::{Batch, SinkError, Source, SpanSink},
     },
 };
 
@@ -72,6 +73,7 @@ pub struct MemoryStore {
     index: Index,
     kept: Mutex<Kept>,
     erased: Arc<Erasures>,
+    owners: Arc<Owners>,
 }
 
 #[derive(Debug, Default)]
@@ -99,7 +101,15 @@ struct Spans {
 impl MemoryStore {
     /// An empty store.
     pub fn new(limits: MemoryLimits, quota: Arc<Quota>, counters: Arc<Counters>) -> Self {
-        Self { limits, quota, counters, index: Index::default(), kept: Mutex::default(), erased: Arc::default() }
+        Self {
+            limits,
+            quota,
+            counters,
+            index: Index::default(),
+            kept: Mutex::default(),
+            erased: Arc::default(),
+            owners: Arc::default(),
+        }
     }
 
     fn kept(&self) -> MutexGuard<'_, Kept> {
@@ -110,11 +120,14 @@ impl MemoryStore {
     fn keep_spans(&self, batch: &Batch) -> Result<(), SinkError> {
         let mut kept = self.kept();
         let mut splitter = std::mem::take(&mut kept.splitter);
-        let (mut taken, mut refused, mut erased) = (0, 0, 0);
+        let (mut taken, mut refused, mut erased, mut over_quota) = (0, 0, 0, 0);
         let now = clock::now();
+        let is_full = !self.quota.admits(clock::unix_seconds());
         let split = splitter.split(batch.encoded(), |trace, spans, encoded| {
-            if self.erased.refuse(trace, now) {
+            if batch.source() != Source::Import && self.erased.refuse(trace, now) {
                 erased += spans;
+            } else if is_full && batch.source() == Source::App && !kept.traces.contains_key(&trace) {
+                over_quota += spans;
             } else if kept.traces.get(&trace).is_some_and(|known| known.spans >= self.limits.spans_per_trace_max) {
                 refused += spans;
             } else {
@@ -138,6 +151,7 @@ impl MemoryStore {
         self.counters.spans_stored.add(taken as u64);
         self.counters.spans_dropped_trace.add(refused as u64);
         self.counters.spans_dropped_erased.add(erased as u64);
+        self.counters.spans_dropped_quota.add(over_quota as u64);
         self.counters.stored_spans_removed.add(removed as u64);
         split.map_err(|error| {
             self.counters.spans_dropped_store.add(batch.spans() as u64);
@@ -187,7 +201,9 @@ impl MemoryStore {
         };
         let rows: Vec<_> =
             kept.rows.iter().filter(|(_, row)| theirs(row)).map(|(seq, row)| (*seq, row.trace)).collect();
-        let traces: HashSet<TraceId> = rows.iter().filter_map(|(_, trace)| *trace).chain(owned).collect();
+        let of_browsers = self.owners.of(whom);
+        let traces: HashSet<TraceId> =
+            rows.iter().filter_map(|(_, trace)| *trace).chain(owned).chain(of_browsers).collect();
         let mut erased = Erased { requests: rows.len() as u64, ..Erased::default() };
         self.erased.remember(traces.iter().copied(), clock::now());
         for trace in traces {
@@ -313,6 +329,10 @@ impl TraceStore for MemoryStore {
 
     fn erasures(&self) -> Arc<Erasures> {
         Arc::clone(&self.erased)
+    }
+
+    fn owners(&self) -> Arc<Owners> {
+        Arc::clone(&self.owners)
     }
 
     fn usage(&self, since: u64) -> Stored<'_, Usage> {

@@ -6,6 +6,7 @@
 mod erased;
 mod index;
 pub mod memory;
+mod owners;
 pub mod query;
 pub mod split;
 pub mod sqlite;
@@ -17,8 +18,11 @@ use std::sync::Arc;
 use bytes::Bytes;
 use opentelemetry::trace::TraceId;
 
-pub use self::erased::Erasures;
 use self::query::{Erased, Histogram, Page, RequestQuery, SessionSummary, Usage, Whom};
+pub use self::{
+    erased::Erasures,
+    owners::{Owner, Owners},
+};
 use super::{requests::row::RequestRow, sink::SpanSink};
 use crate::{error::BoxError, rules::session::Id, service::BoxFuture};
 
@@ -49,12 +53,17 @@ pub trait TraceStore: SpanSink {
     /// Sessions with something kept, the latest first; of one sign-in, or all.
     fn sessions(&self, limit: usize, identity: Option<Id>) -> Stored<'_, Vec<SessionSummary>>;
 
-    /// Removes what is kept of somebody, or of a session: requests, their traces, and the traces that are `owned` though no
-    /// request says so. Spans of all of them that come within the next minutes are not kept.
+    /// Removes what is kept of somebody, or of a session: requests, their traces, those that browsers of theirs added to, and
+    /// those that are `owned` though nothing says so here. Spans of all of them that come within the next minutes are not
+    /// kept, but for those that somebody [imports](super::sink::Source::Import).
     fn erase(&self, whom: Whom, owned: Vec<TraceId>) -> Stored<'_, Erased>;
 
     /// What was erased of late.
     fn erasures(&self) -> Arc<Erasures>;
+
+    /// Whose traces are that browsers add to. What is said there counts for spans that are written afterwards, and is kept
+    /// with them.
+    fn owners(&self) -> Arc<Owners>;
 
     /// Spans written since the hour of `since` (nanoseconds since the Unix epoch), and the size of what is kept.
     fn usage(&self, since: u64) -> Stored<'_, Usage>;

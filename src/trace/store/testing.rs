@@ -12,7 +12,7 @@ use opentelemetry_proto::tonic::{
 use prost::Message as _;
 
 use super::{
-    TraceStore,
+    Owner, TraceStore,
     query::{Cursor, Erased, RequestQuery, SessionSummary, Whom},
 };
 use crate::{
@@ -20,6 +20,7 @@ use crate::{
     config::model::{Store, StoreKind},
     rules::{find::Find, session::Id},
     trace::{
+        counters::Counters,
         requests::row::{CacheOutcome, HeaderSets, Moment, RequestRow},
         sink::{Batch, Source, span_count},
     },
@@ -59,6 +60,11 @@ pub(crate) fn row(id: u128) -> RequestRow {
 
 /// Spans, each of the trace with this number.
 pub(crate) fn spans(traces: impl IntoIterator<Item = u128>) -> Batch {
+    spans_of(Source::Edge, traces)
+}
+
+/// The same, from a source.
+fn spans_of(source: Source, traces: impl IntoIterator<Item = u128>) -> Batch {
     let spans = traces.into_iter().enumerate().map(|(index, trace)| Span {
         trace_id: TraceId::from(trace).to_bytes().into(),
         span_id: (index as u64 + 1).to_be_bytes().into(),
@@ -67,7 +73,7 @@ pub(crate) fn spans(traces: impl IntoIterator<Item = u128>) -> Batch {
     });
     let scope = ScopeSpans { spans: spans.collect(), ..ScopeSpans::default() };
     let resource = ResourceSpans { scope_spans: vec![scope], ..ResourceSpans::default() };
-    Batch::of(Source::Edge, &ExportTraceServiceRequest { resource_spans: vec![resource] })
+    Batch::of(source, &ExportTraceServiceRequest { resource_spans: vec![resource] })
 }
 
 /// What every store does, whatever it is made of.
@@ -76,6 +82,8 @@ pub(crate) async fn keeps_its_word(store: &dyn TraceStore) {
     spans_come_back_by_trace(store).await;
     an_empty_page_names_the_guilty(store).await;
     what_is_erased_is_gone(store).await;
+    what_browsers_added_to_is_erased(store).await;
+    what_is_imported_is_kept(store).await;
 }
 
 async fn rows_are_found(store: &dyn TraceStore) {
@@ -178,6 +186,47 @@ async fn what_is_erased_is_gone(store: &dyn TraceStore) {
     assert_eq!(store.erase(Whom::Person("Bo".into()), Vec::new()).await.unwrap(), Erased::default());
     let erased = store.erase(Whom::Person("Ana".into()), Vec::new()).await.unwrap();
     assert_eq!(erased, Erased { requests: 1, ..Erased::default() });
+}
+
+async fn what_browsers_added_to_is_erased(store: &dyn TraceStore) {
+    let [ada, bo] = [41, 42].map(|number| Id::from_bytes([number; 16]));
+    store.owners().remember(&[TraceId::from(800_u128)], Owner { session: ada, person: "Ada".into() });
+    store.owners().remember(&[TraceId::from(801_u128)], Owner { session: bo, person: "Bo".into() });
+    store.write(spans([800, 801, 802])).await.unwrap();
+    store.write(spans([801])).await.unwrap();
+    assert_eq!(store.erase(Whom::Person("Cleo".into()), Vec::new()).await.unwrap(), Erased::default());
+    let erased = store.erase(Whom::Session(ada), Vec::new()).await.unwrap();
+    assert_eq!(erased, Erased { traces: 1, spans: 1, ..Erased::default() });
+    let erased = store.erase(Whom::Person("Bo".into()), Vec::new()).await.unwrap();
+    assert_eq!(erased, Erased { traces: 1, spans: 2, ..Erased::default() });
+    assert_eq!(store.trace(TraceId::from(802_u128)).await.unwrap().len(), 1, "nobody's");
+}
+
+/// What every store does when its quota, of three spans, is spent.
+pub(crate) async fn keeps_within_its_quota(store: &dyn TraceStore, counters: &Counters) {
+    store.write(spans_of(Source::App, [1, 1])).await.unwrap();
+    store.write(spans([2])).await.unwrap();
+    store.write(spans_of(Source::App, [1, 2, 3, 3])).await.unwrap();
+    store.write(spans([4])).await.unwrap();
+    store.write(spans_of(Source::Import, [5])).await.unwrap();
+    for (trace, parts) in [(1, 2), (2, 2), (3, 0), (4, 1), (5, 1)] {
+        let kept = store.trace(TraceId::from(trace)).await.unwrap();
+        assert_eq!(kept.len(), parts, "only what an application begins is not kept: {trace}");
+    }
+    assert_eq!((counters.spans_dropped_quota.value(), counters.spans_stored.value()), (2, 7));
+}
+
+/// Who brings in a trace decides anew, after an erasure, too. What applications send late of it stays out.
+async fn what_is_imported_is_kept(store: &dyn TraceStore) {
+    let session = Id::from_bytes([43; 16]);
+    let row = RequestRow { session: Some(session), trace: Some(TraceId::from(900_u128)), ..full(900) };
+    store.write_requests(vec![row]).await.unwrap();
+    store.erase(Whom::Session(session), Vec::new()).await.unwrap();
+    store.write(spans_of(Source::Import, [900, 900])).await.unwrap();
+    store.write(spans_of(Source::App, [900])).await.unwrap();
+    let parts = store.trace(TraceId::from(900_u128)).await.unwrap();
+    let counts = parts.into_iter().map(|part| span_count(&ExportTraceServiceRequest::decode(part).unwrap()));
+    assert_eq!(counts.collect::<Vec<_>>(), [2]);
 }
 
 fn ids(rows: &[RequestRow]) -> Vec<u128> {

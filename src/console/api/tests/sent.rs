@@ -106,6 +106,9 @@ async fn a_traced_page_sends_its_browsers_spans() {
     assert_eq!(page.send(&token, spans(TRACE, 2)).await, (200, json!({})));
     // A trace that the browser made for a later route.
     assert_eq!(page.send(&token, spans("0d0d0d0d0d0d0d0d0d0d0d0d0d0d0d0d", 1)).await, (200, json!({})));
+    let owner = page.desk.console.shelf.store().ok().unwrap().owners();
+    let owner = owner.find(TraceId::from_hex("0d0d0d0d0d0d0d0d0d0d0d0d0d0d0d0d").unwrap()).unwrap();
+    assert_eq!(owner.session, page.session.id, "whose it is is kept with it");
     let (status, said) = page.send(&token, spans(TRACE, 3)).await;
     assert_eq!(status, 429, "the session's spans are used up: {said}");
     assert_eq!(page.handed_on().await, 3);

@@ -8,6 +8,7 @@ use crate::{
     trace::{
         live::{Delivery, Hub, HubLimits},
         outbox::{Inbox, Outbox},
+        quota::Quota,
         requests::{
             entry::{Entry, tests::entry},
             hints::{Destination, Hints},
@@ -50,9 +51,13 @@ fn all() -> StoreBounds {
 }
 
 fn rules(rules: &[&str], spans_per_minute_max: u64) -> KeepRules {
+    rules_within(Quota::unlimited(), rules, spans_per_minute_max)
+}
+
+fn rules_within(quota: Quota, rules: &[&str], spans_per_minute_max: u64) -> KeepRules {
     KeepRules {
         rules: rules.iter().map(|rule| Keep::parse(rule).unwrap()).collect(),
-        budget: Arc::new(Budget::new(spans_per_minute_max, Arc::new(crate::trace::quota::Quota::unlimited()))),
+        budget: Arc::new(Budget::new(spans_per_minute_max, Arc::new(quota))),
     }
 }
 
@@ -187,4 +192,16 @@ async fn rules_keep_requests_within_their_budget() {
     let seen: Vec<_> = rows.iter().map(|row| (row.id, &*row.trigger)).collect();
     assert_eq!(seen, [(2, "kept"), (3, "kept"), (5, "session")]);
     assert_eq!((counters.requests_kept.value(), counters.traces_refused_budget.value()), (2, 1));
+}
+
+#[tokio::test]
+async fn rules_keep_nothing_when_the_quota_is_spent() {
+    let quota = Quota::new(100);
+    quota.spend(100, clock::unix_seconds());
+    let bounds = StoreBounds { keep: rules_within(quota, &["status>=500"], 100), ..all() };
+    let running = start(bounds);
+    running.log.append(&Entry { id: 1, status: 503, ..entry() }, None);
+    let (rows, counters) = end(running).await;
+    assert_eq!(rows.iter().map(|row| (row.id, row.trace)).collect::<Vec<_>>(), [(1, None)], "it is listed");
+    assert_eq!((counters.requests_kept.value(), counters.traces_refused_quota.value()), (0, 1));
 }

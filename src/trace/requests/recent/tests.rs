@@ -11,7 +11,7 @@ use crate::{
         requests::entry::{Entry, Sender, tests::entry},
         sink::{Batch, SinkError, SpanSink},
         store::{
-            Capabilities, Erasures, Stored, Survives,
+            Capabilities, Erasures, Owners, Stored, Survives,
             query::{Erased, SessionSummary, Traced, Usage, Whom},
         },
     },
@@ -91,6 +91,10 @@ impl TraceStore for List {
     }
 
     fn erasures(&self) -> Arc<Erasures> {
+        Arc::default()
+    }
+
+    fn owners(&self) -> Arc<Owners> {
         Arc::default()
     }
 

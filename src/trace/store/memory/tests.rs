@@ -1,7 +1,7 @@
 //! The store in memory: what every store does, and its bounds.
 
 use super::*;
-use crate::trace::store::testing::{keeps_its_word, row, spans};
+use crate::trace::store::testing::{keeps_its_word, keeps_within_its_quota, row, spans};
 
 fn store(limits: MemoryLimits) -> MemoryStore {
     MemoryStore::new(limits, Arc::new(Quota::unlimited()), Arc::default())
@@ -10,6 +10,13 @@ fn store(limits: MemoryLimits) -> MemoryStore {
 #[tokio::test]
 async fn it_keeps_its_word() {
     keeps_its_word(&store(MemoryLimits::default())).await;
+}
+
+#[tokio::test]
+async fn it_keeps_within_its_quota() {
+    let counters = Arc::new(Counters::default());
+    let store = MemoryStore::new(MemoryLimits::default(), Arc::new(Quota::new(3)), Arc::clone(&counters));
+    keeps_within_its_quota(&store, &counters).await;
 }
 
 #[tokio::test]

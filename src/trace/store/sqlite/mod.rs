@@ -4,12 +4,14 @@
 //! is on the disk. A few threads read ([`read`]). When the file cannot be written, writes fail, are counted, and are
 //! tried again with the next ones; the edge runs on.
 
+mod log;
 mod packing;
 mod queue;
 mod read;
 mod retention;
 mod rows;
 mod schema;
+mod traces;
 mod writer;
 
 use std::{
@@ -34,7 +36,7 @@ use self::{
     writer::Writer,
 };
 use super::{
-    Capabilities, Erasures, StoreError, Stored, Survives, TraceStore,
+    Capabilities, Erasures, Owners, StoreError, Stored, Survives, TraceStore,
     index::{Index, SessionTally},
     query::{Erased, Histogram, Page, RequestQuery, SessionSummary, Usage, Whom},
 };
@@ -73,6 +75,7 @@ struct Shared {
     quota: Arc<Quota>,
     counters: Arc<Counters>,
     erased: Arc<Erasures>,
+    owners: Arc<Owners>,
     /// Counts files: another one takes the place of a broken one.
     file: AtomicU64,
     /// Spans that are kept.
@@ -99,6 +102,7 @@ impl SqliteStore {
             quota,
             counters,
             erased: Arc::default(),
+            owners: Arc::default(),
             file: AtomicU64::new(0),
             spans: AtomicU64::new(0),
             loaded: watch::Sender::new(false),
@@ -204,6 +208,10 @@ impl TraceStore for SqliteStore {
 
     fn erasures(&self) -> Arc<Erasures> {
         Arc::clone(&self.shared.erased)
+    }
+
+    fn owners(&self) -> Arc<Owners> {
+        Arc::clone(&self.shared.owners)
     }
 
     fn usage(&self, since: u64) -> Stored<'_, Usage> {

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use opentelemetry::trace::TraceId;
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot},
-    time::{Instant, timeout_at},
+    time::Instant,
 };
 
 use crate::trace::{
@@ -55,7 +55,7 @@ pub(super) struct Queued {
 
 impl Queued {
     /// Takes the job out; its share of the queue is free.
-    pub(super) fn into_job(self) -> Job {
+    fn into_job(self) -> Job {
         drop(self.share);
         self.job
     }
@@ -87,20 +87,36 @@ impl Waiting {
     }
 }
 
-/// Takes what comes within `interval`, up to a whole group, and to a job that needs everything before it written.
-pub(super) async fn gather(first: Queued, jobs: &mut mpsc::Receiver<Queued>, interval: Duration) -> Vec<Queued> {
-    let deadline = Instant::now() + interval;
-    let weight = |queued: &Queued| match &queued.job {
-        Job::Spans(batch, _) => batch.spans(),
-        Job::Rows(rows, _) => rows.len(),
-        Job::Erase(..) | Job::Flush(_) => GROUP_MAX,
-    };
-    let mut total = weight(&first);
-    let mut group = vec![first];
-    while total < GROUP_MAX {
-        let Ok(Some(next)) = timeout_at(deadline, jobs.recv()).await else { break };
-        total += weight(&next);
-        group.push(next);
+/// What becomes one transaction: what comes within the flush interval of the first job, up to a whole group, and to a job
+/// that needs everything before it written.
+#[derive(Default)]
+pub(super) struct Group {
+    jobs: Vec<Queued>,
+    weight: usize,
+    due: Option<Instant>,
+}
+
+impl Group {
+    /// Takes a job in.
+    pub(super) fn add(&mut self, queued: Queued, interval: Duration) {
+        self.weight += match &queued.job {
+            Job::Spans(batch, _) => batch.spans(),
+            Job::Rows(rows, _) => rows.len(),
+            Job::Erase(..) | Job::Flush(_) => GROUP_MAX,
+        };
+        let now = Instant::now();
+        let due = if self.weight >= GROUP_MAX { now } else { now + interval };
+        self.due = Some(self.due.map_or(due, |known| known.min(due)));
+        self.jobs.push(queued);
     }
-    group
+
+    /// When it is to be written; `None` while there is nothing.
+    pub(super) fn due(&self) -> Option<Instant> {
+        self.due
+    }
+
+    /// Its jobs. Their shares of the queue are free.
+    pub(super) fn take(&mut self) -> Vec<Job> {
+        std::mem::take(self).jobs.into_iter().map(Queued::into_job).collect()
+    }
 }

@@ -4,7 +4,7 @@
 use std::sync::atomic::Ordering;
 
 use opentelemetry::trace::TraceId;
-use rusqlite::{Connection, Transaction, params};
+use rusqlite::{Connection, ToSql, Transaction, params};
 
 use super::Shared;
 use crate::{
@@ -17,11 +17,14 @@ use crate::{
     },
 };
 
-/// Removed in one step, at most.
-const ROWS_STEP: usize = 1_000;
-const BATCHES_STEP: usize = 500;
+/// Removed in one step, at most: each of them changes a page or two of the indices, wherever it stands there, and whoever
+/// writes waits for the step.
+pub(super) const ROWS_STEP: usize = 128;
+pub(super) const BATCHES_STEP: usize = 64;
+/// Octets of them, packed: what is removed is overwritten. One batch that is larger goes by itself.
+const BYTES_STEP: u64 = 1 << 20;
 /// Free pages that are given back to the disk in one step, and kept for what comes.
-const PAGES_STEP: i64 = 256;
+pub(super) const PAGES_STEP: i64 = 64;
 const PAGES_SPARE: i64 = 128;
 
 /// A batch that is there.
@@ -29,6 +32,7 @@ struct Old {
     seq: i64,
     received: u64,
     spans: u64,
+    bytes: u64,
 }
 
 /// Bounds the file, whatever comes before the next step: a quarter more than `size_max`. Beyond, writes fail as on a full
@@ -41,43 +45,48 @@ pub(super) fn bound(db: &Connection, settings: &Settings) -> rusqlite::Result<()
     db.pragma_update_and_check(None, "max_page_count", pages, |_| Ok(()))
 }
 
-/// One step. Says whether there is more to do.
+/// One step, in one small transaction: removes some, or gives back some pages where nothing is left to remove. Says whether
+/// there is more to do.
 pub(super) fn step(db: &mut Connection, settings: &Settings, shared: &Shared) -> rusqlite::Result<bool> {
     let now = clock::now().unix_nanos();
     let ago = |time: std::time::Duration| now.saturating_sub(u64::try_from(time.as_nanos()).unwrap_or(u64::MAX));
     let keep = ago(settings.keep_traces);
     let index = &shared.index;
-    let mut rows = index.older_than(ago(settings.keep_requests), Which::Untraced, ROWS_STEP);
-    rows.extend(index.older_than(keep, Which::All, ROWS_STEP));
-    let surplus = index.len().saturating_sub(settings.requests_max);
-    rows.extend(index.oldest(surplus.min(ROWS_STEP)));
     let mut batches = oldest(db)?;
-    let reached = if is_too_large(db, settings)? {
+    let is_too_large = is_too_large(db, settings)?;
+    let (reached, until) = if is_too_large {
         // The oldest go first, requests and spans alike.
-        let until = batches.last().map_or(u64::MAX, |batch| batch.received);
-        rows.extend(index.older_than(until, Which::All, ROWS_STEP));
-        batches.len()
+        (batches.len(), batches.last().map_or(u64::MAX, |batch| batch.received.max(keep)))
     } else {
-        batches.partition_point(|batch| batch.received < keep)
+        (batches.partition_point(|batch| batch.received < keep), keep)
     };
+    // There may be as old ones behind those that were looked at.
+    let are_more_batches = reached > 0 && reached == batches.len();
     batches.truncate(reached);
+    let surplus = index.len().saturating_sub(settings.requests_max);
+    let mut rows = index.oldest(surplus.min(ROWS_STEP));
+    rows.extend(index.older_than(until, Which::All, ROWS_STEP));
+    rows.extend(index.older_than(ago(settings.keep_requests), Which::Untraced, ROWS_STEP));
     rows.sort_unstable();
     rows.dedup();
+    rows.truncate(ROWS_STEP);
+    let are_more_rows = rows.len() == ROWS_STEP || is_too_large && !rows.is_empty();
     if !rows.is_empty() || !batches.is_empty() {
         let transaction = db.transaction()?;
         let gone = remove_rows(&transaction, &rows)?;
         if let Some(last) = batches.last() {
+            transaction.prepare_cached("DELETE FROM owner WHERE batch <= ?1")?.execute([last.seq])?;
             transaction.prepare_cached("DELETE FROM batch WHERE seq <= ?1")?.execute([last.seq])?;
         }
         transaction.commit()?;
         let spans = batches.iter().map(|batch| batch.spans).sum();
         shared.removed(&rows, gone, spans);
     }
-    let shrunk = shrink(db)?;
-    Ok(shrunk || rows.len() >= ROWS_STEP || batches.len() >= BATCHES_STEP)
+    Ok(are_more_batches || are_more_rows || shrink(db)?)
 }
 
-/// Removes what is kept of somebody, so that the file holds no octet of it. Gives the traces, too.
+/// Removes what is kept of somebody, so that the file holds no octet of it once the log was copied into it. Gives the traces,
+/// too.
 pub(super) fn erase(
     db: &mut Connection,
     (whom, owned): (&Whom, Vec<TraceId>),
@@ -86,6 +95,7 @@ pub(super) fn erase(
     let transaction = db.transaction()?;
     let (rows, mut traces) = theirs(&transaction, whom)?;
     traces.extend(owned);
+    traces.extend(shared.owners.of(whom));
     traces.sort_by_key(|trace| trace.to_bytes());
     traces.dedup();
     let mut erased = Erased { requests: rows.len() as u64, ..Erased::default() };
@@ -93,6 +103,9 @@ pub(super) fn erase(
         let spans: i64 = transaction
             .prepare_cached("SELECT coalesce(sum(spans), 0) FROM batch WHERE trace = ?1")?
             .query_row([trace.to_bytes()], |row| row.get(0))?;
+        transaction
+            .prepare_cached("DELETE FROM owner WHERE batch IN (SELECT seq FROM batch WHERE trace = ?1)")?
+            .execute([trace.to_bytes()])?;
         let gone = transaction.prepare_cached("DELETE FROM batch WHERE trace = ?1")?.execute([trace.to_bytes()])?;
         erased.traces += u64::from(gone > 0);
         erased.spans += spans.cast_unsigned();
@@ -100,27 +113,34 @@ pub(super) fn erase(
     let gone = remove_rows(&transaction, &rows)?;
     transaction.commit()?;
     shared.removed(&rows, gone, erased.spans);
-    // The file's own pages are clean; the log still holds what was written once.
-    db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
     Ok((erased, traces))
 }
 
+/// Requests of somebody, and traces: those of the requests, and those that browsers of theirs added to.
 fn theirs(db: &Transaction<'_>, whom: &Whom) -> rusqlite::Result<(Vec<Seq>, Vec<TraceId>)> {
+    // The second condition lets the index of persons be used.
+    let (requests, owned, value): (_, _, &dyn ToSql) = match whom {
+        Whom::Session(id) => (
+            "SELECT seq, trace FROM request WHERE session = ?1",
+            "SELECT DISTINCT trace FROM owner WHERE session = ?1",
+            &id.to_bytes(),
+        ),
+        Whom::Person(name) => (
+            "SELECT seq, trace FROM request WHERE person = ?1 AND person <> ''",
+            "SELECT DISTINCT trace FROM owner WHERE person = ?1",
+            name,
+        ),
+    };
     let read = |row: &rusqlite::Row<'_>| {
         Ok((row.get::<_, i64>(0)?.cast_unsigned(), row.get::<_, Option<[u8; 16]>>(1)?.map(TraceId::from_bytes)))
     };
-    let rows: Vec<(Seq, Option<TraceId>)> = match whom {
-        Whom::Session(id) => db
-            .prepare_cached("SELECT seq, trace FROM request WHERE session = ?1")?
-            .query_map([id.to_bytes()], read)?
-            .collect::<rusqlite::Result<_>>()?,
-        // The second condition lets the index of persons be used.
-        Whom::Person(name) => db
-            .prepare_cached("SELECT seq, trace FROM request WHERE person = ?1 AND person <> ''")?
-            .query_map([name], read)?
-            .collect::<rusqlite::Result<_>>()?,
-    };
-    let traces = rows.iter().filter_map(|(_, trace)| *trace).collect();
+    let rows: Vec<(Seq, Option<TraceId>)> =
+        db.prepare_cached(requests)?.query_map([value], read)?.collect::<rusqlite::Result<_>>()?;
+    let mut traces: Vec<TraceId> = rows.iter().filter_map(|(_, trace)| *trace).collect();
+    let mut statement = db.prepare_cached(owned)?;
+    for trace in statement.query_map([value], |row| row.get(0).map(TraceId::from_bytes))? {
+        traces.push(trace?);
+    }
     Ok((rows.into_iter().map(|(seq, _)| seq).collect(), traces))
 }
 
@@ -130,14 +150,25 @@ fn remove_rows(db: &Transaction<'_>, rows: &[Seq]) -> rusqlite::Result<usize> {
     rows.iter().try_fold(0, |gone, seq| Ok(gone + statement.execute([seq.cast_signed()])?))
 }
 
-/// The batches that came first.
+/// The batches that came first, as many as one step may remove.
 fn oldest(db: &Connection) -> rusqlite::Result<Vec<Old>> {
-    let mut statement = db.prepare_cached("SELECT seq, received, spans FROM batch ORDER BY seq LIMIT ?1")?;
+    let mut statement =
+        db.prepare_cached("SELECT seq, received, spans, length(data) FROM batch ORDER BY seq LIMIT ?1")?;
     let old = statement.query_map(params![BATCHES_STEP as i64], |row| {
         let unsigned = |column| row.get::<_, i64>(column).map(i64::cast_unsigned);
-        Ok(Old { seq: row.get(0)?, received: unsigned(1)?, spans: unsigned(2)? })
+        Ok(Old { seq: row.get(0)?, received: unsigned(1)?, spans: unsigned(2)?, bytes: unsigned(3)? })
     })?;
-    old.collect()
+    let mut batches: Vec<Old> = Vec::new();
+    let mut bytes = 0;
+    for batch in old {
+        let batch = batch?;
+        bytes += batch.bytes;
+        if bytes > BYTES_STEP && !batches.is_empty() {
+            break;
+        }
+        batches.push(batch);
+    }
+    Ok(batches)
 }
 
 fn is_too_large(db: &Connection, settings: &Settings) -> rusqlite::Result<bool> {

@@ -7,6 +7,7 @@ use std::{
     fmt, fs, io,
     os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use rusqlite::{Connection, ErrorCode, OpenFlags};
@@ -16,13 +17,16 @@ use crate::{clock, error::BoxError, trace::store::StoreError};
 /// "Wayl", so that other tools can tell what the file is.
 const APPLICATION_ID: i64 = 0x5761_796c;
 /// Each brings a file from the version of its place in the list to the next one.
-const MIGRATIONS: &[&str] = &[include_str!("schema1.sql"), include_str!("schema2.sql"), include_str!("schema3.sql")];
-/// Pages of the write-ahead log before it is brought home.
-const CHECKPOINT_PAGES: i64 = 2_000;
-/// The log file shrinks to this when it has been brought home.
-const LOG_BYTES_MAX: i64 = 64 << 20;
-/// Another process (a backup, somebody's `sqlite3`) may hold a lock so long, in milliseconds.
-const BUSY_MILLIS: i64 = 5_000;
+const MIGRATIONS: &[&str] = &[
+    include_str!("schema1.sql"),
+    include_str!("schema2.sql"),
+    include_str!("schema3.sql"),
+    include_str!("schema4.sql"),
+];
+/// The log file shrinks to this when it begins anew: a backup may have made it long.
+const LOG_BYTES_MAX: i64 = 16 << 20;
+/// Another process (a backup, somebody's `sqlite3`) may hold a lock so long.
+pub(super) const BUSY: Duration = Duration::from_secs(5);
 
 /// Opens the file for writing, makes it where there is none, and brings it to this version.
 pub(super) fn open(path: &Path) -> Result<Connection, OpenError> {
@@ -40,7 +44,7 @@ fn open_at(path: &Path, migrations: &[&str]) -> Result<Connection, OpenError> {
         .map_err(|error| OpenError::Unwritable(format!("{}: {error}", path.display()).into()))?;
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut db = Connection::open_with_flags(path, flags)?;
-    db.pragma_update(None, "busy_timeout", BUSY_MILLIS)?;
+    db.busy_timeout(BUSY)?;
     let version: i64 = db.pragma_query_value(None, "user_version", |row| row.get(0))?;
     let known = migrations.len() as i64;
     if version > known {
@@ -57,7 +61,8 @@ fn open_at(path: &Path, migrations: &[&str]) -> Result<Connection, OpenError> {
     }
     db.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
     db.pragma_update(None, "synchronous", "FULL")?;
-    db.pragma_update_and_check(None, "wal_autocheckpoint", CHECKPOINT_PAGES, |_| Ok(()))?;
+    // The writer says when ([`super::log`]).
+    db.pragma_update_and_check(None, "wal_autocheckpoint", 0, |_| Ok(()))?;
     db.pragma_update_and_check(None, "journal_size_limit", LOG_BYTES_MAX, |_| Ok(()))?;
     // What is removed is overwritten: somebody may have asked for it.
     db.pragma_update_and_check(None, "secure_delete", "ON", |_| Ok(()))?;
@@ -77,7 +82,7 @@ fn open_at(path: &Path, migrations: &[&str]) -> Result<Connection, OpenError> {
 pub(super) fn open_to_read(path: &Path) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let db = Connection::open_with_flags(path, flags)?;
-    db.pragma_update(None, "busy_timeout", BUSY_MILLIS)?;
+    db.busy_timeout(BUSY)?;
     db.pragma_update(None, "cache_size", -8_192)?;
     db.set_prepared_statement_cache_capacity(32);
     Ok(db)

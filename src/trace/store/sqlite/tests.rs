@@ -5,7 +5,13 @@ use std::{os::unix::fs::PermissionsExt as _, time::Duration};
 use tempfile::TempDir;
 
 use super::*;
-use crate::trace::store::testing::{keeps_its_word, row, settings, spans};
+use crate::trace::{
+    sink::Source,
+    store::{
+        Owner,
+        testing::{keeps_its_word, keeps_within_its_quota, row, settings, spans},
+    },
+};
 
 fn start(directory: &Path, settings: &Settings) -> SqliteStore {
     SqliteStore::start(directory, settings, Arc::new(Quota::unlimited()), Arc::default()).unwrap()
@@ -46,6 +52,15 @@ async fn all(store: &SqliteStore) -> Vec<u128> {
 async fn it_keeps_its_word() {
     let (_directory, store) = here();
     keeps_its_word(&store).await;
+}
+
+#[tokio::test]
+async fn it_keeps_within_its_quota() {
+    let directory = tempfile::tempdir().unwrap();
+    let counters = Arc::new(Counters::default());
+    let quota = Arc::new(Quota::new(3));
+    let store = SqliteStore::start(directory.path(), &settings(), quota, Arc::clone(&counters)).unwrap();
+    keeps_within_its_quota(&store, &counters).await;
 }
 
 #[tokio::test]
@@ -237,7 +252,7 @@ async fn the_file_shrinks_in_steps() {
     while retention::step(&mut db, &settings(), &shared).unwrap() {
         let now = pages(&db, "page_count");
         // A page of the map of pages may go with them.
-        assert!((1..=257).contains(&(before - now)), "{before} pages became {now} in one step");
+        assert!((1..=retention::PAGES_STEP + 1).contains(&(before - now)), "{before} pages became {now} in one step");
         (before, steps) = (now, steps + 1);
     }
     assert!(steps >= 3, "{steps} steps");
@@ -305,4 +320,161 @@ async fn the_sink_does_not_wait_for_the_disk() {
     }
     sink.flush(clock::now().plus(Duration::from_secs(60))).await.unwrap();
     assert_eq!(store.usage(0).await.unwrap().spans, 300);
+}
+
+#[tokio::test]
+async fn what_a_browser_added_to_is_erased_after_a_restart() {
+    for whom in [Whom::Session(Id::from_bytes([4; 16])), Whom::Person("Ada".into())] {
+        let (directory, store) = here();
+        let ada = Owner { session: Id::from_bytes([4; 16]), person: "Ada".into() };
+        store.owners().remember(&[trace(1), trace(2)], ada);
+        store.write(spans([1, 3])).await.unwrap();
+        store.write(spans([1, 2])).await.unwrap();
+        ended(store);
+        let store = start(directory.path(), &settings());
+        let erased = store.erase(whom, Vec::new()).await.unwrap();
+        assert_eq!(erased, Erased { traces: 2, spans: 3, ..Erased::default() });
+        store.write(spans([1])).await.unwrap();
+        for (number, parts) in [(1, 0), (2, 0), (3, 1)] {
+            assert_eq!(store.trace(trace(number)).await.unwrap().len(), parts, "{number}");
+        }
+        ended(store);
+        let db = Connection::open(directory.path().join(FILE)).unwrap();
+        let owners: i64 = db.query_row("SELECT count(*) FROM owner", [], |row| row.get(0)).unwrap();
+        assert_eq!(owners, 0, "whose they were is gone with them");
+    }
+}
+
+/// Octets of the log file.
+fn log_size(directory: &Path) -> u64 {
+    fs::metadata(schema::with_suffix(&directory.join(FILE), "-wal")).map_or(0, |log| log.len())
+}
+
+#[tokio::test]
+async fn the_log_stays_short() {
+    let (directory, store) = here();
+    let long = |id: u128| RequestRow { path: format!("/{id:x}{}", "x".repeat(2_000)).into(), ..row(id) };
+    // Some 40 MiB, in forty transactions.
+    let mut longest = 0;
+    for thousand in 0..20 {
+        for half in [0, 500] {
+            let first = thousand * 1_000 + half;
+            store.write_requests((first + 1..=first + 500).map(long).collect()).await.unwrap();
+            longest = longest.max(log_size(directory.path()));
+        }
+    }
+    assert!(longest < 8 << 20, "{longest} octets");
+}
+
+#[tokio::test]
+async fn an_erasure_empties_the_log_as_soon_as_nobody_reads_it() {
+    let (directory, store) = here();
+    let secret = "Aphrodite of Melos";
+    store.write_requests((1..=100).map(|id| RequestRow { person: secret.into(), ..row(id) }).collect()).await.unwrap();
+    // As a backup does.
+    let reader = schema::open_to_read(&store.path).unwrap();
+    reader.execute_batch("BEGIN").unwrap();
+    let seen: i64 = reader.query_row("SELECT count(*) FROM request", [], |row| row.get(0)).unwrap();
+    assert_eq!(seen, 100);
+    let erased = store.erase(Whom::Person(secret.into()), Vec::new()).await.unwrap();
+    assert_eq!((erased.requests, store.shared.counters.store_log_in_use.value()), (100, 1));
+    let log = || fs::read(schema::with_suffix(&store.path, "-wal")).unwrap();
+    assert!(memchr::memmem::find(&log(), secret.as_bytes()).is_some(), "it cannot go yet");
+    store.write_requests(vec![row(200)]).await.unwrap();
+    assert_eq!(all(&store).await, [200], "and nobody waits for it");
+    drop(reader);
+    while log_size(directory.path()) > 0 {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let octets = fs::read(directory.path().join(FILE)).unwrap();
+    assert!(memchr::memmem::find(&octets, secret.as_bytes()).is_none());
+    assert_eq!(store.shared.counters.store_log_in_use.value(), 1, "counted once");
+}
+
+#[tokio::test]
+async fn what_an_earlier_process_erased_goes_from_the_log() {
+    let directory = tempfile::tempdir().unwrap();
+    // The file stays open, so that the log stays, as after a kill.
+    let mut db = schema::open(&directory.path().join(FILE)).unwrap();
+    db.execute_batch("INSERT INTO written VALUES (1, 2, 3); DELETE FROM written").unwrap();
+    assert!(log_size(directory.path()) > 0);
+    let _store = start(directory.path(), &settings());
+    while log_size(directory.path()) > 0 {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    db.transaction().unwrap().rollback().unwrap();
+}
+
+/// Pages that are in the log.
+fn logged(db: &Connection) -> i64 {
+    db.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |row| row.get(1)).unwrap()
+}
+
+fn empty_log(db: &Connection) {
+    db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).unwrap();
+}
+
+#[tokio::test]
+async fn a_step_of_retention_is_small() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = start(directory.path(), &settings());
+    let with_everything = |id: u128| RequestRow {
+        id: fastrand::u128(..),
+        session: Some(Id::from_bytes(fastrand::u128(..).to_be_bytes())),
+        person: format!("{:x}", fastrand::u128(..)).into(),
+        trace: Some(trace(fastrand::u128(1..))),
+        ..row(id)
+    };
+    store.write_requests((1..=10_000).map(with_everything).collect()).await.unwrap();
+    store.write(spans((0..10_000).map(|_| fastrand::u128(1..)))).await.unwrap();
+    let shared = Arc::clone(&store.shared);
+    ended(store);
+    let mut db = schema::open(&directory.path().join(FILE)).unwrap();
+    let strict = Settings { keep_traces: Duration::ZERO, keep_requests: Duration::ZERO, ..settings() };
+    let counts = |db: &Connection| {
+        let count = |table: &str| {
+            db.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get::<_, i64>(0)).unwrap()
+        };
+        (count("request"), count("batch"))
+    };
+    let (mut before, mut steps) = (counts(&db), 0);
+    loop {
+        empty_log(&db);
+        let more = retention::step(&mut db, &strict, &shared).unwrap();
+        let (now, pages) = (counts(&db), logged(&db));
+        assert!((0..=retention::ROWS_STEP as i64).contains(&(before.0 - now.0)), "{before:?} became {now:?}");
+        assert!((0..=retention::BATCHES_STEP as i64).contains(&(before.1 - now.1)), "{before:?} became {now:?}");
+        assert!(pages <= 1_024, "{pages} pages changed in one step");
+        (before, steps) = (now, steps + 1);
+        if !more {
+            break;
+        }
+    }
+    assert_eq!(before, (0, 0), "after {steps} steps all of it is gone");
+}
+
+#[tokio::test]
+async fn large_batches_go_a_few_at_a_time() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = start(directory.path(), &settings());
+    for number in 1..=8 {
+        // What cannot be packed: some 300 KiB.
+        let name = || (0..20_000).map(|_| fastrand::char('!'..='~')).collect::<String>();
+        let mut request = spans([number; 20]).decode().unwrap();
+        request.resource_spans[0].scope_spans[0].spans.iter_mut().for_each(|span| span.name = name());
+        store.write(Batch::of(Source::App, &request)).await.unwrap();
+    }
+    let shared = Arc::clone(&store.shared);
+    ended(store);
+    let mut db = schema::open(&directory.path().join(FILE)).unwrap();
+    let strict = Settings { keep_traces: Duration::ZERO, ..settings() };
+    let count = |db: &Connection| db.query_row("SELECT count(*) FROM batch", [], |row| row.get::<_, i64>(0)).unwrap();
+    let mut removals = 0;
+    while count(&db) > 0 {
+        empty_log(&db);
+        retention::step(&mut db, &strict, &shared).unwrap();
+        assert!(logged(&db) < 512, "{} pages changed in one step", logged(&db));
+        removals += 1;
+    }
+    assert!((3..=4).contains(&removals), "{removals} steps");
 }

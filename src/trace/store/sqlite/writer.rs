@@ -2,7 +2,6 @@
 //! when it is on the disk. Between transactions it fills the index, and removes what is too old or too much.
 
 use std::{
-    collections::HashMap,
     path::PathBuf,
     sync::{Arc, atomic::Ordering},
     time::Duration,
@@ -18,10 +17,13 @@ use tokio::{
 use tracing::{error, info, warn};
 
 use super::{
-    Shared, packing,
-    queue::{Job, Queued, gather},
+    Shared,
+    log::Log,
+    packing,
+    queue::{Group, Job, Queued},
     retention, rows,
     schema::{self, OpenError},
+    traces::Traces,
 };
 use crate::{
     clock,
@@ -29,9 +31,9 @@ use crate::{
     error::BoxError,
     trace::{
         quota,
-        sink::Batch,
+        sink::{Batch, Source},
         store::{
-            StoreError,
+            Owner, StoreError,
             index::Seq,
             query::{Erased, Whom},
             split::Splitter,
@@ -39,12 +41,12 @@ use crate::{
     },
 };
 
-/// Traces whose number of spans is remembered; of others it is looked up.
-const TRACES_MAX: usize = 65_536;
 /// Between two looks at what is too old.
 const TIDY_EVERY: Duration = Duration::from_secs(5);
 /// The same, while there is more to remove: in small steps, with room for writes between them.
-const TIDY_AGAIN: Duration = Duration::from_millis(20);
+const TIDY_AGAIN: Duration = Duration::from_millis(10);
+/// The same, while somebody reads what was erased from the log.
+const EMPTY_AGAIN: Duration = Duration::from_millis(250);
 /// Between two attempts to open a file that cannot be written, and two complaints about it.
 const RETRY: Duration = Duration::from_secs(1);
 const COMPLAIN: Duration = Duration::from_secs(30);
@@ -58,6 +60,7 @@ pub(super) struct Writer {
     pub(super) settings: Settings,
     pub(super) shared: Arc<Shared>,
     db: Option<Connection>,
+    log: Log,
     try_open_at: Option<Instant>,
     complained: Option<Instant>,
     splitter: Splitter,
@@ -78,6 +81,7 @@ struct Change {
     spans: u64,
     refused: u64,
     erased: u64,
+    over_quota: u64,
     /// Jobs that are no message.
     malformed: Vec<usize>,
 }
@@ -89,6 +93,7 @@ impl Writer {
             settings,
             shared,
             db: None,
+            log: Log::default(),
             try_open_at: None,
             complained: None,
             splitter: Splitter::default(),
@@ -123,30 +128,27 @@ impl Writer {
         };
         runtime.block_on(async {
             let mut tidy_at = Instant::now();
+            let mut group = Group::default();
             loop {
-                let first = if self.is_loading() {
-                    match jobs.try_recv() {
-                        Ok(job) => Some(job),
-                        Err(mpsc::error::TryRecvError::Disconnected) => return,
-                        Err(mpsc::error::TryRecvError::Empty) => {
-                            self.load();
-                            continue;
-                        }
+                // What waits for others to join it delays nothing else that is to be done.
+                let idle_until = if self.is_loading() { Instant::now() } else { tidy_at };
+                let until = group.due().map_or(idle_until, |due| due.min(idle_until));
+                let is_idle = match timeout_at(until, jobs.recv()).await {
+                    Ok(Some(job)) => {
+                        group.add(job, self.settings.flush_interval);
+                        false
                     }
-                } else {
-                    match timeout_at(tidy_at, jobs.recv()).await {
-                        Ok(Some(job)) => Some(job),
-                        Ok(None) => return,
-                        Err(_) => None,
-                    }
+                    Ok(None) => return self.write(group.take()),
+                    Err(_) => true,
                 };
-                if let Some(first) = first {
-                    let group = gather(first, &mut jobs, self.settings.flush_interval).await;
-                    self.write(group);
+                if group.due().is_some_and(|due| due <= Instant::now()) {
+                    self.write(group.take());
+                    self.load();
+                } else if is_idle && self.is_loading() {
                     self.load();
                 }
-                if Instant::now() >= tidy_at && !self.is_loading() {
-                    tidy_at = Instant::now() + if self.tidy() { TIDY_AGAIN } else { TIDY_EVERY };
+                if Instant::now() >= tidy_at || self.log.is_long() {
+                    tidy_at = Instant::now() + self.tidy();
                 }
             }
         });
@@ -174,25 +176,48 @@ impl Writer {
         }
     }
 
-    fn tidy(&mut self) -> bool {
-        let Some(db) = self.db.as_mut() else { return false };
-        match retention::step(db, &self.settings, &self.shared) {
-            Ok(more) => more,
-            Err(error) => {
+    /// Copies the log into the file, if it is long; else removes some of what is to go. Says when to look again.
+    fn tidy(&mut self) -> Duration {
+        let is_loading = self.is_loading();
+        let Some(db) = self.db.as_mut() else { return TIDY_EVERY };
+        if self.log.is_long() {
+            if let Err(error) = self.log.bring_home(db) {
                 self.failed(&error);
-                false
             }
+            return TIDY_AGAIN;
+        }
+        if is_loading {
+            return TIDY_AGAIN;
+        }
+        let more = retention::step(db, &self.settings, &self.shared).unwrap_or_else(|error| {
+            self.failed(&error);
+            false
+        });
+        let is_empty = self.empty_log();
+        match () {
+            () if more => TIDY_AGAIN,
+            () if is_empty => TIDY_EVERY,
+            () => EMPTY_AGAIN,
         }
     }
 
+    /// Empties the log of what was erased. False: somebody still reads it.
+    fn empty_log(&mut self) -> bool {
+        let Some(db) = &self.db else { return true };
+        self.log.empty(db, &self.shared.counters).unwrap_or_else(|error| {
+            self.failed(&error);
+            false
+        })
+    }
+
     /// Writes a group in one transaction, and answers whoever waits.
-    fn write(&mut self, group: Vec<Queued>) {
-        let mut jobs: Vec<Job> = group.into_iter().map(Queued::into_job).collect();
+    fn write(&mut self, mut jobs: Vec<Job>) {
         let last = jobs.pop_if(|job| matches!(job, Job::Erase(..) | Job::Flush(_)));
-        let written = if jobs.is_empty() { Ok(Change::default()) } else { self.commit(&jobs) };
-        match written {
-            Ok(change) => self.accept(jobs, &change),
-            Err(error) => self.refuse(jobs, &error),
+        if !jobs.is_empty() {
+            match self.commit(&jobs) {
+                Ok(change) => self.accept(jobs, &change),
+                Err(error) => self.refuse(jobs, &error),
+            }
         }
         match last {
             Some(Job::Erase(whom, owned, reply)) => drop(reply.send(self.erase(&whom, owned))),
@@ -270,25 +295,35 @@ impl Writer {
         let mut put = transaction.prepare_cached(
             "INSERT INTO batch (seq, trace, received, spans, size, data) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
         )?;
+        let mut put_owner = transaction.prepare_cached("INSERT INTO owner VALUES (?1, ?2, ?3, ?4)")?;
         let Self { splitter, compressor, traces, shared, next_batch, settings, .. } = self;
         let mut failed = None;
         let split = splitter.split(batch.encoded(), |trace, spans, encoded| {
             if failed.is_some() {
                 return;
             }
-            if shared.erased.refuse(trace, now) {
+            if batch.source() != Source::Import && shared.erased.refuse(trace, now) {
                 change.erased += spans as u64;
                 return;
             }
             let mut one = || -> Result<(), StoreError> {
                 let known = traces.spans(transaction, trace)?;
+                // Of a trace of the edge something is there already.
+                if *known == 0 && batch.source() == Source::App && !shared.quota.admits(clock::unix_seconds()) {
+                    change.over_quota += spans as u64;
+                    return Ok(());
+                }
                 if *known >= settings.spans_per_trace_max {
                     change.refused += spans as u64;
                     return Ok(());
                 }
                 let data = compressor.compress(encoded).map_err(super::failed)?;
                 let (count, size) = (spans as i64, encoded.len() as i64);
-                put.execute(params![next_batch.cast_signed(), trace.to_bytes(), received, count, size, data])?;
+                let seq = next_batch.cast_signed();
+                put.execute(params![seq, trace.to_bytes(), received, count, size, data])?;
+                if let Some(Owner { session, person }) = shared.owners.find(trace).as_deref() {
+                    put_owner.execute(params![seq, trace.to_bytes(), session.to_bytes(), person])?;
+                }
                 *next_batch += 1;
                 *known += spans as u64;
                 change.spans += spans as u64;
@@ -316,6 +351,7 @@ impl Writer {
         counters.requests_stored.add(change.rows.len() as u64);
         counters.spans_dropped_trace.add(change.refused);
         counters.spans_dropped_erased.add(change.erased);
+        counters.spans_dropped_quota.add(change.over_quota);
         for (index, job) in jobs.into_iter().enumerate() {
             let malformed = change.malformed.contains(&index);
             match job {
@@ -361,6 +397,8 @@ impl Writer {
         // Spans of theirs that are still on their way are not wanted either.
         traces.iter().for_each(|trace| self.traces.forget(*trace));
         self.shared.erased.remember(traces, clock::now());
+        self.log.must_be_emptied();
+        self.empty_log();
         Ok(erased)
     }
 }
@@ -394,7 +432,7 @@ impl Writer {
     }
 
     fn open_file(&mut self) -> Result<(), OpenError> {
-        let db = schema::open(&self.path)?;
+        let mut db = schema::open(&self.path)?;
         retention::bound(&db, &self.settings)?;
         let number = |sql: &str| db.query_row(sql, [], |row| row.get::<_, i64>(0)).map(i64::cast_unsigned);
         self.next_row = number("SELECT coalesce(max(seq), 0) + 1 FROM request")?;
@@ -415,6 +453,7 @@ impl Writer {
         self.shared.index.clear();
         self.traces = Traces::default();
         self.shared.file.fetch_add(1, Ordering::Release);
+        self.log = Log::of(&mut db)?;
         self.db = Some(db);
         Ok(())
     }
@@ -429,7 +468,7 @@ impl Writer {
     /// Something went wrong with the file.
     fn failed(&mut self, error: &rusqlite::Error) {
         if error.sqlite_error_code().is_some_and(schema::is_broken) {
-            self.db = None;
+            (self.db, self.log) = (None, Log::default());
             if let Err(error) = self.set_aside(error) {
                 self.complain(&error);
             }
@@ -449,39 +488,5 @@ impl Writer {
             self.complained = Some(now);
             warn!(error = why, path = %self.path.display(), "the store cannot write; requests are served as before");
         }
-    }
-}
-
-/// Spans of traces that were written to of late, in two generations: when the younger is full, the elder is forgotten.
-#[derive(Default)]
-struct Traces {
-    young: HashMap<TraceId, u64>,
-    old: HashMap<TraceId, u64>,
-}
-
-impl Traces {
-    fn spans(&mut self, db: &Connection, trace: TraceId) -> rusqlite::Result<&mut u64> {
-        if self.young.len() >= TRACES_MAX / 2 {
-            self.old = std::mem::take(&mut self.young);
-        }
-        match self.young.entry(trace) {
-            std::collections::hash_map::Entry::Occupied(known) => Ok(known.into_mut()),
-            std::collections::hash_map::Entry::Vacant(place) => {
-                let spans = match self.old.remove(&trace) {
-                    Some(spans) => spans,
-                    None => db
-                        .prepare_cached("SELECT coalesce(sum(spans), 0) FROM batch WHERE trace = ?1")?
-                        .query_row([trace.to_bytes()], |row| row.get::<_, i64>(0))?
-                        .cast_unsigned(),
-                };
-                Ok(place.insert(spans))
-            }
-        }
-    }
-
-    /// What was known of this trace holds no more.
-    fn forget(&mut self, trace: TraceId) {
-        self.young.remove(&trace);
-        self.old.remove(&trace);
     }
 }
