@@ -10,13 +10,13 @@ LISTEN = 26500
 
 
 @contextlib.contextmanager
-def running(binary, config):
-    """The binary with this configuration; gives its process id."""
+def running(binary, config, core=0):
+    """The binary with this configuration, on this core; gives its process id."""
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, "proxy.toml")
         with open(path, "w") as file:
             file.write(config)
-        command = ["taskset", "-c", "0", os.path.abspath(binary), "--config", path]
+        command = ["taskset", "-c", str(core), os.path.abspath(binary), "--config", path]
         process = subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         try:
             time.sleep(1)
