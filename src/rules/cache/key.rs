@@ -17,7 +17,7 @@ pub const KEY_BYTES_MAX: usize = 16_384;
 
 /// Headers that some upstreams let decide which resource is answered, or how, and that are in no key: what an attacker
 /// would write to have his answer stored for others. Those that Waylight writes anew are not among them.
-const UNKEYED: [&str; 16] = [
+const UNKEYED: [&str; 23] = [
     "x-original-url",
     "x-rewrite-url",
     "x-original-host",
@@ -34,6 +34,14 @@ const UNKEYED: [&str; 16] = [
     "x-method-override",
     "x-url-scheme",
     "x-wap-profile",
+    // By these a framework's own parts tell each other what to answer, and some of its versions believed anybody.
+    "x-invoke-path",
+    "x-invoke-query",
+    "x-invoke-status",
+    "x-matched-path",
+    "x-middleware-prefetch",
+    "x-middleware-subrequest",
+    "x-now-route-matches",
 ];
 
 /// What a request asks for.

@@ -4,6 +4,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use proptest::prelude::*;
 use serde::Deserialize;
 
+use self::sections::{Condition, Outdating, Part, Question, Renewal, Variant};
 use super::{
     date,
     directives::{ResponseDirectives, delta_seconds},
@@ -25,6 +26,18 @@ const NOW: u64 = 784_111_777;
 struct Cases {
     #[serde(default)]
     case: Vec<Case>,
+    #[serde(default)]
+    variant: Vec<Variant>,
+    #[serde(default)]
+    condition: Vec<Condition>,
+    #[serde(default)]
+    question: Vec<Question>,
+    #[serde(default)]
+    renewal: Vec<Renewal>,
+    #[serde(default)]
+    part: Vec<Part>,
+    #[serde(default)]
+    outdating: Vec<Outdating>,
 }
 
 /// A response, whether it is stored, and what it may do later.
@@ -170,13 +183,20 @@ fn every_case_of_the_rfcs_holds() {
         let path = entry.unwrap().path();
         let text = fs::read_to_string(&path).unwrap();
         let cases: Cases = toml::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-        for case in &cases.case {
-            assert!(case.rfc.starts_with("RFC ") && case.rfc.contains(": "), "{} names no sentence", case.name);
-            check(case);
+        let mut each = |rfc: &str, check: &dyn Fn()| {
+            assert!(rfc.starts_with("RFC ") && rfc.contains(": "), "{rfc} names no sentence");
+            check();
             count += 1;
-        }
+        };
+        cases.case.iter().for_each(|case| each(&case.rfc, &|| check(case)));
+        cases.variant.iter().for_each(|case| each(&case.rfc, &|| case.check()));
+        cases.condition.iter().for_each(|case| each(&case.rfc, &|| case.check()));
+        cases.question.iter().for_each(|case| each(&case.rfc, &|| case.check()));
+        cases.renewal.iter().for_each(|case| each(&case.rfc, &|| case.check()));
+        cases.part.iter().for_each(|case| each(&case.rfc, &|| case.check()));
+        cases.outdating.iter().for_each(|case| each(&case.rfc, &|| case.check()));
     }
-    assert!(count > 100, "only {count} cases");
+    assert!(count > 250, "only {count} cases");
 }
 
 #[test]
@@ -492,6 +512,31 @@ fn requests_that_cannot_be_keyed_pass_by() {
     let word = |name: &'static str, value: &str| key::bypass(&one(name, value), &policy).map(|why| why.word());
     assert_eq!(word("x-original-url", "/admin"), Some("unkeyed-header"));
     assert_eq!(word("x-http-method-override", "POST"), Some("unkeyed-header"));
+    // One for each known trick.
+    for name in [
+        "x-rewrite-url",
+        "x-original-host",
+        "x-forwarded-server",
+        "x-forwarded-scheme",
+        "x-forwarded-ssl",
+        "x-forwarded-path",
+        "x-forwarded-prefix",
+        "x-forwarded-uri",
+        "x-http-host-override",
+        "x-http-method",
+        "x-method-override",
+        "x-url-scheme",
+        "x-wap-profile",
+        "x-invoke-path",
+        "x-invoke-query",
+        "x-invoke-status",
+        "x-matched-path",
+        "x-middleware-prefetch",
+        "x-middleware-subrequest",
+        "x-now-route-matches",
+    ] {
+        assert_eq!(word(name, "1"), Some("unkeyed-header"), "{name}");
+    }
     assert_eq!(word("x-host", "evil.example"), None, "part of the key");
     assert_eq!(word("if-match", "\"a\""), Some("precondition"));
     assert_eq!(word("x-preview", "1"), Some("bypass-header"));
@@ -607,3 +652,5 @@ proptest! {
         prop_assert_eq!(date::parse(text.as_bytes(), NOW), Some(seconds));
     }
 }
+
+mod sections;
