@@ -6,7 +6,10 @@
 use std::{
     collections::VecDeque,
     pin::Pin,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
     task::{Context, Poll, Waker, ready},
 };
 
@@ -54,6 +57,27 @@ struct State {
     readers: Vec<Option<Reading>>,
     filler: Option<Waker>,
     stream: Option<Streaming>,
+    share: Option<Share>,
+}
+
+/// What a body on its way counts among all of them; nothing any more when this is dropped.
+#[derive(Debug)]
+struct Share {
+    all: Arc<AtomicU64>,
+    octets: u64,
+}
+
+impl Share {
+    fn is(&mut self, octets: u64) {
+        let before = std::mem::replace(&mut self.octets, octets);
+        self.all.fetch_add(octets.wrapping_sub(before), Ordering::Relaxed);
+    }
+}
+
+impl Drop for Share {
+    fn drop(&mut self) {
+        self.is(0);
+    }
 }
 
 /// A body that is written to disk while it comes.
@@ -91,8 +115,10 @@ enum Keeping {
 pub(super) struct Unwanted;
 
 impl Filling {
-    pub(super) fn new(length: Option<u64>) -> Arc<Self> {
-        Arc::new(Self { length, state: Mutex::default() })
+    /// One that has so many octets, if that was announced; what is held of it counts in `all`.
+    pub(super) fn new(length: Option<u64>, all: &Arc<AtomicU64>) -> Arc<Self> {
+        let share = Some(Share { all: Arc::clone(all), octets: 0 });
+        Arc::new(Self { length, state: Mutex::new(State { share, ..State::default() }) })
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -120,6 +146,7 @@ impl Filling {
         let at = state.octets;
         state.octets += piece.len() as u64;
         state.chunks.push_back((at, Bytes::copy_from_slice(piece)));
+        state.count();
         state.wake();
         state.wake_writer();
     }
@@ -137,12 +164,6 @@ impl Filling {
     /// The octets that there will be, as far as is known.
     pub(super) fn expected(&self) -> u64 {
         self.octets().max(self.length.unwrap_or(0))
-    }
-
-    /// The octets of it that take memory now.
-    pub(super) fn held(&self) -> u64 {
-        let state = self.lock();
-        state.octets - state.start
     }
 
     /// From now on nothing is kept that everybody has read.
@@ -238,6 +259,11 @@ impl Filling {
         Poll::Pending
     }
 
+    /// Nobody takes it from the upstream any more: what is held is stored, or for those who read it still.
+    pub(super) fn leave(&self) {
+        self.lock().share = None;
+    }
+
     /// It ended early.
     pub(super) fn fail(&self, error: ErrorType) {
         let mut state = self.lock();
@@ -291,6 +317,15 @@ impl State {
         {
             self.start = at + chunk.len() as u64;
             self.chunks.pop_front();
+        }
+        self.count();
+    }
+
+    /// What takes memory now counts.
+    fn count(&mut self) {
+        let held = self.octets - self.start;
+        if let Some(share) = &mut self.share {
+            share.is(held);
         }
     }
 

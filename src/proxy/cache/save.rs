@@ -98,8 +98,6 @@ pub(super) struct Filler {
     /// Until the body is stored, others may join.
     pub(super) leader: Option<Leader>,
     pub(super) span: Span,
-    /// What it takes of the room for bodies on their way, in octets.
-    taken: u64,
     place: Place,
     patience: Duration,
 }
@@ -113,7 +111,7 @@ enum Place {
 
 impl Filler {
     pub(super) fn new(saving: Saving, way: Arc<OnItsWay>, (key, leader, span): (String, Option<Leader>, Span)) -> Self {
-        Self { saving, way, key, leader, span, taken: 0, place: Place::Memory, patience: PATIENCE }
+        Self { saving, way, key, leader, span, place: Place::Memory, patience: PATIENCE }
     }
 
     pub(super) async fn fill(mut self, mut body: Body) {
@@ -161,12 +159,11 @@ impl Filler {
 
     /// Why it cannot be stored after all, if it cannot. What is too large to be held begins to go to disk.
     async fn excess(&mut self, filling: &Arc<Filling>) -> Option<Why> {
-        let room = self.takes(filling.held());
         let limits = self.saving.limits;
         match self.place {
             Place::Nowhere => return None,
             _ if filling.octets() > limits.stored => return Some(Why::TooLarge { bytes_max: limits.stored }),
-            _ if room == 0 => return Some(Why::NoRoom),
+            _ if !self.saving.route.store.has_room() => return Some(Why::NoRoom),
             Place::Disk(_) => {
                 let is_slow = self.patience.is_zero();
                 return (is_slow || filling.is_unwritable()).then_some(Why::DiskBusy);
@@ -175,7 +172,8 @@ impl Filler {
             Place::Memory => {}
         }
         let store = Arc::clone(&self.saving.route.store);
-        let Some(stream) = store.stream(&self.key, &self.way.vary).await else { return Some(Why::DiskBusy) };
+        let stream = store.stream((&self.key, &self.way.vary), filling.expected()).await;
+        let Some(stream) = stream else { return Some(Why::DiskBusy) };
         self.span.set("cache.tier", || "disk");
         filling.stream_to(stream.opened());
         self.place = Place::Disk(Arc::clone(&stream.opened().large));
@@ -212,12 +210,6 @@ impl Filler {
             _ => {}
         }
     }
-
-    /// It takes so many octets now; gives back how many more all bodies on their way may take.
-    fn takes(&mut self, octets: u64) -> u64 {
-        let before = std::mem::replace(&mut self.taken, octets);
-        self.saving.route.store.comes(before, octets)
-    }
 }
 
 /// Writes a body to disk while it comes.
@@ -241,6 +233,6 @@ impl Drop for Filler {
     fn drop(&mut self) {
         // Whatever ended it, nobody waits for ever.
         self.way.filling.fail(ErrorType::HttpResponseIncomplete);
-        self.takes(0);
+        self.way.filling.leave();
     }
 }

@@ -40,7 +40,7 @@ pub struct CacheStore {
     purges: Mutex<Purges>,
     disk: Option<Arc<Disk>>,
     /// What bodies on their way into the cache take now, in octets.
-    coming: AtomicU64,
+    pub(super) coming: Arc<AtomicU64>,
     /// The most that they may.
     coming_max: AtomicU64,
     counters: Arc<Counters>,
@@ -75,7 +75,7 @@ impl CacheStore {
             refusals: Cache::new(REFUSALS_MAX),
             purges: Mutex::default(),
             disk: disk.map(Arc::new),
-            coming: AtomicU64::new(0),
+            coming: Arc::default(),
             coming_max: AtomicU64::new(coming_max(wish)),
             counters: Arc::clone(counters),
         })
@@ -247,9 +247,9 @@ impl CacheStore {
         Limits { stored: stored.min(route), held: held.min(route) }
     }
 
-    /// Begins to take a large body to disk; `None`: it cannot take it.
-    pub(super) async fn stream(&self, key: &str, vary: &str) -> Option<Stream> {
-        self.disk.as_ref()?.stream(key, vary).await
+    /// Begins to take a large body to disk, of so many octets at least; `None`: it cannot take it.
+    pub(super) async fn stream(&self, name: (&str, &str), octets: u64) -> Option<Stream> {
+        self.disk.as_ref()?.stream(name, octets).await
     }
 
     /// Opens what is found on disk only, so that it can answer; as long as the file is held it can.
@@ -276,12 +276,9 @@ impl CacheStore {
         }
     }
 
-    /// A body on its way into the cache takes `now` octets, no longer `before`. Gives back how many octets more all of
-    /// them may take.
-    pub(super) fn comes(&self, before: u64, now: u64) -> u64 {
-        let more = now.wrapping_sub(before);
-        let coming = self.coming.fetch_add(more, Ordering::Relaxed).wrapping_add(more);
-        self.coming_max.load(Ordering::Relaxed).saturating_sub(coming)
+    /// Whether bodies on their way into the cache may take more.
+    pub(super) fn has_room(&self) -> bool {
+        self.coming.load(Ordering::Relaxed) < self.coming_max.load(Ordering::Relaxed)
     }
 
     /// A response that was begun to be stored was not.

@@ -185,7 +185,7 @@ impl<S: Handler> Visit<S> {
             vary: saving.storable.vary.values(&wish.headers),
             terms: saving.storable.terms,
             filled_by: span.scope().context().map(|at| (at.trace_id, at.span_id)),
-            filling: Filling::new(length(&headers)),
+            filling: Filling::new(length(&headers), &self.route.store.coming),
             headers,
             since,
         };

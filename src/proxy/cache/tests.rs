@@ -1174,4 +1174,5 @@ fn a_condition_is_judged_by_a_part_too() {
     });
 }
 
+mod crowded;
 mod large;

@@ -34,6 +34,8 @@ pub(in super::super) struct Large {
     path: PathBuf,
     id: u64,
     octets: AtomicU64,
+    /// So much of the room for what no record names it has, in octets of its file.
+    room: AtomicU64,
     state: Mutex<State>,
     // Its index has it.
     shared: Weak<Shared>,
@@ -63,8 +65,8 @@ pub(in super::super) struct Opened {
 }
 
 impl Large {
-    /// Begins a file for the body of the response of this name. Blocks.
-    pub(super) fn create(shared: &Arc<Shared>, name: Name) -> io::Result<Arc<Opened>> {
+    /// Begins a file for the body of the response of this name, for which there is so much room. Blocks.
+    pub(super) fn create(shared: &Arc<Shared>, name: Name, room: u64) -> io::Result<Arc<Opened>> {
         // 0 stands for none.
         let id = fastrand::u64(1..);
         let path = path(&shared.path(name), id);
@@ -76,7 +78,9 @@ impl Large {
             }
             created => created?,
         };
-        Ok(Self::new(shared, (path, id, 0), Standing::Loose).opened_as(file))
+        let large = Self::new(shared, (path, id, 0), Standing::Loose);
+        large.room.store(room, Ordering::Relaxed);
+        Ok(large.opened_as(file))
     }
 
     /// A file that is there already, with so many octets of content.
@@ -86,7 +90,8 @@ impl Large {
 
     fn new(shared: &Arc<Shared>, (path, id, octets): (PathBuf, u64, u64), standing: Standing) -> Arc<Self> {
         let state = Mutex::new(State { standing, open: Weak::new() });
-        Arc::new(Self { path, id, octets: AtomicU64::new(octets), state, shared: Arc::downgrade(shared) })
+        let (octets, room) = (AtomicU64::new(octets), AtomicU64::new(0));
+        Arc::new(Self { path, id, octets, room, state, shared: Arc::downgrade(shared) })
     }
 
     fn opened_as(self: Arc<Self>, file: fs::File) -> Arc<Opened> {
@@ -134,17 +139,19 @@ impl Large {
         let mut state = lock(&self.state);
         if state.standing == Standing::Loose {
             state.standing = Standing::Kept;
-            self.loose(0);
+            self.leaves();
         }
         state.standing == Standing::Kept
     }
 
     /// Removes the file. Blocks.
     pub(super) fn remove(&self) {
-        let before = std::mem::replace(&mut lock(&self.state).standing, Standing::Gone);
+        let mut state = lock(&self.state);
+        let before = std::mem::replace(&mut state.standing, Standing::Gone);
         if before == Standing::Loose {
-            self.loose(0);
+            self.leaves();
         }
+        drop(state);
         if before != Standing::Gone {
             fs::remove_file(&self.path).ok();
         }
@@ -166,11 +173,35 @@ impl Large {
         self.remove();
     }
 
-    /// Of files that no record names yet, this one takes so much no longer, and `now` instead.
-    fn loose(&self, now: u64) {
+    /// Whether so many octets of content have room, among what no record names: what was not promised is asked for.
+    pub(super) fn has_room(&self, octets: u64) -> bool {
+        let (needed, room) = (on_disk(octets), self.room.load(Ordering::Relaxed));
+        if needed <= room {
+            return true;
+        }
+        let state = lock(&self.state);
+        let is_loose = state.standing == Standing::Loose;
+        let has_room = is_loose && self.shared.upgrade().is_some_and(|shared| shared.promise(needed - room));
+        if has_room {
+            self.room.store(needed, Ordering::Relaxed);
+        }
+        has_room
+    }
+
+    /// So much of its content was written.
+    fn wrote(&self, octets: u64) {
+        let state = lock(&self.state);
+        if let Some(shared) = self.shared.upgrade().filter(|_| state.standing == Standing::Loose) {
+            shared.loose.fetch_add(on_disk(octets) - on_disk(self.octets()), Ordering::Relaxed);
+        }
+        self.octets.store(octets, Ordering::Release);
+    }
+
+    /// It does not count among the files that no record names any more. Whoever calls holds the state.
+    fn leaves(&self) {
         if let Some(shared) = self.shared.upgrade() {
-            let more = now.wrapping_sub(on_disk(self.octets()));
-            shared.loose.fetch_add(more, Ordering::Relaxed);
+            shared.loose.fetch_sub(on_disk(self.octets()), Ordering::Relaxed);
+            shared.promised.fetch_sub(self.room.swap(0, Ordering::Relaxed), Ordering::Relaxed);
         }
     }
 }
@@ -180,7 +211,7 @@ impl Drop for Large {
         if lock(&self.state).standing != Standing::Loose {
             return;
         }
-        self.loose(0);
+        self.leaves();
         let path = std::mem::take(&mut self.path);
         let remove = move || drop(fs::remove_file(path));
         // On a worker nothing may block.
@@ -217,8 +248,7 @@ impl Opened {
             own.copy_from_slice(&sum(large.id, number, block).to_le_bytes());
         }
         self.file.write_all_at(&octets, on_disk(at))?;
-        large.loose(on_disk(now));
-        large.octets.store(now, Ordering::Release);
+        large.wrote(now);
         Ok(())
     }
 

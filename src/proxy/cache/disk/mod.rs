@@ -69,6 +69,8 @@ struct Shared {
     waiting: AtomicU64,
     /// What large bodies take that no record names yet, in octets.
     loose: AtomicU64,
+    /// What they may come to take, as far as room was promised.
+    promised: AtomicU64,
     /// Whether it is known what an earlier process left.
     looked: AtomicBool,
     resting_until: AtomicU64,
@@ -108,6 +110,7 @@ impl Disk {
             object_bytes_min: wish.object_bytes_min,
             waiting: AtomicU64::new(0),
             loose: AtomicU64::new(0),
+            promised: AtomicU64::new(0),
             looked: AtomicBool::new(false),
             resting_until: AtomicU64::new(0),
             unread_until: AtomicU64::new(0),
@@ -268,6 +271,13 @@ impl Shared {
         self.counters.cache_disk_failed.one();
         self.resting_until.store(now() + REST_MILLIS, Ordering::Relaxed);
         warn!(%error, directory = %self.directory.display(), "the cache could not write; it goes on without for a while");
+    }
+
+    /// Promises so many octets more to what no record names, of half of the disk: what is not complete must not take the
+    /// place of all that is. Whether there is so much room.
+    fn promise(&self, octets: u64) -> bool {
+        let more = |promised: u64| promised.checked_add(octets).filter(|all| *all <= self.bytes_max / 2);
+        self.promised.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).is_ok()
     }
 
     fn folder(&self, name: Name) -> PathBuf {

@@ -9,7 +9,7 @@ use tokio::{task::spawn_blocking, time::timeout};
 use super::{
     Disk, READ_TIMEOUT, Shared,
     index::Name,
-    large::{Large, Opened},
+    large::{self, Large, Opened},
 };
 
 /// So far a body may be ahead of the disk, in octets: so much each of them takes of the room.
@@ -26,8 +26,9 @@ impl Disk {
         self.shared.bytes_max / 8
     }
 
-    /// Begins to take the body of a response under this key, if there is room for another one now.
-    pub(in super::super) async fn stream(&self, key: &str, vary: &str) -> Option<Stream> {
+    /// Begins to take the body of a response under this key, if there is room for another one now. So many octets are
+    /// expected, at least: they have their place from the beginning, so that nobody who comes later takes it.
+    pub(in super::super) async fn stream(&self, (key, vary): (&str, &str), octets: u64) -> Option<Stream> {
         let shared = Arc::clone(&self.shared);
         // What is being looked at is not written to: what is there without a record is taken for a rest.
         if shared.is_resting() || !shared.has_looked() {
@@ -38,8 +39,18 @@ impl Disk {
         if waiting + AHEAD_BYTES > shared.queue_bytes_max {
             return None;
         }
+        let promised = large::on_disk(octets);
+        if !shared.promise(promised) {
+            return None;
+        }
         let (name, own) = (Name::new(key, vary), Arc::clone(&shared));
-        let create = spawn_blocking(move || Large::create(&own, name).inspect_err(|error| own.failed(error)).ok());
+        let create = spawn_blocking(move || {
+            let failed = |error: &_| {
+                own.promised.fetch_sub(promised, Ordering::Relaxed);
+                own.failed(error);
+            };
+            Large::create(&own, name, promised).inspect_err(failed).ok()
+        });
         let opened = timeout(READ_TIMEOUT, create).await.ok()?.ok()??;
         Some(Stream { shared, opened, _room: room })
     }
@@ -62,8 +73,8 @@ impl Stream {
     /// Writes what follows: whole blocks, but at the very end. Whether it could.
     pub(in super::super) async fn write(&self, pieces: Vec<Bytes>) -> bool {
         let (shared, opened) = (Arc::clone(&self.shared), Arc::clone(&self.opened));
-        // What is not complete must not take the place of all that is.
-        if shared.loose.load(Ordering::Relaxed) > shared.bytes_max / 2 {
+        let more: u64 = pieces.iter().map(|piece| piece.len() as u64).sum();
+        if !opened.large.has_room(opened.large.octets() + more) {
             return false;
         }
         let write = move || match opened.append(&pieces) {

@@ -8,7 +8,7 @@ use super::*;
 use crate::rules::cache::Why;
 
 /// Octets of which no two stretches are the same.
-fn content(octets: usize) -> String {
+pub(super) fn content(octets: usize) -> String {
     let mut text = String::with_capacity(octets + 8);
     for number in 0.. {
         text.push_str(&format!("{number:x}."));
@@ -20,9 +20,9 @@ fn content(octets: usize) -> String {
     text
 }
 
-const OCTETS: usize = 2_000_000;
+pub(super) const OCTETS: usize = 2_000_000;
 
-fn wish(directory: &Path) -> model::Cache {
+pub(super) fn wish(directory: &Path) -> model::Cache {
     let (bytes_max, queue_bytes_max) = (1 << 27, 1 << 22);
     let disk =
         model::CacheDisk { directory: directory.to_owned(), bytes_max, queue_bytes_max, object_bytes_min: 100_000 };
@@ -39,7 +39,7 @@ async fn house(directory: &TempDir, play: impl Fn(&Request) -> Answer + 'static)
     house
 }
 
-fn store(house: &House) -> Arc<CacheStore> {
+pub(super) fn store(house: &House) -> Arc<CacheStore> {
     Arc::clone(&house.cache.route.as_ref().unwrap().store)
 }
 
@@ -50,7 +50,7 @@ fn coming(text: &str) -> Body {
 }
 
 /// Waits until nothing is on its way any more, and all is written.
-async fn settled(house: &House) {
+pub(super) async fn settled(house: &House) {
     let store = store(house);
     while store.flights() > 0 {
         tokio::task::yield_now().await;
@@ -59,7 +59,7 @@ async fn settled(house: &House) {
 }
 
 /// The files of large bodies.
-fn files(directory: &TempDir) -> Vec<PathBuf> {
+pub(super) fn files(directory: &TempDir) -> Vec<PathBuf> {
     let folders = std::fs::read_dir(directory.path()).unwrap().map(|entry| entry.unwrap().path());
     let files = folders.filter(|path| path.is_dir()).flat_map(|folder| std::fs::read_dir(folder).unwrap());
     files.map(|entry| entry.unwrap().path()).filter(|path| path.extension().is_some()).collect()
