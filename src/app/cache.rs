@@ -62,7 +62,8 @@ fn told(answer: &Value) -> String {
         let (age, ttl) = (one["age"].as_u64().unwrap_or_default(), one["ttl"].as_i64().unwrap_or_default());
         let life = if ttl > 0 { format!("fresh for another {ttl} s") } else { format!("stale for {} s", -ttl) };
         let (status, octets, tier) = (&one["status"], &one["bytes"], text(&one["tier"]));
-        lines.push(format!("  stored in {tier}: status {status}, {octets} octets, {age} s old, {life}"));
+        let place = if tier == "disk" { "on disk" } else { "in memory" };
+        lines.push(format!("  stored {place}: status {status}, {octets} octets, {age} s old, {life}"));
         for part in one["variant"].as_array().map(Vec::as_slice).unwrap_or_default() {
             lines.push(format!("    for {}", text(part)));
         }

@@ -7,14 +7,11 @@ use http::{
     HeaderMap, HeaderValue, Method, StatusCode,
     header::{AGE, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, RANGE},
 };
-use tokio::{
-    sync::watch,
-    time::{Instant, timeout_at},
-};
+use tokio::time::{Instant, timeout_at};
 
 use super::{
     answer::{self, Wish},
-    flight::{Landing, Leader, OnItsWay, Part},
+    flight::{Flight, Landing, Leader, OnItsWay, Part},
     memory::Found,
     object::{self, Object},
     report::{self, Told},
@@ -133,7 +130,7 @@ impl<S: Handler> Visit<S> {
             let name = flight_name(&asked, &wish, &need);
             let deadline = Instant::now() + self.route.policy.collapse_wait;
             for _ in 0..WAITS_MAX {
-                match self.route.store.flights.join(&name) {
+                match self.route.store.flights.join(&name, self.cx.request_id.number()) {
                     Part::Leader(leads) => {
                         leader = Some(leads);
                         break;
@@ -164,13 +161,13 @@ impl<S: Handler> Visit<S> {
     /// Waits for another request's answer.
     async fn follow(
         &self,
-        (mut flight, deadline): (watch::Receiver<Landing>, Instant),
+        (mut flight, deadline): (Flight, Instant),
         asked: &Asked,
         wish: &Wish,
         need: &Need,
     ) -> Result<Response, Next> {
         let mut span = self.cx.span(Stage::CacheWait);
-        let landed = flight.wait_for(|landing| !matches!(landing, Landing::Asking));
+        let landed = flight.landing.wait_for(|landing| !matches!(landing, Landing::Asking));
         let landing = match timeout_at(deadline, landed).await {
             Ok(Ok(landing)) => landing.clone(),
             Ok(Err(_)) => Landing::Failed,
@@ -221,8 +218,9 @@ impl<S: Handler> Visit<S> {
         if let Some((trace_id, span_id)) = filled_by {
             span.link(trace_id, span_id, "collapsed onto");
         }
-        report::reason(&mut span, &Why::Collapsed);
-        let told = Told::forwarded(Status::Collapsed, Why::Collapsed, need.fwd).with_status(response.status());
+        let why = Why::Collapsed { onto: flight.by };
+        report::reason(&mut span, &why);
+        let told = Told::forwarded(Status::Collapsed, why, need.fwd).with_status(response.status());
         told.tell(response.headers_mut(), &self.cx);
         Ok(response)
     }

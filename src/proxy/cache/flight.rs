@@ -15,7 +15,16 @@ use crate::rules::cache::Terms;
 
 /// Requests in progress that others may wait for, of all workers.
 #[derive(Debug, Default)]
-pub(super) struct Flights(Mutex<HashMap<String, watch::Receiver<Landing>>>);
+pub(super) struct Flights(Mutex<HashMap<String, Flight>>);
+
+/// One of them.
+#[derive(Clone, Debug)]
+pub(super) struct Flight {
+    /// The name of the request that asks.
+    pub(super) by: u128,
+    /// What becomes of it.
+    pub(super) landing: watch::Receiver<Landing>,
+}
 
 /// What became of the request that asked.
 #[derive(Clone, Debug, Default)]
@@ -59,7 +68,7 @@ pub(super) enum Part {
     /// It asks.
     Leader(Leader),
     /// It waits.
-    Follower(watch::Receiver<Landing>),
+    Follower(Flight),
 }
 
 /// Asks for others too. Dropped without a word it has failed.
@@ -71,15 +80,15 @@ pub(super) struct Leader {
 }
 
 impl Flights {
-    /// Joins the flight of this name, or begins it.
-    pub(super) fn join(self: &Arc<Self>, name: &str) -> Part {
+    /// Joins the flight of this name, or begins it as the request `by`.
+    pub(super) fn join(self: &Arc<Self>, name: &str, by: u128) -> Part {
         let mut flights = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(flight) = flights.get(name) {
             return Part::Follower(flight.clone());
         }
-        let (landing, flight) = watch::channel(Landing::Asking);
-        flights.insert(name.to_owned(), flight);
-        Part::Leader(Leader { flights: Arc::clone(self), name: name.to_owned(), landing })
+        let (told, landing) = watch::channel(Landing::Asking);
+        flights.insert(name.to_owned(), Flight { by, landing });
+        Part::Leader(Leader { flights: Arc::clone(self), name: name.to_owned(), landing: told })
     }
 
     /// How many there are.

@@ -29,7 +29,8 @@ pub(super) fn begin<S: Handler>(visit: &Visit<S>, request: &Request, asked: &Ask
     let why = Why::Expired { age: object.terms.age(super::store::now()), ttl: u64::from(object.terms.ttl) };
     let need = Need::stale(Fwd::Stale, why, Arc::clone(object));
     let name = flight_name(asked, &wish, &need);
-    let Part::Leader(leader) = visit.route.store.flights.join(&name) else { return };
+    let by = visit.cx.request_id.number();
+    let Part::Leader(leader) = visit.route.store.flights.join(&name, by) else { return };
     let cx = Rc::new(visit.cx.beside(&request));
     if let Some(beside) = visit.cx.scope().context() {
         let trigger = Trigger::anyone("revalidate", 1.0, None);

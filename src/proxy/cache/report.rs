@@ -21,13 +21,13 @@ pub(super) struct Told {
     pub(super) status: Status,
     pub(super) why: Why,
     pub(super) handling: Handling,
-    /// Whether the answer was stored, and why or why not.
+    /// Whether the answer was stored, and why or why not; or where it is.
     pub(super) kept: Option<Kept>,
 }
 
 impl Told {
-    pub(super) fn hit(status: Status, why: Why, ttl: i64) -> Self {
-        Self { status, why, handling: Handling::Hit { ttl }, kept: None }
+    pub(super) fn hit(status: Status, why: Why, ttl: i64, tier: &'static str) -> Self {
+        Self { status, why, handling: Handling::Hit { ttl }, kept: Some(Kept::In(tier)) }
     }
 
     pub(super) fn forwarded(status: Status, why: Why, fwd: Fwd) -> Self {
@@ -93,7 +93,7 @@ impl Told {
         match &self.kept {
             Some(Kept::Stored(_)) => counters.cache_stored.one(),
             Some(Kept::Not(_)) => counters.cache_not_stored.one(),
-            None => {}
+            Some(Kept::In(_)) | None => {}
         }
         // What is done in the background is no request.
         if !cx.is_beside {

@@ -165,10 +165,10 @@ impl CacheStore {
         }
     }
 
-    /// Brings what is on disk for a key's URL into memory; whether there was anything.
-    pub(super) async fn promote(&self, key: &str) -> bool {
+    /// Brings what is on disk for a key's URL into memory, for the request `by`; whether there was anything.
+    pub(super) async fn promote(&self, key: &str, by: u128) -> bool {
         let Some(disk) = self.disk.as_ref().filter(|disk| disk.has(key)) else { return false };
-        match self.flights.join(&format!("disk\0{}", key::url(key))) {
+        match self.flights.join(&format!("disk\0{}", key::url(key)), by) {
             Part::Leader(leader) => {
                 let (read, url) = (Arc::clone(disk), key::url(key).to_owned());
                 let before = self.purges();
@@ -188,7 +188,7 @@ impl CacheStore {
                 drop(leader);
             }
             Part::Follower(mut flight) => {
-                let read = flight.wait_for(|landing| !matches!(landing, Landing::Asking));
+                let read = flight.landing.wait_for(|landing| !matches!(landing, Landing::Asking));
                 drop(timeout(READ_TIMEOUT, read).await);
             }
         }

@@ -349,6 +349,36 @@ fn many_requests_are_one() {
 }
 
 #[test]
+fn whoever_waited_for_another_variant_asks_alone() {
+    on_worker(async || {
+        let house = Rc::new(House::new(Policy::default(), |request| {
+            let gzip = request.headers().get("accept-encoding").is_some_and(|value| value == "gzip");
+            text(&[FRESH, ("vary", "accept-encoding")], if gzip { "gzip" } else { "plain" }).after(100)
+        }));
+        let ask = |path: &'static str, coding: &'static str| {
+            let house = Rc::clone(&house);
+            spawn_local(async move { house.get(path, &[("accept-encoding", coding)]).await })
+        };
+        let all = ["gzip", "identity", "gzip", "identity"];
+        for (path, asked) in [("/a", 3), ("/b", 6)] {
+            let tasks: Vec<_> = all.iter().map(|coding| ask(path, coding)).collect();
+            for (coding, task) in all.iter().zip(tasks) {
+                assert_eq!(task.await.unwrap().text(), if *coding == "gzip" { "gzip" } else { "plain" });
+            }
+            assert_eq!(house.asked(), asked, "one for those who fit, and each of the others");
+        }
+        // What Vary names is known by now: who differs in it does not wait for another variant.
+        seconds(100).await;
+        let before = tokio::time::Instant::now();
+        let tasks: Vec<_> = ["gzip", "br", "gzip"].iter().map(|coding| ask("/a", coding)).collect();
+        for task in tasks {
+            task.await.unwrap();
+        }
+        assert_eq!((house.asked(), before.elapsed().as_millis()), (8, 100));
+    });
+}
+
+#[test]
 fn what_is_not_for_others_is_asked_for_by_each() {
     on_worker(async || {
         let house = Rc::new(House::new(Policy::default(), |_| text(&[("cache-control", "private")], "one").after(100)));
@@ -663,6 +693,11 @@ fn groups_are_outdated_together() {
         house.send(request(Method::POST, "/c", &[])).await.unwrap();
         assert!(house.get("/b", &[]).await.cache().starts_with("waylight; hit"));
         assert!(house.get("/a", &[]).await.cache().starts_with("waylight; fwd=uri-miss"));
+        // RFC 9875 section 3: it means nothing where the method is safe.
+        house.plays(|_| text(&[FRESH, ("cache-group-invalidation", "\"carts\"")], "one"));
+        house.get("/d", &[]).await;
+        house.send(request(Method::OPTIONS, "/d", &[])).await.unwrap();
+        assert!(house.get("/a", &[]).await.cache().starts_with("waylight; hit"));
     });
 }
 
@@ -1128,7 +1163,7 @@ fn a_slow_disk_is_waited_for_half_a_second() {
             let waited = clock::now().since(began);
             assert!((500..5_000).contains(&waited.as_millis()), "{waited:?}");
             assert!(house.get("/a", &[]).await.cache().starts_with("waylight; hit"));
-            assert!(!store.promote("http://shop.example/b").await, "nobody waits for the next one");
+            assert!(!store.promote("http://shop.example/b", 0).await, "nobody waits for the next one");
             // Whoever waits still is let go. Nobody reads the other one, so opening it must not wait.
             for file in &files {
                 drop(std::fs::OpenOptions::new().read(true).write(true).open(file));

@@ -136,7 +136,7 @@ impl<S: Handler> Visit<S> {
         let store = &self.route.store;
         let mut found = store.memory.find(&asked.key, request.headers());
         let is_unknown = matches!(found, Found::None(Why::NothingStored | Why::KeyDiffers { .. }, _));
-        if is_unknown && store.promote(&asked.key).await {
+        if is_unknown && store.promote(&asked.key, self.cx.request_id.number()).await {
             span.set("cache.promoted", || "from disk");
             found = store.memory.find(&asked.key, request.headers());
         }
@@ -169,7 +169,7 @@ impl<S: Handler> Visit<S> {
     pub(super) fn hit(&self, request: &Request, object: &Arc<Object>, (status, why): (Status, Why)) -> Response {
         let now = now();
         let mut response = answer::from(object, request.method(), request.headers(), now);
-        Told::hit(status, why, object.terms().left(now)).tell(response.headers_mut(), &self.cx);
+        Told::hit(status, why, object.terms().left(now), object.tier()).tell(response.headers_mut(), &self.cx);
         response
     }
 

@@ -27,17 +27,19 @@ pub struct Cached {
     pub status: Status,
     /// Why.
     pub why: Why,
-    /// Whether the answer was stored.
+    /// Whether the answer was stored, or where it is.
     pub kept: Option<Kept>,
 }
 
-/// Whether an answer was stored.
+/// Whether an answer was stored, or where it is.
 #[derive(Clone, Debug)]
 pub enum Kept {
     /// It was, for this reason.
     Stored(Why),
     /// It was not, for this reason.
     Not(Why),
+    /// It was before, and is in this tier.
+    In(&'static str),
 }
 
 impl fmt::Display for Cached {
@@ -47,6 +49,8 @@ impl fmt::Display for Cached {
             None => Ok(()),
             Some(Kept::Stored(why)) => write!(f, "; the answer was {why}"),
             Some(Kept::Not(why)) => write!(f, "; the answer was not stored: {why}"),
+            Some(Kept::In("disk")) => f.write_str("; it is on disk"),
+            Some(Kept::In(tier)) => write!(f, "; it is in {tier}"),
         }
     }
 }

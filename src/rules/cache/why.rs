@@ -255,7 +255,10 @@ reasons! {
     /// Purged meanwhile.
     PurgedMeanwhile "purged-meanwhile" "what it would have replaced was purged while it was on its way",
     /// Another request's answer was taken.
-    Collapsed "collapsed" "another request was asking for the same, and its answer was taken",
+    Collapsed {
+        /// That request's name.
+        onto: u128
+    } "collapsed" "another request was asking for the same, and its answer was taken: that of {onto:032x}",
 }
 
 /// Where a lifetime is from.

@@ -57,7 +57,10 @@ fn it_is_explained_purged_and_found_again_after_a_restart() {
     while !instance.admin("GET", "/metrics", &[]).body.contains("\nwaylight_cache_disk_files 1\n") {
         thread::yield_now();
     }
+    let explained = explain(&instance).1;
+    assert!(explained.contains("stored on disk: status 200, 3 octets"), "{explained}");
     assert!(told(&get(&instance)).contains("waylight; hit"), "it was on disk");
+    assert!(explain(&instance).1.contains("stored in memory: status 200, 3 octets"));
 
     assert_eq!(instance.admin("POST", "/cache/purge?tag=shoes", &[]).status, 403, "purging needs authority");
     assert_eq!(instance.admin("GET", "/cache/purge?tag=shoes", &[]).status, 405);

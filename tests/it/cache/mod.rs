@@ -7,6 +7,7 @@ mod house;
 mod large;
 mod memory;
 mod stage;
+mod tiers;
 
 use std::{cell::Cell, rc::Rc};
 
@@ -102,6 +103,43 @@ fn traced_and_untraced_visitors_share_one_clean_object() {
     });
 }
 
+/// What the edge writes itself is in no key, and need not be: nobody else's word of it reaches the upstream.
+#[test]
+fn what_the_edge_writes_cannot_poison() {
+    on_worker(async {
+        let origin = Origin::start(|asked: &Asked| {
+            let told: Vec<_> = asked.headers().iter().map(|(name, value)| format!("{name}={value:?}")).collect();
+            page(&[("cache-control", "max-age=60")], &told.join(" "))
+        })
+        .await;
+        let stage = Stage::set(SITE, origin.address);
+        for (number, (name, value)) in [
+            ("x-forwarded-host", "evil.example"),
+            ("x-forwarded-port", "31337"),
+            ("x-forwarded-proto", "evil"),
+            ("x-forwarded-for", "203.0.113.66, evil"),
+            ("x-real-ip", "203.0.113.66"),
+            ("forwarded", "host=evil.example;proto=evil"),
+            ("connection", "x-evil"),
+            ("te", "evil"),
+            ("proxy-authorization", "evil"),
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            let path = format!("/{number}");
+            let attack = stage.ask(http::Request::get(&path).header(name, value).header("x-evil", "1")).await;
+            assert!(word(&attack).contains("fwd=uri-miss"), "{name}: {}", word(&attack));
+            let victim = stage.ask(http::Request::get(&path)).await;
+            assert!(word(&victim).starts_with("waylight; hit"), "{name}: {}", word(&victim));
+            let told = text(&victim).replace("x-evil=\"1\"", "");
+            for trace in ["evil", "31337", "203.0.113.66"] {
+                assert!(!told.contains(trace), "{name}: {told}");
+            }
+        }
+    });
+}
+
 #[test]
 fn who_runs_a_page_without_cache_does_so_for_himself() {
     on_worker(async {
@@ -129,17 +167,25 @@ fn who_runs_a_page_without_cache_does_so_for_himself() {
 #[test]
 fn the_logs_tell_what_the_cache_did_and_why() {
     on_worker(async {
-        let origin = Origin::start(|_: &Asked| page(&[("cache-control", "private")], "one")).await;
+        let origin = Origin::start(|asked: &Asked| {
+            let said = if asked.uri().path() == "/shared" { "max-age=60" } else { "private" };
+            page(&[("cache-control", said)], "one")
+        })
+        .await;
         let mut stage = Stage::set(SITE, origin.address);
         stage.ask(http::Request::get("/a")).await;
         stage.ask(http::Request::get("/a").header("x-original-url", "/admin")).await;
         stage.ask(http::Request::get("/plain")).await;
+        stage.ask(http::Request::get("/shared")).await;
+        stage.ask(http::Request::get("/shared")).await;
         let rows = stage.listed();
         let told: Vec<_> = rows.iter().map(|row| (&*row.cache.status, &*row.cache.reason)).collect();
         let miss = "nothing is stored under this key; the answer was not stored: the response says private";
         let bypass =
             "x-original-url may change the answer and is not part of the key, so the request passes the cache by";
-        assert_eq!(told, [("miss", miss), ("bypass", bypass), ("", "")]);
+        let stored = "nothing is stored under this key; the answer was stored, and fresh for 60 s by max-age";
+        let hit = "the stored response is 0 s old and fresh for another 60 s; it is in memory";
+        assert_eq!(told, [("miss", miss), ("bypass", bypass), ("", ""), ("miss", stored), ("hit", hit)]);
     });
 }
 
