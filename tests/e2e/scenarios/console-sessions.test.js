@@ -103,6 +103,8 @@ describe('the sessions', () => {
     const first = page.url();
     await page.keyboard.press('j');
     await page.waitForFunction((url) => location.href !== url, first);
+    await page.keyboard.press('k');
+    await page.waitForFunction((url) => location.href === url, first);
     await page.keyboard.press('Escape');
     await panel.waitFor({ state: 'detached' });
     assert.equal(await page.evaluate(() => document.activeElement?.closest('tr') !== null), true, 'the focus is where one was');
