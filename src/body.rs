@@ -88,6 +88,11 @@ impl Body {
         Self::of(Inner::Boxed(Box::pin(body.map_err(Into::into))))
     }
 
+    /// Whether its content may have to be waited for.
+    pub const fn is_streamed(&self) -> bool {
+        !matches!(self.inner, Inner::Empty | Inner::Full(_))
+    }
+
     /// Tells `watch` of every frame and of the end.
     #[must_use]
     pub fn watched(mut self, watch: Rc<dyn Watch>) -> Self {

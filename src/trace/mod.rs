@@ -14,6 +14,7 @@ pub mod ids;
 pub mod kept;
 pub mod live;
 pub mod outbox;
+mod pace;
 pub mod per_minute;
 pub mod phases;
 mod protobuf;

@@ -12,6 +12,7 @@ use opentelemetry::{
 
 use super::{
     attributes::{AttributeValue, Attributes},
+    pace::Pace,
     record::{EventRecord, LinkRecord, Origin, SpanRecord},
     recording::{Begin, Fate, Recording},
     stage::Stage,
@@ -264,10 +265,11 @@ impl Span {
 
     /// Ends the span with `body`: when its last frame was taken, when it failed, or when its taker went away.
     pub fn end_with(self, body: Body) -> Body {
-        if self.0.is_none() {
-            return body;
-        }
+        let Some(open) = &self.0 else { return body };
+        let is_upstream = open.record.stage == Stage::UpstreamRequest;
+        let (body, pace) = if is_upstream { Pace::of(body) } else { (body, None) };
         body.watched(Rc::new(BodySpan {
+            pace,
             octets: std::cell::Cell::new(0),
             flushed: std::cell::Cell::new(clock::now()),
             span: std::cell::RefCell::new(self),
@@ -279,7 +281,7 @@ impl Span {
 fn room(stage: Stage) -> usize {
     match stage {
         Stage::Request => 768,
-        Stage::UpstreamRequest => 512,
+        Stage::UpstreamRequest => 640,
         _ => 160,
     }
 }
@@ -293,6 +295,8 @@ impl Drop for Open {
 
 /// A span that lives as long as a body.
 struct BodySpan {
+    /// Of what an upstream sends.
+    pace: Option<Rc<Pace>>,
     octets: std::cell::Cell<u64>,
     flushed: std::cell::Cell<Instant>,
     span: std::cell::RefCell<Span>,
@@ -314,6 +318,13 @@ impl Watch for BodySpan {
     fn end(&self, end: End) {
         let mut span = std::mem::take(&mut *self.span.borrow_mut());
         span.set("http.response.body.size", || i64::try_from(self.octets.get()).unwrap_or(i64::MAX));
+        if let Some(pace) = &self.pace {
+            let micros = |nanos: u64| move || i64::try_from(nanos / 1_000).unwrap_or(i64::MAX);
+            span.set("waylight.body.pieces", || i64::try_from(pace.pieces.get()).unwrap_or(i64::MAX));
+            span.set("waylight.body.upstream_us", micros(pace.giver.get()));
+            span.set("waylight.body.stall_us", micros(pace.stall.get()));
+            span.set("waylight.body.client_us", micros(pace.taker.get()));
+        }
         match end {
             End::Complete => {}
             End::Failed => span.fail("http_response_incomplete", || "the response ended early".to_owned()),

@@ -5,7 +5,7 @@ use crate::{
     proxy::context::{Context, method_name},
     rules::reserved,
     service::Request,
-    trace::{attributes::Attributes, scope::Span},
+    trace::{attributes::Attributes, phases::Phase, scope::Span},
 };
 
 /// What client spans say of an endpoint.
@@ -48,6 +48,22 @@ pub(super) fn request(span: &mut Span, request: &Request, endpoint: &Described, 
     span.set("url.full", || [&*endpoint.origin, reserved::shown(uri.path()), mark, query]);
     if attempts > 1 {
         span.set("http.request.resend_count", || i64::from(attempts - 1));
+    }
+}
+
+/// Tells when the request of this attempt was sent and when its answer began, as far as it came.
+pub(super) fn moments(span: &mut Span, cx: &Context) {
+    let Some(chosen) = cx.phases.at(Phase::Chosen) else { return };
+    let after = |phase| {
+        // An attempt before may have come further.
+        let nanos = cx.phases.at(phase)?.nanos().checked_sub(chosen.nanos())?;
+        Some(i64::try_from(nanos / 1_000).unwrap_or(i64::MAX))
+    };
+    if let Some(sent) = after(Phase::Sent) {
+        span.set("waylight.upstream.request_sent_us", || sent);
+    }
+    if let Some(answered) = after(Phase::FirstByte) {
+        span.set("waylight.upstream.first_byte_us", || answered);
     }
 }
 

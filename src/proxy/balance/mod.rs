@@ -100,6 +100,9 @@ impl<A: Attempt> Balance<A> {
             return answer.map(|answer| answer.response);
         }
         let mut span = open.take();
+        if span.is_on() {
+            describe::moments(&mut span, cx);
+        }
         match answer {
             Ok(Answer { response, tunnel: None }) => {
                 span.status(response.status());

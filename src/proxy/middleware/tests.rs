@@ -111,6 +111,11 @@ async fn headers_are_removed_then_set_then_added() {
     assert_eq!(all("x-frame"), ["deny", "more"]);
     assert_eq!((header(&response, "x-target"), header(&response, "x-echo-x-secret")), (None, None));
     assert_eq!(header(&response, "x-echo-x_secret"), None, "many apps cannot tell it from the one that was removed");
+    let (_, spans) = traced(&layer, self::request("GET", "/", &[])).await;
+    let span = spans.iter().find(|span| span.stage == Stage::Middleware("headers")).unwrap();
+    assert_eq!(span.attributes.text("waylight.headers.request"), Some("removed x-secret; set x-a, x-a; added x-b"));
+    let response = span.attributes.text("waylight.headers.response");
+    assert_eq!(response, Some("removed x-target; set x-frame; added x-frame"), "by their names only");
 }
 
 #[tokio::test]

@@ -56,7 +56,9 @@ fn the_keys_of_a_usual_request_share_no_mark() {
                   cache.explanation error.type";
     let client = "waylight.stage http.request.method server.address server.port waylight.upstream url.full \
                   network.protocol.name network.protocol.version http.request.resend_count network.peer.address \
-                  network.peer.port waylight.upstream.connection_reused http.response.status_code error.type";
+                  network.peer.port waylight.upstream.connection_reused waylight.upstream.request_sent_us \
+                  waylight.upstream.first_byte_us http.response.status_code http.response.body.size waylight.body.pieces \
+                  waylight.body.upstream_us waylight.body.stall_us waylight.body.client_us error.type";
     for keys in [server, client] {
         let mut marks = 0;
         for key in keys.split_whitespace() {

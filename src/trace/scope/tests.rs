@@ -99,3 +99,21 @@ async fn a_body_that_streams_for_minutes_hands_over_what_is_finished_and_ends_it
     assert_eq!(root.attributes.shown("http.response.body.size").as_deref(), Some("12"));
     assert!(inbox.try_recv().is_err());
 }
+
+#[tokio::test]
+async fn a_body_of_an_upstream_tells_who_was_waited_for() {
+    let (begin, mut inbox, _) = begin(4);
+    let root = Span::root(begin, None, clock::now());
+    let streamed = || Body::boxed(http_body_util::Full::new(Bytes::from_static(b"piece")));
+    for (stage, body) in [
+        (Stage::UpstreamRequest, streamed()),
+        (Stage::UpstreamRequest, Body::full("here")),
+        (Stage::Middleware("headers"), streamed()),
+    ] {
+        root.scope().span(stage).end_with(body).collect().await.unwrap();
+    }
+    drop(root);
+    let spans = inbox.try_recv().unwrap();
+    let told: Vec<_> = spans.iter().map(|span| span.attributes.shown("waylight.body.client_us").is_some()).collect();
+    assert_eq!(told, [true, false, false, false]);
+}

@@ -1,6 +1,7 @@
 // The Logs, as somebody uses them: first run, filters, the panel by keyboard, what stays where it is.
 
 import assert from 'node:assert/strict';
+import http from 'node:http';
 import { after, before, describe, test } from 'node:test';
 
 import { launch } from '../lib/browser.js';
@@ -30,6 +31,7 @@ describe('the Logs', () => {
       '/api/cart': (_, response) => answer(response, 200, '{}', 'application/json'),
       '/api/broken': (_, response) => answer(response, 503, 'no'),
       '/gone': (_, response) => answer(response, 404, 'no'),
+      '/big': (_, response) => response.writeHead(200, { 'content-type': 'application/octet-stream' }).end(Buffer.alloc(32_000_000)),
       '*': (_, response) => answer(response, 200, 'ok'),
     });
     waylight = await Waylight.run(configuration({ upstream: upstream.url }));
@@ -48,7 +50,7 @@ describe('the Logs', () => {
     await console.goto('/logs');
     await page.getByRole('heading', { name: 'No requests yet' }).waitFor();
     assert.ok(await page.getByText(`curl ${waylight.origin}`).isVisible());
-    await console.judge('first run');
+    await console.judgeBoth('first run');
     await page.getByRole('button', { name: 'Send a test request' }).click();
     await page.locator('.log-row').first().waitFor();
     assert.equal(await page.getByRole('heading', { name: 'No requests yet' }).isVisible(), false);
@@ -83,7 +85,7 @@ describe('the Logs', () => {
     assert.match(new URL(page.url()).search, /traced=1/);
     assert.match(new URL(page.url()).search, /q=status:5xx/);
     assert.ok(await page.getByText('2 requests match the other filters').isVisible());
-    await console.judge('a filter leaves nothing');
+    await console.judgeBoth('a filter leaves nothing');
     const told = await console.api('/requests?q=status:5xx&traced=1');
     assert.equal(told.excluded_by.traced, 2);
     await page.getByRole('button', { name: 'Show untraced' }).click();
@@ -107,9 +109,112 @@ describe('the Logs', () => {
     const slowest = items.map((/** @type {{ dur_us: number, id: string }} */ item) => item).sort((/** @type {any} */ a, /** @type {any} */ b) => b.dur_us - a.dur_us);
     await page.waitForFunction((id) => document.querySelector('.log-row[aria-rowindex="2"]')?.id === `row-${id}`, slowest[0].id);
     assert.deepEqual((await console.rows()).slice(0, 5).map((row) => row.id), slowest.slice(0, 5).map((/** @type {{ id: string }} */ item) => item.id));
-    await console.judge('slowest first');
+    await console.judgeBoth('slowest first');
     await page.keyboard.press('s');
     await page.getByRole('treegrid', { name: 'Requests, newest first' }).waitFor();
+  });
+
+  test('the histogram chooses a time, by dragging and by keys, and the way back undoes it', async () => {
+    const { page } = console;
+    await console.goto('/logs');
+    await page.locator('.log-row').first().waitFor();
+    const drawing = await page.locator('wl-histogram svg').boundingBox();
+    assert.ok(drawing);
+    await page.mouse.move(drawing.x + drawing.width * 0.8, drawing.y + 20);
+    await page.mouse.down();
+    await page.mouse.move(drawing.x + drawing.width * 0.9, drawing.y + 20, { steps: 3 });
+    await page.locator('.histogram-say', { hasText: /^(3 min|2 min 5\d s|3 min \d s)$/ }).waitFor();
+    await page.mouse.up();
+    await page.waitForURL(/from=\d+&to=\d+/);
+    const chosen = () => ['from', 'to'].map((name) => Number(new URL(page.url()).searchParams.get(name)));
+    const [from = 0, to = 0] = chosen();
+    assert.ok(Math.abs(to - from - 180e6) < 4e6, `${to - from}`);
+    assert.equal(await page.getByRole('button', { name: 'Not live' }).isDisabled(), true);
+    await page.getByRole('heading', { name: 'Nothing in this time' }).waitFor();
+    await page.goBack();
+    await page.locator('.log-row').first().waitFor();
+    assert.equal(new URL(page.url()).search, '');
+    await page.locator('wl-histogram').focus();
+    await page.keyboard.press('ArrowLeft');
+    await page.keyboard.press('Shift+ArrowLeft');
+    await page.keyboard.press('Enter');
+    await page.waitForURL(/from=\d+&to=\d+/);
+    const [first = 0, last = 0] = chosen();
+    assert.ok(Math.abs(last - first - 24e6) < 1e6, 'two bars of 150 in half an hour');
+    await page.locator('.log-row').first().waitFor();
+  });
+
+  test('only what this browser sent, and only of one session', async () => {
+    const { page } = console;
+    await visit(waylight.origin, ['/a-stranger']);
+    await console.goto('/logs');
+    await page.evaluate(() => fetch('/my-own'));
+    await page.locator('.log-row', { hasText: '/my-own' }).waitFor();
+    await page.getByRole('button', { name: 'My browser only' }).click();
+    await page.locator('.log-row', { hasText: '/a-stranger' }).waitFor({ state: 'detached' });
+    assert.ok(await page.locator('.log-row', { hasText: '/my-own' }).isVisible());
+    assert.equal(new URL(page.url()).search, '?browser=me');
+    await page.mouse.move(700, 10);
+    await page.keyboard.press('m');
+    await page.locator('.log-row', { hasText: '/a-stranger' }).waitFor();
+    await page.getByRole('button', { name: 'Start tracing' }).click();
+    await page.getByRole('button', { name: 'Tracing' }).waitFor();
+    await page.evaluate(() => fetch('/of-my-session'));
+    await page.locator('.log-row', { hasText: '/of-my-session' }).click();
+    await page.getByRole('region', { name: 'Facts' }).getByRole('link').first().click();
+    await page.locator('.chip', { hasText: 'session' }).waitFor();
+    await page.locator('.log-row', { hasText: '/my-own' }).waitFor({ state: 'detached' });
+    await page.getByRole('button', { name: 'Remove the filter: session' }).click();
+    await page.locator('.log-row', { hasText: '/my-own' }).waitFor();
+    await page.getByRole('button', { name: 'Tracing' }).click();
+    await page.getByRole('menuitem', { name: 'Stop' }).click();
+    await page.getByRole('button', { name: 'Start tracing' }).waitFor();
+  });
+
+  test('keys go to the ends of the list and by screens', async () => {
+    const { page } = console;
+    await visit(waylight.origin, Array.from({ length: 60 }, (_, at) => `/many/${at}`));
+    await console.goto('/logs?q=path:/many/*');
+    await page.locator('.log-row').nth(30).waitFor();
+    await page.mouse.move(700, 10);
+    const chosen = async () => (await console.rows()).find((row) => row.selected)?.path;
+    const press = async (/** @type {string} */ key, /** @type {string} */ path) => {
+      await page.keyboard.press(key);
+      await page.waitForFunction((wanted) => document.querySelector('.log-row[aria-selected="true"] .path')?.textContent === wanted, path);
+    };
+    await press('Home', '/many/59');
+    await press('End', '/many/0');
+    await page.keyboard.press('PageUp');
+    const above = Number((await chosen())?.split('/').at(-1));
+    assert.ok(above > 10 && above < 50, `${above}`);
+    await press('PageDown', '/many/0');
+  });
+
+  test('a request is copied as a command and as a link, without what was hidden', async () => {
+    const { page } = console;
+    await console.context.grantPermissions(['clipboard-read', 'clipboard-write']);
+    await visit(waylight.origin, ['/copy-me?a=1']);
+    await console.goto('/logs?q=path:/copy-me');
+    await page.locator('.log-row').first().click();
+    await page.getByRole('button', { name: 'Copy as cURL' }).click();
+    await page.getByText('Copied as cURL', { exact: true }).waitFor();
+    const copied = () => page.evaluate(() => navigator.clipboard.readText());
+    assert.equal(await copied(), `curl '${waylight.origin}/copy-me?a=1' --compressed`);
+    await page.getByRole('button', { name: 'Copy link' }).click();
+    await page.getByText('Link copied').waitFor();
+    assert.match(await copied(), new RegExp(`^${waylight.origin}/_waylight/logs/[0-9a-f]{32}$`));
+  });
+
+  test('an address stands as people write it, and is found so', async () => {
+    const { page } = console;
+    await visit(waylight.origin, ['/caf%C3%A9/men%C3%BC', '/caf%C3%A9%2Fb']);
+    await console.goto('/logs');
+    await page.getByRole('combobox', { name: 'Search requests' }).fill('path:caf\u00e9 men\u00fc');
+    await page.locator('.log-row', { hasText: '/caf\u00e9/men\u00fc' }).waitFor();
+    await page.waitForFunction(() => document.querySelectorAll('.log-row').length === 1);
+    assert.match((await page.locator('.log-row .request').getAttribute('title')) ?? '', /\/caf%C3%A9\/men%C3%BC$/);
+    await page.getByRole('combobox', { name: 'Search requests' }).fill('');
+    await page.locator('.log-row', { hasText: '/caf\u00e9%2Fb' }).waitFor();
   });
 
   test('a search offers what may come next, and says what it cannot read', async () => {
@@ -131,7 +236,7 @@ describe('the Logs', () => {
     await page.getByRole('alert').filter({ hasText: '9parsecs' }).waitFor();
     assert.equal(await page.getByRole('combobox', { name: 'Search requests' }).getAttribute('aria-invalid'), 'true');
     await page.getByRole('heading', { name: 'The search cannot be read' }).waitFor();
-    await console.judge('a search that cannot be read');
+    await console.judgeBoth('a search that cannot be read');
     await page.getByRole('combobox', { name: 'Search requests' }).fill('');
     await page.waitForFunction(() => document.querySelectorAll('.log-row').length > 3);
   });
@@ -153,7 +258,7 @@ describe('the Logs', () => {
     await page.waitForFunction((id) => location.pathname.endsWith(id), first.id);
     await panel.getByText('Kept for traced requests only').waitFor();
     await panel.getByText('Total').waitFor();
-    await console.judge('the panel of an untraced request');
+    await console.judgeBoth('the panel of an untraced request');
     await page.keyboard.press('Escape');
     await panel.waitFor({ state: 'detached' });
     assert.match(page.url(), /\/_waylight\/logs$/);
@@ -200,7 +305,7 @@ describe('the Logs', () => {
     await page.getByRole('complementary', { name: 'Request' }).getByText('Total').waitFor();
     await visit(waylight.origin, ['/one-more']);
     await page.getByRole('button', { name: 'Show 1 new request', exact: true }).waitFor();
-    await console.judge('a request that waits');
+    await console.judgeBoth('a request that waits');
     await page.keyboard.press('Escape');
   });
 
@@ -218,7 +323,22 @@ describe('the Logs', () => {
     await panel.getByRole('link', { name: 'Open full page' }).waitFor();
     assert.equal(await panel.getByText('=secret').count(), 0, 'what looks like a token is shown nowhere');
     assert.ok((await console.rows()).some((row) => row.path === '/traced' && row.traced));
-    await console.judge('the panel of a traced request');
+    await console.judgeBoth('the panel of a traced request');
+    await panel.getByRole('button', { name: 'Copy as cURL' }).click();
+    await page.getByText(/^Copied as cURL, without what is hidden: values of the query, cookie$/).waitFor();
+    const command = await page.evaluate(() => navigator.clipboard.readText());
+    assert.doesNotMatch(command, /cookie/i);
+    assert.match(command, /--header 'user-agent: /i);
+    // A trace's way back leads to the list as it was.
+    await page.keyboard.press('t');
+    await page.waitForFunction(() => location.search === '?traced=1');
+    await page.keyboard.press('o');
+    await page.waitForURL(/\/_waylight\/t\/[0-9a-f]{32}/);
+    await page.getByRole('button', { name: 'Back to the logs' }).click();
+    await page.waitForURL(/\/_waylight\/logs\/[0-9a-f]{32}\?traced=1$/);
+    await panel.waitFor();
+    await page.keyboard.press('t');
+    await page.waitForFunction(() => location.search === '');
     await page.keyboard.press('Escape');
     await page.keyboard.press('t');
     await page.waitForFunction(() => [...document.querySelectorAll('.log-row')].every((row) => row.querySelector('.bolt svg')));
@@ -249,6 +369,27 @@ describe('the Logs', () => {
     assert.equal(new URL(page.url()).pathname, `/_waylight/t/${'ef'.repeat(16)}`);
   });
 
+  test('a client that takes its answer in slowly is told of', async () => {
+    const { page } = console;
+    await console.goto('/logs');
+    await page.getByRole('button', { name: 'Start tracing' }).click();
+    await page.getByRole('button', { name: 'Tracing' }).waitFor();
+    const cookie = (await console.context.cookies(waylight.origin)).map(({ name, value }) => `${name}=${value}`).join('; ');
+    await new Promise((resolve, reject) => {
+      http.get(`${waylight.origin}/big`, { headers: { cookie } }, (response) => {
+        // It is the client that lets pass this time.
+        setTimeout(() => response.resume().on('end', resolve), 1500);
+      }).on('error', reject);
+    });
+    await page.locator('.log-row', { hasText: '/big' }).click();
+    await page.getByRole('link', { name: 'Trace', exact: true }).click();
+    await page.locator('.tr-notes li', { hasText: 'Slow client.' }).getByRole('button', { name: 'Show' }).click();
+    await page.locator('.tr-side .tr-tag', { hasText: '200 \u00b7 slow client' }).waitFor();
+    await page.getByRole('button', { name: 'Tracing' }).click();
+    await page.getByRole('menuitem', { name: 'Stop' }).click();
+    await page.getByRole('button', { name: 'Start tracing' }).waitFor();
+  });
+
   test('an untraced request is kept by a click', async () => {
     const { page } = console;
     await visit(waylight.origin, ['/keep-me']);
@@ -276,7 +417,7 @@ describe('the Logs', () => {
     const { page } = console;
     await console.goto(`/logs/${'0'.repeat(31)}1`);
     await page.getByRole('heading', { name: 'This request is not known any more' }).waitFor();
-    await console.judge('an unknown request');
+    await console.judgeBoth('an unknown request');
   });
 
   test('names of strangers stay text', async () => {
@@ -293,7 +434,7 @@ describe('the Logs', () => {
 
   test('who may only read is offered nothing else', async () => {
     const reader = await ConsolePage.open(browser, waylight, { role: 'viewer' });
-    await reader.goto('/logs?range=all');
+    await reader.goto('/logs?range=all&q=path:/gone');
     await reader.page.locator('.log-row', { hasText: '/gone' }).first().click();
     await reader.page.getByRole('complementary', { name: 'Request' }).getByText('Not traced.', { exact: true }).waitFor();
     for (const name of ['Keep', 'Start tracing', 'Replay traced']) assert.equal(await reader.page.getByRole('button', { name }).count(), 0, name);
@@ -304,7 +445,7 @@ describe('the Logs', () => {
   test('a sign-in that ends says so, and leaves what is there', async () => {
     const other = await ConsolePage.open(browser, waylight);
     const { page } = other;
-    await other.goto('/logs?range=all');
+    await other.goto('/logs?range=all&q=path:/gone');
     await page.locator('.log-row', { hasText: '/gone' }).first().waitFor();
     const plain = await other.tab();
     await other.goto('/plain', plain);
@@ -346,7 +487,7 @@ describe('the Logs on a site\u2019s own origin', () => {
     await page.evaluate(() => fetch('/mine'));
     await page.locator('.log-row', { hasText: '/mine' }).waitFor();
     assert.equal(await page.locator('.log-row', { hasText: '/somebody-elses' }).count(), 0);
-    await console.judge('on a site\u2019s own origin');
+    await console.judgeBoth('on a site\u2019s own origin');
     await page.getByRole('status').getByRole('button', { name: 'Close' }).click();
     await page.reload();
     await page.locator('.log-row', { hasText: '/mine' }).waitFor();

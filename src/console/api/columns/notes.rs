@@ -1,6 +1,8 @@
 //! What stands beside a span's name in a list: a note that tells it from others of its name, and a tag with its outcome.
 //! Both are read from attributes, and are short: the whole stands with the span.
 
+/// A client that is waited for so much longer than its upstream is slow, in microseconds.
+const SLOW_CLIENT_US: u64 = 500_000;
 /// Letters of a note, at most.
 const NOTE_LETTERS_MAX: usize = 120;
 
@@ -15,7 +17,7 @@ pub(super) fn note(stage: &str, name: &str, of: &dyn Fn(&str) -> Option<String>)
         "inject" => of("waylight.inject.result").map(|result| result.replace('_', " ")),
         "upstream.request" => upstream(of),
         "upstream.start" | "upstream.spawn" | "upstream.ready" => of("process.command"),
-        "upstream.dns" => of("server.address"),
+        "upstream.dns" => first(&["dns.question.name", "server.address"]),
         "upstream.connect" => first(&["network.peer.address", "server.address"]),
         stage if stage.starts_with("cache.") => first(&["cache.explanation", "cache.collapsed", "cache.key"]),
         _ => first(&["db.query.summary", "db.operation.name", "url.full", "url.path", "http.url", "http.target"])
@@ -60,13 +62,15 @@ pub(super) fn tag(status: Option<u16>, of: &dyn Fn(&str) -> Option<String>) -> S
     if is_awaited && status.is_none_or(|status| status < 400) {
         return "BLOCKING".to_owned();
     }
-    let again = of("http.request.resend_count").and_then(|count| count.parse::<u32>().ok()).filter(|count| *count > 0);
-    match (status, again) {
-        (Some(status), Some(count)) => format!("{status} \u{b7} retry {count}"),
-        (Some(status), None) => status.to_string(),
-        (None, Some(count)) => format!("retry {count}"),
-        (None, None) => String::new(),
-    }
+    let number = |key: &str| of(key).and_then(|count| count.parse::<u64>().ok()).filter(|count| *count > 0);
+    let is_slow = number("waylight.body.client_us")
+        .is_some_and(|client| client > SLOW_CLIENT_US + number("waylight.body.upstream_us").unwrap_or_default());
+    let parts = [
+        status.map(|status| status.to_string()),
+        number("http.request.resend_count").map(|count| format!("retry {count}")),
+        is_slow.then(|| "slow client".to_owned()),
+    ];
+    parts.into_iter().flatten().collect::<Vec<_>>().join(" \u{b7} ")
 }
 
 #[cfg(test)]

@@ -10,9 +10,10 @@ type Case<'a> = (&'a str, &'a str, &'a [(&'a str, &'a str)], &'a str);
 #[test]
 fn a_note_tells_spans_of_one_name_apart() {
     let at = [("waylight.upstream", "app"), ("server.address", "127.0.0.1"), ("server.port", "3000")];
-    let cases: [Case<'_>; 10] = [
+    let cases: [Case<'_>; 11] = [
         ("upstream.request", "GET", &at, "app \u{2192} 127.0.0.1:3000"),
         ("upstream.request", "GET", &at[..1], "app"),
+        ("upstream.dns", "DNS", &[("dns.question.name", "app.internal")], "app.internal"),
         ("request", "GET /a/*", &[("url.path", "/a/b")], "/a/b"),
         ("request", "GET /a/b", &[("url.path", "/a/b")], ""),
         ("middleware", "headers", &[("waylight.middleware.name", "headers")], ""),
@@ -39,6 +40,13 @@ fn a_tag_says_how_it_ended() {
     assert_eq!(tag(None, &of(&[])), "");
     assert_eq!(tag(Some(200), &of(&[])), "200");
     assert_eq!(tag(Some(503), &of(&[("http.request.resend_count", "2")])), "503 \u{b7} retry 2");
+    let taken = [("waylight.body.client_us", "900000"), ("waylight.body.upstream_us", "300000")];
+    assert_eq!(tag(Some(200), &of(&taken)), "200 \u{b7} slow client");
+    assert_eq!(
+        tag(Some(200), &of(&[taken[0], ("waylight.body.upstream_us", "500000")])),
+        "200",
+        "the upstream was slow"
+    );
     assert_eq!(tag(None, &of(&[("waylight.upstream.cold", "true")])), "COLD");
     for (word, status, expected) in
         [("blocking", 200, "BLOCKING"), ("blocking", 404, "404"), ("non-blocking", 200, "200")]

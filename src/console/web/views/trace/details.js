@@ -30,22 +30,27 @@ const FACTS = {
   'middleware': [
     ['Rule', 'waylight.middleware.name'], ['Redirects to', 'waylight.redirect.to'], ['Rewritten to', 'waylight.rewrite.path'],
     ['Coding', 'waylight.compress.coding'], ['Not compressed', 'waylight.compress.skipped'],
+    ['Request', 'waylight.headers.request'], ['Response', 'waylight.headers.response'],
   ],
   'cache': [
     ['Key', 'cache.key'], ['Reason', 'cache.reason'], ['Age', 'cache.age', seconds], ['Fresh for', 'cache.ttl', seconds], ['Tier', 'cache.tier'],
     ['Size', 'cache.item_size', size],
   ],
-  'upstream.start': [['Command', 'process.command'], ['Process', 'process.pid'], ['Failed with', 'error.type']],
-  'upstream.dns': [['Name', 'server.address'], ['Answer', 'network.peer.address']],
-  'upstream.connect': [['Address', 'network.peer.address'], ['Port', 'network.peer.port'], ['Host', 'server.address']],
-  'upstream.tls': [['Version', 'tls.protocol.version'], ['Cipher', 'tls.cipher'], ['Resumed', 'tls.resumed']],
+  'upstream.start': [['Command', 'process.command'], ['Process', 'process.pid'], ['Port', 'server.port'], ['Failed with', 'error.type']],
+  'upstream.dns': [['Name', 'dns.question.name'], ['Failed with', 'error.type']],
+  'upstream.connect': [['Address', 'network.peer.address'], ['Port', 'network.peer.port'], ['Failed with', 'error.type']],
+  'tls_handshake': [['Name', 'tls.client.server_name'], ['Resumed', 'tls.resumed']],
+  'upstream.tls': [['Name', 'tls.server.name'], ['Version', 'tls.protocol.version'], ['Cipher', 'tls.cipher'], ['Resumed', 'tls.resumed']],
   'upstream.request': [
     ['Upstream', 'waylight.upstream'], ['Address', 'server.address'], ['Connection reused', 'waylight.upstream.connection_reused'],
-    ['Sent again', 'http.request.resend_count'], ['Answer', 'http.response.status_code'], ['Failed with', 'error.type'],
+    ['Sent again', 'http.request.resend_count'], ['Request sent', 'waylight.upstream.request_sent_us', after], ['First octet', 'waylight.upstream.first_byte_us', after],
+    ['Answer', 'http.response.status_code'], ['Pieces', 'waylight.body.pieces'], ['Waited for the app', 'waylight.body.upstream_us', micros],
+    ['Longest pause', 'waylight.body.stall_us', micros], ['Waited for the client', 'waylight.body.client_us', micros], ['Failed with', 'error.type'],
   ],
   'inject': [
     ['Result', 'waylight.inject.result'], ['Reason', 'waylight.inject.reason'], ['Place', 'waylight.inject.place'],
-    ['At octet', 'waylight.inject.offset'], ['Added', 'waylight.inject.bytes', size], ['Policy', 'waylight.inject.csp'],
+    ['At octet', 'waylight.inject.offset'], ['Added', 'waylight.inject.bytes', size], ['Toolbar', 'waylight.inject.toolbar'],
+    ['Nonce', 'waylight.inject.nonce'], ['Policy', 'waylight.inject.csp'], ['Header fields changed', 'waylight.inject.headers_changed'],
   ],
   'resource': [
     ['Address', 'url.full'], ['Size', 'http.response.body.size', size], ['On the wire', 'http.response.size', size],
@@ -58,6 +63,16 @@ const FACTS = {
 /** @param {unknown} value */
 function seconds(value) {
   return typeof value === 'number' ? duration(value * 1e6) : String(value);
+}
+
+/** @param {unknown} value */
+function micros(value) {
+  return typeof value === 'number' ? duration(value) : String(value);
+}
+
+/** @param {unknown} value */
+function after(value) {
+  return `after ${micros(value)}`;
 }
 
 /** @param {unknown} value */

@@ -2,8 +2,8 @@
 
 import { append, h } from '../../dom.js';
 import { icon } from '../../icons.js';
-import { clock, day, duration, things } from '../../model/format.js';
-import { FLAG, HUES } from '../../model/trace/columns.js';
+import { clock, day, duration, readable, things } from '../../model/format.js';
+import { CAT, FLAG, HUES } from '../../model/trace/columns.js';
 import { cut, share } from '../../model/trace/words.js';
 import { title } from './rows.js';
 
@@ -11,8 +11,6 @@ import { title } from './rows.js';
 /** @import { Request as RequestItem, Trace as Wire } from '../../types/wire.d.ts' */
 /** @typedef {NonNullable<Wire['verdict']>['parts'][number]} Part */
 
-/** Requests that take a client so much longer to take in than the app to give out are called slow clients. */
-const SLOW_CLIENT_US = 500_000;
 /** A shift of a clock below this is none. */
 const SKEW_US = 50;
 
@@ -42,7 +40,7 @@ function head(board, { request }, does) {
     h('div', { class: 'tr-title' },
       h('button', { class: 'icon-button tr-back', type: 'button', 'aria-label': 'Back to the logs', onclick: does.back }, icon('chevron')),
       method && h('span', { class: 'tag mono' }, method),
-      h('h1', { title: cut(path, 2000) }, h('bdi', null, cut(path, 300))),
+      h('h1', { title: cut(path, 2000) }, h('bdi', null, cut(readable(path), 300))),
       board.comparison && h('span', { class: 'tag accent' }, `against ${day(board.comparison.before.wire.start_us)}, ${clock(board.comparison.before.wire.start_us)}`),
       Number.isFinite(status) && status > 0 && h('span', { class: `tag ${status >= 500 ? 'err' : status >= 400 ? 'warn' : 'ok'}` }, status),
       trace.errors > 0 && h('span', { class: 'tag err' }, icon('warn'), things(trace.errors, 'error')),
@@ -62,7 +60,7 @@ function head(board, { request }, does) {
  * @param {{ facts: Facts, does: Does, compact: boolean }} parts in the accordion there is no head
  */
 export function top(board, { facts, does, compact }) {
-  const list = [...board.budgets.map(judgement), ...notes(board, facts.request)];
+  const list = [...board.budgets.map(judgement), ...notes(board)];
   return [
     compact ? null : head(board, facts, does),
     list.length > 0 ? h('ul', { class: 'tr-notes' }, ...list.map(({ tone, title: name, text, row }) =>
@@ -147,7 +145,7 @@ function meta({ trace }, request, { budgets, copyId }) {
   const at = trace.wire.start_us;
   const { clock: browser } = trace.wire;
   const parts = [
-    request?.session_id && h('span', null, 'Session ', h('b', null, request.session_id.slice(0, 4))),
+    request?.session_id && h('a', { href: `/_waylight/sessions/${request.session_id}` }, 'Session ', h('b', null, request.session_id.slice(0, 4))),
     h('span', null, `${day(at)}, `, h('b', null, clock(at))),
     request?.host && h('span', null, request.host),
     h('span', null, things(trace.spans, 'span')),
@@ -231,15 +229,15 @@ function partColour({ trace }, part) {
 /**
  * What is worth a note, each with the row that it is about.
  * @param {Board} board
- * @param {RequestItem | null} request
  * @returns {{ tone: string, title: string, text: string, row: number }[]}
  */
-function notes({ trace }, request) {
+function notes({ trace }) {
   /** @type {{ tone: string, title: string, text: string, row: number }[]} */
   const list = [];
   const total = trace.entry >= 0 ? trace.duration(trace.entry) : 0;
-  for (let row = 0; row < trace.count && list.length < 6; row++) {
-    if (!trace.has(row, FLAG.EDGE)) continue;
+  for (let row = 0, left = trace.kinds[CAT.EDGE] ?? 0; left > 0 && list.length < 6; row++) {
+    if (!trace.has(row, FLAG.EDGE) || trace.has(row, FLAG.RUNNING)) continue;
+    left--;
     const stage = trace.stage(row);
     const tag = trace.tag(row);
     if (stage === 'upstream.start') {
@@ -248,13 +246,8 @@ function notes({ trace }, request) {
       list.push({ tone: 'warn', title: 'Stale.', text: 'The answer was older than it should be, and was allowed to be.', row });
     } else if (stage === 'upstream.request' && tag.includes('retry')) {
       list.push({ tone: 'warn', title: 'Retried.', text: 'An attempt failed, and was made again.', row });
-    }
-  }
-  const wait = rowOfStage(trace, 'upstream.request');
-  if (request?.ttfb_us && wait >= 0 && trace.entry >= 0 && !trace.failed(trace.entry)) {
-    const sent = trace.at(trace.end, trace.entry) - trace.at(trace.end, wait);
-    if (sent > SLOW_CLIENT_US && sent > total / 3) {
-      list.push({ tone: 'warn', title: 'Slow client.', text: `The app had answered ${duration(sent)} before the last byte was taken in.`, row: trace.entry });
+    } else if (stage === 'upstream.request' && tag.includes('slow client')) {
+      list.push({ tone: 'warn', title: 'Slow client.', text: 'Its answer was waited for less than the client that took it in: the app was not what was slow.', row });
     }
   }
   for (const repeat of trace.wire.repeats.slice(0, 2)) {
@@ -264,15 +257,12 @@ function notes({ trace }, request) {
       row: trace.row(repeat.first),
     });
   }
-  let backwards = -1;
-  for (let row = 0; row < trace.count && backwards < 0; row++) if (trace.has(row, FLAG.BACKWARDS)) backwards = row;
+  const { firstBackwards: backwards, orphans } = trace;
   if (backwards >= 0) list.push({ tone: 'warn', title: 'Ends before it begins.', text: 'At least one span says so; it is drawn where it began.', row: backwards });
   for (const clock of trace.wire.clocks.filter(({ offset_us, contradictions }) => Math.abs(offset_us) > SKEW_US || contradictions > 0).slice(0, 3)) {
     list.push({ tone: '', title: 'Clocks.', text: `${sayClock(clock, `of ${clock.svc} `)}.`, row: -1 });
   }
-  let orphans = 0;
-  for (let row = 0; row < trace.count; row++) if (trace.has(row, FLAG.ORPHAN)) orphans++;
-  if (orphans > 0) list.push({ tone: '', title: orphans === 1 ? '1 orphan.' : `${orphans} orphans.`, text: 'Their parents are not here: on their way, not sampled, or never sent.', row: firstWith(trace, FLAG.ORPHAN) });
+  if (orphans > 0) list.push({ tone: '', title: orphans === 1 ? '1 orphan.' : `${orphans} orphans.`, text: 'Their parents are not here: on their way, not sampled, or never sent.', row: trace.firstOrphan });
   return list;
 }
 
@@ -285,16 +275,4 @@ export function sayClock({ offset_us, err_us, samples, contradictions }, whose =
   const from = `${things(samples, 'sample')}${contradictions ? `, ${contradictions} contradict${contradictions === 1 ? 's' : ''}` : ''}`;
   return Math.abs(offset_us) > 0 ? `Times ${whose}are moved by ${duration(offset_us)}, right to \u00b1${duration(err_us)} (${from})`
     : `Times ${whose}are left as they are, right to \u00b1${duration(err_us)} (${from})`;
-}
-
-/** @param {Board['trace']} trace @param {string} stage */
-function rowOfStage(trace, stage) {
-  for (let row = 0; row < trace.count; row++) if (trace.stage(row) === stage && trace.has(row, FLAG.EDGE)) return row;
-  return -1;
-}
-
-/** @param {Board['trace']} trace @param {number} flag */
-function firstWith(trace, flag) {
-  for (let row = 0; row < trace.count; row++) if (trace.has(row, flag)) return row;
-  return -1;
 }

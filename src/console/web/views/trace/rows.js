@@ -2,7 +2,7 @@
 // scrolls. The chosen one stays there wherever it is, since assistive technology speaks of it.
 
 import { append, h } from '../../dom.js';
-import { duration, spoken } from '../../model/format.js';
+import { duration, readable, spoken } from '../../model/format.js';
 import { CAT_WORDS, FLAG } from '../../model/trace/columns.js';
 import { cut, share } from '../../model/trace/words.js';
 import { DIRTY } from './board.js';
@@ -217,7 +217,7 @@ function noteOf(trace, row) {
   const note = trace.note(row);
   if (!trace.has(row, FLAG.EDGE) || trace.stage(row) !== 'request' || trace.has(row, FLAG.RUNNING)) return note;
   const name = trace.nameOf(row);
-  return note ? `${name.split(' ')[0]} ${note}` : name;
+  return note ? `${name.split(' ')[0]} ${readable(note)}` : name;
 }
 
 /** @param {Board} board @param {number} row */
@@ -230,7 +230,7 @@ export function tag({ trace }, row) {
 /** @param {string} word */
 export function tone(word) {
   if (word === 'COLD') return ' acc';
-  if (/^(?:MISS|STALE|BYPASS)$/.test(word) || /retry/.test(word)) return ' warn';
+  if (/^(?:MISS|STALE|BYPASS)$/.test(word) || /retry|slow/.test(word)) return ' warn';
   if (/^[45]\d\d/.test(word)) return ' err';
   return /^(?:HIT|REVALIDATED)$/.test(word) ? ' ok' : '';
 }
