@@ -14,7 +14,7 @@ use http::{HeaderMap, HeaderName};
 
 pub use self::{policy::Disposition, source::Address};
 use self::{
-    policy::Policy,
+    policy::{Policy, Sources},
     source::{allows, nonce},
 };
 
@@ -199,11 +199,11 @@ fn change(
 
 /// Only enforced policies sandbox.
 fn is_sandboxed(policy: &Policy<'_>) -> bool {
-    let has = |sources: &[&str], flag: &str| sources.iter().any(|source| source.eq_ignore_ascii_case(flag));
+    let has = |mut sources: Sources<'_>, flag: &str| sources.any(|source| source.eq_ignore_ascii_case(flag));
     policy.disposition == Disposition::Enforce
         && policy
             .sources("sandbox")
-            .is_some_and(|sources| !has(&sources, "allow-scripts") || !has(&sources, "allow-same-origin"))
+            .is_some_and(|sources| !has(sources.clone(), "allow-scripts") || !has(sources, "allow-same-origin"))
 }
 
 /// How a policy decides of our script.
@@ -222,7 +222,7 @@ enum Script {
 /// What a policy says of our script, and where.
 struct Decided<'p> {
     from: &'static str,
-    sources: Vec<&'p str>,
+    sources: Sources<'p>,
     kind: Script,
 }
 
@@ -230,17 +230,17 @@ impl<'p> Decided<'p> {
     /// `None`: the policy is not about scripts.
     fn of(policy: &'p Policy<'_>, script: &Address<'_>) -> Option<Self> {
         let (from, sources) = policy.effective(&SCRIPT)?;
-        let kind = kind(&sources, script);
+        let kind = kind(sources.clone(), script);
         Some(Self { from, sources, kind })
     }
 }
 
-fn kind(sources: &[&str], script: &Address<'_>) -> Script {
-    if sources.iter().any(|source| source.eq_ignore_ascii_case("'strict-dynamic'")) {
+fn kind(mut sources: Sources<'_>, script: &Address<'_>) -> Script {
+    if sources.clone().any(|source| source.eq_ignore_ascii_case("'strict-dynamic'")) {
         Script::Strict
-    } else if allows(sources, script) {
+    } else if allows(sources.clone(), script) {
         Script::Allowed
-    } else if sources.iter().any(|source| nonce(source).is_some()) {
+    } else if sources.any(|source| nonce(source).is_some()) {
         Script::Nonce
     } else {
         Script::Addresses
@@ -254,7 +254,7 @@ fn choose_nonce(
     new_nonce: impl FnOnce() -> Option<String>,
 ) -> Result<Option<String>, Misfit> {
     let of = |kind: Script| policies.iter().flatten().filter(move |decided| decided.kind == kind);
-    let named = |decided: &Decided<'_>| decided.sources.iter().find_map(|source| nonce(source)).map(str::to_owned);
+    let named = |decided: &Decided<'_>| decided.sources.clone().find_map(nonce).map(str::to_owned);
     let found = of(Script::Strict).find_map(named).or_else(|| of(Script::Nonce).find_map(named));
     if found.is_none() && of(Script::Strict).next().is_some() {
         return new_nonce().map(Some).ok_or(Misfit::Forbidden);
@@ -264,7 +264,7 @@ fn choose_nonce(
 
 fn script(decided: &Decided<'_>, address: &Address<'_>, chosen: Option<&str>) -> Option<Wanted> {
     let Decided { from, sources, kind } = decided;
-    let has_chosen = || sources.iter().any(|source| nonce(source).is_some() && nonce(source) == chosen);
+    let has_chosen = || sources.clone().any(|source| nonce(source).is_some() && nonce(source) == chosen);
     match kind {
         Script::Allowed => None,
         Script::Strict | Script::Nonce if has_chosen() => None,
@@ -275,7 +275,7 @@ fn script(decided: &Decided<'_>, address: &Address<'_>, chosen: Option<&str>) ->
 
 fn connect(policy: &Policy<'_>, address: &Address<'_>) -> Option<Wanted> {
     let (from, sources) = policy.effective(&CONNECT)?;
-    (!allows(&sources, address)).then(|| Wanted::new(from, CONNECT[0], address.source()))
+    (!allows(sources, address)).then(|| Wanted::new(from, CONNECT[0], address.source()))
 }
 
 #[cfg(test)]

@@ -54,12 +54,12 @@ impl<'p> Policy<'p> {
     }
 
     /// The sources of a directive; of two of a name the first counts.
-    pub(super) fn sources(&self, name: &str) -> Option<Vec<&str>> {
-        self.directives.iter().find_map(|directive| sources(directive, name)).map(Iterator::collect)
+    pub(super) fn sources(&self, name: &str) -> Option<Sources<'_>> {
+        self.directives.iter().find_map(|directive| sources(directive, name))
     }
 
     /// The first of these directives that is there.
-    pub(super) fn effective(&self, names: &[&'static str]) -> Option<(&'static str, Vec<&str>)> {
+    pub(super) fn effective(&self, names: &[&'static str]) -> Option<(&'static str, Sources<'_>)> {
         names.iter().find_map(|name| Some((*name, self.sources(name)?)))
     }
 
@@ -70,7 +70,9 @@ impl<'p> Policy<'p> {
         let found = directives.find_map(|(at, directive)| Some((at, sources(directive, from)?)));
         let Some((at, known)) = found else { return };
         let is_first = from == to && !self.directives[at].starts_with(' ');
-        let mut text = if is_first { to.to_owned() } else { format!(" {to}") };
+        let mut text = String::with_capacity(self.directives[at].len() + to.len() + source.len() + 2);
+        text += if is_first { "" } else { " " };
+        text += to;
         for source in known.filter(|known| !known.eq_ignore_ascii_case("'none'")).chain([source]) {
             text.push(' ');
             text += source;
@@ -84,8 +86,11 @@ impl<'p> Policy<'p> {
     }
 }
 
+/// Sources of a directive, as they are written.
+pub(super) type Sources<'d> = SplitAsciiWhitespace<'d>;
+
 /// The sources of a directive, if it has this name.
-fn sources<'d>(directive: &'d str, name: &str) -> Option<SplitAsciiWhitespace<'d>> {
+fn sources<'d>(directive: &'d str, name: &str) -> Option<Sources<'d>> {
     let mut words = directive.split_ascii_whitespace();
     words.next().is_some_and(|first| first.eq_ignore_ascii_case(name)).then_some(words)
 }

@@ -30,8 +30,8 @@ impl Address<'_> {
 }
 
 /// Whether one of these expressions allows `address`.
-pub(super) fn allows(sources: &[&str], address: &Address<'_>) -> bool {
-    sources.iter().any(|source| matches(source, address))
+pub(super) fn allows<'s>(mut sources: impl Iterator<Item = &'s str>, address: &Address<'_>) -> bool {
+    sources.any(|source| matches(source, address))
 }
 
 /// The nonce that an expression names.

@@ -283,8 +283,8 @@ fn a_port_and_an_ipv6_address_are_named() {
     assert_eq!(at("localhost", 8080).source(), "http://localhost:8080/x");
     assert_eq!(at("localhost", 80).source(), "http://localhost/x");
     assert_eq!(at("[::1]", 8080).source(), "'self'");
-    assert!(allows(&["localhost:8080"], &at("localhost", 8080)));
-    assert!(!allows(&["localhost", "https://localhost:8080"], &at("localhost", 8080)));
+    assert!(allows(["localhost:8080"].into_iter(), &at("localhost", 8080)));
+    assert!(!allows(["localhost", "https://localhost:8080"].into_iter(), &at("localhost", 8080)));
 }
 
 #[test]
