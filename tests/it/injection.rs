@@ -105,6 +105,37 @@ fn what_need_not_be_edited_stays() {
 }
 
 #[test]
+fn a_file_that_does_not_say_whose_it_is_tells_its_own_trace_to_its_browser_alone() {
+    on_worker(async {
+        let origin = origin().await;
+        let mut stage = Stage::set(SITE, origin.address);
+        let cookie = stage.session_cookie();
+        let file = || Request::get("/off/a.png").header("sec-fetch-dest", "image");
+        let response = stage.ask(file().header("cookie", &cookie)).await;
+        let spans = stage.spans();
+        let root = spans.iter().find(|span| span.stage == Span::Request).unwrap();
+        let told = format!("edge;desc=\"{}-{}\"", root.trace_id, root.span_id);
+        assert_eq!(response.headers()["server-timing"], told.as_str());
+        assert_eq!(
+            (&response.headers()["cache-control"], &response.headers()["etag"]),
+            (&"private".parse().unwrap(), &"\"a\"".parse().unwrap())
+        );
+        // What says itself where it belongs is told nothing, nor is a script's request or anybody else's.
+        let context = "00-0123456789abcdef0123456789abcdef-0123456789abcdef-01";
+        for other in [
+            file().header("cookie", &cookie).header("traceparent", context),
+            Request::get("/off/a").header("sec-fetch-dest", "empty").header("cookie", &cookie),
+            file(),
+        ] {
+            let response = stage.ask(other).await;
+            assert!(
+                !response.headers().contains_key("server-timing") && !response.headers().contains_key("cache-control")
+            );
+        }
+    });
+}
+
+#[test]
 fn compression_stands_outside() {
     on_worker(async {
         let origin = origin().await;

@@ -150,9 +150,9 @@ fn the_console_stays_small() {
 fn the_toolbar_stays_small() {
     // What is loaded with a page, with the panel, with a traced page, with the first command, with an interaction to come.
     let parts: [(&[&str], usize); 5] = [
-        (&["toolbar.js"], 7_000),
-        (&["panel.js"], 4_000),
-        (&["agent/patch.js", "agent/main.js", "agent/spans.js"], 9_500),
+        (&["toolbar.js"], 6_500),
+        (&["panel.js"], 3_700),
+        (&["agent/patch.js", "agent/main.js"], 9_100),
         (&["commands.js"], 1_200),
         (&["agent/arm.js"], 700),
     ];

@@ -20,6 +20,7 @@ use crate::{
     clock,
     config::model::{Inject, Toggle},
     rules::{
+        page,
         reserved::is_reserved,
         route::{Ask, RequestPath, Table},
         sampling::{self, Decision, Forced, Live, Share},
@@ -138,10 +139,17 @@ fn tell_trace(headers: &mut HeaderMap, cx: &Context) {
     }
 }
 
-/// Tells a page which span of its browser's this request hangs under.
+/// Whether this is a part of a page that does not say itself which trace it belongs to, as what its script asks for does.
+fn says_nothing(request: &Request, cx: &Context) -> bool {
+    cx.hints().destination.is_part() && Incoming::read(request.headers()).trace_id().is_none()
+}
+
+/// Tells a page where this request stands: which span of its browser's it hangs under, or which trace it has of its own.
 fn tell_browser(headers: &mut HeaderMap, trace_id: TraceId, span_id: SpanId) {
     if let Ok(value) = HeaderValue::try_from(server_timing(trace_id, span_id)) {
         headers.append("server-timing", value);
+        // A cache in front of us would tell others of this person's trace.
+        page::keep_apart(headers);
     }
 }
 
@@ -205,7 +213,8 @@ impl SessionLayer {
         Forced::No
     }
 
-    /// Begins to record. Gives the page's trace and the browser's span that the request was hung under, if it was.
+    /// Begins to record. Gives what the page's browser is told: the page's trace and the browser's span that the request was
+    /// hung under; of a file whose page is not known here, its own trace and span.
     fn begin(&self, request: &Request, cx: &Rc<Context>, decision: &Decision<Traced>) -> Option<(TraceId, SpanId)> {
         let trigger = match decision {
             Decision::Session(Traced { identity, session }) => {
@@ -229,24 +238,22 @@ impl SessionLayer {
         };
         let joined = trigger.joined;
         self.tracer.begin(cx, request.headers(), self.policy(request), trigger);
-        let trace_id = cx.scope().trace_id()?;
-        if let Decision::Session(Traced { session, .. }) = decision {
-            // What begins here will be presented by our own page.
-            self.sessions.owns(session.id, trace_id);
-            if joined.is_some() {
-                self.lead_on(cx, session, trace_id);
-            }
+        let begun = cx.scope().context()?;
+        let Decision::Session(Traced { session, .. }) = decision else { return None };
+        // What begins here will be presented by our own page.
+        self.sessions.owns(session.id, begun.trace_id);
+        if joined.is_some() {
+            self.lead_on(cx, session, begun.trace_id);
+            return joined.filter(|(known, _)| *known == begun.trace_id);
         }
-        joined.filter(|(known, _)| *known == trace_id)
+        says_nothing(request, cx).then_some((begun.trace_id, begun.span_id))
     }
 
     /// The trace of the page that loads this, where the page's browser records spans.
     fn page(&self, request: &Request, cx: &Context, session: &TracingSession) -> Option<TraceId> {
-        let hints = cx.hints();
-        let is_free = hints.referer != 0 && hints.destination.is_part();
-        // What its script asks for says itself where it belongs.
-        let is_free = is_free && Incoming::read(request.headers()).trace_id().is_none();
-        is_free.then(|| self.sessions.page(session.id, hints.referer)).flatten()
+        let referer = cx.hints().referer;
+        let is_free = referer != 0 && says_nothing(request, cx);
+        is_free.then(|| self.sessions.page(session.id, referer)).flatten()
     }
 
     /// What a page's styles and scripts ask for belongs to the page as well.

@@ -31,7 +31,8 @@ const BOTS: [&[u8]; 13] = [
 /// What a request is made for (Fetch metadata).
 const DESTINATION: HeaderName = HeaderName::from_static("sec-fetch-dest");
 
-/// Fields that let a page be used again, or validated: RFC 9111, RFC 9213 and what some networks call theirs.
+/// Fields that let a page be used again, or validated: RFC 9111, RFC 9213 and what some networks call theirs, which are the
+/// last ones.
 const REUSE: [HeaderName; 6] = [
     ETAG,
     LAST_MODIFIED,
@@ -162,6 +163,15 @@ pub fn make_personal(headers: &mut HeaderMap) {
     };
     headers.insert(CACHE_CONTROL, HeaderValue::from_static(value));
     remove(headers, &REUSE);
+}
+
+/// Keeps a response with a field for one visitor out of caches that many people share (RFC 9111 section 5.2.2.7). His browser
+/// stores it as before.
+pub fn keep_apart(headers: &mut HeaderMap) {
+    if may_be_shared(headers) {
+        headers.append(CACHE_CONTROL, HeaderValue::from_static("private"));
+        remove(headers, &REUSE[3..]);
+    }
 }
 
 /// Takes off what is said of octets that are about to change.

@@ -67,6 +67,23 @@ fn a_personal_page_is_never_stored_for_others() {
 }
 
 #[test]
+fn a_file_for_one_visitor_is_kept_apart_and_stays_as_fresh_as_it_was() {
+    for (response, expect) in [
+        ("etag: \"a\"", "etag: \"a\"\ncache-control: private"),
+        (
+            "cache-control: public, max-age=60\ncdn-cache-control: max-age=9\nexpires: x",
+            "cache-control: public, max-age=60\nexpires: x\ncache-control: private",
+        ),
+        ("cache-control: private, max-age=9", "cache-control: private, max-age=9"),
+        ("cache-control: no-store", "cache-control: no-store"),
+    ] {
+        let mut response = headers(response);
+        keep_apart(&mut response);
+        assert_eq!(response, headers(expect));
+    }
+}
+
+#[test]
 fn a_response_without_directives_may_be_shared() {
     for (response, expect) in [
         ("", true),

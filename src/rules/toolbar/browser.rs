@@ -108,7 +108,8 @@ pub fn agent(script: &str, nonce: Option<&str>, page: &Browser<'_>) -> String {
 }
 
 /// The `Server-Timing` metric by which the edge tells a page which span of its browser a request hangs under: the trace,
-/// and the id that the browser is to give to its own span of this request.
+/// and the id that the browser is to give to its own span of this request. Of a request in a trace of its own, which is no
+/// trace of the page's, it is the edge's span; the browser's links to it.
 pub fn server_timing(trace: TraceId, span: SpanId) -> String {
     format!("edge;desc=\"{}-{}\"", Hex(trace.to_bytes()), Hex(span.to_bytes()))
 }

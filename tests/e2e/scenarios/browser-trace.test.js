@@ -98,7 +98,7 @@ describe('what scripts of a page ask for', () => {
     [stranger, friend] = [await open(), await open()];
     const pages = {
       '/app': html('', '<p>app</p><button>go</button>'), '/redirects': html('<script>history.replaceState(null, "", "/app?landed")</script>', 'sent on'),
-      '/missing': missing, '/hangs': () => {}, '*': json,
+      '/silent': html('<meta name="referrer" content="no-referrer">', `<img src="/silent.png" alt=""><img src="${stranger.url}/far.png" alt="">`), '/missing': missing, '/hangs': () => {}, '*': json,
     };
     set = await scene({ pages, sentry: true, settings: { extra: ['[[site.route]]', 'path = "/products/:slug"', 'upstream = "app"', '[toolbar]', `propagate_to = ["${friend.url}"]`] } });
     ({ upstream, waylight, browser, page } = set);
@@ -256,6 +256,37 @@ describe('what scripts of a page ask for', () => {
     await tab.close();
   });
 
+  test('of files that do not say whose they are is linked to the traces that they have of their own', async () => {
+    const tab = await page.context().newPage();
+    await tab.goto(`${waylight.origin}/silent`);
+    const { trace: id } = await toldAgent(tab);
+    const trace = await recorded(page, waylight, id, (it) => it.find(op('pageload')) !== undefined && it.spans.filter(op('resource.img')).length === 2);
+    const file = trace.the(op('resource.img', '/silent.png')), [link] = file.links;
+    assert.equal(trace.parent(file), trace.root, tree(trace));
+    assert.deepEqual([trace.children(file).length, file.links.length, link?.attributes['sentry.link.type']], [0, 1, 'request_trace'], tree(trace));
+    assert.notEqual(link?.traceId, id);
+    assert.deepEqual(trace.the(op('resource.img', `${stranger.url}/far.png`)).links, [], 'another origin knows nothing of it');
+    const own = await recorded(page, waylight, link?.traceId ?? '', (it) => it.byId.has(link?.spanId ?? ''));
+    const half = own.byId.get(link?.spanId ?? '');
+    assert.ok(half && isEdgeRoot(half), tree(own));
+    assert.deepEqual([half.attributes['url.path'], own.root], ['/silent.png', half], tree(own));
+    await tab.close();
+  });
+
+  test('of a page is linked to the one before it in its tab, for an hour', async () => {
+    const tab = await page.context().newPage();
+    await tab.goto(`${waylight.origin}/app`);
+    await runs(tab);
+    for (const [ago, links] of [[3_590_000, 1], [3_610_000, 0]]) {
+      await tab.evaluate((ms) => sessionStorage.setItem('waylight.previous', JSON.stringify(['a'.repeat(32), 'b'.repeat(16), Date.now() - ms])), ago ?? 0);
+      await tab.goto(`${waylight.origin}/app`);
+      const { trace: id } = await toldAgent(tab);
+      const trace = await recorded(page, waylight, id, (it) => it.find(op('pageload')) !== undefined);
+      assert.deepEqual(trace.root.links.map(({ traceId }) => traceId), links ? ['a'.repeat(32)] : [], `${ago}`);
+    }
+    await tab.close();
+  });
+
   test('is told of a page that goes before the agent is loaded, and what the edge\'s span hangs under', async () => {
     const tab = await page.context().newPage();
     await tab.route(/agent\/main\.js$/, () => { /* it never comes */ });
@@ -301,6 +332,14 @@ describe('what scripts of a page ask for', () => {
     const left = await recorded(page, waylight, gone, (it) => it.find(op('pageload')) !== undefined && it.find(op('http.client')) !== undefined);
     assert.equal(left.the(op('pageload')).attributes['sentry.idle_span_finish_reason'], 'documentHidden');
     assert.equal(left.the(op('http.client')).attributes['sentry.status'], 'cancelled');
+
+    await page.goto(`${waylight.origin}/app`);
+    const { trace: late } = await toldAgent(page);
+    await recorded(page, waylight, late, (it) => it.find(op('pageload')) !== undefined);
+    await page.evaluate(() => { void fetch('/hangs'); });
+    await page.goto(`${waylight.origin}/_waylight/plain`);
+    const call = await recorded(page, waylight, late, (it) => it.find(op('http.client')) !== undefined);
+    assert.equal(call.the(op('http.client')).attributes['sentry.status'], 'cancelled', 'it began when the page load was over');
 
     const tab = await page.context().newPage();
     await tab.goto(`${waylight.origin}/app`);

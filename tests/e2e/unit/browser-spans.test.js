@@ -159,12 +159,15 @@ describe('vitals', () => {
 });
 
 test('a message is OTLP', () => {
+  const [trace, id] = ['c'.repeat(32), 'a'.repeat(16)], load = otlp({ op: 'pageload', name: '/', start: 0, end: 1, id, parent: null, trace, link: { trace, id } }, 1_700_000_000_000);
+  const [root] = spansOfJson(message([JSON.stringify(load)], 0));
+  assert.deepEqual([root?.links[0]?.attributes['sentry.link.type'], root?.parentSpanId], ['previous_trace', '']);
   const span = otlp({ op: 'http.client', name: 'GET shop.example', start: 1.25, end: 2.5, id: 'a'.repeat(16), parent: 'b'.repeat(16), trace: 'c'.repeat(32), kind: 3, error: '503', attributes: { whole: 7, part: 0.5, is: true, none: undefined, text: 'x'.repeat(3_000) }, link: { trace: 'd'.repeat(32), id: 'e'.repeat(16) } }, 1_700_000_000_000);
   const [read] = spansOfJson(message([JSON.stringify(span)], 3));
   assert.ok(read);
   assert.deepEqual([read.start, read.end, read.kind, read.status.code], [1_700_000_000_001_250_000n, 1_700_000_000_002_500_000n, 3, 2]);
   assert.deepEqual(Object.keys(read.attributes), ['sentry.op', 'whole', 'part', 'is', 'text', 'error.type']);
   assert.equal(String(read.attributes['text']).length, 2_000);
-  assert.equal(read.links[0]?.attributes['sentry.link.type'], 'previous_trace');
+  assert.equal(read.links[0]?.attributes['sentry.link.type'], 'request_trace');
   assert.equal(Number(read.resource['browser.spans_dropped']), 3);
 });

@@ -2,7 +2,6 @@
 // not traced the agent is loaded for it, and records nothing else; what was wrapped of the page is given back after it.
 
 import { running } from './main.js';
-import { actOf, selector } from './spans.js';
 
 /** @typedef {{ told: { trace: string, upload: string }, done(trace: string | null): void }} Wish */
 
@@ -12,7 +11,7 @@ const ARMED_MS = 55_000, LEFT_MS = 500, ACTS = ['click', 'keydown'];
 export async function arm({ told, done }) {
   // The page's own agent may be loading still.
   if (!document.querySelector('script[src$="/agent/patch.js"]')) await import(/** @type {string} */ ('./patch.js'));
-  const { agent, interaction, later, flush } = await running;
+  const { agent, actOf, selector, interaction, later, flush } = await running;
   // Nothing else is recorded here, or not any more.
   const isAlone = !(agent.isOn && agent.told?.trace);
   (agent.told ??= {}).upload = told.upload;

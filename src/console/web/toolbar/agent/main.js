@@ -1,6 +1,6 @@
 // The agent's second half: spans of what the browser measured and `patch.js` noted, for the trace of the page, and of what
 // follows in it. It sends them to Waylight, in parts, and what is left when the page goes. Nothing that fails here reaches
-// the page. `spans.js` says what each span is.
+// the page. `spans.js` says what each span is; both are sent as one file (`build.rs`).
 
 import { Idle, Vitals, actOf, edgeOf, endOf, frame, measure, message, otlp, resource, route, selector, steps } from './spans.js';
 
@@ -10,7 +10,7 @@ import { Idle, Vitals, actOf, edgeOf, endOf, frame, measure, message, otlp, reso
 /** @typedef {Span & { isShared: boolean, text: string, bytes: number }} Ready `text`: what is sent, once it is written */
 /** @typedef {{ id: string, root: Root, url: URL, method: string, start: number, isTold: boolean, end: number, status: number, error?: string, isDone?: boolean }} Call */
 /** @typedef {{ told: any, root: Root | null, isOn: boolean, isLate: boolean, events: [string, any][], wrap(): void, unwrap(): void, tell(kind: string, what: any): void, begin(kind: string, trace: string, start: number): void, send(body: string, isKept: boolean, page?: string): Promise<Response>, hex(octets: number): string, now(): number, stringify: typeof JSON.stringify, theirs(): boolean }} Agent `isLate`: this half is not there yet; `page`: the trace that the page's address stands for from now on */
-/** @typedef {{ agent: Agent, interaction(entry: any, root: Root): void, later(run: () => void, ms: number): () => void, flush(isLast?: boolean): void }} Running */
+/** @typedef {{ agent: Agent, actOf: typeof actOf, selector: typeof selector, interaction(entry: any, root: Root): void, later(run: () => void, ms: number): () => void, flush(isLast?: boolean): void }} Running */
 
 /** A slow processor needs a millisecond for each: so many spans or entries are dealt with at once. */
 const AT_ONCE = 6;
@@ -48,7 +48,7 @@ export function start(agent) {
   function add(span, root, isShared = false) {
     if (!root || !agent.isOn || span.end < span.start) return;
     if (ready.length >= SPANS_MAX) return void (dropped += 1);
-    const whole = { id: agent.hex(8), parent: root.id, trace: root.trace, ...span, isShared: isShared && !(root.kind === 'interaction' && !(span.start > root.until)), text: '', bytes: 0 };
+    const whole = { parent: root.id, trace: root.trace, ...span, id: span.id ?? agent.hex(8), isShared: isShared && !(root.kind === 'interaction' && !(span.start > root.until)), text: '', bytes: 0 };
     // First what others hang under: if the page goes, not everything may be sent.
     if (span.op === 'browser.request' || !whole.parent) ready.unshift(whole);
     else ready.push(whole);
@@ -87,7 +87,7 @@ export function start(agent) {
     const entry = timing();
     if (isLoad && entry) for (const span of steps(entry, agent.told.doc)) add(span, root, span.op !== 'browser.request');
     const end = root.until = endOf(start || activation, now(), idle.latest), pattern = (isLoad && agent.told.route) || route(agent.told.routes ?? [], path);
-    root.calls?.forEach((call) => (call.end ? answered(call, 0) : tellCall(call, null, Math.max(call.start, end))));
+    settle(root, end);
     const { act } = root;
     const since = (/** @type {number} */ at) => (isLoad && at && at < firstHidden ? Math.max(0, at - activation) : undefined);
     addShared({
@@ -100,6 +100,9 @@ export function start(agent) {
     act?.over();
     soon(FLUSH_MS);
   }
+
+  /** Tells calls that are still open. @param {Root} root @param {number} end */
+  const settle = ({ calls }, end) => calls?.forEach((call) => (call.end ? answered(call, 0) : tellCall(call, null, Math.max(call.start, end))));
 
   /** The trace before this one, of this tab, where it is not long ago. @param {Root} root */
   function previousOf({ trace, id, start }) {
@@ -170,7 +173,9 @@ export function start(agent) {
       if (/^(fetch|xmlhttprequest)$/.test(entry.initiatorType)) return void (unclaimed = [...unclaimed.slice(-200), entry]);
       const home = roots.find((each) => each.trace === trace), isJoined = home && id && !used.has(id);
       if (isJoined && used.add(id).size > SPANS_MAX) used.delete([...used][0] ?? '');
-      add(resource(entry, isJoined ? id : undefined), isJoined ? home : root, !isJoined);
+      // The edge did not know whose it was, and gave it a trace of its own; what the browser kept was asked for long ago.
+      const link = trace && id && !home && entry.transferSize ? { trace, id } : undefined;
+      add({ ...resource(entry, isJoined ? id : undefined), link }, isJoined ? home : root, !isJoined);
     } else if (entryType === 'paint') {
       if (name === 'first-contentful-paint') firstContent = startTime;
       else firstPaint = startTime;
@@ -207,13 +212,15 @@ export function start(agent) {
     soon(FLUSH_MS);
   }
 
-  /** The page is hidden, and may not come back. */
-  function hidden() {
+  /** The page is hidden, and may not come back. @param {Event} event */
+  function hidden({ type }) {
     const root = load();
     firstHidden = Math.min(firstHidden, now());
     catchUp();
     final();
     roots.at(-1)?.idle?.finish('documentHidden');
+    // A tab that is only looked away from goes on with its calls.
+    if (type === 'pagehide') for (const each of roots) settle(each, now());
     if (root && firstContent && vitals.shift > told.shift) {
       told.shift = vitals.shift;
       const at = vitals.shifts[0]?.startTime ?? firstContent, attributes = Object.fromEntries(vitals.shifts.flatMap((shift) => shift.sources ?? []).slice(0, 5).map((source, index) => [`browser.web_vital.cls.source.${index + 1}`, selector(source.node)]));
@@ -317,9 +324,9 @@ export function start(agent) {
     if (types.includes(type)) observer.observe(/** @type {any} */ ({ type, buffered: true, durationThreshold: 16 }));
   }
   for (const name of ACTS) listen(name, (event) => { if (event.isTrusted) later(final, 0); });
-  listen('visibilitychange', () => { if (document.visibilityState === 'hidden') hidden(); });
+  listen('visibilitychange', (event) => { if (document.visibilityState === 'hidden') hidden(event); });
   listen('pagehide', hidden);
   // What shifts or is slow from then on is no page load's.
   listen('pageshow', (event) => { isBack ||= event.persisted; });
-  runs({ agent, interaction, later, flush });
+  runs({ agent, actOf, selector, interaction, later, flush });
 }

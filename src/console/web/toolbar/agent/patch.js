@@ -201,15 +201,15 @@
   function gone() {
     try {
       agent.isOn = false;
-      const { trace, doc, route } = agent.told, [first] = agent.events, root = first?.[1], { timeOrigin } = performance;
-      const { requestStart = 0, responseEnd = 0 } = /** @type {any} */ (performance.getEntriesByType('navigation')[0]), isTheirs = theirs();
-      const nanos = (/** @type {number} */ at) => `${Math.round((timeOrigin + at) * 1e3)}000`;
-      const span = (/** @type {string} */ op, /** @type {string} */ name, /** @type {string} */ spanId, /** @type {number} */ start, /** @type {number} */ end, more = {}) => ({
-        traceId: trace, spanId, name, startTimeUnixNano: nanos(start), endTimeUnixNano: nanos(end), attributes: [{ key: 'sentry.op', value: { stringValue: op } }], ...more,
+      const { trace, doc, route } = agent.told, { id, path } = /** @type {any} */ (agent.events[0])[1], isTheirs = theirs();
+      const { requestStart = 0, responseEnd = 0 } = /** @type {any} */ (performance.getEntriesByType('navigation')[0]);
+      const nanos = (/** @type {number} */ at) => `${Math.round((performance.timeOrigin + at) * 1e3)}000`;
+      const span = (/** @type {string} */ op, /** @type {string} */ name, /** @type {string} */ spanId, /** @type {number} */ start, /** @type {number} */ end, /** @type {string} */ parentSpanId) => ({
+        traceId: trace, spanId, parentSpanId, name, kind: doc === spanId ? 3 : 1, startTimeUnixNano: nanos(start), endTimeUnixNano: nanos(end), attributes: [{ key: 'sentry.op', value: { stringValue: op } }],
       });
       const spans = [
-        !isTheirs && span('pageload', route || root.path, root.id, 0, now(), { kind: 1 }),
-        doc && span('browser.request', 'Document request', doc, requestStart, responseEnd || now(), { kind: 3, ...(!isTheirs && { parentSpanId: root.id }) }),
+        !isTheirs && span('pageload', route || path, id, 0, now(), ''),
+        doc && span('browser.request', 'Document request', doc, requestStart, responseEnd || now(), isTheirs ? '' : id),
       ].filter(Boolean);
       if (spans.length) then(send(stringify({ resourceSpans: [{ scopeSpans: [{ spans }] }] }), true), null, () => {});
     } catch { /* nothing of it is the page's */ }
@@ -221,8 +221,6 @@
     if (element.previousElementSibling) element.previousElementSibling.ours = fetch;
     begin('pageload', agent.told.trace, 0);
   }
-  // Both at once, before the page can bring a policy along that forbids the second.
-  then(import('./spans.js'), null, () => {});
   (async () => {
     try {
       const { start } = await import('./main.js');

@@ -16,19 +16,14 @@ export class Idle {
   latest = 0;
   isOver = false;
   mayEnd = false;
-  /** @type {Record<string, () => void>} */ timers = {};
+  /** Takes back what ends it if nothing changes. */
+  off = () => {};
 
   /** @param {number} left until the latest end @param {(run: () => void, ms: number) => () => void} later @param {(reason: string) => void} over */
   constructor(left, later, over) {
     this.later = later;
     this.over = over;
-    this.set('finalTimeout', left);
-  }
-
-  /** @param {string} reason @param {number} ms */
-  set(reason, ms) {
-    this.timers[reason]?.();
-    this.timers[reason] = this.later(() => this.finish(reason), ms);
+    this.offLast = later(() => this.finish('finalTimeout'), left);
   }
 
   /** It may end from now on: a page load does not before its document is there. */
@@ -41,10 +36,9 @@ export class Idle {
 
   rest() {
     if (this.isOver) return;
-    this.timers['idleTimeout']?.();
-    this.timers['heartbeatFailed']?.();
-    if (this.open.size) this.set('heartbeatFailed', CHILD_MS);
-    else if (this.mayEnd) this.set('idleTimeout', IDLE_MS);
+    this.off();
+    const isAsking = this.open.size > 0;
+    if (isAsking || this.mayEnd) this.off = this.later(() => this.finish(isAsking ? 'heartbeatFailed' : 'idleTimeout'), isAsking ? CHILD_MS : IDLE_MS);
   }
 
   /** @param {string} id */
@@ -64,7 +58,8 @@ export class Idle {
   finish(reason) {
     if (this.isOver) return;
     this.isOver = true;
-    for (const timer in this.timers) this.timers[timer]?.();
+    this.off();
+    this.offLast();
     this.over(reason);
   }
 }
@@ -144,19 +139,17 @@ export class Vitals {
   /** @type {any[]} the shifts of the worst window */ shifts = [];
   /** @type {any} */ largest = null;
   /** @type {any[]} the longest interactions, each with its longest event, the longest first */ slowest = [];
-  /** @type {{ value: number, first: number, last: number, entries: any[] }} */ #window = { value: 0, first: 0, last: 0, entries: [] };
+  /** @type {any[]} the shifts of the current one */ #window = [];
   /** @type {number[]} */ #ids = [Infinity, 0];
 
   /** @param {any} entry */
   shifted(entry) {
     if (entry.hadRecentInput) return;
-    const { startTime: at, value } = entry;
-    if (this.#window.value && at - this.#window.last < 1_000 && at - this.#window.first < 5_000) {
-      this.#window.value += value;
-      this.#window.entries.push(entry);
-    } else this.#window = { value, first: at, last: at, entries: [entry] };
-    this.#window.last = at;
-    if (this.#window.value > this.shift) [this.shift, this.shifts] = [this.#window.value, [...this.#window.entries]];
+    const window = this.#window, at = entry.startTime;
+    if (!(at - window.at(-1)?.startTime < 1_000 && at - window[0].startTime < 5_000)) window.length = 0;
+    window.push(entry);
+    const value = window.reduce((sum, each) => sum + each.value, 0);
+    if (value > this.shift) [this.shift, this.shifts] = [value, [...window]];
   }
 
   /** @param {any} entry */
@@ -188,7 +181,7 @@ const pairs = (attributes) => Object.entries(attributes).filter(([, value]) => (
 export const otlp = ({ op, name, start, end, id, parent, trace, kind, attributes, error, link }, origin) => ({
   traceId: trace, spanId: id, parentSpanId: parent || undefined, name: name.slice(0, 500), kind: kind ?? 1, startTimeUnixNano: nanos(origin, start), endTimeUnixNano: nanos(origin, end),
   attributes: pairs({ 'sentry.op': op, ...attributes, 'error.type': error }), status: error ? { code: 2, message: error } : undefined,
-  links: link && [{ traceId: link.trace, spanId: link.id, attributes: pairs({ 'sentry.link.type': 'previous_trace' }) }],
+  links: link && [{ traceId: link.trace, spanId: link.id, attributes: pairs({ 'sentry.link.type': parent ? 'request_trace' : 'previous_trace' }) }],
 });
 
 /** A message of spans that are JSON already. @param {string[]} spans @param {number} dropped */
