@@ -117,13 +117,14 @@ describe('the states of the toolbar', () => {
   });
 
   test('a month that is almost used up, and one that is, are told in the bar, the menu and by commands', async () => {
-    const waylight = await Waylight.run(configuration({ upstream: set.upstream.url, extra: ['[store]', 'spans_per_month_max = 60'] }));
+    // A page has some spans only, so that no level is jumped over.
+    const waylight = await Waylight.run(configuration({ upstream: set.upstream.url, extra: ['[toolbar]', 'browser_spans = false', '[store]', 'spans_per_month_max = 120'] }));
     const context = await set.browser.newContext();
     const page = await context.newPage(), toolbar = new Toolbar(page);
     try {
       await startSession(page, waylight);
       /** @type {Set<string>} */ const seen = new Set();
-      for (let turn = 0; turn < 60 && !seen.has('Full'); turn += 1) {
+      for (let turn = 0; turn < 90 && !seen.has('Full'); turn += 1) {
         await page.goto(`${waylight.origin}/app?turn=${turn}`);
         await toolbar.until('the bar', () => toolbar.part('.pill b'));
         const badge = await toolbar.part('.badge.amber');
