@@ -38,12 +38,17 @@ fn entry(row: &RequestRow) -> Value {
         let found = headers.and_then(|sets| sets.sent.iter().find(|(name, _)| name.eq_ignore_ascii_case(field)));
         found.map_or("", |(_, value)| value)
     };
+    // The host that a request is listed under has no port.
+    let asked = headers.and_then(|sets| sets.received.iter().find(|(name, _)| name.eq_ignore_ascii_case("host")));
+    let asked = asked.map(|(_, value)| &**value).filter(|asked| {
+        asked.strip_prefix(&*row.host).is_some_and(|port| port.strip_prefix(':').is_some_and(|port| !port.is_empty()))
+    });
     json!({
         "startedDateTime": timestamp(row.start),
         "time": millis(row.duration),
         "request": {
             "method": row.method,
-            "url": format!("{}://{}{}{question}", row.scheme, row.host, row.path),
+            "url": format!("{}://{}{}{question}", row.scheme, asked.unwrap_or(&row.host), row.path),
             "httpVersion": version, "cookies": [], "headers": received, "queryString": query_of(&row.query),
             "headersSize": -1, "bodySize": -1,
         },

@@ -66,6 +66,7 @@ fn row() -> RequestRow {
         moments: vec![(Moment::Chosen, 1_000_000), (Moment::Connected, 3_000_000), (Moment::Sent, 4_000_000)],
         headers: Some(Box::new(HeaderSets {
             received: fields(&[
+                ("host", "shop.example:8080"),
                 ("cookie", "a=b"),
                 ("accept", "*/*"),
                 ("referer", "http://shop.example/b?q=r"),
@@ -116,7 +117,7 @@ fn har_has_an_entry_for_each_request() {
     assert_eq!(har["log"]["version"], "1.2");
     let entry = &har["log"]["entries"][0];
     assert_eq!(entry["startedDateTime"], "1994-11-06T08:49:37.123456Z");
-    assert_eq!(entry["request"]["url"], "http://shop.example/a?b=c");
+    assert_eq!(entry["request"]["url"], "http://shop.example:8080/a?b=c");
     assert_eq!(entry["request"]["queryString"][0]["value"], "c");
     assert_eq!(entry["response"]["content"]["mimeType"], "text/html");
     assert_eq!(entry["response"]["redirectURL"], "/next");
@@ -313,7 +314,7 @@ fn lists_maps_and_names_hide_what_they_hold() {
 fn a_preview_counts_what_is_there() {
     let (kept, requests) = (sample(), [row()]);
     let found = contents(&kept, &requests);
-    let expected = Contents { cookies: 2, tokens: 3, query: 4, headers: 7, people: 4, statements: 1 };
+    let expected = Contents { cookies: 2, tokens: 3, query: 4, headers: 8, people: 4, statements: 1 };
     assert_eq!(found, expected);
     let every = Hide::of(Kind::WORDS.map(|(_, kind)| kind));
     let hidden = redact::spans(&kept, every);
