@@ -1,11 +1,11 @@
 //! Room for octets, which the connections of a thread lend one another: what was given back last is taken next, while the
-//! processor's cache still holds it, and a connection that waits holds none. Of each kind one piece is kept; what is given
-//! back beyond it is freed.
+//! processor's cache still holds it, and a connection that waits holds none. Of each kind a few pieces are kept, since what
+//! was cut from one may still be on its way; what is given back beyond them is freed.
 //!
 //! Nothing goes from one connection to the next but room: whoever takes a piece sees only what he puts into it.
 
 use std::{
-    cell::Cell,
+    cell::{Cell, RefCell},
     ops::{Deref, DerefMut},
 };
 
@@ -32,11 +32,14 @@ impl Kind {
     }
 }
 
+/// So many pieces of a kind are kept.
+const PIECES_MAX: usize = 8;
+
 /// No larger room to write from is kept, in octets.
 const WRITTEN_BYTES_MAX: usize = 32 * 1024;
 
 thread_local! {
-    static PIECES: [Cell<Option<BytesMut>>; 3] = const { [const { Cell::new(None) }; 3] };
+    static PIECES: RefCell<[Vec<BytesMut>; 3]> = const { RefCell::new([const { Vec::new() }; 3]) };
     static WRITTEN: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
 }
 
@@ -54,7 +57,7 @@ impl Input {
     pub(super) fn make_room(&mut self, kind: Kind, (enough, room): (usize, usize)) {
         if self.kind != Some(kind) && self.octets.is_empty() {
             self.rest();
-            self.octets = PIECES.with(|pieces| pieces[kind as usize].take()).unwrap_or_default();
+            self.octets = piece(kind, enough);
             self.kind = Some(kind);
         }
         if self.octets.capacity() - self.octets.len() < enough {
@@ -68,9 +71,12 @@ impl Input {
         let Some(kind) = self.kind.filter(|_| self.octets.is_empty()) else { return };
         self.kind = None;
         let octets = std::mem::take(&mut self.octets);
-        if octets.capacity() <= kind.bytes_max() {
-            PIECES.with(|pieces| pieces[kind as usize].set(Some(octets)));
-        }
+        PIECES.with_borrow_mut(|pieces| {
+            let pieces = &mut pieces[kind as usize];
+            if octets.capacity() <= kind.bytes_max() && pieces.len() < PIECES_MAX {
+                pieces.push(octets);
+            }
+        });
     }
 
     /// The octets themselves.
@@ -91,6 +97,20 @@ impl DerefMut for Input {
     fn deref_mut(&mut self) -> &mut BytesMut {
         &mut self.octets
     }
+}
+
+/// The piece of this kind that was given back last and has so much room; none, where there is no such piece.
+fn piece(kind: Kind, enough: usize) -> BytesMut {
+    PIECES.with_borrow_mut(|pieces| {
+        let pieces = &mut pieces[kind as usize];
+        while let Some(mut piece) = pieces.pop() {
+            // One of which too much is still on its way is freed with that.
+            if piece.try_reclaim(enough) {
+                return piece;
+            }
+        }
+        BytesMut::new()
+    })
 }
 
 /// Room to write from, if any was given back.

@@ -17,7 +17,19 @@ fn what_was_given_back_last_is_taken_next() {
     assert_eq!(one.capacity(), 0, "who waits holds none");
     other.rest();
     one.make_room(Kind::Requests, ROOM);
-    assert_ne!(first, place(&one), "the last one is kept");
+    assert_ne!(first, place(&one), "the last one comes first");
+    other.make_room(Kind::Requests, ROOM);
+    assert_eq!(first, place(&other), "then the one before");
+}
+
+#[test]
+fn few_pieces_are_kept() {
+    let mut inputs: Vec<Input> = (0..PIECES_MAX + 3).map(|_| Input::default()).collect();
+    for input in &mut inputs {
+        input.make_room(Kind::Responses, ROOM);
+    }
+    inputs.iter_mut().for_each(Input::rest);
+    assert_eq!(PIECES.with_borrow(|pieces| pieces[Kind::Responses as usize].len()), PIECES_MAX);
 }
 
 #[test]
