@@ -48,6 +48,8 @@ struct View {
     starts: u64,
     /// What became of the last start, once that is known.
     outcome: Option<Outcome>,
+    /// How the process before ended.
+    stop: Option<Stop>,
     closed: bool,
 }
 
@@ -79,6 +81,14 @@ pub(super) enum Why {
     Stopping,
 }
 
+/// How a process ended.
+#[derive(Clone, Debug)]
+pub(super) struct Stop {
+    pub(super) at: Instant,
+    /// In words: its status, and whose wish it was.
+    pub(super) how: Arc<str>,
+}
+
 /// How a start went, for the spans of those who waited.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Facts {
@@ -87,6 +97,8 @@ pub(super) struct Facts {
     pub(super) ended: Instant,
     pub(super) pid: Option<u32>,
     pub(super) output: Vec<Line>,
+    /// How the process before ended, if there was one.
+    pub(super) stop: Option<Stop>,
 }
 
 /// What a request that wants the process has joined; starts are numbered.
@@ -207,6 +219,16 @@ impl Life {
         if let Action::Stop | Action::RefuseAndStop = self.tell(Event::Unwanted, refusal) {
             self.stop.notify_one();
         }
+    }
+
+    /// How the process before ended, if there was one.
+    pub(super) fn last_stop(&self) -> Option<Stop> {
+        self.view.borrow().stop.clone()
+    }
+
+    /// The process has ended, and this is how.
+    pub(super) fn note_stop(&self, how: &str) {
+        self.view.send_modify(|view| view.stop = Some(Stop { at: clock::now(), how: how.into() }));
     }
 
     /// It accepts connections.

@@ -20,6 +20,7 @@ use super::context::Context;
 use crate::{
     clock::{self, Instant},
     error::{ErrorType, ProxyError},
+    rules::length::length,
     trace::{scope::Span, stage::Stage},
 };
 
@@ -96,6 +97,12 @@ fn describe(span: &mut Span, command: String, waiting_since: Instant, facts: &Fa
     span.set("waylight.upstream.cold", || true);
     if let Some(pid) = facts.pid {
         span.set("process.pid", || i64::from(pid));
+    }
+    if let Some(stop) = &facts.stop {
+        span.set("waylight.upstream.last_stop", || {
+            let ago = u64::try_from(facts.began.since(stop.at).as_nanos()).unwrap_or(u64::MAX);
+            format!("{} before, {}", length(ago), stop.how)
+        });
     }
     for line in &facts.output {
         if line.at >= waiting_since {

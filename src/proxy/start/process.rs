@@ -40,7 +40,7 @@ const OTLP_VARIABLES: &str = "OTEL_EXPORTER_OTLP_";
 /// Starts the process of `life`, and stays with it until it has ended.
 pub(super) async fn run(life: Arc<Life>) {
     life.counters.upstream_starts.one();
-    let mut facts = Facts { began: clock::now(), ..Facts::default() };
+    let mut facts = Facts { began: clock::now(), stop: life.last_stop(), ..Facts::default() };
     let mut running = match Running::spawn(&life).await {
         Ok(running) => running,
         Err(error) => {
@@ -65,6 +65,7 @@ pub(super) async fn run(life: Arc<Life>) {
         }
         Waited::Ended(status) => {
             running.last_words().await;
+            life.note_stop(&format!("by itself before it was ready, {status}"));
             running.refuse(&life, facts, Event::Ended, &format!("it ended, {status}"));
         }
         Waited::TimedOut => {
@@ -136,6 +137,7 @@ impl Running {
             self.stop(life).await;
             return;
         };
+        life.note_stop(&format!("by itself, {status}"));
         let action = life.tell(Event::Ended, || Refusal { why: Why::Failed, facts: Arc::default() });
         self.signal(Signal::KILL); // whatever it left behind
         self.last_words().await;
@@ -166,6 +168,7 @@ impl Running {
         let status = words(&self.child.wait().await);
         self.last_words().await;
         tracing::info!(upstream = &*life.upstream, status, "upstream process stopped");
+        life.note_stop(&format!("stopped by Waylight, {status}"));
         life.tell(Event::Ended, || Refusal { why: Why::Stopping, facts: Arc::default() });
     }
 

@@ -59,7 +59,7 @@ describe('what details and notes tell', () => {
         'Rule/products/:slugNear misses/products/new: the path differs, /api/*: the method differs'],
       ['middleware', { 'waylight.middleware.name': 'mark', 'waylight.headers.request': 'removed x-secret', 'waylight.headers.response': 'set x-edge' }, 'RulemarkRequestremoved x-secretResponseset x-edge'],
       ['cache.lookup', { 'cache.key': 'https://shop.example/', 'cache.reason': 'fresh', 'cache.age': 2, 'cache.ttl': 58, 'cache.tier': 'memory' }, 'Keyhttps://shop.example/ReasonfreshAge2.00 sFresh for58.0 sTiermemory'],
-      ['upstream.start', { 'process.command': 'node server.js', 'process.pid': 7, 'server.port': 3000 }, 'Commandnode server.jsProcess7Port3000'],
+      ['upstream.start', { 'process.command': 'node server.js', 'process.pid': 7, 'server.port': 3000, 'waylight.upstream.last_stop': '12.0 s before, by itself' }, 'Commandnode server.jsProcess7Port3000Last stop12.0 s before, by itself'],
       ['upstream.dns', { 'dns.question.name': 'app.internal' }, 'Nameapp.internal'],
       ['upstream.connect', { 'network.peer.address': '127.0.0.1', 'network.peer.port': 3000 }, 'Address127.0.0.1Port3000'],
       ['upstream.tls', { 'tls.server.name': 'app.internal', 'tls.protocol.version': '1.3', 'tls.cipher': 'TLS13_AES_256_GCM_SHA384', 'tls.resumed': false }, 'Nameapp.internalVersion1.3CipherTLS13_AES_256_GCM_SHA384Resumedfalse'],

@@ -252,8 +252,13 @@ fn the_request_that_waited_tells_of_the_start() {
         assert!(attribute(start, "process.command").contains("started_process"));
         let said = |line: &str| start.events.iter().any(|event| format!("{:?}", event.attributes).contains(line));
         assert!(said("about to listen"), "{start:#?}");
+        assert_eq!(attribute(start, "waylight.upstream.last_stop"), "", "there was none before");
         let spans = traced(&worker).await;
         assert!(spans.iter().all(|span| span.stage != Stage::UpstreamStart));
+        worker.send(get("/crash")).await.unwrap_err();
+        let spans = traced(&worker).await;
+        let stop = attribute(find(&spans, Stage::UpstreamStart), "waylight.upstream.last_stop");
+        assert!(stop.contains(" before, by itself, exit status: 101"), "{stop}");
         worker.services.supervisor.shutdown().await;
     });
 }

@@ -36,7 +36,7 @@ const FACTS = {
     ['Key', 'cache.key'], ['Reason', 'cache.reason'], ['Age', 'cache.age', seconds], ['Fresh for', 'cache.ttl', seconds], ['Tier', 'cache.tier'],
     ['Size', 'cache.item_size', size],
   ],
-  'upstream.start': [['Command', 'process.command'], ['Process', 'process.pid'], ['Port', 'server.port'], ['Failed with', 'error.type']],
+  'upstream.start': [['Command', 'process.command'], ['Process', 'process.pid'], ['Port', 'server.port'], ['Last stop', 'waylight.upstream.last_stop'], ['Failed with', 'error.type']],
   'upstream.dns': [['Name', 'dns.question.name'], ['Failed with', 'error.type']],
   'upstream.connect': [['Address', 'network.peer.address'], ['Port', 'network.peer.port'], ['Failed with', 'error.type']],
   'tls_handshake': [['Name', 'tls.client.server_name'], ['Resumed', 'tls.resumed']],
