@@ -23,6 +23,9 @@ pub(super) const ROWS_STEP: usize = 128;
 pub(super) const BATCHES_STEP: usize = 64;
 /// Octets of them, packed: what is removed is overwritten. One batch that is larger goes by itself.
 const BYTES_STEP: u64 = 1 << 20;
+/// So many times as much goes in one step where there is an eighth more than may be kept: more comes in than small steps
+/// remove, and writes that wait are better than writes that fail ([`bound`]).
+pub(super) const HASTE: usize = 8;
 /// Free pages that are given back to the disk in one step, and kept for what comes.
 pub(super) const PAGES_STEP: i64 = 64;
 const PAGES_SPARE: i64 = 128;
@@ -52,8 +55,14 @@ pub(super) fn step(db: &mut Connection, settings: &Settings, shared: &Shared) ->
     let ago = |time: std::time::Duration| now.saturating_sub(u64::try_from(time.as_nanos()).unwrap_or(u64::MAX));
     let keep = ago(settings.keep_traces);
     let index = &shared.index;
-    let mut batches = oldest(db)?;
-    let is_too_large = is_too_large(db, settings)?;
+    let used = used(db)?;
+    let is_too_large = used > settings.size_max;
+    let is_far_above = |there: u64, max: u64| there > max.saturating_add(max / 8);
+    let is_urgent =
+        is_far_above(used, settings.size_max) || is_far_above(index.len() as u64, settings.requests_max as u64);
+    let haste = if is_urgent { HASTE } else { 1 };
+    let rows_max = ROWS_STEP * haste;
+    let mut batches = oldest(db, haste)?;
     let (reached, until) = if is_too_large {
         // The oldest go first, requests and spans alike.
         (batches.len(), batches.last().map_or(u64::MAX, |batch| batch.received.max(keep)))
@@ -64,13 +73,13 @@ pub(super) fn step(db: &mut Connection, settings: &Settings, shared: &Shared) ->
     let are_more_batches = reached > 0 && reached == batches.len();
     batches.truncate(reached);
     let surplus = index.len().saturating_sub(settings.requests_max);
-    let mut rows = index.oldest(surplus.min(ROWS_STEP));
-    rows.extend(index.older_than(until, Which::All, ROWS_STEP));
-    rows.extend(index.older_than(ago(settings.keep_requests), Which::Untraced, ROWS_STEP));
+    let mut rows = index.oldest(surplus.min(rows_max));
+    rows.extend(index.older_than(until, Which::All, rows_max));
+    rows.extend(index.older_than(ago(settings.keep_requests), Which::Untraced, rows_max));
     rows.sort_unstable();
     rows.dedup();
-    rows.truncate(ROWS_STEP);
-    let are_more_rows = rows.len() == ROWS_STEP || is_too_large && !rows.is_empty();
+    rows.truncate(rows_max);
+    let are_more_rows = rows.len() == rows_max || is_too_large && !rows.is_empty();
     if !rows.is_empty() || !batches.is_empty() {
         let transaction = db.transaction()?;
         let gone = remove_rows(&transaction, &rows)?;
@@ -150,11 +159,11 @@ fn remove_rows(db: &Transaction<'_>, rows: &[Seq]) -> rusqlite::Result<usize> {
     rows.iter().try_fold(0, |gone, seq| Ok(gone + statement.execute([seq.cast_signed()])?))
 }
 
-/// The batches that came first, as many as one step may remove.
-fn oldest(db: &Connection) -> rusqlite::Result<Vec<Old>> {
+/// The batches that came first, as many as one step may remove in such haste.
+fn oldest(db: &Connection, haste: usize) -> rusqlite::Result<Vec<Old>> {
     let mut statement =
         db.prepare_cached("SELECT seq, received, spans, length(data) FROM batch ORDER BY seq LIMIT ?1")?;
-    let old = statement.query_map(params![BATCHES_STEP as i64], |row| {
+    let old = statement.query_map(params![(BATCHES_STEP * haste) as i64], |row| {
         let unsigned = |column| row.get::<_, i64>(column).map(i64::cast_unsigned);
         Ok(Old { seq: row.get(0)?, received: unsigned(1)?, spans: unsigned(2)?, bytes: unsigned(3)? })
     })?;
@@ -163,7 +172,7 @@ fn oldest(db: &Connection) -> rusqlite::Result<Vec<Old>> {
     for batch in old {
         let batch = batch?;
         bytes += batch.bytes;
-        if bytes > BYTES_STEP && !batches.is_empty() {
+        if bytes > BYTES_STEP * haste as u64 && !batches.is_empty() {
             break;
         }
         batches.push(batch);
@@ -171,9 +180,10 @@ fn oldest(db: &Connection) -> rusqlite::Result<Vec<Old>> {
     Ok(batches)
 }
 
-fn is_too_large(db: &Connection, settings: &Settings) -> rusqlite::Result<bool> {
-    let used = pragma(db, "page_count")? - pragma(db, "freelist_count")?;
-    Ok((used * pragma(db, "page_size")?).cast_unsigned() > settings.size_max)
+/// Octets of the file that hold something.
+pub(super) fn used(db: &Connection) -> rusqlite::Result<u64> {
+    let pages = pragma(db, "page_count")? - pragma(db, "freelist_count")?;
+    Ok((pages * pragma(db, "page_size")?).cast_unsigned())
 }
 
 /// Gives some free pages back to the disk.

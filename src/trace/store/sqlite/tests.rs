@@ -478,3 +478,38 @@ async fn large_batches_go_a_few_at_a_time() {
     }
     assert!((3..=4).contains(&removals), "{removals} steps");
 }
+
+#[tokio::test]
+async fn what_is_far_too_much_goes_in_larger_steps() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = start(directory.path(), &settings());
+    let now = clock::now().unix_nanos();
+    store
+        .write_requests((1..=4_000).map(|id| RequestRow { start: now + id as u64, ..row(id) }).collect())
+        .await
+        .unwrap();
+    store.write(spans((0..4_000).map(|_| fastrand::u128(1..)))).await.unwrap();
+    let shared = Arc::clone(&store.shared);
+    ended(store);
+    let mut db = schema::open(&directory.path().join(FILE)).unwrap();
+    let counts = |db: &Connection| {
+        db.query_row("SELECT (SELECT count(*) FROM request), (SELECT count(*) FROM batch)", [], |row| {
+            Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?))
+        })
+        .unwrap()
+    };
+    let mut gone = |settings: Settings| {
+        let before = counts(&db);
+        assert!(retention::step(&mut db, &settings, &shared).unwrap());
+        let after = counts(&db);
+        (before.0 - after.0, before.1 - after.1)
+    };
+    let haste = retention::HASTE as i64;
+    let few = retention::ROWS_STEP as i64;
+    assert_eq!(gone(Settings { requests_max: 3_700, ..settings() }), (few, 0));
+    assert_eq!(gone(Settings { requests_max: 1_000, ..settings() }), (few * haste, 0), "of the list");
+    let used = retention::used(&schema::open_to_read(&directory.path().join(FILE)).unwrap()).unwrap();
+    let few = retention::BATCHES_STEP as i64;
+    assert_eq!(gone(Settings { size_max: used - 1, ..settings() }).1, few);
+    assert_eq!(gone(Settings { size_max: used / 2, ..settings() }).1, few * haste, "of the file");
+}
