@@ -8,13 +8,12 @@ use tokio::{
     sync::{Semaphore, watch},
     task::JoinSet,
 };
-use tracing::warn;
 
 use super::{
     pages,
     print::Printer,
     receivers::{ReceiverStatus, Receivers},
-    state::State,
+    state::{State, UsedKeeper},
 };
 use crate::{
     config::{
@@ -101,8 +100,8 @@ pub(super) struct Life {
     spans: Spans,
     envelopes: Reader,
     log: Log,
-    /// Writes down what sessions have used; ends when it is dropped.
-    used: JoinSet<()>,
+    /// Writes down what sessions have used.
+    used: UsedKeeper,
 }
 
 impl Life {
@@ -157,8 +156,7 @@ impl Life {
         let sentry = SentryServices { permits: Arc::default(), clients: Arc::default(), copies };
         let services = Services { permits: Arc::default(), sessions, quota, door, cache, sentry, upstream };
         let log = Log::begin(config, log, &shelf);
-        let mut used = JoinSet::new();
-        used.spawn(state.used().keep(Arc::clone(&services.sessions)));
+        let used = state.keep_used(Arc::clone(&services.sessions));
         let workers = workers.collect();
         let life = Self {
             state,
@@ -222,7 +220,7 @@ impl Life {
 
     /// Ends. Started processes first: their last spans are still wanted.
     pub(super) async fn end(self) {
-        let Self { state, services, mut tasks, store, spans, envelopes, log, mut used, workers, .. } = self;
+        let Self { services, mut tasks, store, spans, envelopes, log, used, workers, .. } = self;
         let Spans { collector, receivers } = spans;
         // With the workers' ends of the queue: nothing comes any more.
         drop(workers);
@@ -232,10 +230,7 @@ impl Life {
         log.intake.shutdown(FLUSH).await;
         envelopes.shutdown(RECEIVE).await;
         collector.shutdown(FLUSH).await;
-        used.shutdown().await;
-        if let Err(error) = state.close(&services.sessions) {
-            warn!(%error, "what sessions used was not written: it is forgotten");
-        }
+        used.end().await;
         drop((services, store));
         tokio::time::timeout(TASKS, async { while tasks.join_next().await.is_some() {} }).await.ok();
     }

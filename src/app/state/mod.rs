@@ -4,7 +4,7 @@
 
 pub mod audit;
 pub mod journal;
-pub mod used;
+mod used;
 
 use std::{
     fmt,
@@ -12,8 +12,10 @@ use std::{
     io::{self, Read as _, Seek as _, Write as _},
     os::unix::fs::{DirBuilderExt as _, FileExt as _, MetadataExt as _, OpenOptionsExt as _},
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
+pub use self::used::UsedKeeper;
 use crate::{
     clock,
     config::model::{Access, Secret},
@@ -115,18 +117,9 @@ impl State {
         Ok(sessions)
     }
 
-    /// What keeps on the disk what sessions have used.
-    pub fn used(&self) -> used::UsedFile {
-        used::UsedFile::new(self.directory.join(USED_FILE))
-    }
-
-    /// Writes down what sessions have used, at the end.
-    ///
-    /// # Errors
-    /// It cannot be written.
-    pub fn close(&self, sessions: &Sessions) -> Result<(), StateError> {
-        let path = self.directory.join(USED_FILE);
-        used::write(&path, &sessions.used(clock::unix_seconds())).map_err(at(&path))
+    /// Keeps on the disk what sessions have used, on the current tokio runtime.
+    pub fn keep_used(&self, sessions: Arc<Sessions>) -> UsedKeeper {
+        UsedKeeper::begin(self.directory.join(USED_FILE), sessions)
     }
 }
 

@@ -176,8 +176,7 @@ async fn what_sessions_used_outlives_the_process() {
     };
     let state = State::take(directory.path()).unwrap();
     let sessions = Arc::new(state.sessions(100).unwrap());
-    let mut keeping = tokio::task::JoinSet::new();
-    keeping.spawn(state.used().keep(Arc::clone(&sessions)));
+    let keeper = state.keep_used(Arc::clone(&sessions));
     sessions.meter(&session, &who, now).unwrap();
     assert!(sessions.take_request(id(1)));
     while fs::read_to_string(&path).unwrap_or_default() != format!("{} {} 0 1 .\n", id(1), now + 1_000) {
@@ -185,8 +184,7 @@ async fn what_sessions_used_outlives_the_process() {
     }
     assert_eq!(mode(&path), 0o600);
     assert!(sessions.take_request(id(1)));
-    keeping.shutdown().await;
-    state.close(&sessions).unwrap();
+    keeper.end().await;
     drop(state);
     // A line that was torn takes no other with it.
     let torn = format!("{}{} 99", fs::read_to_string(&path).unwrap(), id(3));

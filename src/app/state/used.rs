@@ -9,6 +9,7 @@ use std::{
     time::Duration,
 };
 
+use tokio::{sync::oneshot, task::JoinSet};
 use tracing::warn;
 
 use crate::{
@@ -20,11 +21,20 @@ use crate::{
 /// Between two looks at what changed.
 const EVERY: Duration = Duration::from_secs(2);
 
+/// What keeps the file true; ends when it is dropped, or with [`Self::end`].
+#[derive(Debug)]
+pub struct UsedKeeper {
+    task: JoinSet<()>,
+    stop: oneshot::Sender<()>,
+}
+
 /// The file, and what is in it.
 #[derive(Debug)]
-pub struct UsedFile {
+struct UsedFile {
     path: PathBuf,
     written: Vec<Used>,
+    /// Whether it is known that it cannot be written.
+    fails: bool,
 }
 
 /// What the file tells of sessions that live at `now`; a line that cannot be read is reported and skipped.
@@ -48,38 +58,60 @@ pub(super) fn read(path: &Path, now: u64) -> io::Result<Vec<Used>> {
     Ok(all)
 }
 
-impl UsedFile {
-    pub(super) fn new(path: PathBuf) -> Self {
-        Self { path, written: Vec::new() }
+impl UsedKeeper {
+    /// Begins, on the current tokio runtime.
+    pub(super) fn begin(path: PathBuf, sessions: Arc<Sessions>) -> Self {
+        let (stop, stopped) = oneshot::channel();
+        let mut task = JoinSet::new();
+        task.spawn(UsedFile { path, written: Vec::new(), fails: false }.keep(sessions, stopped));
+        Self { task, stop }
     }
 
-    /// Keeps the file true until it is dropped.
-    pub async fn keep(mut self, sessions: Arc<Sessions>) {
+    /// Writes down what was used up to now, and ends. Nothing writes the file afterwards.
+    pub async fn end(self) {
+        let Self { mut task, stop } = self;
+        drop(stop);
+        while task.join_next().await.is_some() {}
+    }
+}
+
+impl UsedFile {
+    async fn keep(mut self, sessions: Arc<Sessions>, mut stopped: oneshot::Receiver<()>) {
         let mut due = tokio::time::interval(EVERY);
         due.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        let mut fails = false;
         loop {
-            due.tick().await;
-            let used = sessions.used(clock::unix_seconds());
-            if used == self.written {
-                continue;
+            let is_last = tokio::select! {
+                _ = &mut stopped => true,
+                _ = due.tick() => false,
+            };
+            self.look(&sessions).await;
+            if is_last {
+                return;
             }
-            let path = self.path.clone();
-            let writing = tokio::task::spawn_blocking(move || write(&path, &used).map(|()| used));
-            match writing.await.unwrap_or_else(|error| Err(io::Error::other(error))) {
-                Ok(used) => (self.written, fails) = (used, false),
-                Err(error) if !fails => {
-                    warn!(%error, path = %self.path.display(), "what sessions used cannot be written: a restart forgets it");
-                    fails = true;
-                }
-                Err(_) => {}
+        }
+    }
+
+    /// Writes the file, if something changed.
+    async fn look(&mut self, sessions: &Sessions) {
+        let used = sessions.used(clock::unix_seconds());
+        if used == self.written {
+            return;
+        }
+        let path = self.path.clone();
+        let writing = tokio::task::spawn_blocking(move || write(&path, &used).map(|()| used));
+        match writing.await.unwrap_or_else(|error| Err(io::Error::other(error))) {
+            Ok(used) => (self.written, self.fails) = (used, false),
+            Err(error) if !self.fails => {
+                warn!(%error, path = %self.path.display(), "what sessions used cannot be written: a restart forgets it");
+                self.fails = true;
             }
+            Err(_) => {}
         }
     }
 }
 
 /// Puts a file with just this in place.
-pub(super) fn write(path: &Path, used: &[Used]) -> io::Result<()> {
+fn write(path: &Path, used: &[Used]) -> io::Result<()> {
     super::replace(path, &used.iter().map(line).collect::<String>())
 }
 
