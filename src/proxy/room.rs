@@ -65,12 +65,14 @@ impl Input {
         }
     }
 
-    /// Gives room back in which nothing is.
+    /// Gives room back in which nothing is. What was not taken as room is freed.
     #[inline]
     pub(super) fn rest(&mut self) {
-        let Some(kind) = self.kind.filter(|_| self.octets.is_empty()) else { return };
-        self.kind = None;
+        if !self.octets.is_empty() {
+            return;
+        }
         let octets = std::mem::take(&mut self.octets);
+        let Some(kind) = self.kind.take() else { return };
         PIECES.with_borrow_mut(|pieces| {
             let pieces = &mut pieces[kind as usize];
             if octets.capacity() <= kind.bytes_max() && pieces.len() < PIECES_MAX {

@@ -48,6 +48,16 @@ fn what_is_in_use_is_not_given_back() {
 }
 
 #[test]
+fn what_was_not_lent_is_freed() {
+    let mut input = Input::default();
+    input.extend_from_slice(b"the first octets of a connection");
+    input.clear();
+    input.rest();
+    assert_eq!(input.capacity(), 0);
+    assert!(PIECES.with_borrow(|pieces| pieces.iter().all(Vec::is_empty)), "nor is it lent afterwards");
+}
+
+#[test]
 fn kinds_have_their_own() {
     let mut input = Input::default();
     input.make_room(Kind::Contents, (60_000, 60_000));
