@@ -297,8 +297,10 @@ fn a_signed_header_traces_the_request_it_was_made_for_once() {
         for (path, traced) in
             [("/products/chair", false), ("/products/lamp?colour=red", true), ("/products/lamp", false)]
         {
-            stage.ask(Request::get(path).header("waylight-trace", &value)).await;
+            let answer = stage.ask(Request::get(path).header("waylight-trace", &value)).await;
             assert_eq!(!stage.spans().is_empty(), traced, "{path}");
+            let told = ["traceresponse", "cache-control"].map(|name| answer.headers().contains_key(name));
+            assert_eq!(told, [traced; 2], "whose trace is told is no answer for others: {path}");
             assert_eq!(header(&origin.last(), "waylight-trace"), None);
         }
     });

@@ -136,6 +136,7 @@ fn tell_trace(headers: &mut HeaderMap, cx: &Context) {
     let context = cx.scope().context().map(|context| context.text());
     if let Some(value) = context.and_then(|context| HeaderValue::try_from(context).ok()) {
         headers.insert(TRACERESPONSE, value);
+        page::keep_apart(headers);
     }
 }
 
@@ -148,7 +149,6 @@ fn says_nothing(request: &Request, cx: &Context) -> bool {
 fn tell_browser(headers: &mut HeaderMap, trace_id: TraceId, span_id: SpanId) {
     if let Ok(value) = HeaderValue::try_from(server_timing(trace_id, span_id)) {
         headers.append("server-timing", value);
-        // A cache in front of us would tell others of this person's trace.
         page::keep_apart(headers);
     }
 }

@@ -9,7 +9,7 @@ use http::{
     },
 };
 
-use super::{html::Charset, trace_context::MetaTags};
+use super::{cache::directives::ResponseDirectives, html::Charset, trace_context::MetaTags};
 
 /// User agents for which browser SDKs do not trace: the words that Sentry's looks for, in lower case.
 const BOTS: [&[u8]; 13] = [
@@ -149,7 +149,11 @@ pub fn plan(headers: &HeaderMap) -> Plan {
 /// Whether a cache that many people share may store a response (RFC 9111 section 3). Tags without a decision stay out
 /// of those, or many visitors would share one trace.
 pub fn may_be_shared(headers: &HeaderMap) -> bool {
-    REUSE[3..].iter().any(|name| headers.contains_key(name)) || !(says(headers, "private") || says(headers, "no-store"))
+    let said = ResponseDirectives::of(headers);
+    // `private="set-cookie"` keeps that field out and nothing else; who understands what he must takes no notice of
+    // `no-store` (sections 5.2.2.3 and 5.2.2.7).
+    let is_kept_out = said.private.is_all() || said.no_store && !said.must_understand;
+    REUSE[3..].iter().any(|name| headers.contains_key(name)) || !is_kept_out
 }
 
 /// Makes a response one visitor's: it is stored nowhere but in his browser, and not used again without being asked for.
@@ -165,8 +169,8 @@ pub fn make_personal(headers: &mut HeaderMap) {
     remove(headers, &REUSE);
 }
 
-/// Keeps a response with a field for one visitor out of caches that many people share (RFC 9111 section 5.2.2.7). His browser
-/// stores it as before.
+/// Keeps a response with a field for one visitor out of caches that many people share, which would tell others of his trace
+/// (RFC 9111 section 5.2.2.7). His browser stores it as before.
 pub fn keep_apart(headers: &mut HeaderMap) {
     if may_be_shared(headers) {
         headers.append(CACHE_CONTROL, HeaderValue::from_static("private"));

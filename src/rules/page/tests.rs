@@ -76,6 +76,10 @@ fn a_file_for_one_visitor_is_kept_apart_and_stays_as_fresh_as_it_was() {
         ),
         ("cache-control: private, max-age=9", "cache-control: private, max-age=9"),
         ("cache-control: no-store", "cache-control: no-store"),
+        (
+            "cache-control: private=\"set-cookie\", max-age=9",
+            "cache-control: private=\"set-cookie\", max-age=9\ncache-control: private",
+        ),
     ] {
         let mut response = headers(response);
         keep_apart(&mut response);
@@ -90,6 +94,9 @@ fn a_response_without_directives_may_be_shared() {
         ("cache-control: no-cache", true),
         ("cache-control: private", false),
         ("cache-control: max-age=0, no-store", false),
+        ("cache-control: no-store, must-understand, max-age=9", true),
+        ("cache-control: private=\"set-cookie, x-a\"", true),
+        ("cache-control: private=\"set-cookie\"\ncache-control: private", false),
         ("cache-control: private\nsurrogate-control: max-age=9", true),
     ] {
         assert_eq!(may_be_shared(&headers(response)), expect, "{response}");
