@@ -24,9 +24,10 @@ impl Context {
         }
     }
 
-    /// Gives a page that is made outside of the routes what was chosen for it.
+    /// Gives a page that is made outside of the routes what was chosen for it; one in the place of a page of Waylight's own
+    /// gets nothing, as that would.
     pub async fn dress(self: &Rc<Self>, page: Response) -> Response {
-        let dress = self.dress.take();
+        let dress = self.dress.take().filter(|_| !self.is_ours.get());
         match dress {
             Some(dress) => dress(page, Rc::clone(self)).await,
             None => page,

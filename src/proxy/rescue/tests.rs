@@ -50,10 +50,15 @@ async fn programs_get_json() {
 #[tokio::test]
 async fn the_page_of_a_panic_gets_what_was_chosen_for_it() {
     let request = || Box::new(http::Request::get("/panic").body(Body::empty()).unwrap());
-    for (place, expected) in [(Place::Outermost, Some("1")), (Place::Route, None)] {
+    for (place, is_ours, expected) in
+        [(Place::Outermost, false, Some("1")), (Place::Outermost, true, None), (Place::Route, false, None)]
+    {
         let cx = testing::context(&request());
         let _inbox = testing::trace(&cx);
         cx.choose(&Marks, &request());
+        if is_ours {
+            cx.is_ours();
+        }
         let response = Rescue { place, inner: Fails }.handle(request(), &cx).await.unwrap();
         assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
         let mark = response.headers().get("x-mark").map(|mark| mark.to_str().unwrap());
