@@ -151,3 +151,29 @@ async fn a_tunnel_that_ends_first_leaves_the_request_open() {
     let spans = inbox.try_recv().unwrap();
     assert_eq!(spans.iter().map(|span| span.stage).collect::<Vec<_>>(), [Stage::UpstreamRequest, Stage::Request]);
 }
+
+#[tokio::test]
+async fn a_tunnel_whose_client_goes_ends_its_request_once() {
+    for ends in [true, false] {
+        let (end, ended) = oneshot::channel();
+        let endpoint = Endpoint { scheme: Scheme::Http, host: "127.0.0.1".into(), port: 80 };
+        let balance = Balance::new(&[endpoint], Box::default(), 1, Switches(Cell::new(Some(ended))));
+        let cx = testing::context(&Request::default());
+        let mut inbox = testing::trace(&cx);
+        let local = LocalSet::new();
+        drop(local.run_until(balance.handle(Request::default(), &cx)).await.unwrap());
+        cx.abandoned();
+        assert!(inbox.try_recv().is_err());
+        if ends {
+            drop(end);
+            local.await;
+        } else {
+            // Its worker ends first.
+            drop((local, cx));
+        }
+        let spans = inbox.try_recv().unwrap();
+        assert_eq!(spans.iter().map(|span| span.stage).collect::<Vec<_>>(), [Stage::UpstreamRequest, Stage::Request]);
+        assert_eq!(spans[1].attributes.text("error.type"), Some("client_disconnected"));
+        assert!(inbox.try_recv().is_err());
+    }
+}
