@@ -13,13 +13,13 @@ use std::{
 
 use sha2::{Digest as _, Sha256};
 
+#[path = "src/console/assets/joined.rs"]
+mod joined;
+
 const WEB: &str = "src/console/web";
 /// What is no file of the console: the plain pages carry their style sheet within them, the page itself is no file below
 /// the digest, and types are for tools.
 const LEFT_OUT: [&str; 4] = ["waylight.css", "index.html", ".d.ts", ".json"];
-/// Modules that are sent as one file, since no page has a use for one of them alone: the second stands in front of the first,
-/// whose lines that name it are left out.
-const JOINED: [(&str, &str); 1] = [("toolbar/agent/main.js", "toolbar/agent/spans.js")];
 /// Digits of the digest that stand in an address.
 const DIGITS: usize = 16;
 
@@ -32,9 +32,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     names.sort();
     let mut digest = Sha256::new();
     let mut code = String::from("&[\n");
-    names.retain(|name| JOINED.iter().all(|(_, part)| part != name));
+    names.retain(|name| !joined::is_part(name));
     for (number, name) in names.iter().enumerate() {
-        let content = without_comments(&joined(&root, name)?);
+        let content = without_comments(&read(&root, name)?);
         digest.update(u64::try_from(name.len() + content.len())?.to_be_bytes());
         digest.update(name);
         digest.update(&content);
@@ -71,12 +71,10 @@ fn list(root: &Path, below: &str, names: &mut Vec<String>) -> Result<(), Box<dyn
 }
 
 /// A file, with what is sent along in it.
-fn joined(root: &Path, name: &str) -> Result<String, Box<dyn Error>> {
+fn read(root: &Path, name: &str) -> Result<String, Box<dyn Error>> {
     let text = fs::read_to_string(root.join(name))?;
-    let Some((_, part)) = JOINED.iter().find(|(into, _)| *into == name) else { return Ok(text) };
-    let import = format!("./{}'", part.rsplit('/').next().unwrap_or(part));
-    let rest: Vec<&str> = text.lines().filter(|line| !line.contains(&import)).collect();
-    Ok(fs::read_to_string(root.join(part))? + &rest.join("\n"))
+    let Some(part) = joined::part_of(name) else { return Ok(text) };
+    Ok(joined::joined(&text, part, &fs::read_to_string(root.join(part))?))
 }
 
 /// A text whose lines of comment are empty, those that begin with `//` and those of a comment that begins a line, and

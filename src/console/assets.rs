@@ -4,7 +4,7 @@
 //! They are answered to those only who may know that the console exists, as everything here is; so no cache that several
 //! people share may keep them.
 
-use std::{fmt::Write as _, path::Path, sync::LazyLock};
+use std::{fmt::Write as _, io, path::Path, sync::LazyLock};
 
 use bytes::Bytes;
 use http::{
@@ -17,6 +17,8 @@ use http::{
 use tracing::error;
 
 use super::{endpoints::ASSETS, pages};
+
+mod joined;
 
 /// One file.
 struct File {
@@ -91,14 +93,22 @@ pub(super) fn file(path: &str, headers: &HeaderMap) -> Response<Bytes> {
     response
 }
 
-/// A file from a folder: as it is now, and never kept. Pages of sites name the toolbar by the digest, whatever is served.
+/// A file from a folder, which are those that are embedded: as it is now, and never kept. Pages of sites name the toolbar by
+/// the digest, whatever is served.
 pub(super) async fn file_of(folder: &Path, path: &str) -> Response<Bytes> {
     let found = path.split_once('/').filter(|(at, name)| [LIVE, DIGEST].contains(at) && is_name(name));
-    let Some((_, name)) = found else { return missing() };
-    let Ok(content) = tokio::fs::read(folder.join(name)).await else { return missing() };
-    let mut response = Response::new(Bytes::from(content));
+    let Some((_, name)) = found.filter(|(_, name)| !joined::is_part(name)) else { return missing() };
+    let Ok(content) = read(folder, name).await else { return missing() };
+    let mut response = Response::new(content);
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(kind(name)));
     response
+}
+
+/// A file's content, with what is sent along in it.
+async fn read(folder: &Path, name: &str) -> io::Result<Bytes> {
+    let Some(part) = joined::part_of(name) else { return tokio::fs::read(folder.join(name)).await.map(Bytes::from) };
+    let text = tokio::fs::read_to_string(folder.join(name)).await?;
+    Ok(joined::joined(&text, part, &tokio::fs::read_to_string(folder.join(part)).await?).into())
 }
 
 /// Whether a name stays within the folder.
@@ -111,7 +121,7 @@ fn missing() -> Response<Bytes> {
     pages::message(StatusCode::NOT_FOUND, "No such file", "It belongs to another version of Waylight.", &[])
 }
 
-fn unreadable(folder: &Path, error: &std::io::Error) -> Response<Bytes> {
+fn unreadable(folder: &Path, error: &io::Error) -> Response<Bytes> {
     error!(%error, folder = %folder.display(), "the console's files cannot be read");
     pages::message(
         StatusCode::SERVICE_UNAVAILABLE,

@@ -195,6 +195,23 @@ fn no_module_reaches_for_a_way_around_the_policy() {
 }
 
 #[tokio::test]
+async fn a_folder_has_the_files_that_are_embedded() {
+    let web = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/console/web");
+    for File { name, .. } in FILES {
+        assert_eq!(file_of(&web, &format!("live/{name}")).await.status(), StatusCode::OK, "{name}");
+    }
+    // A page's policy may forbid to ask for the second half: it comes with the first.
+    let agent = file_of(&web, "live/toolbar/agent/main.js").await;
+    let text = std::str::from_utf8(agent.body()).unwrap();
+    assert!(
+        text.contains("\nexport class Idle")
+            && text.contains("\nexport function start(")
+            && !text.contains("./spans.js")
+    );
+    assert_eq!(file_of(&web, "live/toolbar/agent/spans.js").await.status(), StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
 async fn a_folder_is_served_as_it_is_and_nothing_beside_it() {
     let folder = tempfile::tempdir().unwrap();
     let inner = folder.path().join("web");

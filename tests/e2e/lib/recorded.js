@@ -87,10 +87,6 @@ export function traceIn(request) {
 
 /** Waits until the agent of a page is loaded. @param {Page} page */
 export async function runs(page) {
-  await page.waitForFunction(() => {
-    // A folder's files are served one by one.
-    const isLive = document.querySelector('script[src*="/live/"][src$="/agent/patch.js"]'), parts = isLive ? ['/agent/main.js', '/agent/spans.js'] : ['/agent/main.js'];
-    return parts.every((name) => performance.getEntriesByType('resource').some((entry) => entry.name.endsWith(name)));
-  });
+  await page.waitForFunction(() => performance.getEntriesByType('resource').some((entry) => entry.name.endsWith('/agent/main.js')));
   await page.evaluate(() => new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve))));
 }

@@ -1,6 +1,6 @@
 // The agent's second half: spans of what the browser measured and `patch.js` noted, for the trace of the page, and of what
 // follows in it. It sends them to Waylight, in parts, and what is left when the page goes. Nothing that fails here reaches
-// the page. `spans.js` says what each span is; both are sent as one file (`build.rs`).
+// the page. `spans.js` says what each span is; both are sent as one file (`joined.rs`).
 
 import { Idle, Vitals, actOf, edgeOf, endOf, frame, measure, message, otlp, resource, route, selector, steps } from './spans.js';
 
