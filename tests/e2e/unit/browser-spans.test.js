@@ -108,11 +108,12 @@ describe('entries', () => {
 
   test('of a file say which span of the edge hangs below', () => {
     Object.assign(globalThis, { location: { origin: 'https://shop.example' } });
-    const entry = { name: 'https://shop.example/a.js?b', startTime: 5, responseEnd: 9, initiatorType: 'script', nextHopProtocol: 'http/1.1', serverTiming: [{ name: 'db', description: '' }, { name: 'edge', description: 'abc-def' }] };
+    const [trace, span] = ['c'.repeat(32), 'a'.repeat(16)];
+    const entry = { name: 'https://shop.example/a.js?b', startTime: 5, responseEnd: 9, initiatorType: 'script', nextHopProtocol: 'http/1.1', serverTiming: ['', 'abc-def', `${trace}-${span}`].map((description) => ({ name: 'edge', description })) };
     const made = resource(entry, 'def');
     assert.deepEqual([made.op, made.name, made.start, made.end, made.id, made.kind], ['resource.script', '/a.js', 5, 9, 'def', 3]);
     assert.deepEqual([made.attributes?.['network.protocol.name'], made.attributes?.['network.protocol.version']], ['http', '1.1']);
-    assert.deepEqual(edgeOf(entry), ['abc', 'def']);
+    assert.deepEqual(edgeOf(entry), [trace, span], 'a cache of the site\'s has an edge as well');
     assert.deepEqual(edgeOf({}), []);
     assert.equal(resource({ ...entry, name: 'https://cdn.example/x.png' }, undefined).name, 'https://cdn.example/x.png');
     assert.equal(resource({ ...entry, responseEnd: 0 }, undefined).end, 5, 'another origin does not tell');

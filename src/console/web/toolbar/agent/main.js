@@ -204,7 +204,7 @@ export function start(agent) {
     if (isFinal || !root) return;
     catchUp();
     isFinal = true;
-    const value = largest && largest.startTime - activation;
+    const value = largest?.startTime - activation;
     if (!(value > 0 && value <= 60_000)) return;
     const { startTime, element, url, size } = largest, target = selector(element);
     const attributes = { 'browser.web_vital.lcp.value': value, 'browser.web_vital.lcp.element': target, 'browser.web_vital.lcp.url': url, 'browser.web_vital.lcp.size': size };
@@ -220,7 +220,7 @@ export function start(agent) {
     final();
     roots.at(-1)?.idle?.finish('documentHidden');
     // A tab that is only looked away from goes on with its calls.
-    if (type === 'pagehide') for (const each of roots) settle(each, now());
+    if (type === 'pagehide') roots.forEach((root) => settle(root, now()));
     if (root && firstContent && vitals.shift > told.shift) {
       told.shift = vitals.shift;
       const at = vitals.shifts[0]?.startTime ?? firstContent, attributes = Object.fromEntries(vitals.shifts.flatMap((shift) => shift.sources ?? []).slice(0, 5).map((source, index) => [`browser.web_vital.cls.source.${index + 1}`, selector(source.node)]));
@@ -318,7 +318,7 @@ export function start(agent) {
     redirect: ({ at, url }) => addShared({ op: 'navigation.redirect', name: 'Redirect', start: at, end: at, attributes: { 'url.full': url } }, roots.at(-1)),
   };
   agent.tell = safely((kind, what) => handlers[kind]?.(what));
-  for (const [kind, what] of agent.events.splice(0)) agent.tell(kind, what);
+  agent.events.splice(0).forEach(([kind, what]) => agent.tell(kind, what));
   const types = PerformanceObserver.supportedEntryTypes ?? [];
   for (const type of ['resource', 'paint', 'mark', 'measure', types.includes('long-animation-frame') ? 'long-animation-frame' : 'longtask', 'layout-shift', 'largest-contentful-paint', 'event', 'first-input']) {
     if (types.includes(type)) observer.observe(/** @type {any} */ ({ type, buffered: true, durationThreshold: 16 }));

@@ -37,7 +37,7 @@ export class Idle {
   rest() {
     if (this.isOver) return;
     this.off();
-    const isAsking = this.open.size > 0;
+    const isAsking = this.open.size;
     if (isAsking || this.mayEnd) this.off = this.later(() => this.finish(isAsking ? 'heartbeatFailed' : 'idleTimeout'), isAsking ? CHILD_MS : IDLE_MS);
   }
 
@@ -107,8 +107,8 @@ export function resource(entry, id) {
   return { op: `resource.${initiatorType || 'other'}`, name: origin === location.origin ? pathname : name, start: startTime, end: Math.max(startTime, responseEnd), id, kind: 3, attributes };
 }
 
-/** The trace, and the span in it, that the edge says an entry's request belongs to. @param {any} entry @returns {string[]} */
-export const edgeOf = (entry) => entry.serverTiming?.find((/** @type {any} */ metric) => metric.name === 'edge')?.description.split('-') ?? [];
+/** The trace, and the span in it, that the edge says an entry's request belongs to; others have metrics of that name, too. @param {any} entry @returns {string[]} */
+export const edgeOf = (entry) => entry.serverTiming?.find((/** @type {any} */ { name, description }) => name === 'edge' && /^[\da-f]{32}-[\da-f]{16}$/.test(description))?.description.split('-') ?? [];
 
 /** A frame or a task that took long, and the script that took longest in it. @param {any} entry @returns {Span} */
 export function frame({ startTime, duration, blockingDuration, scripts }) {
