@@ -376,6 +376,7 @@ i{display:block}.dot{width:8px;height:8px;border-radius:8px;background:#fff;anim
   /** @param {PointerEvent} event */
   function grabbed(event) {
     if (event.button) return;
+    drag?.over.abort();
     const over = new AbortController(), options = { __proto__: null, capture: true, signal: over.signal };
     drag = { x: event.clientX, y: event.clientY, isMoved: false, over };
     listen(window, 'pointermove', safely(dragged), options);
