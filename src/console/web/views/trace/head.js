@@ -244,10 +244,9 @@ function notes({ trace }) {
       list.push({ tone: 'accent', title: 'Cold start.', text: `The app was not running; starting it took ${duration(trace.duration(row))}, ${share(trace.duration(row), total)} of the request.`, row });
     } else if (tag === 'STALE') {
       list.push({ tone: 'warn', title: 'Stale.', text: 'The answer was older than it should be, and was allowed to be.', row });
-    } else if (stage === 'upstream.request' && tag.includes('retry')) {
-      list.push({ tone: 'warn', title: 'Retried.', text: 'An attempt failed, and was made again.', row });
-    } else if (stage === 'upstream.request' && tag.includes('slow client')) {
-      list.push({ tone: 'warn', title: 'Slow client.', text: 'Its answer was waited for less than the client that took it in: the app was not what was slow.', row });
+    } else if (stage === 'upstream.request') {
+      if (tag.includes('retry')) list.push({ tone: 'warn', title: 'Retried.', text: 'An attempt failed, and was made again.', row });
+      if (tag.includes('slow client')) list.push({ tone: 'warn', title: 'Slow client.', text: 'Its answer was waited for less than the client that took it in: the app was not what was slow.', row });
     }
   }
   for (const repeat of trace.wire.repeats.slice(0, 2)) {
