@@ -57,8 +57,10 @@ export class Api {
     return answer.status === 304 ? null : { value: await answer.json(), tag: answer.headers.get('etag') ?? '' };
   }
 
-  /** Asks for what a screen renews first of all, while the screen itself is on its way. @param {string} path */
+  /** Asks for what a screen renews first of all, while the screen itself is on its way; what another one left is forgotten. @param {string | null} path */
   ahead(path) {
+    this.#ahead = null;
+    if (path === null) return;
     const answer = this.#ask(this.url(path), {});
     // Whoever takes it hears of it.
     answer.catch(() => {});

@@ -42,7 +42,7 @@ async function show() {
   if (!screen) return state('There is no such screen', 'The address may be mistyped.', ['Logs', '/logs']);
   try {
     document.title = `${screen.title} · Waylight`;
-    if (screen.ahead) api.ahead(screen.ahead(rest));
+    api.ahead(screen.ahead?.(rest) ?? null);
     const [module, who] = await Promise.all([screen.load(), me]);
     if (mine !== turn) return;
     const fresh = h('div', { class: `screen ${name}` });
