@@ -116,6 +116,7 @@ describe('the Logs', () => {
 
   test('the histogram chooses a time, by dragging and by keys, and the way back undoes it', async () => {
     const { page } = console;
+    await visit(waylight.origin, ['/just-now']);
     await console.goto('/logs');
     await page.locator('.log-row').first().waitFor();
     const drawing = await page.locator('wl-histogram svg').boundingBox();
@@ -185,6 +186,7 @@ describe('the Logs', () => {
     await press('Home', '/many/59');
     await press('End', '/many/0');
     await page.keyboard.press('PageUp');
+    await page.waitForFunction(() => /\/many\/\d\d$/.test(document.querySelector('.log-row[aria-selected="true"] .path')?.textContent ?? ''));
     const above = Number((await chosen())?.split('/').at(-1));
     assert.ok(above > 10 && above < 50, `${above}`);
     await press('PageDown', '/many/0');
