@@ -86,6 +86,7 @@ test('a request as a command, whatever is in it', () => {
     curl({ ...base, method: 'POST', path: '/', query: '' }, { port: '8080', fields: [['Host', 'a.test'], ['accept', '*/*'], [':method', 'POST']] }).command,
     `curl 'http://a.test:8080/' --request 'POST' --header 'accept: */*' --compressed`,
   );
+  assert.equal(curl({ ...base, path: '/a/../b', query: 'f[]={1}' }, { fields: [['x-empty', '']] }).command, `curl 'http://a.test/a/../b?f[]={1}' --globoff --path-as-is --header 'x-empty;' --compressed`);
 });
 
 test('a command goes without what was hidden, and says so', () => {
@@ -98,7 +99,8 @@ test('an address is read as people write it, unless that could be taken for anot
   for (const [sent, shown] of [
     ['/caf%C3%A9/%e3%83%86', '/caf\u00e9/\u30c6'], ['/%F0%9F%92%A5?q=%C3%BC', '/\u{1f4a5}?q=\u00fc'], ['/a%2Fb%20c%25%2e%2e', '/a%2Fb%20c%25%2e%2e'],
     ['/%E2%80%AEgpj', '/%E2%80%AEgpj'], ['/%E2%81%84%EF%BC%8F', '/%E2%81%84%EF%BC%8F'], ['/%D7%90/%D7%91', '/%D7%90/%D7%91'], ['/%CC%81', '/%CC%81'],
-    ['/%C3', '/%C3'], ['/%FF%FE', '/%FF%FE'], ['/%', '/%'],
+    ['/%D0%B0dmin', '/%D0%B0dmin'], ['/p%CE%B1y', '/p%CE%B1y'], ['/%D0%BF%D1%83%D1%82%D1%8C/a%2F%D0%BF', '/\u043f\u0443\u0442\u044c/a%2F\u043f'], ['/admin%E3%85%A4', '/admin%E3%85%A4'],
+    ['/caf%C3%A9%EF%B8%8F', '/caf\u00e9%EF%B8%8F'], ['/%C3', '/%C3'], ['/%FF%FE', '/%FF%FE'], ['/%', '/%'],
   ]) assert.equal(readable(sent ?? ''), shown);
 });
 

@@ -54,19 +54,25 @@ export function short(value) {
   return count(value);
 }
 
-/** What stays escaped in an address: all but letters, digits and pictures, and letters that run from right to left: they turn round what is beside them. */
-const UNREADABLE = /[^\p{L}\p{N}\p{M}\p{Extended_Pictographic}]|[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc\u{10800}-\u{10fff}\u{1e800}-\u{1efff}]|^\p{M}+/gu;
+/** What stays escaped in an address: all but letters, digits and pictures; what nobody sees; and letters that run from right to left: they turn round what is beside them. */
+const UNREADABLE = /[^\p{L}\p{N}\p{M}\p{Extended_Pictographic}]|[\p{Default_Ignorable_Code_Point}\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc\u{10800}-\u{10fff}\u{1e800}-\u{1efff}]|^\p{M}+/gu;
+
+/** Letters of alphabets in which some look like Latin ones. */
+const ALIKE = /[\p{Script=Armenian}\p{Script=Cherokee}\p{Script=Coptic}\p{Script=Cyrillic}\p{Script=Greek}\p{Script=Lisu}]/u;
 
 /**
- * An address as people read it, where that can be taken for nothing else: `/caf%C3%A9` is `/café`. What is ASCII stays as it was sent.
+ * An address as people read it, where no letter passes for another one: `/caf%C3%A9` is `/café`. What is ASCII stays as it was sent.
  * @param {string} address
  */
 export function readable(address) {
-  return address.replace(/(?:%[89a-f][\da-f])+/gi, (octets) => {
+  // By words: what is escaped though it is ASCII stands between them.
+  return address.replace(/%[0-7][\da-f]|(?:%[89a-f][\da-f]|[a-z])+/gi, (word) => {
     try {
-      return decodeURIComponent(octets).replace(UNREADABLE, encodeURIComponent);
+      const text = decodeURIComponent(word);
+      if (ALIKE.test(text) && /\p{Script=Latin}/u.test(text)) return word;
+      return word.replace(/(?:%[89a-f][\da-f])+/gi, (octets) => decodeURIComponent(octets).replace(UNREADABLE, encodeURIComponent));
     } catch {
-      return octets;
+      return word;
     }
   });
 }

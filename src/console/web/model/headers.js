@@ -49,13 +49,16 @@ const HIDDEN = 'REDACTED';
 export function curl({ method, scheme, host, path, query }, { port = '', fields = null } = {}) {
   const url = `${scheme}://${host}${port ? `:${port}` : ''}${path}${query ? `?${query}` : ''}`;
   const parts = ['curl', shell(url)];
+  // curl reads patterns in an address, and takes its dots away.
+  if (/[[\]{}]/.test(url)) parts.push('--globoff');
+  if (/\/\.{1,2}(\/|$)/.test(path)) parts.push('--path-as-is');
   const hidden = new Set(query.includes(HIDDEN) ? ['values of the query'] : []);
   if (method === 'HEAD') parts.push('--head');
   else if (method !== 'GET') parts.push('--request', shell(method));
   for (const [name = '', value = ''] of fields ?? []) {
     if (CURL_KNOWS.has(name.toLowerCase()) || name.startsWith(':')) continue;
     if (value.includes(HIDDEN)) hidden.add(name);
-    else parts.push('--header', shell(`${name}: ${value}`));
+    else parts.push('--header', shell(value ? `${name}: ${value}` : `${name};`));
   }
   return { command: [...parts, '--compressed'].join(' '), hidden: [...hidden] };
 }
