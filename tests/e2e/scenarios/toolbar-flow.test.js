@@ -214,7 +214,7 @@ describe('caching, validators and what a stranger gets', () => {
     assert.equal(answer.status, 200);
     assert.equal(answer.headers['etag'], undefined);
     assert.equal(answer.headers['cache-control'], 'private, no-cache');
-    assert.match(String(answer.headers['content-security-policy']), /^script-src http:\/\/127\.0\.0\.1:\d+\/_waylight\/assets\/[0-9a-f]+\/toolbar\/$/);
+    assert.match(String(answer.headers['content-security-policy']), /^script-src http:\/\/127\.0\.0\.1:\d+\/_waylight\/assets\/(?:[0-9a-f]+|live)\/toolbar\/$/);
     for (const dest of ['iframe', 'empty', 'image']) {
       assert.equal((await visitor.get('/', { 'sec-fetch-dest': dest })).text, PAGE, dest);
     }
