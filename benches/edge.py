@@ -7,6 +7,31 @@ import tempfile
 import time
 
 LISTEN = 26500
+# What a bench of the edge alone needs nothing of.
+BARE = """
+workers = 1
+state_dir = "state"
+[log]
+access = false
+[store]
+kind = "off"
+[receive]
+http = "off"
+grpc = "off"
+"""
+
+
+@contextlib.contextmanager
+def started(command, folder, core):
+    """A process in this folder, on this core; gives its id."""
+    command = ["taskset", "-c", str(core), *command]
+    process = subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        time.sleep(1)
+        yield process.pid
+    finally:
+        process.terminate()
+        process.wait()
 
 
 @contextlib.contextmanager
@@ -16,14 +41,8 @@ def running(binary, config, core=0):
         path = os.path.join(folder, "proxy.toml")
         with open(path, "w") as file:
             file.write(config)
-        command = ["taskset", "-c", str(core), os.path.abspath(binary), "--config", path]
-        process = subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        try:
-            time.sleep(1)
-            yield process.pid
-        finally:
-            process.terminate()
-            process.wait()
+        with started([os.path.abspath(binary), "--config", path], folder, core) as pid:
+            yield pid
 
 
 def load(seconds):

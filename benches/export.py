@@ -13,7 +13,7 @@ import statistics
 import sys
 import time
 
-from edge import LISTEN, load, running, spread, threads
+from edge import BARE, LISTEN, load, running, spread, threads
 
 HEALTHY, REFUSING, UNAVAILABLE, HANGING, SLOW = range(26601, 26606)
 VARIANTS = {
@@ -50,16 +50,7 @@ async def receivers():
 
 
 def config(ports):
-    text = f"""
-workers = 1
-[log]
-access = false
-[store]
-kind = "off"
-[receive]
-http = "off"
-grpc = "off"
-[[listener]]
+    text = f"""{BARE}[[listener]]
 address = "127.0.0.1:{LISTEN}"
 [[site]]
 hosts = ["*"]

@@ -16,21 +16,10 @@ import sys
 import tempfile
 import urllib.request
 
-from edge import running, spread, threads
+from edge import BARE, running, spread, threads
 
 SECONDS, BODY = 2, 1024
 ORIGIN, EDGES, ADMINS = 26510, (26511, 26512), (26513, 26514)
-HEAD = """
-workers = 1
-state_dir = "state"
-[log]
-access = false
-[store]
-kind = "off"
-[receive]
-http = "off"
-grpc = "off"
-"""
 ASKED = """
 local count, at, step = {count}, {start}, {step}
 request = function()
@@ -42,7 +31,7 @@ end
 
 def origin():
     fields = 'cache-control = "public, max-age=86400", etag = "\\"5f3c-1a2b3c4d\\"", content-type = "text/html; charset=utf-8"'
-    return f"""{HEAD}[admin]
+    return f"""{BARE}[admin]
 address = "off"
 [[listener]]
 address = "127.0.0.1:{ORIGIN}"
@@ -55,7 +44,7 @@ respond = {{ status = 200, body = "{'x' * BODY}", headers = {{ {fields} }} }}
 
 
 def edge(number):
-    return f"""{HEAD}[admin]
+    return f"""{BARE}[admin]
 address = "127.0.0.1:{ADMINS[number]}"
 [cache]
 memory_max = "4GiB"

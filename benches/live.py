@@ -13,19 +13,10 @@ import statistics
 import sys
 import threading
 
-from edge import LISTEN, load, running, spread, threads
+from edge import BARE, LISTEN, load, running, spread, threads
 
 TOKEN = "a-token-of-this-bench-that-is-long-enough"
-CONFIG = f"""
-workers = 1
-[log]
-access = false
-[store]
-kind = "off"
-[receive]
-http = "off"
-grpc = "off"
-[admin]
+CONFIG = f"""{BARE}[admin]
 address = "off"
 [[listener]]
 address = "127.0.0.1:{LISTEN}"

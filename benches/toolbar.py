@@ -20,7 +20,7 @@ import time
 import urllib.error
 import urllib.request
 
-from edge import LISTEN, spread, threads
+from edge import BARE, LISTEN, spread, started, threads
 
 SECONDS, ADMIN, UPSTREAM, NGINX = 2, 26501, 26502, 26503
 ORIGIN = f"http://127.0.0.1:{LISTEN}"
@@ -38,17 +38,7 @@ respond = {{ status = 200, body = "{PAGE}", headers = {{ {headers}content-type =
 """
 
 
-CONFIG = f"""
-workers = 1
-state_dir = "state"
-[log]
-access = false
-[store]
-kind = "off"
-[trace]
-[receive]
-http = "off"
-grpc = "off"
+CONFIG = f"""{BARE}[trace]
 [admin]
 address = "127.0.0.1:{ADMIN}"
 [[listener]]
@@ -118,18 +108,6 @@ def micros(pid, url, headers):
 
 
 @contextlib.contextmanager
-def started(core, command, folder):
-    """A process on one core; gives its id."""
-    process = subprocess.Popen(["taskset", "-c", core, *command], cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        time.sleep(1)
-        yield process.pid
-    finally:
-        process.terminate()
-        process.wait()
-
-
-@contextlib.contextmanager
 def nginx(core, http):
     """One with these lines, in a folder of its own that holds the page."""
     with tempfile.TemporaryDirectory() as folder:
@@ -138,7 +116,7 @@ def nginx(core, http):
             file.write(PAGE)
         with open(os.path.join(folder, "nginx.conf"), "w") as file:
             file.write(SERVER.replace("@HTTP@", http).replace("@FOLDER@", folder))
-        with started(core, ["nginx", "-c", os.path.join(folder, "nginx.conf")], folder) as pid:
+        with started(["nginx", "-c", os.path.join(folder, "nginx.conf")], folder, core) as pid:
             yield pid
 
 
@@ -148,7 +126,7 @@ def main():
         with open(os.path.join(folder, "proxy.toml"), "w") as file:
             file.write(CONFIG)
         stack.enter_context(nginx("1", ORIGIN_HTTP))
-        waylight = stack.enter_context(started("0", [binary, "--config", "proxy.toml"], folder))
+        waylight = stack.enter_context(started([binary, "--config", "proxy.toml"], folder, 0))
         navigates = ["sec-fetch-dest: document", "sec-fetch-mode: navigate", "accept: text/html"]
         signed = [*navigates, f"cookie: {sign_in(binary, folder)}"]
         variants = []
