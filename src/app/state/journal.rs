@@ -6,7 +6,7 @@
 //! and after a loss of power it is spent by its expiry within minutes.
 
 use std::{
-    fs::{self, File, OpenOptions},
+    fs::{File, OpenOptions},
     io::{self, Write as _},
     os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
@@ -69,11 +69,7 @@ impl Journal for FileJournal {
 
 /// The entries of a file that have not expired.
 pub(super) fn read(path: &Path, now: u64) -> io::Result<Vec<Entry>> {
-    let bytes = match fs::read(path) {
-        Ok(bytes) => bytes,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(error),
-    };
+    let bytes = super::contents(path)?;
     let mut entries = Vec::new();
     for (index, text) in bytes.split_inclusive(|&octet| octet == b'\n').enumerate() {
         match parse(text) {

@@ -213,6 +213,14 @@ fn make_secret(directory: &Path) -> Result<(), StateError> {
     replace(&path, &format!("{digits}\n")).map_err(at(&path))
 }
 
+/// What a file holds; nothing, where there is none.
+fn contents(path: &Path) -> io::Result<Vec<u8>> {
+    match std::fs::read(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+        contents => contents,
+    }
+}
+
 /// Writes a file (0600) beside its place and moves it there.
 fn replace(path: &Path, text: &str) -> io::Result<()> {
     let new = path.with_extension("new");

@@ -3,7 +3,7 @@
 //! for what it used in the last moments.
 
 use std::{
-    fs, io,
+    io,
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
@@ -42,11 +42,7 @@ struct UsedFile {
 /// # Errors
 /// It cannot be read.
 pub(super) fn read(path: &Path, now: u64) -> io::Result<Vec<Used>> {
-    let text = match fs::read(path) {
-        Ok(text) => text,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(error),
-    };
+    let text = super::contents(path)?;
     let mut all = Vec::new();
     for (index, line) in text.split_inclusive(|&octet| octet == b'\n').enumerate() {
         match parse(line) {
