@@ -110,11 +110,16 @@ impl Attempt for Switches {
     }
 }
 
-#[tokio::test]
-async fn a_tunnel_ends_within_its_request() {
+/// An upstream whose tunnel ends when it is told to.
+fn switching() -> (Balance<Switches>, oneshot::Sender<Carried>) {
     let (end, ended) = oneshot::channel();
     let endpoint = Endpoint { scheme: Scheme::Http, host: "127.0.0.1".into(), port: 80 };
-    let balance = Balance::new(&[endpoint], Box::default(), 1, Switches(Cell::new(Some(ended))));
+    (Balance::new(&[endpoint], Box::default(), 1, Switches(Cell::new(Some(ended)))), end)
+}
+
+#[tokio::test]
+async fn a_tunnel_ends_within_its_request() {
+    let (balance, end) = switching();
     let cx = testing::context(&Request::default());
     let mut inbox = testing::trace(&cx);
     let local = LocalSet::new();
@@ -137,9 +142,7 @@ async fn a_tunnel_ends_within_its_request() {
 
 #[tokio::test]
 async fn a_tunnel_that_ends_first_leaves_the_request_open() {
-    let (end, ended) = oneshot::channel();
-    let endpoint = Endpoint { scheme: Scheme::Http, host: "127.0.0.1".into(), port: 80 };
-    let balance = Balance::new(&[endpoint], Box::default(), 1, Switches(Cell::new(Some(ended))));
+    let (balance, end) = switching();
     let cx = testing::context(&Request::default());
     let mut inbox = testing::trace(&cx);
     let local = LocalSet::new();
@@ -155,9 +158,7 @@ async fn a_tunnel_that_ends_first_leaves_the_request_open() {
 #[tokio::test]
 async fn a_tunnel_whose_client_goes_ends_its_request_once() {
     for ends in [true, false] {
-        let (end, ended) = oneshot::channel();
-        let endpoint = Endpoint { scheme: Scheme::Http, host: "127.0.0.1".into(), port: 80 };
-        let balance = Balance::new(&[endpoint], Box::default(), 1, Switches(Cell::new(Some(ended))));
+        let (balance, end) = switching();
         let cx = testing::context(&Request::default());
         let mut inbox = testing::trace(&cx);
         let local = LocalSet::new();
