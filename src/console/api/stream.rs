@@ -147,8 +147,8 @@ impl View<'_> {
     }
 
     fn shows_patch(&self, patch: &Patch) -> bool {
-        let row = || self.ring.find(patch.id).and_then(|slot| slot.row());
-        self.reach == Reach::All || row().is_some_and(|row| self.reach.holds_row(&row))
+        let row = || self.ring.get(self.ring.find(patch.id)?);
+        self.reach == Reach::All || row().is_some_and(|(row, _)| self.reach.holds_row(&row))
     }
 }
 

@@ -201,20 +201,28 @@ impl Hub {
     /// Publishes an event with the next batch. It is only made where somebody looks; it takes a number in any case, so
     /// that whoever comes back sees that something is missing.
     pub fn publish<E: Into<Option<Event>>>(&self, event: impl FnOnce() -> E) {
+        self.publish_all(1, std::iter::once(event));
+    }
+
+    /// Publishes `count` events, as [`Self::publish`] does each.
+    pub fn publish_all<E: Into<Option<Event>>, F: FnOnce() -> E>(&self, count: u64, events: impl Iterator<Item = F>) {
         let mut inner = self.lock();
-        inner.number += 1;
         let looked_at = self.published.receiver_count() > 0 || inner.looked_at_until.is_some();
         if !looked_at {
+            inner.number += count;
             return;
         }
-        let number = inner.number;
-        // A batch has no hole: after what was skipped, the next one begins. Readers see a gap between two batches.
-        let follows = inner.pending.last().is_none_or(|(last, _)| last + 1 == number);
-        if !follows || inner.pending.len() >= inner.events_max {
-            self.counters.live_events_skipped.one();
-            return;
+        for event in events {
+            inner.number += 1;
+            let number = inner.number;
+            // A batch has no hole: after what was skipped, the next one begins. Readers see a gap between two batches.
+            let follows = inner.pending.last().is_none_or(|(last, _)| last + 1 == number);
+            if !follows || inner.pending.len() >= inner.events_max {
+                self.counters.live_events_skipped.one();
+                continue;
+            }
+            inner.pending.extend(event().into().map(|event| (number, event)));
         }
-        inner.pending.extend(event().into().map(|event| (number, event)));
     }
 
     /// Publishes batches for ever.

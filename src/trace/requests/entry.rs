@@ -5,6 +5,7 @@
 
 use std::{
     net::{IpAddr, Ipv6Addr},
+    ops::Range,
     str,
 };
 
@@ -22,6 +23,8 @@ pub const ENTRY_BYTES_MAX: usize = 3_072;
 const MOMENTS: [Moment; 5] = [Moment::Routed, Moment::Chosen, Moment::Connected, Moment::Sent, Moment::FirstByte];
 /// What stands for a moment that was not reached.
 const NEVER: u64 = u64::MAX;
+/// What stands for no page.
+const NO_PAGE: u128 = 0;
 
 /// The facts of one request.
 #[derive(Clone, Debug, PartialEq)]
@@ -102,8 +105,10 @@ impl PartialEq for Query<'_> {
 }
 
 /// The part of a record that always is as long, its length included: 16 octets of id, 11 numbers, the status, three
-/// codes, and an address.
-const FIXED_BYTES: usize = 2 + 16 + 11 * 8 + 2 + 3 + 16;
+/// codes, an address, and the page that the background joins it to.
+const FIXED_BYTES: usize = 2 + 16 + 11 * 8 + 2 + 3 + 16 + 16;
+/// Where the page stands in a record.
+const PAGE: Range<usize> = FIXED_BYTES - 16..FIXED_BYTES;
 
 impl<'a> Entry<'a> {
     /// Appends the record to `buffer`, which has room for [`ENTRY_BYTES_MAX`] octets.
@@ -127,7 +132,7 @@ impl<'a> Entry<'a> {
         fixed[108] = self.hints.destination.code();
         fixed[109] = u8::from(self.scheme == "https") | u8::from(self.trace.is_some()) << 1;
         fixed[110] = version_code(self.version);
-        fixed[111..].copy_from_slice(&address.octets());
+        fixed[111..127].copy_from_slice(&address.octets());
         buffer.extend_from_slice(&fixed);
         let cache = [self.cache, self.cache_reason];
         for words in [self.method, self.host, self.path, self.route, self.upstream, self.error].into_iter().chain(cache)
@@ -163,6 +168,7 @@ impl<'a> Entry<'a> {
         let status = u16::from_le_bytes(take(from)?);
         let [destination, scheme, version] = take(from)?;
         let client = Ipv6Addr::from(take::<16>(from)?).to_canonical();
+        let _page: [u8; 16] = take(from)?;
         let [method, host, path, route, upstream, error] =
             [words(from)?, words(from)?, words(from)?, words(from)?, words(from)?, words(from)?];
         let [cache, cache_reason, query] = [words(from)?, words(from)?, words(from)?];
@@ -293,6 +299,19 @@ impl<'a> Record<'a> {
     /// All of it, read; `None` only by a fault of ours.
     pub fn entry(&self) -> Option<Entry<'a>> {
         Entry::read(self.octets.get(2..)?)
+    }
+
+    /// The page that it was joined to.
+    pub fn page(&self) -> Option<u128> {
+        let page = self.octets.get(PAGE)?.first_chunk().copied().map(u128::from_le_bytes);
+        page.filter(|page| *page != NO_PAGE)
+    }
+}
+
+/// Joins the first record of `octets` to a page.
+pub fn join(octets: &mut [u8], page: u128) {
+    if let Some(place) = octets.get_mut(PAGE) {
+        place.copy_from_slice(&page.to_le_bytes());
     }
 }
 

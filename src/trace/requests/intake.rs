@@ -12,15 +12,15 @@ use tracing::warn;
 
 use super::{
     entry::Record,
-    join::{Joined, Joiner},
+    join::{Joined, Joiner, Member},
     keep::{KeepRules, Keeper, TRIGGER},
     log::{Chunk, RequestInbox},
     recent::Requests,
-    ring::Slot,
-    row::{HeaderSets, RequestRow},
+    ring::{Ended, Place},
+    row::RequestRow,
 };
 use crate::{
-    clock::{self, Instant},
+    clock,
     config::model::StoreRequests,
     trace::{
         counters::Counters,
@@ -71,7 +71,15 @@ impl RequestIntake {
         let (stop, stopped) = watch::channel(());
         let (write, writes) = mpsc::channel(WRITES_MAX);
         tasks.spawn(write_down(parts.keeper.requests.clone(), Arc::clone(&parts.keeper.counters), writes));
-        let running = Running { parts, joiner: Joiner::default(), pending: Vec::new(), write, second: 0, untraced: 0 };
+        let running = Running {
+            parts,
+            joiner: Joiner::default(),
+            known: Vec::new(),
+            pending: Vec::new(),
+            write,
+            second: 0,
+            untraced: 0,
+        };
         tasks.spawn(running.run(inbox, stopped));
         Self { tasks, stop }
     }
@@ -87,19 +95,29 @@ impl RequestIntake {
 }
 
 enum Write {
-    Rows(Vec<RequestRow>),
-    Patches(Vec<Patch>),
+    Rows(Vec<(Place, RequestRow)>),
+    Patches(Vec<(Place, Patch)>),
 }
 
 struct Running {
     parts: IntakeParts,
     joiner: Joiner,
-    /// Rows to be stored.
-    pending: Vec<RequestRow>,
+    /// What is known of the requests of the chunk that is being taken, in order.
+    known: Vec<Known>,
+    /// Rows to be stored, and where their requests are.
+    pending: Vec<(Place, RequestRow)>,
     write: mpsc::Sender<Write>,
     /// The second that untraced requests are counted in, since the Unix epoch.
     second: u64,
     untraced: u64,
+}
+
+/// What became known of a request when it came.
+#[derive(Clone, Copy)]
+struct Known {
+    page: Option<u128>,
+    /// The trace that a rule made of it.
+    kept: Option<TraceId>,
 }
 
 impl Running {
@@ -129,28 +147,40 @@ impl Running {
 
     fn take(&mut self, chunks: &mut Vec<Chunk>) {
         let bounds = self.parts.bounds.borrow_and_update().clone();
-        let mut slots = Vec::new();
+        let requests = self.parts.keeper.requests.clone();
         let mut patches = Vec::new();
-        for chunk in chunks.drain(..) {
-            chunk.read(|record, headers| {
-                let Joined { page, late } = self.joiner.join(record.brief);
-                patches.extend(late.into_iter().map(|id| Patch { id, page, trace: None }));
-                let kept = self.kept(record, &bounds.keep);
-                let slot = Slot::new(record.octets, page).traced(kept.map(|trace| (trace, TRIGGER.into())));
-                slots.push((record.brief.id, slot));
-                // Read where somebody wants it, and else not.
-                let row = || row(record, page, kept);
-                self.parts.keeper.hub.publish(|| Some(Event::Request(Arc::new(row()?))));
-                let is_traced = record.is_traced || kept.is_some();
-                if is_traced || self.has_room(&bounds, clock::now()) {
-                    self.store(row, headers);
-                }
-            });
+        for mut chunk in chunks.drain(..) {
+            let first = requests.ring().end();
+            self.look(&chunk, first, &bounds.keep, &mut patches);
+            let events = chunk.records().zip(&self.known);
+            // Read where somebody wants it, and else not.
+            let events = events.map(|(record, known)| move || Some(Event::Request(Arc::new(row(record, *known)?))));
+            self.parts.keeper.hub.publish_all(chunk.count(), events);
+            if requests.store().is_some() {
+                self.store(&mut chunk, first, &bounds);
+            }
+            requests.ring().push(chunk.records().zip(&self.known).map(|(record, known)| Ended {
+                octets: record.octets,
+                page: known.page,
+                trace: known.kept.map(|trace| (trace, TRIGGER)),
+            }));
+            chunk.give_back();
         }
-        self.parts.keeper.requests.ring().push(slots);
         self.patch(patches);
         if self.pending.len() >= ROWS_MAX {
             self.write_pending();
+        }
+    }
+
+    /// Finds out what can be known of a chunk's requests, the first of which will be in the place `first`.
+    fn look(&mut self, chunk: &Chunk, first: Place, keep: &KeepRules, patches: &mut Vec<(Place, Patch)>) {
+        self.known.clear();
+        for (record, further) in chunk.records().zip(0..) {
+            let Joined { page, late } = self.joiner.join(first.plus(further), record.brief);
+            let patch = |Member { id, place }| (place, Patch { id, page, trace: None });
+            patches.extend(late.into_iter().map(patch));
+            let kept = self.kept(record, keep);
+            self.known.push(Known { page, kept });
         }
     }
 
@@ -162,19 +192,26 @@ impl Running {
         self.parts.keeper.keep_by_rule(&record.entry()?, keep)
     }
 
-    fn store(&mut self, row: impl FnOnce() -> Option<RequestRow>, headers: Option<Box<HeaderSets>>) {
-        if self.parts.keeper.requests.store().is_none() {
-            return;
+    /// Has those of a chunk's requests written down that are to be.
+    fn store(&mut self, chunk: &mut Chunk, first: Place, bounds: &StoreBounds) {
+        let mut headers = chunk.take_headers();
+        for (at, record) in chunk.records().enumerate() {
+            let known = self.known[at];
+            if !(record.is_traced || known.kept.is_some() || self.has_room(bounds)) {
+                continue;
+            }
+            let sets = headers.iter().position(|(id, _)| *id == record.brief.id);
+            let headers = sets.map(|at| headers.swap_remove(at).1);
+            self.pending.extend(row(record, known).map(|row| (first.plus(at as u64), RequestRow { headers, ..row })));
         }
-        self.pending.extend(row().map(|row| RequestRow { headers, ..row }));
     }
 
     /// Whether an untraced request is stored, by the settings.
-    fn has_room(&mut self, bounds: &StoreBounds, now: Instant) -> bool {
-        if bounds.which == StoreRequests::Traced || self.parts.keeper.requests.store().is_none() {
+    fn has_room(&mut self, bounds: &StoreBounds) -> bool {
+        if bounds.which == StoreRequests::Traced {
             return false;
         }
-        let second = now.unix_nanos() / 1_000_000_000;
+        let second = clock::unix_seconds();
         if self.second != second {
             (self.second, self.untraced) = (second, 0);
         }
@@ -186,17 +223,18 @@ impl Running {
         true
     }
 
-    fn patch(&mut self, mut patches: Vec<Patch>) {
-        for patch in &patches {
+    fn patch(&mut self, mut patches: Vec<(Place, Patch)>) {
+        for (place, patch) in &patches {
             self.parts.keeper.hub.publish(|| Event::RequestPatch(patch.clone()));
-            self.parts.keeper.requests.ring().patch(patch);
+            self.parts.keeper.requests.ring().patch(*place, patch);
         }
-        patches.retain(|patch| match self.pending.iter_mut().rev().find(|row| row.id == patch.id) {
-            Some(row) => {
+        patches.retain(|(place, patch)| match self.pending.binary_search_by_key(place, |(place, _)| *place) {
+            Ok(at) => {
+                let (_, row) = &mut self.pending[at];
                 row.page = patch.page.or(row.page);
                 false
             }
-            None => self.parts.keeper.requests.store().is_some(),
+            Err(_) => self.parts.keeper.requests.store().is_some(),
         });
         // Rows that are written already, or are being written: after them.
         let count = patches.len() as u64;
@@ -218,10 +256,10 @@ impl Running {
 }
 
 /// What a record tells, and what became known of its request.
-fn row(record: Record<'_>, page: Option<u128>, kept: Option<TraceId>) -> Option<RequestRow> {
+fn row(record: Record<'_>, known: Known) -> Option<RequestRow> {
     let mut row = record.entry()?.row();
-    row.page = page;
-    if let Some(trace) = kept {
+    row.page = known.page;
+    if let Some(trace) = known.kept {
         (row.trace, row.trigger) = (Some(trace), TRIGGER.into());
     }
     Some(row)
@@ -233,12 +271,12 @@ async fn write_down(requests: Requests, counters: Arc<Counters>, mut writes: mps
         match write {
             Write::Rows(rows) => {
                 let Some(store) = requests.store() else { continue };
-                let ids: Vec<u128> = rows.iter().map(|row| row.id).collect();
+                let (places, rows): (Vec<Place>, Vec<RequestRow>) = rows.into_iter().unzip();
                 match store.write_requests(rows).await {
-                    Ok(()) => patch_stored(&requests, requests.ring().stored(ids)).await,
+                    Ok(()) => patch_stored(&requests, requests.ring().stored(places)).await,
                     Err(error) => {
-                        counters.requests_unstored.add(ids.len() as u64);
-                        warn!(%error, requests = ids.len(), "requests were not stored");
+                        counters.requests_unstored.add(places.len() as u64);
+                        warn!(%error, requests = places.len(), "requests were not stored");
                     }
                 }
             }
@@ -247,9 +285,9 @@ async fn write_down(requests: Requests, counters: Arc<Counters>, mut writes: mps
     }
 }
 
-async fn patch_stored(requests: &Requests, patches: Vec<Patch>) {
-    for patch in patches {
-        if let Err(error) = requests.patch(&patch).await {
+async fn patch_stored(requests: &Requests, patches: Vec<(Place, Patch)>) {
+    for (place, patch) in patches {
+        if let Err(error) = requests.patch(Some(place), &patch).await {
             warn!(%error, "a stored request could not be joined to its page or its trace");
         }
     }

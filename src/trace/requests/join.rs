@@ -9,6 +9,7 @@ use std::collections::VecDeque;
 use super::{
     entry::Brief,
     hints::{Destination, Hints},
+    ring::Place,
 };
 use crate::trace::bounded::Bounded;
 
@@ -30,14 +31,23 @@ pub struct Joiner {
     /// What refers to a browser's URL that is not known yet.
     waiting: Bounded<(u64, u64), Vec<Waiting>>,
     /// What was joined lately, the latest last.
-    lately: VecDeque<Brief>,
+    lately: VecDeque<(Place, Brief)>,
 }
 
 /// A request that waits for its page, and the URL that others may refer to.
 #[derive(Clone, Copy, Debug)]
 struct Waiting {
-    id: u128,
+    member: Member,
     url: u64,
+}
+
+/// A request of a page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Member {
+    /// The request.
+    pub id: u128,
+    /// Where it is.
+    pub place: Place,
 }
 
 /// What was found out.
@@ -46,7 +56,7 @@ pub struct Joined {
     /// The page of the request asked for.
     pub page: Option<u128>,
     /// Earlier requests that belong to the page, which was not known before, whatever they were joined to.
-    pub late: Vec<u128>,
+    pub late: Vec<Member>,
 }
 
 /// The most requests that wait for one URL.
@@ -64,8 +74,8 @@ impl Default for Joiner {
 }
 
 impl Joiner {
-    /// Joins one request.
-    pub fn join(&mut self, request: Brief) -> Joined {
+    /// Joins the request that is in this place.
+    pub fn join(&mut self, place: Place, request: Brief) -> Joined {
         let Hints { browser, url, referer, destination } = request.hints;
         if destination == Destination::DOCUMENT {
             self.last.insert(browser, (request.id, request.start));
@@ -73,47 +83,52 @@ impl Joiner {
             self.overtaken(request, &mut late);
             return Joined { page: Some(request.id), late };
         }
+        if referer == 0 {
+            // Nothing says that a request without a destination is a browser's.
+            let is_a_browsers = destination != Destination::default();
+            let page = is_a_browsers.then(|| self.last_page(request)).flatten();
+            if page.is_some() {
+                self.remember(place, request);
+            }
+            return Joined { page, late: Vec::new() };
+        }
         if let Some(page) = self.urls.find(&(browser, referer)).copied() {
             let late = if url == 0 { Vec::new() } else { self.known(browser, url, page) };
-            self.remember(request);
+            self.remember(place, request);
             return Joined { page: Some(page), late };
         }
-        if referer != 0 {
-            let waiting = self.waiting.entry((browser, referer));
-            if waiting.len() < WAITING_MAX {
-                waiting.push(Waiting { id: request.id, url });
-            }
-            return Joined::default();
+        let waiting = self.waiting.entry((browser, referer));
+        if waiting.len() < WAITING_MAX {
+            waiting.push(Waiting { member: Member { id: request.id, place }, url });
         }
-        let recent = |(_, since): &&(u128, u64)| request.start.saturating_sub(*since) < LAST_PAGE_NANOS;
-        // Nothing says that a request without a destination is a browser's.
-        let last = self.last.find(&browser).filter(|_| destination != Destination::default()).filter(recent);
-        let page = last.map(|(page, _)| *page);
-        if page.is_some() {
-            self.remember(request);
-        }
-        Joined { page, late: Vec::new() }
+        Joined::default()
     }
 
-    fn remember(&mut self, request: Brief) {
+    /// The last page of a request's browser, if it is recent.
+    fn last_page(&self, request: Brief) -> Option<u128> {
+        let (page, since) = *self.last.find(&request.hints.browser)?;
+        (request.start.saturating_sub(since) < LAST_PAGE_NANOS).then_some(page)
+    }
+
+    fn remember(&mut self, place: Place, request: Brief) {
         if self.lately.len() == OVERTAKEN_MAX {
             self.lately.pop_front();
         }
-        self.lately.push_back(request);
+        self.lately.push_back((place, request));
     }
 
     /// What `page` loaded that ended before it, and was joined to the browser's page before: it began after this one.
-    fn overtaken(&mut self, page: Brief, late: &mut Vec<u128>) {
+    fn overtaken(&mut self, page: Brief, late: &mut Vec<Member>) {
         let browser = page.hints.browser;
-        let is_later = |request: &&Brief| request.hints.browser == browser && request.start >= page.start;
-        let mut candidates: Vec<Brief> = self.lately.iter().filter(is_later).copied().collect();
+        let is_later = |(_, request): &&(Place, Brief)| request.hints.browser == browser && request.start >= page.start;
+        let mut candidates: Vec<(Place, Brief)> = self.lately.iter().filter(is_later).copied().collect();
         // Nothing refers to 0, which stands for a referer that is hidden.
         let mut urls = vec![page.hints.url, 0];
         while let Some(url) = urls.pop() {
-            candidates.retain(|request| {
+            candidates.retain(|(place, request)| {
                 let refers = request.hints.referer == url;
                 if refers {
-                    late.push(request.id);
+                    late.push(Member { id: request.id, place: *place });
                     if request.hints.url != 0 {
                         self.urls.insert((browser, request.hints.url), page.id);
                         urls.push(request.hints.url);
@@ -125,13 +140,13 @@ impl Joiner {
     }
 
     /// From now on `url` belongs to `page`; gives back what waited for it.
-    fn known(&mut self, browser: u64, url: u64, page: u128) -> Vec<u128> {
+    fn known(&mut self, browser: u64, url: u64, page: u128) -> Vec<Member> {
         let mut late = Vec::new();
         let mut urls = vec![url];
         while let Some(url) = urls.pop() {
             self.urls.insert((browser, url), page);
             for waiting in self.waiting.remove(&(browser, url)).unwrap_or_default() {
-                late.push(waiting.id);
+                late.push(waiting.member);
                 if waiting.url != 0 && waiting.url != url {
                     urls.push(waiting.url);
                 }

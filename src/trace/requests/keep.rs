@@ -71,15 +71,17 @@ impl Keeper {
     /// The store's.
     pub async fn keep(&self, id: u128) -> Result<Option<TraceId>, StoreError> {
         // Times of an earlier process mean nothing to this one's clock: only what is in the ring is recent.
-        let Some(row) = self.requests.ring().find(id).and_then(|slot| slot.row()) else { return Ok(None) };
+        let ring = self.requests.ring();
+        let Some(place) = ring.find(id) else { return Ok(None) };
+        let Some((row, _)) = ring.get(place) else { return Ok(None) };
         let trace = ids::trace_id();
-        let known = self.requests.ring().trace(id, (trace, TRIGGER));
+        let known = ring.trace(place, (trace, TRIGGER));
         if known != Some(trace) {
             return Ok(known);
         }
         self.outbox.send(spans(&row, trace));
         let patch = Patch { id, page: None, trace: Some((trace, TRIGGER.into())) };
-        self.requests.patch(&patch).await?;
+        self.requests.patch(Some(place), &patch).await?;
         self.hub.publish(|| Event::RequestPatch(patch));
         Ok(Some(trace))
     }

@@ -55,17 +55,23 @@ pub struct Chunk {
 }
 
 impl Chunk {
-    /// Gives each record to `read`, with its header sets.
-    pub fn read(mut self, mut read: impl FnMut(Record<'_>, Option<Box<HeaderSets>>)) {
+    /// The records, in the order in which their requests ended.
+    pub fn records(&self) -> impl Iterator<Item = Record<'_>> {
         let mut rest = self.records.as_slice();
-        while let Some(record) = Record::next(&mut rest) {
-            let headers = self.headers.iter().position(|(id, _)| *id == record.brief.id);
-            read(record, headers.map(|at| self.headers.swap_remove(at).1));
-        }
-        self.give_back();
+        std::iter::from_fn(move || Record::next(&mut rest))
     }
 
-    /// Gives the octets back unread. Where there are spare ones enough, they are freed.
+    /// How many there are.
+    pub fn count(&self) -> u64 {
+        self.count
+    }
+
+    /// Takes out the header sets, with the requests that they are of.
+    pub fn take_headers(&mut self) -> Vec<(u128, Box<HeaderSets>)> {
+        std::mem::take(&mut self.headers)
+    }
+
+    /// Gives the octets back. Where there are spare ones enough, they are freed.
     pub fn give_back(mut self) {
         self.records.clear();
         self.back.try_send(self.records).ok();

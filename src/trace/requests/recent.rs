@@ -7,7 +7,7 @@ use opentelemetry::trace::TraceId;
 
 use super::{
     matching::{self, Verdict},
-    ring::{KeptIn, Ring, Slot},
+    ring::{KeptIn, Place, Ring},
     row::RequestRow,
 };
 use crate::trace::{
@@ -39,7 +39,7 @@ impl Requests {
         // The ring first: what is stored meanwhile is then found twice, and not never.
         let (mut found, mut excluded) = (Vec::new(), Vec::new());
         let is_first = query.before.is_none();
-        for row in self.unstored() {
+        for row in self.ring.unstored() {
             match matching::verdict(&query, &row) {
                 Verdict::In => found.push(row),
                 Verdict::Out(name) => excluded.push((name, 1)),
@@ -69,7 +69,7 @@ impl Requests {
     /// The store's.
     pub async fn histogram(&self, query: RequestQuery, bins: usize) -> Result<Histogram, StoreError> {
         let rows: Vec<_> =
-            self.unstored().filter(|row| matches!(matching::verdict(&query, row), Verdict::In)).collect();
+            self.ring.unstored().filter(|row| matches!(matching::verdict(&query, row), Verdict::In)).collect();
         let query = matching::with_end(query, &rows);
         let mut histogram = match &self.store {
             Some(store) => store.histogram(query, bins).await?,
@@ -86,13 +86,12 @@ impl Requests {
     /// # Errors
     /// The store's.
     pub async fn request(&self, id: u128) -> Result<Option<RequestRow>, StoreError> {
-        let slot = self.ring.find(id);
-        let stored = match (&slot, &self.store) {
-            (Some(slot), _) if slot.kept_in() == KeptIn::RingOnly => None,
+        let recent = self.ring.find(id).and_then(|place| self.ring.get(place));
+        let stored = match (&recent, &self.store) {
+            (Some((_, KeptIn::RingOnly)), _) | (_, None) => None,
             (_, Some(store)) => store.request(id).await?,
-            (_, None) => None,
         };
-        Ok(stored.or_else(|| slot.and_then(|slot| slot.row())))
+        Ok(stored.or_else(|| recent.map(|(row, _)| row)))
     }
 
     /// All requests of a trace, oldest first.
@@ -100,7 +99,7 @@ impl Requests {
     /// # Errors
     /// The store's.
     pub async fn of_trace(&self, trace: TraceId) -> Result<Vec<RequestRow>, StoreError> {
-        let mut rows: Vec<_> = self.unstored().filter(|row| row.trace == Some(trace)).collect();
+        let mut rows: Vec<_> = self.ring.unstored().filter(|row| row.trace == Some(trace)).collect();
         if let Some(store) = &self.store {
             let seen: HashSet<u128> = rows.iter().map(|row| row.id).collect();
             rows.extend(store.requests_of(trace).await?.into_iter().filter(|row| !seen.contains(&row.id)));
@@ -109,20 +108,21 @@ impl Requests {
         Ok(rows)
     }
 
-    /// Adds what became known of a request, wherever it is; says whether it was found.
+    /// Adds what became known of a request, wherever it is; says whether it was found. `place` is where it is in the
+    /// ring, or was.
     ///
     /// # Errors
     /// The store's.
-    pub async fn patch(&self, patch: &Patch) -> Result<Found, StoreError> {
-        let here = self.ring.patch(patch);
+    pub async fn patch(&self, place: Option<Place>, patch: &Patch) -> Result<Found, StoreError> {
+        let here = place.and_then(|place| Some((place, self.ring.patch(place, patch)?)));
         let Some(store) = &self.store else { return Ok(here.map_or(Found::No, |_| Found::Yes)) };
-        if here == Some(KeptIn::RingOnly) {
+        if let Some((place, KeptIn::RingOnly)) = here {
             // Its trace outlives the ring, so it must, too. Where it is on its way to the store anyway, as it was, the intake
             // puts that right afterwards.
-            let row = patch.trace.as_ref().and_then(|_| self.ring.find(patch.id)?.row());
-            if let Some(row) = row {
+            let row = patch.trace.as_ref().and_then(|_| self.ring.get(place));
+            if let Some((row, _)) = row {
                 store.write_requests(vec![row]).await?;
-                self.ring.put(patch.id);
+                self.ring.put(place);
             }
             return Ok(Found::Yes);
         }
@@ -149,10 +149,6 @@ impl Requests {
     /// The store, if there is one.
     pub fn store(&self) -> Option<&Arc<dyn TraceStore>> {
         self.store.as_ref()
-    }
-
-    fn unstored(&self) -> impl Iterator<Item = RequestRow> {
-        self.ring.unstored().into_iter().filter_map(|slot: Arc<Slot>| slot.row())
     }
 }
 

@@ -1,6 +1,6 @@
 //! The whole stack without a listener, in front of a real origin: requests go in, responses and spans come out.
 
-use std::{cell::RefCell, net::SocketAddr, path::Path, rc::Rc, sync::Arc};
+use std::{cell::RefCell, collections::HashMap, net::SocketAddr, path::Path, rc::Rc, sync::Arc};
 
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full};
@@ -224,12 +224,14 @@ impl Stage {
     pub(crate) fn listed(&mut self) -> Vec<RequestRow> {
         self.edge.requests().hand_over();
         let mut rows = Vec::new();
-        while let Ok(chunk) = self.log.try_recv() {
-            chunk.read(|record, headers| {
+        while let Ok(mut chunk) = self.log.try_recv() {
+            let mut headers: HashMap<_, _> = chunk.take_headers().into_iter().collect();
+            for record in chunk.records() {
                 let mut row = record.entry().unwrap().row();
-                row.headers = headers;
+                row.headers = headers.remove(&row.id);
                 rows.push(row);
-            });
+            }
+            chunk.give_back();
         }
         rows
     }

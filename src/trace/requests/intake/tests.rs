@@ -15,6 +15,7 @@ use crate::{
             log::{RequestLog, RequestOutbox},
             recent::tests::List,
             ring::{KeptIn, Ring},
+            row::HeaderSets,
         },
         sessions::Budget,
         stage::Stage,
@@ -61,6 +62,11 @@ fn rules_within(quota: Quota, rules: &[&str], spans_per_minute_max: u64) -> Keep
     }
 }
 
+fn kept_in(requests: &Requests, id: u128) -> Option<KeptIn> {
+    let ring = requests.ring();
+    Some(ring.get(ring.find(id)?)?.1)
+}
+
 async fn end(running: Running) -> (Vec<RequestRow>, Arc<Counters>) {
     drop(running.log);
     running.intake.shutdown(Duration::from_secs(5)).await;
@@ -83,7 +89,7 @@ async fn requests_are_listed_published_and_stored() {
     let (rows, _) = end(running).await;
     assert_eq!(rows.iter().map(|row| row.id).collect::<Vec<_>>(), [1, 2]);
     assert_eq!(rows[1].headers.as_deref(), Some(&sets));
-    assert_eq!(requests.ring().find(2).unwrap().kept_in(), KeptIn::Store);
+    assert_eq!(kept_in(&requests, 2), Some(KeptIn::Store));
     hub.flush();
     let Delivery::Batch(batch) = reader.next().await else { panic!("a gap") };
     assert!(matches!(&batch.events[1].1, Event::Request(row) if row.id == 2));
@@ -117,7 +123,7 @@ async fn what_ended_before_its_page_is_joined_wherever_it_is() {
     running.log.append(&Entry { id: 1, hints, ..entry() }, None);
     running.log.hand_over();
     // Until it is in the store.
-    while running.requests.ring().find(1).is_none_or(|slot| slot.kept_in() == KeptIn::RingOnly) {
+    while kept_in(&running.requests, 1) != Some(KeptIn::Store) {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     running.log.append(&Entry { id: 2, hints, ..entry() }, None);

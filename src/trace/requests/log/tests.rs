@@ -8,8 +8,8 @@ fn log(chunks_max: usize) -> (RequestLog, RequestInbox, Arc<Counters>) {
 }
 
 fn ids(chunk: Chunk) -> Vec<u128> {
-    let mut ids = Vec::new();
-    chunk.read(|record, _| ids.push(record.brief.id));
+    let ids = chunk.records().map(|record| record.brief.id).collect();
+    chunk.give_back();
     ids
 }
 
@@ -72,7 +72,7 @@ fn header_sets_go_with_their_request() {
     log.append(&Entry { id: 1, ..entry() }, None);
     log.append(&Entry { id: 2, ..entry() }, Some(Box::new(sets.clone())));
     log.hand_over();
-    let mut seen = Vec::new();
-    inbox.try_recv().unwrap().read(|record, headers| seen.push((record.brief.id, headers)));
-    assert_eq!(seen, [(1, None), (2, Some(Box::new(sets)))]);
+    let mut chunk = inbox.try_recv().unwrap();
+    assert_eq!(chunk.take_headers(), [(2, Box::new(sets))]);
+    assert_eq!((chunk.count(), ids(chunk)), (2, vec![1, 2]));
 }

@@ -8,7 +8,10 @@ use crate::{
     rules::session::Id,
     service::BoxFuture,
     trace::{
-        requests::entry::{Entry, Sender, tests::entry},
+        requests::{
+            entry::{Entry, Sender, tests::entry},
+            ring::Ended,
+        },
         sink::{Batch, SinkError, SpanSink},
         store::{
             Capabilities, Erasures, Owners, Stored, Survives,
@@ -107,10 +110,10 @@ impl TraceStore for List {
     }
 }
 
-fn slot(entry: &Entry<'_>) -> (u128, Slot) {
+fn push(ring: &Ring, entry: &Entry<'_>) {
     let mut octets = Vec::new();
     entry.write(&mut octets);
-    (entry.id, Slot::new(&octets, None))
+    ring.push([Ended { octets: &octets, page: None, trace: None }]);
 }
 
 /// Requests 1 to 9, one a nanosecond: odd ones in the ring only, even ones in the store, and 4 in both.
@@ -120,7 +123,7 @@ fn requests() -> Requests {
     let entry = |id: u64| Entry { id: id.into(), start: id, status: if id > 6 { 500 } else { 200 }, ..entry() };
     for id in 1..=9 {
         if id % 2 == 1 || id == 4 {
-            ring.push([slot(&entry(id))]);
+            push(&ring, &entry(id));
         }
         if id % 2 == 0 {
             list.0.lock().unwrap().push(entry(id).row());
@@ -168,12 +171,12 @@ async fn one_request_and_what_becomes_known_of_it() {
     let trace = TraceId::from_bytes([3; 16]);
     for id in [3, 8] {
         let patch = Patch { id, page: Some(1), trace: Some((trace, "kept".into())) };
-        assert_eq!(requests.patch(&patch).await.unwrap(), Found::Yes);
+        assert_eq!(requests.patch(requests.ring().find(id), &patch).await.unwrap(), Found::Yes);
         let row = requests.request(id).await.unwrap().unwrap();
         assert_eq!((row.page, row.trace), (Some(1), Some(trace)));
     }
     assert_eq!(requests.request(77).await.unwrap(), None);
-    assert_eq!(requests.patch(&Patch { id: 77, page: None, trace: None }).await.unwrap(), Found::No);
+    assert_eq!(requests.patch(None, &Patch { id: 77, page: None, trace: None }).await.unwrap(), Found::No);
     let ids: Vec<_> = requests.of_trace(trace).await.unwrap().iter().map(|row| row.id).collect();
     assert_eq!(ids, [3, 8]);
 }
@@ -182,7 +185,9 @@ async fn one_request_and_what_becomes_known_of_it() {
 async fn a_histogram_counts_both() {
     let ring = Arc::new(Ring::new(100));
     let sender = Sender { identity: Id::from_bytes([1; 16]), person: "ada", session: None };
-    ring.push((0..10).map(|id| slot(&Entry { id, start: 100 + id as u64, sender: Some(sender), ..entry() })));
+    for id in 0..10 {
+        push(&ring, &Entry { id, start: 100 + id as u64, sender: Some(sender), ..entry() });
+    }
     let requests = Requests::new(ring, None);
     let query = RequestQuery { from: Some(100), to: Some(110), ..all(0) };
     let histogram = requests.histogram(query, 5).await.unwrap();
