@@ -14,7 +14,7 @@ use waylight::{
     trace::stage::Stage as Span,
 };
 
-use crate::support::edge::{HOST, Origin, Stage, attribute, on_worker};
+use crate::support::edge::{HOST, Origin, SIGN_IN, Stage, attribute, on_worker};
 
 const SITE: &str = crate::support::shop!(
     r#"
@@ -304,4 +304,23 @@ fn a_signed_header_traces_the_request_it_was_made_for_once() {
             assert_eq!(header(&origin.last(), "waylight-trace"), None);
         }
     });
+}
+
+/// Of people who are signed in nothing is recorded there; of others a ratio may have chosen the request.
+#[test]
+fn a_sign_in_is_a_span_where_a_ratio_chose_the_request() {
+    for (ratio, recorded) in [("0.0", 0), ("1.0", 1)] {
+        on_worker(async move {
+            let mut stage = Stage::set(&format!("[trace]\nratio = {ratio}\n{SITE}"), origin().await.address);
+            let request = Request::get(SIGN_IN);
+            // Nobody answers here, and the visitor leaves.
+            tokio::select! {
+                biased;
+                _ = stage.ask(request) => panic!("an answer"),
+                () = tokio::task::yield_now() => {}
+            }
+            let spans = stage.spans();
+            assert_eq!(spans.iter().filter(|span| span.stage == Span::Reserved).count(), recorded, "{spans:#?}");
+        });
+    }
 }

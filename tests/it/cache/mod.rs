@@ -264,3 +264,23 @@ fn the_cache_explains_a_url_and_forgets_it() {
         assert!(cache.explain(&url, &gzip).stored.is_empty());
     });
 }
+
+#[test]
+fn a_wait_for_another_requests_answer_is_a_span_of_its_own() {
+    on_worker(async {
+        let origin = Origin::start(|_: &Asked| page(&[("cache-control", "max-age=60")], HTML)).await;
+        let mut stage = Stage::set(SITE, origin.address);
+        let cookie = stage.session_cookie();
+        let ask = || stage.ask(http::Request::get("/page").header("cookie", &cookie));
+        let (first, second) = tokio::join!(ask(), ask());
+        assert_eq!(origin.asked.borrow().len(), 1);
+        assert!(word(&second).contains("; collapsed"), "{} {}", word(&first), word(&second));
+        let spans = stage.spans();
+        let wait = span(&spans, "Wait for another request");
+        let root = spans.iter().find(|span| span.span_id == wait.parent).unwrap();
+        assert_eq!((root.stage.name(), root.trace_id), ("HTTP", wait.trace_id));
+        assert!(root.start <= wait.start && wait.end <= root.end);
+        let (filler, told) = (span(&spans, "Cache store"), &wait.links[0]);
+        assert_eq!((told.trace_id, told.span_id), (filler.trace_id, filler.span_id), "it names whose answer it took");
+    });
+}

@@ -102,12 +102,15 @@ pub(crate) struct Stage {
     scheme: Scheme,
 }
 
-/// Pages for whoever is signed in.
+/// Pages for whoever is signed in, and one to sign in by.
 struct SignedIn;
 
+/// Where one signs in.
+pub(crate) const SIGN_IN: &str = "/_waylight/in";
+
 impl Pages for SignedIn {
-    fn claims(&self, _: &http::Uri, _: &http::HeaderMap, facts: &mut Facts) -> bool {
-        facts.credentials.identity.is_some()
+    fn claims(&self, uri: &http::Uri, _: &http::HeaderMap, facts: &mut Facts) -> bool {
+        facts.credentials.identity.is_some() || uri.path() == SIGN_IN
     }
 
     fn toolbar(&self) -> &str {
