@@ -5,6 +5,7 @@ mod conn;
 mod dress;
 mod keeping;
 mod request_id;
+mod told;
 
 use std::{
     borrow::Cow,
@@ -15,7 +16,7 @@ use std::{
     sync::Arc,
 };
 
-use http::{HeaderMap, HeaderValue, Method, Uri, Version, header::ACCEPT};
+use http::{HeaderValue, Method, Uri, Version, header::ACCEPT};
 use opentelemetry::trace::SpanId;
 
 pub use self::{
@@ -35,7 +36,7 @@ use crate::{
         headers::{forwarded::PeerTrust, hop::Hop, redact::Redaction},
         privacy, reserved,
         session::Credentials,
-        trace_context::{MetaTags, Outgoing},
+        trace_context::Outgoing,
     },
     service::{Request, Response},
     trace::{
@@ -108,6 +109,7 @@ pub struct Context {
     permit: RefCell<Option<Permit>>,
     credentials: RefCell<Option<Box<Credentials>>>,
     outgoing: RefCell<Option<Box<Outgoing>>>,
+    parent_there: Cell<Option<SpanId>>,
     root: RefCell<Span>,
     scope: RefCell<Scope>,
     cache: RefCell<Option<Cached>>,
@@ -161,6 +163,7 @@ impl Context {
             permit: RefCell::default(),
             credentials: RefCell::default(),
             outgoing: RefCell::default(),
+            parent_there: Cell::new(None),
             root: RefCell::default(),
             scope: RefCell::default(),
             cache: RefCell::default(),
@@ -246,40 +249,6 @@ impl Context {
     /// Remembers who sent this request.
     pub fn identify(&self, credentials: Credentials) {
         *self.credentials.borrow_mut() = Some(Box::new(credentials));
-    }
-
-    /// Tells a dynamic sampling context that begins here the route's name; the route must be known.
-    pub fn name_transaction(&self) {
-        if let (Some(outgoing), Some(route)) = (self.outgoing.borrow_mut().as_mut(), self.route.get()) {
-            outgoing.name_transaction(route);
-        }
-    }
-
-    /// Writes the trace context of a traced request toward the upstream, with `span` as the parent of what happens
-    /// there. The headers of an untraced request stay as they are.
-    pub fn propagate(&self, headers: &mut HeaderMap, span: Option<SpanId>) {
-        // A span that did not fit into the request's share is not named: nobody would find it.
-        let span = span.or_else(|| self.root.borrow().id());
-        if let (Some(outgoing), Some(span)) = (self.outgoing.borrow().as_ref(), span) {
-            outgoing.apply(headers, span);
-            self.keeping.name(headers, self.request_id);
-        }
-    }
-
-    /// What a traced request's page is told: the root span is its parent.
-    pub fn tags(&self) -> Option<MetaTags> {
-        let span = self.root.borrow().id()?;
-        self.outgoing.borrow().as_ref().map(|outgoing| outgoing.meta(span))
-    }
-
-    /// The root span, and where it hangs: under a span of the page's browser from now on, unless it came with a parent.
-    pub fn hang_under(&self, browser: SpanId) -> Option<(SpanId, Option<SpanId>)> {
-        let mut root = self.root.borrow_mut();
-        let is_free = self.outgoing.borrow().as_ref().is_some_and(|outgoing| outgoing.parent.is_none());
-        if is_free {
-            root.hang_under(browser);
-        }
-        Some((root.id()?, is_free.then_some(browser)))
     }
 
     /// The response as the client gets it: the request ends when its body does.

@@ -25,6 +25,12 @@ impl<const N: usize> Hex<N> {
         self.0.map(|octet| DIGITS[usize::from(octet)])
     }
 
+    /// Puts the digits into `octets`, from the place `at` on, where they have room.
+    #[inline]
+    pub fn write_at(self, octets: &mut [u8], at: usize) {
+        octets[at..at + 2 * N].copy_from_slice(self.digits().as_flattened());
+    }
+
     /// Adds the digits to `octets`.
     pub fn write_to(self, octets: &mut Vec<u8>) {
         octets.extend_from_slice(self.digits().as_flattened());

@@ -89,6 +89,33 @@ fn a_session_is_traced_from_route_to_upstream() {
 }
 
 #[test]
+fn a_traced_request_has_one_name_and_one_context_at_the_upstream() {
+    on_worker(async {
+        let origin = origin().await;
+        let mut stage = Stage::set(SITE, origin.address);
+        let request = Request::get("/products/lamp")
+            .header("cookie", stage.session_cookie())
+            .header("x-request-id", "mine")
+            .header("x-request-id", "mine too")
+            .header("traceparent", PARENT)
+            .header("sentry-trace", "0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-1");
+        stage.ask(request).await;
+        let spans = stage.spans();
+        let root = spans.iter().find(|span| span.stage == Span::Request).unwrap();
+        let client = spans.iter().find(|span| span.stage == Span::UpstreamRequest).unwrap();
+        let asked = origin.last();
+        let all = |name: &str| {
+            asked.headers().get_all(name).iter().map(|value| value.to_str().unwrap().to_owned()).collect::<Vec<_>>()
+        };
+        assert_eq!(all("x-request-id"), [attribute(root, "waylight.request_id").unwrap()]);
+        let [parent] = &*all("traceparent") else { panic!("{asked:?}") };
+        assert!(parent.contains(&client.span_id.to_string()), "{parent}");
+        let [sentry] = &*all("sentry-trace") else { panic!("{asked:?}") };
+        assert!(sentry.contains(&client.span_id.to_string()), "{sentry}");
+    });
+}
+
+#[test]
 fn the_first_request_of_a_connection_tells_of_its_handshake() {
     on_worker(async {
         let origin = origin().await;

@@ -114,6 +114,7 @@ impl Context {
             permit: RefCell::default(),
             credentials: RefCell::default(),
             outgoing: RefCell::default(),
+            parent_there: Cell::new(None),
             root: RefCell::default(),
             scope: RefCell::default(),
             cache: RefCell::default(),

@@ -53,9 +53,19 @@ pub struct Keeping {
 
 impl Keeping {
     /// Tells the upstream the request's name, so that a trace which it begins anew can be joined to this one.
-    pub(super) fn name(&self, headers: &mut HeaderMap, request: RequestId) {
-        if let (Some(header), Ok(name)) = (&self.request_id_header, HeaderValue::try_from(request.octets())) {
-            headers.insert(header, name);
+    pub(super) fn name(&self, request: RequestId, mut write: impl FnMut(&HeaderName, &[u8])) {
+        if let Some(header) = &self.request_id_header {
+            write(header, &request.octets());
+        }
+    }
+
+    /// Takes off what would be taken for the request's name.
+    pub(super) fn unname(&self, headers: &mut HeaderMap) {
+        // One look at all names costs less than a search for this one, which almost no request has.
+        if let Some(header) =
+            self.request_id_header.as_ref().filter(|header| headers.keys().any(|name| name == *header))
+        {
+            headers.remove(header);
         }
     }
 }
@@ -87,7 +97,16 @@ impl Context {
             Place::Upstream => &mut sets.upstream,
             Place::Sent => &mut sets.sent,
         };
-        *set = shown(headers, &self.keeping.redaction);
+        let redaction = &self.keeping.redaction;
+        *set = shown(headers, redaction);
+        if place == Place::Forwarded {
+            self.tell_upstream(|name, value| {
+                let value = if redaction.hides_header(name) { REDACTED.into() } else { String::from_utf8_lossy(value) };
+                if set.len() < FIELDS_MAX {
+                    set.push((name.as_str().into(), value.into()));
+                }
+            });
+        }
     }
 
     /// Waylight answers this request itself, for somebody who is signed in, or signs in: it is not listed.

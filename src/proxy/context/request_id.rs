@@ -28,9 +28,9 @@ impl RequestId {
     }
 
     /// As a header's value.
-    pub fn octets(self) -> Vec<u8> {
-        let mut octets = Vec::with_capacity(32);
-        self.hex().write_to(&mut octets);
+    pub fn octets(self) -> [u8; 32] {
+        let mut octets = [0; 32];
+        self.hex().write_at(&mut octets, 0);
         octets
     }
 

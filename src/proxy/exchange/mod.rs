@@ -29,7 +29,7 @@ use super::{
     attempt::{Answer, Failed, Stale},
     context::{Context, Place},
     timer::Timer,
-    wire::{Age, Lease, Line, SendError, Wire},
+    wire::{Age, Lease, Line, SendError, Wire, outgoing::field},
 };
 use crate::{
     body::Body,
@@ -114,7 +114,8 @@ impl Exchange {
         let (request, sending) = Sending::watch(request, cx);
         let interim = |response| cx.conn.aside.tell(headers::forward_interim(response));
         let Line { wire, timer, .. } = &mut lease.line;
-        match self.head(wire.send(request, interim), &sending, timer).await {
+        let told = |own: &mut Vec<u8>| cx.tell_upstream(|name, value| field(own, name.as_str(), value));
+        match self.head(wire.send(request, told, interim), &sending, timer).await {
             Ok(response) => {
                 cx.phases.mark(Phase::FirstByte, clock::now());
                 cx.keep_headers(Place::Upstream, response.headers());

@@ -35,11 +35,12 @@ pub trait Wire: 'static {
     /// nor said anything that nobody asked for. If it can, the task of `cx` is woken when that may have changed.
     fn is_at_rest(&mut self, cx: &mut Context<'_>) -> bool;
 
-    /// Sends `request`, and waits for the head of the final response; those before it are told to `interim`. Dropping
-    /// the future spoils the connection.
+    /// Sends `request` and the fields that `told` writes, and waits for the head of the final response; those before it
+    /// are told to `interim`. Dropping the future spoils the connection.
     fn send(
         &mut self,
         request: Request,
+        told: impl FnOnce(&mut Vec<u8>),
         interim: impl Fn(http::Response<()>),
     ) -> impl Future<Output = Result<http::Response<()>, SendError>>;
 

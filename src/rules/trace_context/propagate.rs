@@ -226,18 +226,27 @@ impl Outgoing {
         self.frozen = Frozen::Yes;
     }
 
-    /// Writes the four headers toward the upstream, with `span` as the parent of what happens there.
-    pub fn apply(&self, headers: &mut HeaderMap, span: SpanId) {
+    /// Makes the headers toward the upstream those that go on, but for the two that name a span: see [`Self::tell`].
+    pub fn apply(&self, headers: &mut HeaderMap) {
         // Almost no request has a context: what is not there need not be looked for.
         let had_context = has_context(headers);
-        set(headers, TRACEPARENT, self.traceparent(span).octets());
-        set(headers, SENTRY_TRACE, self.sentry_trace(span).octets());
+        if had_context {
+            headers.remove(TRACEPARENT);
+            headers.remove(SENTRY_TRACE);
+        }
         for (name, carry) in [(TRACESTATE, &self.tracestate), (BAGGAGE, &self.baggage)] {
             match carry {
                 Carry::Set(value) if had_context || !value.is_empty() => set(headers, name, value.clone()),
                 Carry::Set(_) | Carry::Keep => {}
             }
         }
+    }
+
+    /// Gives the two headers to `write` that name `span` as the parent of what happens at the upstream. They are another
+    /// span's at each attempt, and digits only: no header map is needed for them.
+    pub fn tell(&self, span: SpanId, mut write: impl FnMut(&http::HeaderName, &[u8])) {
+        write(&TRACEPARENT, &self.traceparent(span).octets());
+        self.sentry_trace(span).write(|value| write(&SENTRY_TRACE, value));
     }
 
     /// The values of the page's tags, with `span`, the edge's server span, as the page's parent. Not escaped for HTML.
@@ -278,7 +287,13 @@ fn head(incoming: &Incoming, dsc: &Settings, ids: NewIds, sampled: Sampled) -> O
     let dsc = dsc.members(head).unwrap_or_default();
     let others = incoming.others();
     // Ours first: if the list is too long, the last members go.
-    let list = baggage::join(baggage::parse(dsc.as_bytes()).chain(baggage::parse(&others)).map(|member| member.raw));
+    let list = match (&*dsc, &*others) {
+        // Most often there is no list at all.
+        ("", []) => Vec::new(),
+        (dsc, others) => {
+            baggage::join(baggage::parse(dsc.as_bytes()).chain(baggage::parse(others)).map(|member| member.raw))
+        }
+    };
     Outgoing {
         trace_id: ids.trace_id,
         parent: None,

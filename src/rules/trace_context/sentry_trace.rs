@@ -49,23 +49,24 @@ impl SentryTrace {
 }
 
 impl SentryTrace {
-    /// As a header's value: ASCII.
-    pub fn octets(&self) -> Vec<u8> {
-        let mut octets = Vec::with_capacity(LENGTH_MAX);
-        Hex(self.trace_id.to_bytes()).write_to(&mut octets);
-        octets.push(b'-');
-        Hex(self.span_id.to_bytes()).write_to(&mut octets);
-        octets.extend_from_slice(match self.sampled {
-            Sampled::Yes => b"-1",
-            Sampled::No => b"-0",
-            Sampled::Deferred => b"",
-        });
-        octets
+    /// Gives `take` a header's value: ASCII.
+    pub fn write<T>(&self, take: impl FnOnce(&[u8]) -> T) -> T {
+        let mut octets = *b"00000000000000000000000000000000-0000000000000000-1";
+        Hex(self.trace_id.to_bytes()).write_at(&mut octets, 0);
+        Hex(self.span_id.to_bytes()).write_at(&mut octets, 33);
+        match self.sampled {
+            Sampled::Yes => take(&octets),
+            Sampled::No => {
+                octets[LENGTH_MAX - 1] = b'0';
+                take(&octets)
+            }
+            Sampled::Deferred => take(&octets[..LENGTH_MAX - 2]),
+        }
     }
 
     /// As a header's value.
     pub fn text(&self) -> String {
-        String::from_utf8(self.octets()).unwrap_or_default()
+        self.write(|octets| String::from_utf8_lossy(octets).into_owned())
     }
 }
 

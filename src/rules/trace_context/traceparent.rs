@@ -50,19 +50,16 @@ impl Traceparent {
 
 impl Traceparent {
     /// As a header's value: ASCII.
-    pub fn octets(&self) -> Vec<u8> {
-        let mut octets = Vec::with_capacity(LENGTH);
-        octets.extend_from_slice(b"00-");
-        Hex(self.trace_id.to_bytes()).write_to(&mut octets);
-        octets.push(b'-');
-        Hex(self.span_id.to_bytes()).write_to(&mut octets);
-        octets.push(b'-');
-        Hex([self.flags.to_u8()]).write_to(&mut octets);
+    pub fn octets(&self) -> [u8; LENGTH] {
+        let mut octets = *b"00-00000000000000000000000000000000-0000000000000000-00";
+        Hex(self.trace_id.to_bytes()).write_at(&mut octets, 3);
+        Hex(self.span_id.to_bytes()).write_at(&mut octets, 36);
+        Hex([self.flags.to_u8()]).write_at(&mut octets, 53);
         octets
     }
 
     /// As a header's value.
     pub fn text(&self) -> String {
-        String::from_utf8(self.octets()).unwrap_or_default()
+        String::from_utf8_lossy(&self.octets()).into_owned()
     }
 }

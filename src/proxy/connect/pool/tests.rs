@@ -17,7 +17,12 @@ impl Wire for Fake {
         self.0.get()
     }
 
-    async fn send(&mut self, _: Request, _: impl Fn(http::Response<()>)) -> Result<http::Response<()>, SendError> {
+    async fn send(
+        &mut self,
+        _: Request,
+        _: impl FnOnce(&mut Vec<u8>),
+        _: impl Fn(http::Response<()>),
+    ) -> Result<http::Response<()>, SendError> {
         unreachable!("nothing is sent here")
     }
 

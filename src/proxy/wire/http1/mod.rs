@@ -118,11 +118,12 @@ impl Wire for Http1 {
     async fn send(
         &mut self,
         mut request: Request,
+        told: impl FnOnce(&mut Vec<u8>),
         interim: impl Fn(http::Response<()>),
     ) -> Result<http::Response<()>, SendError> {
         let method = request.method().clone();
         let has_body = !request.body().is_end_stream();
-        self.shared.borrow_mut().begin(&mut request);
+        self.shared.borrow_mut().begin(&mut request, told);
         match poll_fn(|cx| self.shared.borrow_mut().poll_exchange(cx, &method, &interim)).await {
             Ok(head) => {
                 if !self.shared.borrow().outbound.is_over() {
@@ -174,9 +175,9 @@ impl Wire for Http1 {
 
 impl Connection {
     /// Takes up `request`: its body is moved out, its head stays.
-    fn begin(&mut self, request: &mut Request) {
+    fn begin(&mut self, request: &mut Request, told: impl FnOnce(&mut Vec<u8>)) {
         let body = if request.body().is_end_stream() { None } else { Some(mem::take(request.body_mut())) };
-        self.outbound.begin(request, body);
+        self.outbound.begin(request, told, body);
         self.inbound.begin();
         self.failed = None;
     }

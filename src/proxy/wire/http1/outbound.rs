@@ -37,8 +37,8 @@ enum Rest {
 }
 
 impl Outbound {
-    /// Takes up a request with this body.
-    pub(super) fn begin(&mut self, request: &Request, body: Option<Body>) {
+    /// Takes up a request with this body, and with the fields that `told` writes.
+    pub(super) fn begin(&mut self, request: &Request, told: impl FnOnce(&mut Vec<u8>), body: Option<Body>) {
         self.octets.begin();
         let own = self.octets.own();
         let headers = request.headers();
@@ -53,6 +53,7 @@ impl Outbound {
             }
             outgoing::field(own, name.as_str(), value.as_bytes());
         }
+        told(own);
         self.rest = match (body, said) {
             (None, None | Some(0)) => Rest::Nothing,
             // Without a body this fails before anything is sent: what follows would be taken for it.
