@@ -90,8 +90,7 @@ impl Tracer {
         if let Some((trace_id, span_id)) = outgoing.link {
             root.link(trace_id, span_id, "restarted");
         }
-        root.set("waylight.trigger", || trigger.name);
-        root.set("waylight.request_id", || cx.request_id.hex());
+        root.tell_request(cx.request_id.number(), trigger.name);
         if let Some(session) = trigger.session {
             root.set("session.id", || session.to_string());
         }

@@ -27,7 +27,7 @@ use super::{
         browser::{self, Cleaned},
         room::{Asked, Named, Part, Room, RoomLimits},
     },
-    record::SpanRecord,
+    record::{Role, SpanRecord},
     redact,
     requests::keep,
     sink::{Batch, Sink, Source, span_count},
@@ -37,7 +37,7 @@ use super::{
 use crate::{
     clock::{self, Instant},
     config::model::Forward,
-    rules::{headers::redact::Redaction, hex},
+    rules::headers::redact::Redaction,
 };
 
 /// The most requests taken from the workers' queue at once.
@@ -307,7 +307,8 @@ impl Running {
             }
             redact::edge(&mut request, &redaction);
             if let Some(span) = request.first() {
-                waited.append(&mut self.room.recorded(span.trace_id, named(&request), asked(&request)));
+                let (named, asked) = named(&request).unzip();
+                waited.append(&mut self.room.recorded(span.trace_id, named, asked));
                 self.publish_edge(span.trace_id, &request);
             }
             if count > 0 && count + request.len() > self.settings.batch_spans_max {
@@ -423,23 +424,16 @@ fn arrived(hub: &Hub, trace: TraceId, part: &ExportTraceServiceRequest) {
     }
 }
 
-/// The name of the request that was recorded, and where an application's spans of it belong.
-fn named(request: &[SpanRecord]) -> Option<Named> {
-    let root = request.iter().find(|span| span.stage == Stage::Request)?;
-    let name = root.attributes.text("waylight.request_id").filter(|name| name.len() == 32)?;
-    let attempt = request.iter().rev().find(|span| span.stage == Stage::UpstreamRequest);
-    Some(Named {
-        request: hex::number(name.as_bytes())?,
-        trace: root.trace_id,
-        parent: attempt.unwrap_or(root).span_id,
-    })
-}
-
-/// Whether somebody asked for the trace of the request that was recorded; `None`: its root is still to come.
-fn asked(request: &[SpanRecord]) -> Option<Asked> {
-    let root = request.iter().find(|span| span.stage == Stage::Request)?;
-    let trigger = root.attributes.text("waylight.trigger")?;
-    Some(if UNASKED.contains(&trigger) { Asked::ByNobody } else { Asked::BySomebody })
+/// The name of the request that was recorded, where an application's spans of it belong, and whether somebody asked for its
+/// trace; `None`: its root is still to come.
+fn named(spans: &[SpanRecord]) -> Option<(Named, Asked)> {
+    let (root, request, trigger) = spans.iter().rev().find_map(|span| match span.role {
+        Role::Root { request, trigger } => Some((span, request, trigger)),
+        Role::Part | Role::Answered(_) => None,
+    })?;
+    let attempt = spans.iter().rev().find(|span| span.stage == Stage::UpstreamRequest);
+    let asked = if UNASKED.contains(&trigger) { Asked::ByNobody } else { Asked::BySomebody };
+    Some((Named { request, trace: root.trace_id, parent: attempt.unwrap_or(root).span_id }, asked))
 }
 
 /// Feeds one sink until the collector ends.

@@ -70,42 +70,51 @@ fn move_to_fit(buffer: &mut Vec<u8>, place: Range<usize>, length: usize) {
 }
 
 /// Opens a message of a known length, which is written next.
+#[inline]
 pub(super) fn open(buffer: &mut Vec<u8>, tag: u32, length: usize) {
     key(buffer, tag, DELIMITED);
     number(buffer, length as u64);
 }
 
+#[inline]
 pub(super) fn octets(buffer: &mut Vec<u8>, tag: u32, value: &[u8]) {
     open(buffer, tag, value.len());
     buffer.extend_from_slice(value);
 }
 
+#[inline]
 pub(super) fn text(buffer: &mut Vec<u8>, tag: u32, value: &str) {
     octets(buffer, tag, value.as_bytes());
 }
 
+#[inline]
 pub(super) fn varint(buffer: &mut Vec<u8>, tag: u32, value: u64) {
     key(buffer, tag, VARINT);
     number(buffer, value);
 }
 
+#[inline]
 pub(super) fn fixed64(buffer: &mut Vec<u8>, tag: u32, value: u64) {
     key(buffer, tag, FIXED64);
     buffer.extend_from_slice(&value.to_le_bytes());
 }
 
+#[inline]
 pub(super) fn fixed32(buffer: &mut Vec<u8>, tag: u32, value: u32) {
     key(buffer, tag, FIXED32);
     buffer.extend_from_slice(&value.to_le_bytes());
 }
 
+#[inline]
 fn key(buffer: &mut Vec<u8>, tag: u32, wire: u32) {
     number(buffer, u64::from(tag << 3 | wire));
 }
 
+#[inline]
 fn number(buffer: &mut Vec<u8>, value: u64) {
-    match u8::try_from(value) {
-        Ok(short @ 0..128) => buffer.push(short),
-        _ => encode_varint(value, buffer),
+    if value < 0x80 {
+        buffer.push(value as u8);
+    } else {
+        encode_varint(value, buffer);
     }
 }

@@ -1,6 +1,6 @@
 //! One finished span, as it leaves the request's thread. Encoding happens in the background (`collector.rs`).
 
-use std::{borrow::Cow, mem};
+use std::{borrow::Cow, mem, sync::Arc};
 
 use opentelemetry::{
     KeyValue,
@@ -25,6 +25,8 @@ pub struct SpanRecord {
     pub flags: TraceFlags,
     /// What it is about.
     pub stage: Stage,
+    /// What it is to the collector.
+    pub role: Role,
     /// Its name, where it differs from the stage's.
     pub name: Option<Cow<'static, str>>,
     /// When it began.
@@ -45,6 +47,7 @@ impl SpanRecord {
     /// Moves the record out, and leaves one without content behind.
     pub(super) fn take(&mut self) -> Self {
         Self {
+            role: mem::take(&mut self.role),
             name: self.name.take(),
             error: self.error.take(),
             attributes: mem::take(&mut self.attributes),
@@ -53,6 +56,23 @@ impl SpanRecord {
             ..*self
         }
     }
+}
+
+/// What the collector knows of a span without looking through its attributes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Role {
+    /// Nothing.
+    #[default]
+    Part,
+    /// The root of this request.
+    Root {
+        /// The request's name.
+        request: u128,
+        /// Why it is recorded.
+        trigger: &'static str,
+    },
+    /// An attempt that this upstream answered: spans of the app behind it may come.
+    Answered(Arc<str>),
 }
 
 /// Where a parent span was made.

@@ -2,7 +2,7 @@
 //!
 //! Both are empty for a request that is not traced, and then cost a comparison and no memory.
 
-use std::{borrow::Cow, rc::Rc};
+use std::{borrow::Cow, rc::Rc, sync::Arc};
 
 use http::StatusCode;
 use opentelemetry::{
@@ -13,14 +13,14 @@ use opentelemetry::{
 use super::{
     attributes::{AttributeValue, Attributes},
     pace::Pace,
-    record::{EventRecord, LinkRecord, Origin, SpanRecord},
+    record::{EventRecord, LinkRecord, Origin, Role, SpanRecord},
     recording::{Begin, Fate, Recording},
     stage::Stage,
 };
 use crate::{
     body::{Body, End, Watch},
     clock::{self, Instant},
-    rules::trace_context::traceparent::Traceparent,
+    rules::{hex::Hex, trace_context::traceparent::Traceparent},
     service::Outcome,
 };
 
@@ -145,6 +145,7 @@ impl Span {
             parent_origin,
             flags: active.recording.flags(),
             stage,
+            role: Role::Part,
             name: None,
             start,
             end: start,
@@ -189,6 +190,22 @@ impl Span {
     pub fn set_all<'a>(&mut self, others: impl FnOnce() -> &'a Attributes) {
         if let Some(open) = &mut self.0 {
             open.record.attributes.set_all(others());
+        }
+    }
+
+    /// Says which request this is the root span of, and why that is recorded.
+    pub fn tell_request(&mut self, request: u128, trigger: &'static str) {
+        if let Some(open) = &mut self.0 {
+            open.record.role = Role::Root { request, trigger };
+        }
+        self.set("waylight.trigger", || trigger);
+        self.set("waylight.request_id", || Hex(request.to_be_bytes()));
+    }
+
+    /// The upstream answered: from now on spans of the app behind it are awaited.
+    pub fn answered_by(&mut self, upstream: &Arc<str>) {
+        if let Some(open) = &mut self.0 {
+            open.record.role = Role::Answered(Arc::clone(upstream));
         }
     }
 

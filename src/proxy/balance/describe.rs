@@ -1,5 +1,7 @@
 //! What a client span says of its request: the OpenTelemetry semantic conventions for HTTP client spans.
 
+use http::StatusCode;
+
 use crate::{
     config::model::Endpoint,
     proxy::context::{Context, method_name},
@@ -36,7 +38,6 @@ pub(super) fn request(span: &mut Span, request: &Request, endpoint: &Described, 
     if method == "HTTP" {
         span.set("http.request.method_original", || request.method().as_str());
     }
-    // Early, since it is looked for afterwards.
     if let Some(upstream) = cx.upstream.get() {
         span.set("waylight.upstream", || &**upstream);
     }
@@ -48,6 +49,14 @@ pub(super) fn request(span: &mut Span, request: &Request, endpoint: &Described, 
     span.set("url.full", || [&*endpoint.origin, reserved::shown(uri.path()), mark, query]);
     if attempts > 1 {
         span.set("http.request.resend_count", || i64::from(attempts - 1));
+    }
+}
+
+/// Tells that the upstream answered, and what.
+pub(super) fn answered(span: &mut Span, status: StatusCode, cx: &Context) {
+    span.status(status);
+    if let Some(upstream) = cx.upstream.get() {
+        span.answered_by(upstream);
     }
 }
 

@@ -105,11 +105,11 @@ impl<A: Attempt> Balance<A> {
         }
         match answer {
             Ok(Answer { response, tunnel: None }) => {
-                span.status(response.status());
+                describe::answered(&mut span, response.status(), cx);
                 Ok(response.map(|body| span.end_with(body)))
             }
             Ok(Answer { response, tunnel: Some(tunnel) }) => {
-                span.status(response.status());
+                describe::answered(&mut span, response.status(), cx);
                 carry(tunnel, span, cx);
                 Ok(response)
             }

@@ -176,7 +176,7 @@ async fn what_apps_add_is_of_the_share_of_traces_that_nobody_asked_for() {
         let trace_id = ids::trace_id();
         let begin = Begin { trace_id, flags: TraceFlags::SAMPLED, outbox: outbox.clone(), meter: None, spans_max: 10 };
         let mut root = Span::root(begin, None, clock::now());
-        root.set("waylight.trigger", || trigger);
+        root.tell_request(1, trigger);
         drop(root);
         for _ in 0..apps {
             collector.intake().offer(app_span(trace_id), None).unwrap();

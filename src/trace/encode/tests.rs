@@ -9,7 +9,7 @@ use prost::Message as _;
 use super::*;
 use crate::{
     clock::Instant,
-    trace::{attributes::Attributes, ids, stage::Stage},
+    trace::{attributes::Attributes, ids, record::Role, stage::Stage},
 };
 
 fn record(stage: Stage) -> SpanRecord {
@@ -20,6 +20,7 @@ fn record(stage: Stage) -> SpanRecord {
         parent_origin: Origin::Remote,
         flags: TraceFlags::SAMPLED,
         stage,
+        role: Role::Part,
         name: None,
         start: Instant::from_nanos(1_000),
         end: Instant::from_nanos(5_000),

@@ -8,7 +8,7 @@ use crate::{
     trace::{
         attributes::Attributes,
         encode::{self, Resource as EdgeResource},
-        record::{Origin as ParentOrigin, SpanRecord},
+        record::{Origin as ParentOrigin, Role, SpanRecord},
         stage::Stage,
     },
 };
@@ -21,6 +21,7 @@ fn edge() -> Bytes {
         parent_origin: ParentOrigin::Local,
         flags: opentelemetry::trace::TraceFlags::SAMPLED,
         stage: Stage::Request,
+        role: Role::Part,
         name: None,
         start: Instant::from_nanos(1000),
         end: Instant::from_nanos(2000),

@@ -1,7 +1,10 @@
 //! What is heard of recent traces: whether the edge still records them, and from behind which upstreams spans are missing.
 //! How far a trace is, is decided by `rules::reading::progress`. `now` is an argument; bounded.
 
-use std::collections::{HashMap, VecDeque};
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::Arc,
+};
 
 use foldhash::fast::RandomState;
 use opentelemetry::trace::{SpanId, TraceId};
@@ -9,7 +12,10 @@ use opentelemetry::trace::{SpanId, TraceId};
 use crate::{
     clock::Instant,
     rules::reading::progress::{Heard, Progress, progress},
-    trace::{record::SpanRecord, stage::Stage},
+    trace::{
+        record::{Role, SpanRecord},
+        stage::Stage,
+    },
 };
 
 /// Traces whose state is known.
@@ -29,7 +35,7 @@ struct Trace {
     /// Requests of the edge that have begun to be recorded, less those that are complete.
     is_complete: bool,
     /// Client spans without a child from an app, and the upstream's name.
-    awaited: Vec<(SpanId, Box<str>)>,
+    awaited: Vec<(SpanId, Arc<str>)>,
     /// Parents of app spans whose own span is not there yet.
     answered: Vec<SpanId>,
     told: Option<Progress>,
@@ -41,11 +47,13 @@ impl States {
         let Some(first) = spans.first() else { return };
         let trace = self.trace(first.trace_id, now);
         trace.is_complete = spans.iter().any(|span| span.stage == Stage::Request);
-        for span in spans.iter().filter(|span| span.stage == Stage::UpstreamRequest && has_answer(span)) {
+        for span in spans {
+            // Of an upstream that did not answer, or did before anything was traced, no spans are missing.
+            let Role::Answered(upstream) = &span.role else { continue };
             if let Some(at) = trace.answered.iter().position(|parent| *parent == span.span_id) {
                 trace.answered.swap_remove(at);
             } else if trace.awaited.len() < AWAITED_MAX {
-                trace.awaited.push((span.span_id, upstream(span)));
+                trace.awaited.push((span.span_id, Arc::clone(upstream)));
             }
         }
     }
@@ -91,7 +99,8 @@ impl States {
         let trace = self.traces.entry(id).or_insert_with(|| Trace {
             heard: now,
             is_complete: false,
-            awaited: Vec::new(),
+            // Most requests are answered by one upstream.
+            awaited: Vec::with_capacity(1),
             answered: Vec::new(),
             told: None,
         });
@@ -103,19 +112,9 @@ impl States {
 impl Trace {
     fn state(&self, now: Instant) -> Progress {
         let silence = u64::try_from(now.since(self.heard).as_nanos()).unwrap_or(u64::MAX);
-        let awaited = self.awaited.iter().map(|(_, upstream)| upstream.clone());
+        let awaited = self.awaited.iter().map(|(_, upstream)| Box::from(&**upstream));
         progress(Heard { is_complete: self.is_complete, silence }, awaited)
     }
-}
-
-/// Whether an upstream answered: of one that did not, or did before anything was traced, no spans are missing.
-fn has_answer(span: &SpanRecord) -> bool {
-    span.attributes.has("http.response.status_code")
-}
-
-/// The name of the upstream that a client span asked.
-fn upstream(span: &SpanRecord) -> Box<str> {
-    span.attributes.text("waylight.upstream").unwrap_or_default().into()
 }
 
 #[cfg(test)]

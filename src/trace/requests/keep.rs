@@ -24,7 +24,7 @@ use crate::{
         ids,
         live::{Event, Hub, Patch},
         outbox::Outbox,
-        record::{Origin, SpanRecord},
+        record::{Origin, Role, SpanRecord},
         sessions::Budget,
         stage::Stage,
         store::StoreError,
@@ -116,6 +116,7 @@ fn spans(row: &RequestRow, trace: TraceId) -> Vec<SpanRecord> {
     let moment = |name| row.moments.iter().find(|(known, _)| *known == name).map(|(_, nanos)| *nanos);
     let mut root = span(trace, Stage::Request, at(0), at(row.duration));
     root.name = Some(format!("{} {}", row.method, row.route).trim_end().to_owned().into());
+    root.role = Role::Root { request: row.id, trigger: TRIGGER };
     root.attributes = attributes(row);
     if !row.error.is_empty() || row.status >= 500 {
         root.error = Some("".into());
@@ -171,6 +172,7 @@ fn span(trace_id: TraceId, stage: Stage, start: Instant, end: Instant) -> SpanRe
         parent_origin: Origin::Local,
         flags: TraceFlags::SAMPLED,
         stage,
+        role: Role::Part,
         name: None,
         start,
         end: end.max(start),

@@ -6,9 +6,7 @@ use crate::trace::{attributes::Attributes, record::Origin};
 const TRACE: TraceId = TraceId::from_bytes([1; 16]);
 
 fn span(stage: Stage, id: u8) -> SpanRecord {
-    let mut attributes = Attributes::default();
-    attributes.set("waylight.upstream", "app");
-    attributes.set("http.response.status_code", 200_i64);
+    let role = if stage == Stage::UpstreamRequest { Role::Answered("app".into()) } else { Role::Part };
     SpanRecord {
         trace_id: TRACE,
         span_id: SpanId::from_bytes([id; 8]),
@@ -16,11 +14,12 @@ fn span(stage: Stage, id: u8) -> SpanRecord {
         parent_origin: Origin::Local,
         flags: TraceFlags::SAMPLED,
         stage,
+        role,
         name: None,
         start: Instant::from_nanos(0),
         end: Instant::from_nanos(1),
         error: None,
-        attributes,
+        attributes: Attributes::default(),
         events: Vec::new(),
         links: Vec::new(),
     }
@@ -59,7 +58,7 @@ fn an_app_may_be_first_and_may_never_come() {
 
 #[test]
 fn nothing_is_awaited_of_an_app_that_was_asked_untraced() {
-    let kept = SpanRecord { attributes: Attributes::default(), ..span(Stage::UpstreamRequest, 2) };
+    let kept = SpanRecord { role: Role::Part, ..span(Stage::UpstreamRequest, 2) };
     let mut states = States::default();
     states.recorded(&[span(Stage::Request, 1), kept], at(0));
     assert_eq!(states.state(TRACE, at(0)), Some(Progress::Done));
