@@ -186,6 +186,11 @@ impl Context {
         self.scope.borrow().span(stage)
     }
 
+    /// Opens a span that began earlier.
+    pub fn span_from(&self, stage: Stage, start: Instant) -> Span {
+        self.scope.borrow().span_from(stage, start)
+    }
+
     /// Makes new spans hang under `span`, and gives back where they hung before, for [`Self::leave`].
     #[must_use = "what was entered must be left"]
     pub fn enter(&self, span: &Span) -> Scope {
@@ -299,11 +304,12 @@ impl Context {
         if self.finished.replace(true) {
             return;
         }
-        self.phases.mark(Phase::Ended, clock::now());
+        let now = clock::now();
+        self.phases.mark(Phase::Ended, now);
         self.permit.take();
         self.count(end);
         self.list(end);
-        self.end_root(end);
+        self.end_root(end, now);
         if end == End::Failed {
             self.warn();
         }
@@ -329,7 +335,7 @@ impl Context {
         }
     }
 
-    fn end_root(&self, end: End) {
+    fn end_root(&self, end: End, now: Instant) {
         let mut root = self.root.take();
         let scope = self.scope.replace(Scope::off());
         if !root.is_on() {
@@ -366,6 +372,7 @@ impl Context {
         if self.tunnels.get() {
             *self.root.borrow_mut() = root;
         } else {
+            root.ended_at(now);
             drop(root);
         }
         // A tunnel may hold on to the recording for hours.

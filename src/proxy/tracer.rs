@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, atomic::AtomicU64},
 };
 
-use http::{HeaderMap, Version, header::USER_AGENT};
+use http::{HeaderMap, HeaderValue, Version, header::USER_AGENT};
 use opentelemetry::trace::{SpanId, TraceFlags, TraceId};
 
 use super::context::{Conn, Context, Facts, Place, method_name};
@@ -23,7 +23,7 @@ use crate::{
 /// A handshake this long before its first request is told in attributes only: the time between was the client's.
 const HANDSHAKE_GAP_NANOS_MAX: u64 = 1_000_000_000;
 
-/// So much of a user agent is recorded, in octets; a header that is text is ASCII.
+/// So much of a user agent is recorded, in octets, if it is text.
 const AGENT_BYTES_MAX: usize = 256;
 
 /// Begins recordings.
@@ -94,7 +94,7 @@ impl Tracer {
         if let Some(session) = trigger.session {
             root.set("session.id", || session.to_string());
         }
-        self.describe(&mut root, cx, headers);
+        self.describe(&mut root, cx, headers, trigger.name);
         handshake(&root, cx);
         cx.redaction.get_or_init(|| Arc::clone(&self.redaction));
         cx.trace(root, outgoing, trigger.name);
@@ -102,32 +102,40 @@ impl Tracer {
     }
 
     /// The attributes that the OpenTelemetry semantic conventions ask of an HTTP server span.
-    fn describe(&self, root: &mut Span, cx: &Context, headers: &HeaderMap) {
+    fn describe(&self, root: &mut Span, cx: &Context, headers: &HeaderMap, trigger: &'static str) {
+        let facts = Facts {
+            version: cx.version,
+            client: cx.client.get(),
+            kept: self.redaction.client_address(),
+            scheme: cx.scheme.get(),
+            trigger,
+            host: cx.host.get().map_or("", |host| host),
+            agent: headers.get(USER_AGENT).map_or(&[], agent),
+        };
+        cx.conn.describe(root, facts, |known| connection(known, &cx.conn, facts));
         let method = method_name(&cx.method);
         root.rename(|| method);
         root.set("http.request.method", || if method == "HTTP" { "_OTHER" } else { method });
         if method == "HTTP" {
             root.set("http.request.method_original", || cx.method.as_str());
         }
-        root.set("url.scheme", || cx.scheme.get().as_str());
         root.set("url.path", || reserved::shown(cx.uri.path()));
         if let Some(query) = cx.uri.query() {
             root.set("url.query", || self.redaction.query(query));
         }
-        if let Some(host) = cx.host.get() {
-            root.set("server.address", || &**host);
-        }
-        let kept = self.redaction.client_address();
-        let facts = Facts { version: cx.version, client: cx.client.get(), kept };
-        cx.conn.describe(root, facts, |known| connection(known, &cx.conn, facts));
-        if let Some(agent) = headers.get(USER_AGENT).and_then(|agent| agent.to_str().ok()) {
-            root.set("user_agent.original", || &agent[..agent.len().min(AGENT_BYTES_MAX)]);
-        }
     }
 }
 
-/// What is the same for all requests of a connection, as long as they come from the same client.
-fn connection(known: &mut Attributes, conn: &Conn, facts: Facts) {
+/// What is the same for all requests of a connection, as long as they come from the same client and ask the same host.
+fn connection(known: &mut Attributes, conn: &Conn, facts: Facts<'_>) {
+    known.set("waylight.trigger", facts.trigger);
+    known.set("url.scheme", facts.scheme.as_str());
+    if !facts.host.is_empty() {
+        known.set("server.address", facts.host);
+    }
+    if let Some(agent) = str::from_utf8(facts.agent).ok().filter(|agent| !agent.is_empty()) {
+        known.set("user_agent.original", agent);
+    }
     known.set("server.port", i64::from(conn.local.port()));
     if let Some(client) = privacy::client_address(facts.client, facts.kept) {
         known.set("client.address", client);
@@ -147,6 +155,12 @@ fn connection(known: &mut Attributes, conn: &Conn, facts: Facts) {
         known.set("tls.cipher", tls.cipher);
         known.set("tls.resumed", tls.resumed);
     }
+}
+
+/// As much of a user agent as is recorded.
+fn agent(value: &HeaderValue) -> &[u8] {
+    let octets = value.as_bytes();
+    &octets[..octets.len().min(AGENT_BYTES_MAX)]
 }
 
 /// Where the root span begins: with the handshake that the request had to wait for, else with its head.

@@ -1,12 +1,14 @@
 //! Attributes of a span, written in the form that OTLP gives them at the moment they are set: no value is boxed, moved
-//! about, and encoded afterwards. They are read by walking through them, which is for tests, redaction, and whoever looks
-//! for one of the first few.
+//! about, and encoded afterwards. They are read by walking through them, which is for tests and redaction.
 
 use std::{borrow::Cow, fmt, net::IpAddr, ops::Range, str, sync::Arc};
 
 use opentelemetry::{Array, StringValue, Value};
 use opentelemetry_proto::tonic::common::v1::{AnyValue, any_value};
-use prost::{Message as _, encoding::decode_varint};
+use prost::{
+    Message as _,
+    encoding::{decode_varint, encoded_len_varint},
+};
 
 use super::protobuf::{fixed64, nested, octets, text, varint};
 use crate::rules::hex::Hex;
@@ -33,7 +35,7 @@ impl Attributes {
     }
 
     /// Sets an attribute. A later value replaces an earlier one; what is too much is counted.
-    #[inline]
+    #[inline(always)]
     pub fn set(&mut self, key: &str, value: impl AttributeValue) {
         if self.admits(key) {
             write(&mut self.octets, SPAN_ATTRIBUTES, key, value);
@@ -56,7 +58,7 @@ impl Attributes {
     }
 
     /// Whether a value of this key is written next. Most keys are known when this is compiled, and so are their marks.
-    #[inline]
+    #[inline(always)]
     fn admits(&mut self, key: &str) -> bool {
         let mark = mark(key);
         if (self.marks & mark != 0 || self.count == ATTRIBUTES_MAX) && !self.makes_place(key) {
@@ -127,27 +129,9 @@ impl Attributes {
         }
     }
 
-    /// The attribute of this key. What is short and has another key is stepped over.
+    /// The attribute of this key.
     fn find(&self, key: &str) -> Option<Entry<'_>> {
-        if self.marks & mark(key) == 0 {
-            return None;
-        }
-        let mut at = 0;
-        loop {
-            let rest = self.octets.get(at..)?;
-            match *rest {
-                [_, whole @ 0..0x80, _, key_length @ 0..0x80, ..] if usize::from(key_length) != key.len() => {
-                    at += 2 + usize::from(whole);
-                }
-                _ => {
-                    let entry = Entry::read(&self.octets, at)?;
-                    if entry.key == key.as_bytes() {
-                        return Some(entry);
-                    }
-                    at = entry.place.end;
-                }
-            }
-        }
+        self.entries().find(|entry| entry.key == key.as_bytes())
     }
 
     fn entries(&self) -> impl Iterator<Item = Entry<'_>> {
@@ -177,8 +161,9 @@ struct Entry<'a> {
 /// The keys of fields with a length, of the tags 1 and 2.
 const TEXT: u8 = 1 << 3 | 2;
 const NESTED: u8 = 2 << 3 | 2;
-/// The key of an `AnyValue` that holds an integer.
+/// The keys of an `AnyValue` that holds an integer, or whether something is so.
 const INTEGER: u8 = 3 << 3;
+const BOOLEAN: u8 = 2 << 3;
 
 impl<'a> Entry<'a> {
     fn read(octets: &'a [u8], at: usize) -> Option<Self> {
@@ -213,7 +198,7 @@ fn length(rest: &mut &[u8]) -> Option<usize> {
 
 /// One of 128 bits. Keys differ most in their length, at their second place, in their middle and at their end; those that
 /// one request sets share none.
-#[inline]
+#[inline(always)]
 fn mark(key: &str) -> u128 {
     let octets = key.as_bytes();
     let at = |place: usize| u64::from(octets.get(place).copied().unwrap_or_default());
@@ -224,6 +209,7 @@ fn mark(key: &str) -> u128 {
 }
 
 /// Writes one `KeyValue`.
+#[inline(always)]
 pub(super) fn write(buffer: &mut Vec<u8>, tag: u32, key: &str, value: impl AttributeValue) {
     value.put(buffer, tag, key);
 }
@@ -249,17 +235,42 @@ fn put_any(buffer: &mut Vec<u8>, tag: u32, key: &str, value: impl AttributeValue
 /// Key and value together are shorter than this where each of their lengths takes one octet.
 const SHORT: usize = 116;
 
-/// Most attributes are short: none of their lengths takes more than one octet. `value` is an `AnyValue` in two parts.
-fn put_short<const N: usize>(buffer: &mut Vec<u8>, tag: u32, key: &str, (head, value): ([u8; N], &[u8])) {
-    let value_length = N + value.len();
-    let inner = key.len() + value_length + 4;
+/// Begins an attribute that is short, as most are: none of its lengths takes more than one octet. What is left to write are
+/// the `length` octets of its value, which `head` opens.
+// Most keys are known when this is compiled, and then their octets and lengths are a few stores.
+#[inline(always)]
+fn begin_short<const N: usize>(buffer: &mut Vec<u8>, tag: u32, key: &str, (head, length): ([u8; N], usize)) {
+    let inner = key.len() + N + length + 4;
     buffer.reserve(inner + 2);
     // None of them is 128 or more.
     buffer.extend_from_slice(&[(tag << 3 | 2) as u8, inner as u8, TEXT, key.len() as u8]);
     buffer.extend_from_slice(key.as_bytes());
-    buffer.extend_from_slice(&[NESTED, value_length as u8]);
+    buffer.extend_from_slice(&[NESTED, (N + length) as u8]);
     buffer.extend_from_slice(&head);
-    buffer.extend_from_slice(value);
+}
+
+/// Writes an attribute whose value is a text in pieces.
+#[inline(always)]
+fn put_text<const N: usize>(buffer: &mut Vec<u8>, tag: u32, key: &str, pieces: [&str; N]) {
+    let length = pieces.iter().map(|piece| piece.len()).sum::<usize>();
+    if key.len() + length < SHORT {
+        begin_short(buffer, tag, key, ([TEXT, length as u8], length));
+        pieces.iter().for_each(|piece| buffer.extend_from_slice(piece.as_bytes()));
+    } else {
+        put_any(buffer, tag, key, Pieces(pieces));
+    }
+}
+
+/// Writes an attribute whose value is a number of this kind.
+#[inline(always)]
+fn put_number(buffer: &mut Vec<u8>, tag: u32, key: &str, (kind, number): (u8, u64)) {
+    begin_short(buffer, tag, key, ([kind], encoded_len_varint(number)));
+    let mut rest = number;
+    while rest >= 0x80 {
+        buffer.push(rest as u8 | 0x80);
+        rest >>= 7;
+    }
+    buffer.push(rest as u8);
 }
 
 impl AttributeValue for &str {
@@ -267,12 +278,9 @@ impl AttributeValue for &str {
         text(buffer, 1, self);
     }
 
+    #[inline(always)]
     fn put(self, buffer: &mut Vec<u8>, tag: u32, key: &str) {
-        if key.len() + self.len() < SHORT {
-            put_short(buffer, tag, key, ([TEXT, self.len() as u8], self.as_bytes()));
-        } else {
-            put_any(buffer, tag, key, self);
-        }
+        put_text(buffer, tag, key, [self]);
     }
 }
 
@@ -284,6 +292,7 @@ macro_rules! text_values {
                 AsRef::<str>::as_ref(&self).write(buffer);
             }
 
+            #[inline(always)]
             fn put(self, buffer: &mut Vec<u8>, tag: u32, key: &str) {
                 AsRef::<str>::as_ref(&self).put(buffer, tag, key);
             }
@@ -316,7 +325,21 @@ impl AttributeValue for IpAddr {
 /// Pieces of one text.
 impl<const N: usize> AttributeValue for [&str; N] {
     fn write(self, buffer: &mut Vec<u8>) {
-        nested(buffer, 1, |buffer| self.iter().for_each(|piece| buffer.extend_from_slice(piece.as_bytes())));
+        Pieces(self).write(buffer);
+    }
+
+    #[inline(always)]
+    fn put(self, buffer: &mut Vec<u8>, tag: u32, key: &str) {
+        put_text(buffer, tag, key, self);
+    }
+}
+
+/// Pieces of one text, whatever its length.
+struct Pieces<'a, const N: usize>([&'a str; N]);
+
+impl<const N: usize> AttributeValue for Pieces<'_, N> {
+    fn write(self, buffer: &mut Vec<u8>) {
+        nested(buffer, 1, |buffer| self.0.iter().for_each(|piece| buffer.extend_from_slice(piece.as_bytes())));
     }
 }
 
@@ -324,11 +347,30 @@ impl<const N: usize> AttributeValue for Hex<N> {
     fn write(self, buffer: &mut Vec<u8>) {
         nested(buffer, 1, |buffer| self.write_to(buffer));
     }
+
+    #[inline(always)]
+    fn put(self, buffer: &mut Vec<u8>, tag: u32, key: &str) {
+        if key.len() + 2 * N < SHORT {
+            begin_short(buffer, tag, key, ([TEXT, 2 * N as u8], 2 * N));
+            self.write_to(buffer);
+        } else {
+            put_any(buffer, tag, key, self);
+        }
+    }
 }
 
 impl AttributeValue for bool {
     fn write(self, buffer: &mut Vec<u8>) {
         varint(buffer, 2, u64::from(self));
+    }
+
+    #[inline(always)]
+    fn put(self, buffer: &mut Vec<u8>, tag: u32, key: &str) {
+        if key.len() < SHORT {
+            put_number(buffer, tag, key, (BOOLEAN, u64::from(self)));
+        } else {
+            put_any(buffer, tag, key, self);
+        }
     }
 }
 
@@ -337,18 +379,11 @@ impl AttributeValue for i64 {
         varint(buffer, 3, self.cast_unsigned());
     }
 
+    #[inline(always)]
     fn put(self, buffer: &mut Vec<u8>, tag: u32, key: &str) {
         // Up to ten groups of seven bits.
-        let mut octets = [0; 10];
-        let (mut rest, mut length) = (self.cast_unsigned(), 0);
-        while rest >= 0x80 {
-            octets[length] = rest as u8 | 0x80;
-            rest >>= 7;
-            length += 1;
-        }
-        octets[length] = rest as u8;
-        if key.len() + octets.len() < SHORT {
-            put_short(buffer, tag, key, ([INTEGER], &octets[..=length]));
+        if key.len() + 10 < SHORT {
+            put_number(buffer, tag, key, (INTEGER, self.cast_unsigned()));
         } else {
             put_any(buffer, tag, key, self);
         }

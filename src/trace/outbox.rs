@@ -6,9 +6,12 @@ use tokio::sync::mpsc;
 
 use super::{counters::Counters, record::SpanRecord};
 
-/// A worker's end of the queue.
+/// A worker's end of the queue. A clone is the same end.
 #[derive(Clone, Debug)]
-pub struct Outbox {
+pub struct Outbox(Arc<End>);
+
+#[derive(Debug)]
+struct End {
     queue: mpsc::Sender<Vec<SpanRecord>>,
     counters: Arc<Counters>,
 }
@@ -20,26 +23,26 @@ impl Outbox {
     /// A queue for `batches_max` batches, one batch a request.
     pub fn new(batches_max: usize, counters: Arc<Counters>) -> (Self, Inbox) {
         let (queue, inbox) = mpsc::channel(batches_max.max(1));
-        (Self { queue, counters }, inbox)
+        (Self(Arc::new(End { queue, counters })), inbox)
     }
 
     /// Another end of the same queue, which counts what it takes in `counters`.
     #[must_use]
     pub fn counted_by(&self, counters: Arc<Counters>) -> Self {
-        Self { queue: self.queue.clone(), counters }
+        Self(Arc::new(End { queue: self.0.queue.clone(), counters }))
     }
 
     pub(super) fn send(&self, spans: Vec<SpanRecord>) {
         let count = spans.len() as u64;
-        self.counters.spans_recorded.add(count);
-        if self.queue.try_send(spans).is_err() {
-            self.counters.spans_dropped_queue.add(count);
+        self.0.counters.spans_recorded.add(count);
+        if self.0.queue.try_send(spans).is_err() {
+            self.0.counters.spans_dropped_queue.add(count);
         }
     }
 
     pub(super) fn count_refused(&self, spans: u32) {
         if spans > 0 {
-            self.counters.spans_dropped_limit.add(u64::from(spans));
+            self.0.counters.spans_dropped_limit.add(u64::from(spans));
         }
     }
 }

@@ -1,6 +1,6 @@
 //! One finished span, as it leaves the request's thread. Encoding happens in the background (`collector.rs`).
 
-use std::{borrow::Cow, mem, sync::Arc};
+use std::{borrow::Cow, sync::Arc};
 
 use opentelemetry::{
     KeyValue,
@@ -41,21 +41,6 @@ pub struct SpanRecord {
     pub events: Vec<EventRecord>,
     /// Spans of other traces it has to do with.
     pub links: Vec<LinkRecord>,
-}
-
-impl SpanRecord {
-    /// Moves the record out, and leaves one without content behind.
-    pub(super) fn take(&mut self) -> Self {
-        Self {
-            role: mem::take(&mut self.role),
-            name: self.name.take(),
-            error: self.error.take(),
-            attributes: mem::take(&mut self.attributes),
-            events: mem::take(&mut self.events),
-            links: mem::take(&mut self.links),
-            ..*self
-        }
-    }
 }
 
 /// What the collector knows of a span without looking through its attributes.

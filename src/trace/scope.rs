@@ -180,6 +180,7 @@ impl Span {
     }
 
     /// Sets an attribute; `value` is only computed when the span is recorded. A later value replaces an earlier one.
+    #[inline(always)]
     pub fn set<V: AttributeValue>(&mut self, key: &str, value: impl FnOnce() -> V) {
         if let Some(open) = &mut self.0 {
             open.record.attributes.set(key, value());
@@ -193,12 +194,11 @@ impl Span {
         }
     }
 
-    /// Says which request this is the root span of, and why that is recorded.
+    /// Says which request this is the root span of, and why that is recorded: attribute `waylight.trigger` is still to set.
     pub fn tell_request(&mut self, request: u128, trigger: &'static str) {
         if let Some(open) = &mut self.0 {
             open.record.role = Role::Root { request, trigger };
         }
-        self.set("waylight.trigger", || trigger);
         self.set("waylight.request_id", || Hex(request.to_be_bytes()));
     }
 
@@ -284,11 +284,12 @@ impl Span {
     pub fn end_with(self, body: Body) -> Body {
         let Some(open) = &self.0 else { return body };
         let is_upstream = open.record.stage == Stage::UpstreamRequest;
+        let flushed = body.is_streamed().then(clock::now);
         let (body, pace) = if is_upstream { Pace::of(body) } else { (body, None) };
         body.watched(Rc::new(BodySpan {
             pace,
             octets: std::cell::Cell::new(0),
-            flushed: std::cell::Cell::new(clock::now()),
+            flushed: std::cell::Cell::new(flushed),
             span: std::cell::RefCell::new(self),
         }))
     }
@@ -303,10 +304,12 @@ fn room(stage: Stage) -> usize {
     }
 }
 
-impl Drop for Open {
+impl Drop for Span {
     fn drop(&mut self) {
-        self.record.end = self.end.unwrap_or_else(clock::now).max(self.record.start);
-        self.recording.finish(self.record.take());
+        let Some(open) = self.0.take() else { return };
+        let Open { recording, mut record, end } = *open;
+        record.end = end.unwrap_or_else(clock::now).max(record.start);
+        recording.finish(record);
     }
 }
 
@@ -315,17 +318,19 @@ struct BodySpan {
     /// Of what an upstream sends.
     pace: Option<Rc<Pace>>,
     octets: std::cell::Cell<u64>,
-    flushed: std::cell::Cell<Instant>,
+    /// Of what streams: when finished spans were handed over last.
+    flushed: std::cell::Cell<Option<Instant>>,
     span: std::cell::RefCell<Span>,
 }
 
 impl Watch for BodySpan {
     fn data(&self, octets: usize) {
         self.octets.set(self.octets.get() + octets as u64);
+        let Some(flushed) = self.flushed.get() else { return };
         // A long stream's finished spans must not wait for its end.
         let now = clock::now();
-        if now.nanos() - self.flushed.get().nanos() > FLUSH_EVERY_NANOS {
-            self.flushed.set(now);
+        if now.nanos() - flushed.nanos() > FLUSH_EVERY_NANOS {
+            self.flushed.set(Some(now));
             if let Some(open) = &self.span.borrow().0 {
                 open.recording.flush();
             }

@@ -89,6 +89,42 @@ fn a_session_is_traced_from_route_to_upstream() {
 }
 
 #[test]
+fn requests_of_one_connection_tell_what_each_of_them_said() {
+    on_worker(async {
+        let origin = origin().await;
+        let mut stage = Stage::set(SITE, origin.address);
+        let conn = stage.conn();
+        let long = "x".repeat(300);
+        for (path, agent, trigger) in [
+            ("/products/lamp", Some("one"), "session"),
+            ("/products/lamp", Some("one"), "session"),
+            ("/products/lamp", Some("two"), "session"),
+            ("/checked", Some("two"), "route"),
+            ("/checked", Some(&long), "route"),
+            ("/checked", None, "route"),
+        ] {
+            let mut request = Request::get(path).header("host", HOST);
+            if trigger == "session" {
+                request = request.header("cookie", stage.session_cookie());
+            }
+            if let Some(agent) = agent {
+                request = request.header("user-agent", agent);
+            }
+            let response = stage.edge.answer(&conn, Box::new(request.body(Body::empty()).unwrap())).await;
+            response.into_body().collect().await.unwrap();
+            let spans = stage.spans();
+            let root = spans.iter().find(|span| span.stage == Span::Request).unwrap();
+            let told = ["user_agent.original", "waylight.trigger", "server.address"].map(|key| attribute(root, key));
+            let agent = agent.map(|agent| agent[..agent.len().min(256)].to_owned());
+            assert_eq!(told, [agent, Some(trigger.to_owned()), Some(HOST.to_owned())], "{path}");
+            let client = spans.iter().find(|span| span.stage == Span::UpstreamRequest).unwrap();
+            assert_eq!(attribute(client, "server.port"), Some(origin.address.port().to_string()));
+            assert_eq!(attribute(client, "network.peer.port"), attribute(client, "server.port"));
+        }
+    });
+}
+
+#[test]
 fn a_traced_request_has_one_name_and_one_context_at_the_upstream() {
     on_worker(async {
         let origin = origin().await;

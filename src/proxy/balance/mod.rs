@@ -59,7 +59,6 @@ impl<A: Attempt> Handler for Balance<A> {
         let mut reuse = Reuse::Pooled;
         loop {
             cx.counters.upstream_attempts.one();
-            cx.phases.mark(Phase::Chosen, clock::now());
             let answer = self.attempt(request, Choice { endpoint, reuse }, attempts, cx).await;
             self.tell(endpoint, &answer, cx);
             let failed = match answer {
@@ -87,7 +86,9 @@ impl<A: Attempt> Balance<A> {
         attempts: u32,
         cx: &Rc<Context>,
     ) -> Result<Response, Failed> {
-        let mut open = Open(cx.span(Stage::UpstreamRequest));
+        let chosen = clock::now();
+        cx.phases.mark(Phase::Chosen, chosen);
+        let mut open = Open(cx.span_from(Stage::UpstreamRequest, chosen));
         let span = &mut open.0;
         if span.is_on() {
             describe::request(span, &request, &self.endpoints[choice.endpoint], attempts, cx);

@@ -91,7 +91,6 @@ impl Connect {
         span: &mut Span,
         cx: &Rc<Context>,
     ) -> Result<Lease<Http1>, ProxyError> {
-        span.set("server.port", || i64::from(port));
         let way = &self.endpoints[choice.endpoint];
         let now = clock::now();
         let idle = if choice.reuse == Reuse::Pooled { way.pool.take(now) } else { None };
@@ -101,6 +100,8 @@ impl Connect {
                 (line, Age::Reused, now)
             }
             None => {
+                // Said already, for a connection that does not come about.
+                span.set("server.port", || i64::from(port));
                 // Boxed, as what is rare everywhere in the stack: a request that needs none of it does not carry its size.
                 (Box::pin(self.open(way, port, cx)).await?, Age::Fresh, clock::now())
             }

@@ -51,18 +51,51 @@ pub struct Conn {
 pub struct Same {
     forwarded: OnceCell<HeaderValue>,
     host: RefCell<Option<(Box<str>, Arc<str>)>>,
-    described: RefCell<Option<Box<(Facts, Attributes)>>>,
+    described: RefCell<Option<Box<Described>>>,
 }
 
-/// What the description of a connection depends on, beside the connection.
+/// What the description of a connection depends on, beside the connection: what its requests most often have in common.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Facts {
+pub struct Facts<'a> {
     /// The protocol.
     pub version: Version,
     /// The client's address, as seen through trusted proxies.
     pub client: IpAddr,
     /// How much of addresses may be kept.
     pub kept: ClientAddress,
+    /// The scheme, as seen through trusted proxies.
+    pub scheme: Scheme,
+    /// Why requests are traced.
+    pub trigger: &'static str,
+    /// The host asked for; empty if it is not known.
+    pub host: &'a str,
+    /// `User-Agent`; empty if there is none.
+    pub agent: &'a [u8],
+}
+
+/// A description, and of what.
+#[derive(Debug)]
+struct Described {
+    /// Without what is borrowed.
+    facts: Facts<'static>,
+    host: Box<str>,
+    agent: Box<[u8]>,
+    attributes: Attributes,
+}
+
+impl Described {
+    fn new(facts: Facts<'_>, write: impl FnOnce(&mut Attributes)) -> Self {
+        let mut attributes = Attributes::default();
+        write(&mut attributes);
+        let (host, agent) = (facts.host.into(), facts.agent.into());
+        Self { facts: Facts { host: "", agent: &[], ..facts }, host, agent, attributes }
+    }
+
+    fn is_of(&self, facts: Facts<'_>) -> bool {
+        *self.host == *facts.host
+            && *self.agent == *facts.agent
+            && self.facts == Facts { host: "", agent: &[], ..facts }
+    }
 }
 
 impl Conn {
@@ -78,17 +111,13 @@ impl Conn {
     }
 
     /// Describes the connection on `span`, as `write` does; that is asked again only where `facts` are other ones.
-    pub fn describe(&self, span: &mut Span, facts: Facts, write: impl FnOnce(&mut Attributes)) {
+    pub fn describe(&self, span: &mut Span, facts: Facts<'_>, write: impl FnOnce(&mut Attributes)) {
         let mut described = self.same.described.borrow_mut();
         let known = match &mut *described {
-            Some(known) if known.0 == facts => known,
-            other => {
-                let mut attributes = Attributes::default();
-                write(&mut attributes);
-                other.insert(Box::new((facts, attributes)))
-            }
+            Some(known) if known.is_of(facts) => known,
+            other => other.insert(Box::new(Described::new(facts, write))),
         };
-        span.set_all(|| &known.1);
+        span.set_all(|| &known.attributes);
     }
 
     /// The host that `authority` names: lower case, without port.

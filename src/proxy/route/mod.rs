@@ -15,7 +15,7 @@ use crate::{
         route::{Ask, Conditions, Found, Miss, PathError, RequestPath, Table},
     },
     service::{Outcome, Request},
-    trace::{phases::Phase, stage::Stage},
+    trace::{attributes::Attributes, phases::Phase, stage::Stage},
 };
 
 /// Chooses among a site's routes.
@@ -28,6 +28,8 @@ pub struct Route<S> {
 struct Entry<S> {
     name: Arc<str>,
     pattern: Arc<str>,
+    /// What spans say of it.
+    described: Attributes,
     pipeline: Rc<S>,
 }
 
@@ -35,8 +37,11 @@ impl<S> Route<S> {
     /// Routes in the order of the file: what each demands, its name, and its pipeline.
     pub fn new(routes: impl IntoIterator<Item = (Conditions, Arc<str>, S)>) -> Self {
         let entries = routes.into_iter().map(|(conditions, name, pipeline)| {
-            let pattern = conditions.path.as_str().into();
-            (conditions, Entry { name, pattern, pipeline: Rc::new(pipeline) })
+            let pattern: Arc<str> = conditions.path.as_str().into();
+            let mut described = Attributes::default();
+            described.set("http.route", &*pattern);
+            described.set("waylight.route.name", &*name);
+            (conditions, Entry { name, pattern, described, pipeline: Rc::new(pipeline) })
         });
         Self { table: Table::new(entries) }
     }
@@ -62,7 +67,9 @@ impl<S> Route<S> {
         let ask =
             Ask { method: request.method(), path: &path, query: request.uri().query(), headers: request.headers() };
         let found = self.table.find(&ask);
-        cx.phases.mark(Phase::Routed, clock::now());
+        let routed = clock::now();
+        cx.phases.mark(Phase::Routed, routed);
+        span.ended_at(routed);
         if span.is_on() {
             let taken = found.as_ref().ok().map(|found| found.index);
             let missed = self.missed(&ask, taken);
@@ -78,8 +85,7 @@ impl<S> Route<S> {
                 return Err(error);
             }
         };
-        span.set("http.route", || &*entry.pattern);
-        span.set("waylight.route.name", || &*entry.name);
+        span.set_all(|| &entry.described);
         let known = cx.route.set(Arc::clone(&entry.pattern));
         debug_assert!(known.is_ok(), "a request is routed once");
         if !params.is_empty() {

@@ -182,7 +182,9 @@ impl SessionLayer {
     /// Whether and why this request is traced, and whether a signed header asked for that.
     fn decide(&self, request: &Request, cx: &Context, credentials: &Credentials) -> (Decision<Traced>, Forced) {
         let session = credentials.identity.as_ref().zip(credentials.session.as_ref());
-        let forced = if request.headers().contains_key(force::FORCE) { self.forced(request, cx) } else { Forced::No };
+        // Compared with the names that are there: looking for one costs more.
+        let may_be_forced = request.headers().keys().any(|name| *name == force::FORCE);
+        let forced = if may_be_forced { self.forced(request, cx) } else { Forced::No };
         if session.is_none() && forced == Forced::No && self.ratio <= 0.0 {
             return (Decision::No, forced);
         }

@@ -83,6 +83,7 @@ impl<W> Line<W> {
     pub(super) fn described(&self) -> &Attributes {
         self.described.get_or_init(|| {
             let mut attributes = Box::<Attributes>::default();
+            attributes.set("server.port", i64::from(self.peer.port()));
             attributes.set("network.peer.address", self.peer.ip());
             attributes.set("network.peer.port", i64::from(self.peer.port()));
             attributes
