@@ -27,9 +27,7 @@ use crate::error::BoxError;
 pub struct Body {
     inner: Inner,
     done: bool,
-    first: Option<Rc<dyn Watch>>,
-    // Empty, and so unallocated, but for requests that are traced or edited.
-    more: Vec<Rc<dyn Watch>>,
+    watch: Option<Rc<dyn Watch>>,
 }
 
 /// A boxed body, as rewriting stages make it.
@@ -53,6 +51,21 @@ pub trait Watch {
     fn data(&self, octets: usize);
     /// The body ended.
     fn end(&self, end: End);
+}
+
+/// Two that watch one body, in this order. Made for requests only that are traced or edited.
+struct Both(Rc<dyn Watch>, Rc<dyn Watch>);
+
+impl Watch for Both {
+    fn data(&self, octets: usize) {
+        self.0.data(octets);
+        self.1.data(octets);
+    }
+
+    fn end(&self, end: End) {
+        self.0.end(end);
+        self.1.end(end);
+    }
 }
 
 /// How a body ended.
@@ -93,14 +106,13 @@ impl Body {
         !matches!(self.inner, Inner::Empty | Inner::Full(_))
     }
 
-    /// Tells `watch` of every frame and of the end.
+    /// Tells `watch` of every frame and of the end, after those who watch already.
     #[must_use]
     pub fn watched(mut self, watch: Rc<dyn Watch>) -> Self {
-        if self.first.is_none() {
-            self.first = Some(watch);
-        } else {
-            self.more.push(watch);
-        }
+        self.watch = Some(match self.watch.take() {
+            None => watch,
+            Some(first) => Rc::new(Both(first, watch)),
+        });
         self
     }
 
@@ -110,13 +122,8 @@ impl Body {
         let content = Self::of(std::mem::take(&mut self.inner));
         self.done = true; // what is dropped here is a shell
         let mut edited = edit(content);
-        let mut watchers: Vec<_> = self.first.take().into_iter().chain(std::mem::take(&mut self.more)).collect();
-        watchers.extend(edited.first.take());
-        watchers.append(&mut edited.more);
-        for watch in watchers {
-            edited = edited.watched(watch);
-        }
-        edited
+        let own = edited.watch.take();
+        self.watch.take().into_iter().chain(own).fold(edited, Self::watched)
     }
 
     /// Takes the content out, to read of it before it is known what becomes of it; [`Self::map_content`] puts it back.
@@ -134,7 +141,7 @@ impl Body {
             Inner::Fed(_) | Inner::Incoming(_) | Inner::Boxed(_) => return None,
         };
         self.inner = Inner::Empty;
-        for watch in self.first.iter().chain(&self.more) {
+        if let Some(watch) = &self.watch {
             watch.data(content.len());
         }
         self.tell(End::Complete);
@@ -142,7 +149,7 @@ impl Body {
     }
 
     const fn of(inner: Inner) -> Self {
-        Self { inner, done: false, first: None, more: Vec::new() }
+        Self { inner, done: false, watch: None }
     }
 
     fn tell(&mut self, end: End) {
@@ -150,7 +157,7 @@ impl Body {
             return;
         }
         self.done = true;
-        for watch in self.first.take().into_iter().chain(std::mem::take(&mut self.more)) {
+        if let Some(watch) = self.watch.take() {
             watch.end(end);
         }
     }
@@ -199,11 +206,8 @@ impl http_body::Body for Body {
         };
         match &polled {
             Poll::Ready(Some(Ok(frame))) => {
-                if let Some(data) = frame.data_ref() {
-                    let octets = data.len();
-                    for watch in this.first.iter().chain(&this.more) {
-                        watch.data(octets);
-                    }
+                if let (Some(data), Some(watch)) = (frame.data_ref(), &this.watch) {
+                    watch.data(data.len());
                 }
                 // hyper may not poll again once a body says that it has ended.
                 if this.inner_ended() {

@@ -127,8 +127,9 @@ impl Room {
     /// The edge recorded spans of `trace`, and of the request `named`: gives back what waited for them. Who asked for it is
     /// told by its root, which may come last.
     pub fn recorded(&mut self, trace: TraceId, named: Option<Named>, asked: Option<Asked>) -> Vec<Part> {
-        let known = self.known.remove(&trace).or_else(|| self.known_before.remove(&trace)).unwrap_or_default();
-        let asked = match (known.asked, asked) {
+        let before = &mut self.known_before;
+        let known = self.known.entry(trace).or_insert_with(|| before.remove(&trace).unwrap_or_default());
+        known.asked = match (known.asked, asked) {
             (None, Some(Asked::ByNobody)) => {
                 self.unasked += known.added;
                 asked
@@ -136,7 +137,6 @@ impl Room {
             (Some(Asked::BySomebody), _) | (_, None) => known.asked,
             _ => asked,
         };
-        self.known.insert(trace, Trace { asked, ..known });
         if self.known.len() >= self.limits.traces_max {
             self.known_before = std::mem::take(&mut self.known);
         }
