@@ -164,7 +164,9 @@ impl Edited {
         match ready!(polled) {
             Some(frame) => {
                 self.take(frame);
-                if self.trailers.is_some() { Poll::Ready(self.finish()) } else { Poll::Ready(Ok(())) }
+                // The end goes out with the last piece where it is known by then, and not behind it.
+                let is_over = self.trailers.is_some() || self.decoder.is_none() && self.content.is_end_stream();
+                Poll::Ready(if is_over { self.finish() } else { Ok(()) })
             }
             None => Poll::Ready(self.finish()),
         }

@@ -622,3 +622,15 @@ async fn a_page_of_a_traced_session_has_the_agent_and_hangs_under_its_browser() 
         assert_eq!((state, root.parent, is_known), (None, opentelemetry::trace::SpanId::INVALID, None), "{policy}");
     }
 }
+
+/// An end that comes behind the last piece costs a write of its own.
+#[tokio::test]
+async fn the_end_comes_with_the_last_piece() {
+    let mut body = visit(request(&[]), response(PAGE, &[])).await.response.into_body();
+    let mut pieces = Vec::new();
+    while !body.is_end_stream() {
+        pieces.push(body.frame().await.expect("a piece").unwrap());
+    }
+    assert!(pieces.last().unwrap().data_ref().unwrap().ends_with(b"</html>"));
+    assert!(body.frame().await.is_none());
+}
