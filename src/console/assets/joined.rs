@@ -1,7 +1,8 @@
 //! Modules that are sent as one file, since no page has a use for one of them alone; and a page may bring a policy along,
 //! while the first is on its way, that forbids to ask for the other. `build.rs` goes by this, too.
 
-/// The second of them stands in front of the first, whose lines that name it are left out.
+/// The second of them stands in front of the first, whose lines that name it are left out. What it exports nobody else asks
+/// for, and is no export of the whole.
 const JOINED: [(&str, &str); 1] = [("toolbar/agent/main.js", "toolbar/agent/spans.js")];
 
 /// What is sent along in a file.
@@ -18,5 +19,5 @@ pub(super) fn is_part(name: &str) -> bool {
 pub(super) fn joined(text: &str, part: &str, part_text: &str) -> String {
     let import = format!("./{}'", part.rsplit('/').next().unwrap_or(part));
     let rest: Vec<&str> = text.lines().filter(|line| !line.contains(&import)).collect();
-    format!("{part_text}{}\n", rest.join("\n"))
+    format!("{}{}\n", part_text.replace("\nexport ", "\n"), rest.join("\n"))
 }
