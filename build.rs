@@ -82,9 +82,13 @@ fn list(root: &Path, below: &str, names: &mut Vec<String>) -> Result<(), Box<dyn
 
 /// A file, with what is sent along in it.
 fn read(root: &Path, name: &str) -> Result<String, Box<dyn Error>> {
-    let text = fs::read_to_string(root.join(name))?;
-    let Some(part) = joined::part_of(name) else { return Ok(text) };
-    Ok(joined::joined(&text, part, &fs::read_to_string(root.join(part))?))
+    let parts = joined::parts_of(name);
+    if parts.is_empty() {
+        return Ok(fs::read_to_string(root.join(name))?);
+    }
+    let texts: Result<Vec<_>, _> =
+        parts.iter().chain([&name]).map(|name| fs::read_to_string(root.join(name))).collect();
+    Ok(joined::joined(&texts?))
 }
 
 /// A script without comments and blanks, in which what nobody outside it can name has a short name.

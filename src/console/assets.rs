@@ -106,9 +106,15 @@ pub(super) async fn file_of(folder: &Path, path: &str) -> Response<Bytes> {
 
 /// A file's content, with what is sent along in it.
 async fn read(folder: &Path, name: &str) -> io::Result<Bytes> {
-    let Some(part) = joined::part_of(name) else { return tokio::fs::read(folder.join(name)).await.map(Bytes::from) };
-    let text = tokio::fs::read_to_string(folder.join(name)).await?;
-    Ok(joined::joined(&text, part, &tokio::fs::read_to_string(folder.join(part)).await?).into())
+    let parts = joined::parts_of(name);
+    if parts.is_empty() {
+        return tokio::fs::read(folder.join(name)).await.map(Bytes::from);
+    }
+    let mut texts = Vec::with_capacity(parts.len() + 1);
+    for name in parts.iter().chain([&name]) {
+        texts.push(tokio::fs::read_to_string(folder.join(name)).await?);
+    }
+    Ok(joined::joined(&texts).into())
 }
 
 /// Whether a name stays within the folder.

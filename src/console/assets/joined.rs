@@ -1,23 +1,25 @@
-//! Modules that are sent as one file, since no page has a use for one of them alone; and a page may bring a policy along,
-//! while the first is on its way, that forbids to ask for the other. `build.rs` goes by this, too.
+//! Modules that are sent as one script, since no page has a use for one of them alone; and a page may bring a policy along,
+//! behind the first, that forbids to ask for the others. `build.rs` goes by this, too.
 
-/// The second of them stands in front of the first, whose lines that name it are left out. What it exports nobody else asks
-/// for, and is no export of the whole.
-const JOINED: [(&str, &str); 1] = [("toolbar/agent/main.js", "toolbar/agent/spans.js")];
+/// The file that stands for all of them, and those before it.
+const JOINED: (&str, [&str; 2]) = ("toolbar/agent/patch.js", ["toolbar/agent/spans.js", "toolbar/agent/main.js"]);
 
-/// What is sent along in a file.
-pub(super) fn part_of(name: &str) -> Option<&'static str> {
-    JOINED.iter().find(|(into, _)| *into == name).map(|(_, part)| *part)
+/// What is sent along in a file, in front of it.
+pub(super) fn parts_of(name: &str) -> &'static [&'static str] {
+    if name == JOINED.0 { &JOINED.1 } else { &[] }
 }
 
 /// Whether a file is sent within another one only.
 pub(super) fn is_part(name: &str) -> bool {
-    JOINED.iter().any(|(_, part)| *part == name)
+    JOINED.1.contains(&name)
 }
 
-/// A file's text, with that of its part.
-pub(super) fn joined(text: &str, part: &str, part_text: &str) -> String {
-    let import = format!("./{}'", part.rsplit('/').next().unwrap_or(part));
-    let rest: Vec<&str> = text.lines().filter(|line| !line.contains(&import)).collect();
-    format!("{}{}\n", part_text.replace("\nexport ", "\n"), rest.join("\n"))
+/// The parts and the file itself as a script whose names are its own: what one imports, another one has.
+pub(super) fn joined(texts: &[String]) -> String {
+    let mut script = String::from("(() => {\n'use strict';\n");
+    for line in texts.iter().flat_map(|text| text.lines()).filter(|line| !line.starts_with("import ")) {
+        script.push_str(line.strip_prefix("export ").unwrap_or(line));
+        script.push('\n');
+    }
+    script + "})();\n"
 }

@@ -85,8 +85,7 @@ export function traceIn(request) {
   return id;
 }
 
-/** Waits until the agent of a page is loaded. @param {Page} page */
+/** Waits until the agent of a page runs. @param {Page} page */
 export async function runs(page) {
-  await page.waitForFunction(() => performance.getEntriesByType('resource').some((entry) => entry.name.endsWith('/agent/main.js')));
-  await page.evaluate(() => new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve))));
+  await page.waitForFunction(() => /** @type {any} */ (document)[Symbol.for('waylight.agent')]?.then(() => true));
 }

@@ -1,15 +1,6 @@
 // The toolbar's panel, loaded when it is wanted first: what a page's time went into, a menu that is a palette of commands
 // as well. `commands.js` holds what these do, `toolbar.js` what is there from the beginning.
 
-const ICON = {
-  bolt: 'M9.2 1 3 9.2h4.2L6.6 15 13 6.6H8.6z', stop: 'M4.5 4.5h7v7h-7z', redo: 'M13 8a5 5 0 1 1-1.6-3.66M13 2v3h-3',
-  fresh: 'M2.5 4.5c0-1.3 2.4-2 5.5-2s5.5.7 5.5 2-2.4 2-5.5 2-5.5-.7-5.5-2v7c0 1.3 2.4 2 5.5 2M13.5 4.5V8M10 10l4 4M14 10l-4 4',
-  list: 'M3 4.5h10M3 8h10M3 11.5h6', open: 'M9 2.5h4.5V7M13.5 2.5 7.5 8.5M11.5 9.5v4h-9v-9h4',
-  arm: 'M4 3l8.5 4-3.7 1.3L7.5 12zM9.5 9.5l3.5 3.5', clock: 'M8 2.5a5.5 5.5 0 1 0 0 11 5.5 5.5 0 0 0 0-11M8 5v3.2l2 1.3', play: 'M5 3.5v9l7-4.5z',
-  five: 'M10.8 3H6.2l-.5 4.3c2.6-1 5.3.1 5.3 2.7s-3 3.9-5.6 2.4', find: 'M7 2.5a4.5 4.5 0 1 0 0 9 4.5 4.5 0 0 0 0-9M10.5 10.5l3 3',
-  hide: 'M2 2l12 12M6.7 4A6 6 0 0 1 8 3.8c4 0 6.2 4.2 6.2 4.2a11 11 0 0 1-1.7 2.2M4.2 5.2A11 11 0 0 0 1.8 8S4 12.2 8 12.2c1 0 1.9-.3 2.7-.7',
-};
-
 const CSS = `
 .panel{position:static;max-height:calc(100vh - 90px);overflow:auto}.panel:modal{position:fixed;inset:12vh 0 auto;margin:auto}.panel::backdrop{background:#0006}
 label{display:flex;gap:8px;align-items:center;height:42px;padding:0 14px;border-bottom:1px solid #ffffff17;color:#9a9aa3}
@@ -28,11 +19,11 @@ dd{margin:0;display:flex}dl i{height:7px;border-radius:2px;min-width:2px;backgro
 `;
 
 /** @typedef {{ toggle(): void, close(): void, isOpen(): boolean, run(what: keyof import('./commands.js').Doing, ...values: any[]): unknown }} Panel */
-/** @typedef {readonly [keyof typeof ICON, string, string | (() => unknown), string?]} Command a path of the console is opened in a new tab */
+/** @typedef {readonly [string, string, string | (() => unknown), string?]} Command a path of the console is opened in a new tab */
 
 /** @param {any} bar what `toolbar.js` has made @returns {Panel} */
 export function panel(bar) {
-  const { state, host, wrap, slot, el, icon, pressed, link, listen, setAttribute, append, time, local, perTab } = bar;
+  const { ICON, state, host, wrap, slot, el, icon, pressed, link, listen, setAttribute, append, time, local, perTab } = bar;
   const sheet = new CSSStyleSheet();
   sheet.replaceSync(CSS);
   bar.shadow.adoptedStyleSheets = [...bar.shadow.adoptedStyleSheets, sheet];

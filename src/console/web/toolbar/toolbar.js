@@ -64,9 +64,15 @@ i{display:block}.dot{width:8px;height:8px;border-radius:8px;background:#fff;anim
 @media(forced-colors:active){.pill,.panel,.toast,.badge,.toast div>*{border:1px solid CanvasText}.dot{forced-color-adjust:none;background:CanvasText}}
 `;
 
+  /** Those of the panel, too. */
   const ICON = {
-    mark: 'M8 2.4 14.4 13.6H1.6z', stop: 'M4.5 4.5h7v7h-7z', check: 'M3 8.5l3.2 3.2L13 4.5', x: 'M4 4l8 8M12 4l-8 8',
-    warn: 'M8 2.5 14.5 13.5h-13zM8 6.5v3.2M8 11.6h.01',
+    mark: 'M8 2.4 14.4 13.6H1.6z', stop: 'M4.5 4.5h7v7h-7z', check: 'M3 8.5l3.2 3.2L13 4.5', x: 'M4 4l8 8M12 4l-8 8', warn: 'M8 2.5 14.5 13.5h-13zM8 6.5v3.2M8 11.6h.01',
+    bolt: 'M9.2 1 3 9.2h4.2L6.6 15 13 6.6H8.6z', redo: 'M13 8a5 5 0 1 1-1.6-3.66M13 2v3h-3',
+    fresh: 'M2.5 4.5c0-1.3 2.4-2 5.5-2s5.5.7 5.5 2-2.4 2-5.5 2-5.5-.7-5.5-2v7c0 1.3 2.4 2 5.5 2M13.5 4.5V8M10 10l4 4M14 10l-4 4',
+    list: 'M3 4.5h10M3 8h10M3 11.5h6', open: 'M9 2.5h4.5V7M13.5 2.5 7.5 8.5M11.5 9.5v4h-9v-9h4',
+    arm: 'M4 3l8.5 4-3.7 1.3L7.5 12zM9.5 9.5l3.5 3.5', clock: 'M8 2.5a5.5 5.5 0 1 0 0 11 5.5 5.5 0 0 0 0-11M8 5v3.2l2 1.3', play: 'M5 3.5v9l7-4.5z',
+    five: 'M10.8 3H6.2l-.5 4.3c2.6-1 5.3.1 5.3 2.7s-3 3.9-5.6 2.4', find: 'M7 2.5a4.5 4.5 0 1 0 0 9 4.5 4.5 0 0 0 0-9M10.5 10.5l3 3',
+    hide: 'M2 2l12 12M6.7 4A6 6 0 0 1 8 3.8c4 0 6.2 4.2 6.2 4.2a11 11 0 0 1-1.7 2.2M4.2 5.2A11 11 0 0 0 1.8 8S4 12.2 8 12.2c1 0 1.9-.3 2.7-.7',
   };
   /** @param {string} tag @param {string | null} kind @param {...any} children @returns {any} */
   function el(tag, kind, ...children) {
@@ -277,7 +283,7 @@ i{display:block}.dot{width:8px;height:8px;border-radius:8px;background:#fff;anim
 
   /** What the panel is made with; `phase` is reloading, collecting, armed, offline, expired, or nothing of these. */
   const bar = {
-    phase: '', fetch, state, host, shadow, wrap, slot, local, perTab, OURS, HIDDEN, RUN, SESSION, el, icon, pressed, link, listen, setAttribute, append, pathOf,
+    phase: '', ICON, fetch, state, host, shadow, wrap, slot, local, perTab, OURS, HIDDEN, RUN, SESSION, el, icon, pressed, link, listen, setAttribute, append, pathOf,
     ask, mayAsk, follow, hide, show, paint, toast, dismiss, time, timing, firstByte, isActive, tracePath, sessionPath,
   };
 

@@ -1,17 +1,17 @@
 // "Arm next interaction": the next thing that is done on a page becomes a trace, with all that it sets off. On a page that is
 // not traced the agent is loaded for it, and records nothing else; what was wrapped of the page is given back after it.
 
-import { running } from './main.js';
-
+/** @import { Running } from './main.js' */
 /** @typedef {{ told: { trace: string, upload: string }, done(trace: string | null): void }} Wish */
 
 const ARMED_MS = 55_000, LEFT_MS = 500, ACTS = ['click', 'keydown'];
 
 /** Records the next thing that is done on this page. @param {Wish} wish */
 export async function arm({ told, done }) {
-  // The page's own agent may be loading still.
-  if (!document.querySelector('script[src$="/agent/patch.js"]')) await import(/** @type {string} */ ('./patch.js'));
-  const { agent, actOf, selector, interaction, later, flush } = await running;
+  const place = /** @type {any} */ (document), key = Symbol.for('waylight.agent');
+  if (!place[key]) await import(/** @type {string} */ ('./patch.js'));
+  /** @type {Running} */
+  const { agent, actOf, selector, interaction, later, flush } = await place[key];
   // Nothing else is recorded here, or not any more.
   const isAlone = !(agent.isOn && agent.told?.trace);
   (agent.told ??= {}).upload = told.upload;

@@ -1,6 +1,6 @@
 // The agent's second half: spans of what the browser measured and `patch.js` noted, for the trace of the page, and of what
 // follows in it. It sends them to Waylight, in parts, and what is left when the page goes. Nothing that fails here reaches
-// the page. `spans.js` says what each span is; both are sent as one file (`joined.rs`).
+// the page. `spans.js` says what each span is; all three are sent as one script (`joined.rs`).
 
 import { Idle, Vitals, actOf, edgeOf, endOf, frame, measure, message, otlp, resource, route, selector, steps } from './spans.js';
 
@@ -9,22 +9,17 @@ import { Idle, Vitals, actOf, edgeOf, endOf, frame, measure, message, otlp, reso
 /** @typedef {{ op: string, name: string, saw(entry: any): void, over(): void }} Act an interaction that was armed: `arm.js` */
 /** @typedef {Span & { isShared: boolean, text: string, bytes: number }} Ready `text`: what is sent, once it is written */
 /** @typedef {{ id: string, root: Root, url: URL, method: string, start: number, isTold: boolean, end: number, status: number, error?: string, isDone?: boolean }} Call */
-/** @typedef {{ told: any, root: Root | null, isOn: boolean, isLate: boolean, events: [string, any][], wrap(): void, unwrap(): void, tell(kind: string, what: any): void, begin(kind: string, trace: string, start: number): void, send(body: string, isKept: boolean, page?: string): Promise<Response>, hex(octets: number): string, now(): number, stringify: typeof JSON.stringify, theirs(): boolean }} Agent `isLate`: this half is not there yet; `page`: the trace that the page's address stands for from now on */
-/** @typedef {{ agent: Agent, actOf: typeof actOf, selector: typeof selector, interaction(entry: any, root: Root): void, later(run: () => void, ms: number): () => void, flush(isLast?: boolean): void }} Running */
+/** @typedef {{ told: any, root: Root | null, isOn: boolean, events: [string, any][], wrap(): void, unwrap(): void, tell(kind: string, what: any): void, begin(kind: string, trace: string, start: number): void, send(body: string, isKept: boolean, page?: string): Promise<Response>, hex(octets: number): string, now(): number, stringify: typeof JSON.stringify, theirs(): boolean }} Agent `page`: the trace that the page's address stands for from now on */
+/** @typedef {{ agent: Agent, actOf: typeof actOf, selector: typeof selector, interaction(entry: any, root: Root): void, later(run: () => void, ms: number): () => void, flush(isLast?: boolean): void, hidden(event: Event): void }} Running */
 
 /** A slow processor needs a millisecond for each: so many spans or entries are dealt with at once. */
 const AT_ONCE = 6;
 const SPANS_MAX = 2_000, MANY = 100, MESSAGE_BYTES_MAX = 59_000, FLIGHT_BYTES_MAX = 64_000, LAST_BYTES = 24_000, JOIN_MS = 300, FLUSH_MS = 500, LATE_MS = 3_000, PREVIOUS_MS = 3_600_000;
 const PREVIOUS = 'waylight.previous', ACTS = ['click', 'keydown'];
 
-/** @type {(what: Running) => void} */ let runs;
-/** What `arm.js` needs of the agent, once it runs. @type {Promise<Running>} */
-export const running = new Promise((resolve) => { runs = resolve; });
-
-/** @param {Agent} agent */
+/** @param {Agent} agent @returns {Running} what `arm.js` needs of it */
 export function start(agent) {
   const { performance, document, location } = window, origin = performance.timeOrigin, { now } = agent;
-  agent.isLate = false;
   const timing = () => /** @type {any} */ (performance.getEntriesByType('navigation')[0]), activation = timing()?.activationStart ?? 0;
   const vitals = new Vitals(), encoder = new TextEncoder();
   /** @type {Root[]} the latest last */ const roots = [];
@@ -328,5 +323,5 @@ export function start(agent) {
   listen('pagehide', hidden);
   // What shifts or is slow from then on is no page load's.
   listen('pageshow', (event) => { isBack ||= event.persisted; });
-  runs({ agent, actOf, selector, interaction, later, flush });
+  return { agent, actOf, selector, interaction, later, flush, hidden: safely(hidden) };
 }

@@ -1,12 +1,15 @@
 // The agent's first half, in pages of traced sessions only: it runs before the page's own scripts, tells requests of theirs
 // the trace that they belong to, and notes when they and navigations happen. `main.js` makes spans of that. A page may
 // override or freeze whatever it likes: what is used is taken first, and nothing that fails here reaches the page.
+
+import { start } from './main.js';
+
 (() => {
   'use strict';
   const { apply } = Reflect, { stringify, parse } = JSON, { getPrototypeOf, keys, prototype } = Object;
   /** @type {(method: any) => (self: any, ...rest: any[]) => any} */
   const uncurried = Function.prototype.bind.bind(Function.prototype.call);
-  const { fetch, performance, location, document, crypto, Headers, Request, Promise, Proxy, URL, Uint8Array, XMLHttpRequest } = window;
+  const { fetch, performance, location, document, crypto, Headers, Request, Promise, Proxy, URL, Uint8Array, XMLHttpRequest, setTimeout } = window;
   const then = uncurried(Promise.prototype.then), listen = uncurried(EventTarget.prototype.addEventListener), now = performance.now.bind(performance);
   const has = uncurried(Headers.prototype.has), set = uncurried(Headers.prototype.set), recall = uncurried(WeakMap.prototype.get), keep = uncurried(WeakMap.prototype.set);
   const element = /** @type {any} */ (document.currentScript), told = element?.getAttribute('data-waylight'), EVENTS_MAX = 2_000, REDIRECT_MS = 1_500;
@@ -21,7 +24,7 @@
 
   /** @type {import('./main.js').Agent} what both halves share */
   const agent = {
-    told: told ? { __proto__: null, ...parse(told) } : null, root: null, isOn: true, isLate: true, events: [], wrap, unwrap, tell, begin, send, hex, now, stringify, theirs,
+    told: told ? { __proto__: null, ...parse(told) } : null, root: null, isOn: true, events: [], wrap, unwrap, tell, begin, send, hex, now, stringify, theirs,
   };
 
   /** @type {import('./main.js').Agent['tell']} */
@@ -195,38 +198,22 @@
     if (event.persisted && agent.isOn && agent.root) begin('navigation', hex(16), event.timeStamp);
   }, true);
 
-  // A page that goes before the second half is there: what the edge's spans hang under is told at least.
-  listen(window, 'pagehide', () => { if (agent.told && agent.isLate && agent.isOn) gone(); }, true);
-
-  function gone() {
-    try {
-      agent.isOn = false;
-      const { trace, doc, route } = agent.told, { id, path } = /** @type {any} */ (agent.events[0])[1], isTheirs = theirs();
-      const { requestStart = 0, responseEnd = 0 } = /** @type {any} */ (performance.getEntriesByType('navigation')[0]);
-      const nanos = (/** @type {number} */ at) => `${Math.round((performance.timeOrigin + at) * 1e3)}000`;
-      const span = (/** @type {string} */ op, /** @type {string} */ name, /** @type {string} */ spanId, /** @type {number} */ start, /** @type {number} */ end, /** @type {string} */ parentSpanId) => ({
-        traceId: trace, spanId, parentSpanId, name, kind: doc === spanId ? 3 : 1, startTimeUnixNano: nanos(start), endTimeUnixNano: nanos(end), attributes: [{ key: 'sentry.op', value: { stringValue: op } }],
-      });
-      const spans = [
-        !isTheirs && span('pageload', route || path, id, 0, now(), ''),
-        doc && span('browser.request', 'Document request', doc, requestStart, responseEnd || now(), isTheirs ? '' : id),
-      ].filter(Boolean);
-      if (spans.length) then(send(stringify({ resourceSpans: [{ scopeSpans: [{ spans }] }] }), true), null, () => {});
-    } catch { /* nothing of it is the page's */ }
-  }
-
   if (agent.told) {
     wrap();
     // The toolbar's script, which stands before ours, asks as we do.
     if (element.previousElementSibling) element.previousElementSibling.ours = fetch;
     begin('pageload', agent.told.trace, 0);
   }
-  (async () => {
-    try {
-      const { start } = await import('./main.js');
-      // A page that is rendered ahead is seen later, or never.
-      if (/** @type {any} */ (document).prerendering === true) await new Promise((seen) => listen(document, 'prerenderingchange', seen));
-      start(agent);
-    } catch { unwrap(); }
-  })();
+  // The second half has a task of its own: on a slow processor each takes some milliseconds. A page that is rendered ahead is
+  // seen later, or never. `arm.js` finds the agent there.
+  /** @type {any} */ (document)[Symbol.for('waylight.agent')] = new Promise((resolve) => {
+    /** @type {import('./main.js').Running | undefined} */ let running;
+    const run = () => { try { resolve(running ??= start(agent)); } catch { unwrap(); } return running; };
+    if (/** @type {any} */ (document).prerendering === true) listen(document, 'prerenderingchange', run, { __proto__: null, once: true });
+    else setTimeout(run);
+    // A page that goes before tells its load all the same: the edge's spans hang under it.
+    listen(window, 'pagehide', (/** @type {Event} */ event) => {
+      if (!running && agent.told && agent.isOn) run()?.hidden(event);
+    }, true);
+  });
 })();
