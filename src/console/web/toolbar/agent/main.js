@@ -314,10 +314,13 @@ export function start(agent) {
   };
   agent.tell = safely((kind, what) => handlers[kind]?.(what));
   agent.events.splice(0).forEach(([kind, what]) => agent.tell(kind, what));
-  const types = PerformanceObserver.supportedEntryTypes ?? [];
-  for (const type of ['resource', 'paint', 'mark', 'measure', types.includes('long-animation-frame') ? 'long-animation-frame' : 'longtask', 'layout-shift', 'largest-contentful-paint', 'event', 'first-input']) {
-    if (types.includes(type)) observer.observe(/** @type {any} */ ({ type, buffered: true, durationThreshold: 16 }));
-  }
+  // In a task of its own, too.
+  later(() => {
+    const types = PerformanceObserver.supportedEntryTypes ?? [];
+    for (const type of ['resource', 'paint', 'mark', 'measure', types.includes('long-animation-frame') ? 'long-animation-frame' : 'longtask', 'layout-shift', 'largest-contentful-paint', 'event', 'first-input']) {
+      if (types.includes(type)) observer.observe(/** @type {any} */ ({ type, buffered: true, durationThreshold: 16 }));
+    }
+  }, 0);
   for (const name of ACTS) listen(name, (event) => { if (event.isTrusted) later(final, 0); });
   listen('visibilitychange', (event) => { if (document.visibilityState === 'hidden') hidden(event); });
   listen('pagehide', hidden);
