@@ -97,7 +97,7 @@ describe('what scripts of a page ask for', () => {
     const open = () => Upstream.start({ '*': (_, response) => response.writeHead(200, { 'access-control-allow-origin': '*', 'access-control-allow-headers': '*' }).end('{}') });
     [stranger, friend] = [await open(), await open()];
     const pages = {
-      '/app': html('', '<p>app</p><button>go</button>'), '/redirects': html('<script>history.replaceState(null, "", "/app?landed")</script>', 'sent on'),
+      '/app': html('', '<p>app</p><button>go</button>'), '/goes': html('<script>dispatchEvent(new PageTransitionEvent("pagehide"))</script>', 'gone'), '/redirects': html('<script>history.replaceState(null, "", "/app?landed")</script>', 'sent on'),
       '/silent': html('<meta name="referrer" content="no-referrer">', `<img src="/silent.png" alt=""><img src="${stranger.url}/far.png" alt="">`), '/missing': missing, '/hangs': () => {}, '*': json,
     };
     set = await scene({ pages, sentry: true, settings: { extra: ['[[site.route]]', 'path = "/products/:slug"', 'upstream = "app"', '[toolbar]', `propagate_to = ["${friend.url}"]`] } });
@@ -321,6 +321,15 @@ describe('what scripts of a page ask for', () => {
     const redirect = trace.the(op('navigation.redirect'));
     assert.equal(redirect.start, redirect.end);
     assert.equal(trace.parent(redirect), trace.root);
+  });
+
+  test('is told when the page goes before its second half had a turn', async () => {
+    await page.goto(`${waylight.origin}/goes`);
+    const { trace: id } = await toldAgent(page);
+    const trace = await recorded(page, waylight, id, (it) => it.find(op('pageload')) !== undefined);
+    const load = trace.the(op('pageload'));
+    assert.equal(load.attributes['sentry.idle_span_finish_reason'], 'documentHidden');
+    assert.equal(trace.parent(trace.the(op('browser.request'))), load);
   });
 
   test('is told when the page goes, or is closed', async () => {
