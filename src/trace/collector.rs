@@ -94,7 +94,7 @@ impl CollectorSettings {
             resource,
             batch_spans_max: 512,
             sink_queue_max: 256,
-            pause: Duration::from_millis(10),
+            pause: Duration::from_millis(4),
             room: RoomLimits::default(),
             hub: None,
             quota: Arc::new(Quota::unlimited()),

@@ -138,7 +138,9 @@ impl Room {
             _ => asked,
         };
         if self.known.len() >= self.limits.traces_max {
-            self.known_before = std::mem::take(&mut self.known);
+            // Its room is used again: a table that grows anew costs more than all that is looked up in it.
+            std::mem::swap(&mut self.known, &mut self.known_before);
+            self.known.clear();
         }
         let mut ready = self.take_waiting(trace);
         if let Some(other) = named.and_then(|named| self.splits.named(named)) {
