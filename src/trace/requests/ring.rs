@@ -192,11 +192,13 @@ impl Ring {
     pub fn unstored(&self) -> impl Iterator<Item = RequestRow> + use<> {
         let inner = self.lock();
         let begin = inner.begin;
-        let blocks: Vec<Arc<Block>> = inner.blocks.iter().map(Arc::clone).collect();
+        let has_some = |block: &&Arc<Block>| block.slots.iter().any(|slot| slot.kept_in == KeptIn::RingOnly);
+        let blocks: Vec<Arc<Block>> = inner.blocks.iter().filter(has_some).map(Arc::clone).collect();
         blocks.into_iter().flat_map(move |block| {
             let forgotten = usize::try_from(begin.saturating_sub(block.first)).unwrap_or(usize::MAX);
             let left = forgotten.min(block.slots.len())..block.slots.len();
-            left.filter_map(move |at| block.row(at).filter(|_| block.slots[at].kept_in == KeptIn::RingOnly))
+            // What is in the store is not even read.
+            left.filter_map(move |at| if block.slots[at].kept_in == KeptIn::RingOnly { block.row(at) } else { None })
         })
     }
 
@@ -215,6 +217,7 @@ impl Ring {
             }
         }
         (inner.places, inner.indexed) = (HashMap::default(), inner.begin);
+        inner.spare = Vec::new();
         erased
     }
 

@@ -129,8 +129,8 @@ fn what_is_erased_is_gone() {
 fn a_request_takes_about_250_octets() {
     let mut octets = Vec::new();
     entry().write(&mut octets);
-    // Where it is known by its id, too, a third of the table is empty.
-    let place = (size_of::<u128>() + size_of::<u64>()) * 3 / 2;
+    // Where it is known by its id, too: the table doubles while places come and go, up to 2^18 for 100,000.
+    let place = (size_of::<(u128, u64)>() + 1) * (1 << 18) / 100_000;
     let octets = octets.len() + size_of::<Slot>();
-    assert!((200..=260).contains(&octets) && octets + place <= 300, "{octets}");
+    assert!((200..=260).contains(&octets) && octets + place <= 350, "{octets}");
 }
