@@ -2,6 +2,8 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 
+use http::HeaderName;
+
 use super::super::{
     document::{Table, Value},
     model::{Forward, Receive, ReceiveKeep, Requests, Site, StoreRequests},
@@ -55,7 +57,7 @@ pub(super) fn receive(table: &Table<'_>) -> Receive {
         traces_max: table.or("traces_max", 16_384, |value| value.count(1..=10_000_000)),
         spans_per_trace_max: table.or("spans_per_trace_max", 20_000, |value| value.count(0..=10_000_000)),
         request_id_header: table.or("request_id_header", "x-request-id".parse().ok(), |value| {
-            if value.string()? == "off" { Some(None) } else { value.header_name().map(Some) }
+            if value.string()? == "off" { Some(None) } else { name(value).map(Some) }
         }),
     };
     for (key, address) in [("http", receive.http), ("grpc", receive.grpc)] {
@@ -74,6 +76,18 @@ pub(super) fn receive(table: &Table<'_>) -> Receive {
     }
     table.check();
     receive
+}
+
+/// The field that a request's name is told in: none that means something else to an upstream.
+fn name(value: &Value<'_>) -> Option<HeaderName> {
+    const FRAMING: [&str; 4] = ["host", "connection", "content-length", "transfer-encoding"];
+    const TRACE: [&str; 4] = ["traceparent", "tracestate", "sentry-trace", "baggage"];
+    let name = value.header_name()?;
+    if FRAMING.iter().chain(&TRACE).any(|taken| name == *taken) {
+        value.fault(format!("`{name}` tells something else already"), "name a field of your own, like `x-request-id`");
+        return None;
+    }
+    Some(name)
 }
 
 fn place(table: &Table<'_>, key: &str, port: u16) -> Option<SocketAddr> {
