@@ -133,7 +133,8 @@ fn connection(known: &mut Attributes, conn: &Conn, facts: Facts<'_>) {
     if !facts.host.is_empty() {
         known.set("server.address", facts.host);
     }
-    if let Some(agent) = str::from_utf8(facts.agent).ok().filter(|agent| !agent.is_empty()) {
+    // It may have been cut within a letter.
+    if let Some(agent) = facts.agent.utf8_chunks().next().map(|chunk| chunk.valid()).filter(|agent| !agent.is_empty()) {
         known.set("user_agent.original", agent);
     }
     known.set("server.port", i64::from(conn.local.port()));
