@@ -42,9 +42,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     for (number, name) in names.iter().enumerate() {
         let text = read(&root, name)?;
         let content = match name.rsplit_once('.') {
-            Some((_, "js")) => shortened(&text).map_err(|error| format!("{name}: {error}"))?,
+            Some((_, "js")) => shortened(&text),
             _ => without_comments(&text),
         };
+        let content = content.map_err(|error| format!("{name}: {error}"))?;
         digest.update(u64::try_from(name.len() + content.len())?.to_be_bytes());
         digest.update(name);
         digest.update(&content);
@@ -105,13 +106,13 @@ fn shortened(text: &str) -> Result<String, String> {
 }
 
 /// A style sheet or an image without comments, indentation and empty lines. No text in one looks like a comment.
-fn without_comments(text: &str) -> String {
+fn without_comments(text: &str) -> Result<String, String> {
     let mut bare = String::with_capacity(text.len());
     for (number, part) in text.split("/*").enumerate() {
-        bare.push_str(if number == 0 { part } else { part.split_once("*/").map_or("", |(_, rest)| rest) });
+        bare.push_str(if number == 0 { part } else { part.split_once("*/").ok_or("a comment has no end")?.1 });
     }
     let lines: Vec<_> = bare.lines().map(str::trim_start).filter(|line| !line.is_empty()).collect();
-    lines.join("\n")
+    Ok(lines.join("\n"))
 }
 
 fn by_brotli(content: &[u8]) -> Result<Vec<u8>, Box<dyn Error>> {

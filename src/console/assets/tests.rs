@@ -243,6 +243,16 @@ async fn a_folder_has_the_files_that_are_embedded() {
     for part in joined::parts_of("toolbar/agent/patch.js") {
         assert_eq!(file_of(&web, &format!("live/{part}")).await.status(), StatusCode::NOT_FOUND);
     }
+    // `joined.rs` knows these forms only.
+    for part in joined::parts_of("toolbar/agent/patch.js").iter().chain([&"toolbar/agent/patch.js"]) {
+        let source = std::fs::read_to_string(web.join(part)).unwrap();
+        for line in source.lines().filter_map(|line| line.strip_prefix("import ")) {
+            assert!(line.starts_with("{ ") && line.ends_with("';") && !line.contains(" as "), "{part}: {line}");
+        }
+        for line in source.lines().filter_map(|line| line.strip_prefix("export ")) {
+            assert!(["const ", "function ", "class "].iter().any(|kind| line.starts_with(kind)), "{part}: {line}");
+        }
+    }
 }
 
 #[tokio::test]
