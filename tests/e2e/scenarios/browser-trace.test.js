@@ -20,6 +20,12 @@ import { Upstream, htmlPage } from '../lib/upstream.js';
 const html = (head, body) => htmlPage(`<!doctype html><html><head><meta charset="utf-8"><title>a</title>${head}</head><body>${body}</body></html>`);
 const missing = (/** @type {unknown} */ _, /** @type {import('node:http').ServerResponse} */ response) => response.writeHead(404).end();
 const json = (/** @type {unknown} */ _, /** @type {import('node:http').ServerResponse} */ response) => response.writeHead(200, { 'content-type': 'application/json' }).end('{}');
+/** A page that goes before all of it has come. @param {unknown} _ @param {import('node:http').ServerResponse} response */
+const goes = (_, response) => {
+  response.writeHead(200, { 'content-type': 'text/html' });
+  response.write('<!doctype html><html><head><title>a</title><script>dispatchEvent(new PageTransitionEvent("pagehide"))</script></head><body>gone');
+  setTimeout(() => response.end('</body></html>'), 400);
+};
 
 describe('a page of the demo', () => {
   /** @type {Scene} */ let set;
@@ -97,7 +103,7 @@ describe('what scripts of a page ask for', () => {
     const open = () => Upstream.start({ '*': (_, response) => response.writeHead(200, { 'access-control-allow-origin': '*', 'access-control-allow-headers': '*' }).end('{}') });
     [stranger, friend] = [await open(), await open()];
     const pages = {
-      '/app': html('', '<p>app</p><button>go</button>'), '/goes': html('<script>dispatchEvent(new PageTransitionEvent("pagehide"))</script>', 'gone'), '/redirects': html('<script>history.replaceState(null, "", "/app?landed")</script>', 'sent on'),
+      '/app': html('', '<p>app</p><button>go</button>'), '/goes': goes, '/redirects': html('<script>history.replaceState(null, "", "/app?landed")</script>', 'sent on'),
       '/silent': html('<meta name="referrer" content="no-referrer">', `<img src="/silent.png" alt=""><img src="${stranger.url}/far.png" alt="">`), '/missing': missing, '/hangs': () => {}, '*': json,
     };
     set = await scene({ pages, sentry: true, settings: { extra: ['[[site.route]]', 'path = "/products/:slug"', 'upstream = "app"', '[toolbar]', `propagate_to = ["${friend.url}"]`] } });
@@ -287,9 +293,8 @@ describe('what scripts of a page ask for', () => {
     await tab.close();
   });
 
-  test('is told of a page that goes before the agent is loaded, and what the edge\'s span hangs under', async () => {
+  test('is told of a page that is left at once, and what the edge\'s span hangs under', async () => {
     const tab = await page.context().newPage();
-    await tab.route(/agent\/main\.js$/, () => { /* it never comes */ });
     await tab.goto(`${waylight.origin}/app`);
     const { trace: id, edge } = await toldAgent(tab);
     await tab.goto(`${waylight.origin}/_waylight/plain`);
@@ -329,7 +334,9 @@ describe('what scripts of a page ask for', () => {
     const trace = await recorded(page, waylight, id, (it) => it.find(op('pageload')) !== undefined);
     const load = trace.the(op('pageload'));
     assert.equal(load.attributes['sentry.idle_span_finish_reason'], 'documentHidden');
-    assert.equal(trace.parent(trace.the(op('browser.request'))), load);
+    const request = trace.the(op('browser.request'));
+    assert.equal(trace.parent(request), load);
+    assert.ok(request.end > request.start, 'its answer was still coming');
   });
 
   test('is told when the page goes, or is closed', async () => {

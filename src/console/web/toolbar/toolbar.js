@@ -18,7 +18,7 @@ try { (() => {
   const listen = uncurried(EventTarget.prototype.addEventListener);
   const pathOf = uncurried(Event.prototype.composedPath);
   const clock = uncurried(Performance.prototype.now), entriesOf = uncurried(Performance.prototype.getEntriesByType), { now: date } = Date;
-  const attach = uncurried(Element.prototype.attachShadow);
+  const attach = uncurried(Element.prototype.attachShadow), fill = uncurried(DocumentFragment.prototype.append);
   const { setTimeout, clearTimeout, performance, navigator, location, AbortController, CSSStyleSheet, MutationObserver } = window;
   const local = storage('localStorage'), perTab = storage('sessionStorage');
   /** A page's `<base>` shall not lead us astray. */
@@ -140,7 +140,7 @@ i{display:block}.dot{width:8px;height:8px;border-radius:8px;background:#fff;anim
     const live = el('div', null), slot = el('div', null), wrap = el('div', 'w', live, slot);
     setAttribute(wrap, 'role', 'region');
     setAttribute(wrap, 'aria-label', 'Waylight');
-    shadow.append(wrap);
+    fill(shadow, wrap);
     let seen = 0;
     /** @type {import('./panel.js').Panel | undefined} */ let panel;
     /** @type {Promise<typeof import('./panel.js')> | undefined} */ let loading;

@@ -12,6 +12,8 @@ import { Idle, Vitals, actOf, edgeOf, endOf, frame, measure, message, otlp, reso
 /** @typedef {{ told: any, root: Root | null, isOn: boolean, events: [string, any][], wrap(): void, unwrap(): void, tell(kind: string, what: any): void, begin(kind: string, trace: string, start: number): void, send(body: string, isKept: boolean, page?: string): Promise<Response>, hex(octets: number): string, now(): number, stringify: typeof JSON.stringify, theirs(): boolean }} Agent `page`: the trace that the page's address stands for from now on */
 /** @typedef {{ agent: Agent, actOf: typeof actOf, selector: typeof selector, interaction(entry: any, root: Root): void, later(run: () => void, ms: number): () => void, flush(isLast?: boolean): void, hidden(event: Event): void }} Running */
 
+// Before the page can put its own there.
+const { setTimeout, clearTimeout } = window;
 /** A slow processor needs a millisecond for each: so many spans or entries are dealt with at once. */
 const AT_ONCE = 6;
 const SPANS_MAX = 2_000, MANY = 100, MESSAGE_BYTES_MAX = 59_000, FLIGHT_BYTES_MAX = 64_000, LAST_BYTES = 24_000, JOIN_MS = 300, FLUSH_MS = 500, LATE_MS = 3_000, PREVIOUS_MS = 3_600_000;
@@ -80,7 +82,12 @@ export function start(agent) {
     catchUp();
     root.isOpen = false;
     const entry = timing();
-    if (isLoad && entry) for (const span of steps(entry, agent.told.doc)) add(span, root, span.op !== 'browser.request');
+    if (isLoad && entry) for (const span of steps(entry, agent.told.doc)) {
+      const isRequest = span.op === 'browser.request';
+      // Its answer is still coming.
+      if (isRequest && !entry.responseEnd) span.end = Math.max(span.start, now());
+      add(span, root, !isRequest);
+    }
     const end = root.until = endOf(start || activation, now(), idle.latest), pattern = (isLoad && agent.told.route) || route(agent.told.routes ?? [], path);
     settle(root, end);
     const { act } = root;
