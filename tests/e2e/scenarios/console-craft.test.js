@@ -246,7 +246,7 @@ describe('a month whose spans run out', () => {
   /** @type {ConsolePage} */ let console;
 
   before(async () => {
-    const toml = configuration({ app: startedApp(), extra: ['[store]', 'spans_per_month_max = 300'] });
+    const toml = configuration({ app: startedApp(), extra: ['[store]', 'spans_per_month_max = 200'] });
     waylight = await Waylight.run(toml);
     browser = await launch();
     console = await ConsolePage.open(browser, waylight);
