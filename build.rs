@@ -1,5 +1,5 @@
-//! Packs the console's files for `src/console/assets.rs`: each without comments and blanks, which are half of it, scripts with
-//! short names for what is theirs alone; and compressed by brotli and gzip, which takes too long to be done while a browser
+//! Packs the console's files for `src/console/assets.rs`: each without comments, which are half of it, those that other
+//! people's pages load without blanks and with short names, too; and compressed by brotli and gzip, which takes too long to be done while a browser
 //! waits. Nothing else of a script changes: what it does, and in which order, is what is written. Their digest stands in
 //! their address.
 
@@ -13,7 +13,7 @@ use std::{
 };
 
 use oxc_allocator::Allocator;
-use oxc_codegen::{Codegen, CodegenOptions};
+use oxc_codegen::{Codegen, CodegenOptions, CommentOptions};
 use oxc_mangler::{MangleOptions, Mangler};
 use oxc_parser::Parser;
 use oxc_span::SourceType;
@@ -42,7 +42,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     for (number, name) in names.iter().enumerate() {
         let text = read(&root, name)?;
         let content = match name.rsplit_once('.') {
-            Some((_, "js")) => shortened(&text),
+            Some((_, "js")) => bare(&text, name.starts_with("toolbar/")),
             _ => without_comments(&text),
         };
         let content = content.map_err(|error| format!("{name}: {error}"))?;
@@ -92,12 +92,18 @@ fn read(root: &Path, name: &str) -> Result<String, Box<dyn Error>> {
     Ok(joined::joined(&texts?))
 }
 
-/// A script without comments and blanks, in which what nobody outside it can name has a short name.
-fn shortened(text: &str) -> Result<String, String> {
+/// A script without comments and indentation; and, where it `is_short`, without blanks and with short names for what nobody outside it
+/// can name.
+fn bare(text: &str, is_short: bool) -> Result<String, String> {
     let allocator = Allocator::default();
     let parsed = Parser::new(&allocator, text, SourceType::mjs()).parse();
     if let Some(error) = parsed.errors.first() {
         return Err(error.to_string());
+    }
+    if !is_short {
+        let options =
+            CodegenOptions { comments: CommentOptions::disabled(), indent_width: 0, ..CodegenOptions::default() };
+        return Ok(Codegen::new().with_options(options).build(&parsed.program).code);
     }
     let options = MangleOptions { top_level: true, ..MangleOptions::default() };
     let names = Mangler::new().with_options(options).build(&parsed.program);
